@@ -1,0 +1,54 @@
+"""What is computed. A folder is an algorithm; a file is shared by at least two, or is what all stand on."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import os
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+_HERE = Path(__file__).parent
+
+
+def folders() -> list[Path]:
+    """Where algorithms may lie: this package, and folders that `ALGORITHM_PATH` lists, as a path list.
+
+    A folder that holds `hyperparameters.py` and `train.py` is an algorithm.
+    """
+    roots = [
+        _HERE,
+        *(Path(entry) for entry in os.environ.get("ALGORITHM_PATH", "").split(os.pathsep) if entry),
+    ]
+    return [
+        folder
+        for root in roots
+        if root.is_dir()
+        for folder in sorted(root.iterdir())
+        if (folder / "hyperparameters.py").is_file() and (folder / "train.py").is_file()
+    ]
+
+
+def names() -> list[str]:
+    """The public names of all algorithms, sorted."""
+    return sorted(folder.name.replace("_", "-") for folder in folders())
+
+
+def find(name: str) -> Any:
+    """The `ALGORITHM` of that public name; KeyError with the names there are."""
+    return part(name, "").ALGORITHM
+
+
+def part(name: str, module: str) -> ModuleType:
+    """A module of an algorithm's folder (`train`, `model`, …), imported now; "" is the folder's own."""
+    folder = next((folder for folder in folders() if folder.name == name.replace("-", "_")), None)
+    if folder is None:
+        near = difflib.get_close_matches(name, names(), n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise KeyError(f"There is no algorithm '{name}'. There are: {', '.join(names())}.{hint}")
+    if folder.parent != _HERE and str(folder.parent) not in __path__:
+        __path__.append(str(folder.parent))
+    dotted = f"{__name__}.{folder.name}"
+    return importlib.import_module(f"{dotted}.{module}" if module else dotted)

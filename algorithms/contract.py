@@ -1,0 +1,310 @@
+"""What an algorithm is, what it is given, and what it gives back.
+
+An algorithm is a folder with `ALGORITHM`, `hyperparameters.Hyperparameters`, `train.fit` and `model.Model`,
+found by these names. There is no base class and no registry.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, Literal, Protocol, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from algorithms.group import Alone, Group
+from algorithms.records import Rows, joined, nothing
+
+H = TypeVar("H")
+M = TypeVar("M")
+
+Distribution = Literal["ShardedByS3Key", "FullyReplicated"]
+Kind = Literal["rows", "objects", "lines", "images"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Channel:
+    """One input of a training job."""
+
+    name: str
+    meaning: str
+    required: bool = False
+    content_types: Sequence[str]
+    default_content_type: str
+    kind: Kind = "rows"
+    distributions: Sequence[Distribution] = ("ShardedByS3Key", "FullyReplicated")
+    labeled: bool = False  # where False, labels are read over and not required
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """A figure in the log that a tuner or a person looks for."""
+
+    name: str  # "test:msd": channel and metric
+    goal: Literal["minimize", "maximize"]
+    meaning: str
+    kind: str = "loss"  # the word in the angle brackets of its line
+
+    @property
+    def channel(self) -> str:
+        """The part of the name before the colon."""
+        return self.name.partition(":")[0]
+
+    @property
+    def short(self) -> str:
+        """The part of the name after the colon."""
+        return self.name.partition(":")[2]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One entry of an answer."""
+
+    name: str
+    meaning: str
+    number: Literal["float", "int"] = "float"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """How the columns that `Model.predict` returns look on the wire.
+
+    JSON is `{key: [{column: value, ...}, ...]}`, or the bare list where `key` is empty. CSV has one line a
+    record with the columns in the order given here.
+    """
+
+    columns: Sequence[Column]
+    key: str = "predictions"
+    accepts: Sequence[str]  # content types of requests
+    default_accept: str = "text/csv"  # read as this where a request says nothing of its type
+    responses: Sequence[str]  # content types of answers
+    default_response: str = "application/json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Algorithm:
+    """Everything about an algorithm that is data."""
+
+    name: str  # the contract's: "linear-learner"
+    title: str
+    summary: str
+    problem: str
+    source: str  # the paper, or papers
+    channels: Sequence[Channel]
+    metrics: Sequence[Metric]
+    answer: Answer
+    log_name: str  # `Algorithm` of the #metrics lines: "AWS/KMeansWebscale"
+    gpu: bool = False
+    hosts: bool = True
+    environment: Sequence[str] = ()  # names of variables that reach the options of `predict`
+    reserved: Sequence[str] = ()  # hyperparameters with a leading underscore that it wants to see
+    quality_line: str = "#quality_metric: host={host}, {epoch}{batch}{channel} {metric} <{kind}>={value}"
+    exceptions: Mapping[str, str] = field(default_factory=dict)  # a promise it does not keep -> why
+
+    def channel(self, name: str) -> Channel | None:
+        """The channel of that name, or None."""
+        return next((channel for channel in self.channels if channel.name == name), None)
+
+    def metric(self, name: str) -> Metric | None:
+        """The metric of that name ("test:msd"), or None."""
+        return next((metric for metric in self.metrics if metric.name == name), None)
+
+
+class Source(Protocol):
+    """One channel as this member sees it.
+
+    `rows` in `batches` counts the records of all members together, so that the size of a batch does not depend
+    on how many members there are. Of replicated data, record i of a batch belongs to member i mod n; of sharded
+    data, a member brings its n-th of the batch from what it has.
+    """
+
+    @property
+    def rows(self) -> int | None:
+        """How many records this member sees in a pass; None where it is not known before reading."""
+
+    @property
+    def width(self) -> int | None:
+        """How many features a row has; None where it is not known before reading."""
+
+    def head(self, rows: int) -> Rows:
+        """This member's share of the first batch of that size; the next pass sees it again."""
+
+    def batches(self, rows: int, *, start: int = 0, shuffle: int | None = None) -> Iterator[Rows]:
+        """A new pass, batch by batch. `start`: records to leave out, a multiple of `rows`, as an interrupted
+        pass has used them. `shuffle`: the seed of an order of this pass's own, else the order of the files."""
+
+    def all(self) -> Rows:
+        """This member's share of all records, decoded once and kept."""
+
+
+class Checkpoints(Protocol):
+    """Where a job keeps its state, so that it can be taken up after an interruption."""
+
+    def due(self) -> bool:
+        """True where the last checkpoint is old enough for the next one."""
+
+    def save(self, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> None:
+        """Keep the state, which is the same at all members: all or nothing, and the last few of them."""
+
+    def latest(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]] | None:
+        """The state to go on from, the same at every member, or None; an exchange."""
+
+
+class NoCheckpoints:
+    """Keeps nothing."""
+
+    def due(self) -> bool:
+        """Never."""
+        return False
+
+    def save(self, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> None:
+        """Forgets it."""
+
+    def latest(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]] | None:
+        """None."""
+        return None
+
+
+def _nothing(*_: object, **__: object) -> None:
+    """Says nothing, keeps nothing."""
+
+
+def _no() -> bool:
+    return False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job(Generic[H, M]):
+    """All that `fit` is given. `Job(hyperparameters=…, channels=…)` is a whole job on one member."""
+
+    hyperparameters: H
+    channels: Mapping[str, Source]
+    group: Group = field(default_factory=Alone)
+    report: Callable[..., None] = _nothing  # (values, *, epoch=None, batch=None); values: {"train:msd": 1.5}
+    note: Callable[[str], None] = _nothing  # a sentence for the log
+    progress: Callable[..., None] = _nothing  # (done, of, unit): share of the whole job, at any rate
+    keep: Callable[..., None] = _nothing  # (name, table or figure) for output/data
+    checkpoints: Checkpoints = field(default_factory=NoCheckpoints)
+    asked: Callable[[], bool] = _no  # has this member been asked to stop? no exchange
+    start: M | None = None
+    device: str = "cpu"
+    seed: int = 0
+    clock: Callable[[], float] = time.monotonic
+
+    def stopping(self) -> bool:
+        """True at every member as soon as one has been asked to stop; an exchange."""
+        flag = np.array([self.asked()], np.float64)
+        self.group.sum_(flag)
+        return bool(flag[0] > 0)
+
+    def in_step(self, batches: Iterator[Rows], width: int) -> Iterator[Rows]:
+        """Batches, as many at every member: who has no more gets empty ones until all are through.
+
+        Ends at all members after the same step when one is asked to stop. One exchange of two numbers a step.
+        """
+        empty = nothing(width)
+        while True:
+            batch = next(batches, None)
+            flags = np.array([batch is not None, self.asked()], np.float64)
+            self.group.sum_(flags)
+            if flags[0] == 0 or flags[1] > 0:
+                return
+            yield empty if batch is None else batch
+
+
+class Model(Protocol):
+    """What training leaves. Frozen; knows nothing of how it was trained."""
+
+    @property
+    def width(self) -> int | None:
+        """How many features a row must have, or None where any will do."""
+
+    def predict(self, records: Any, options: Any) -> Mapping[str, NDArray[Any] | list[NDArray[Any]]]:
+        """The columns of the answer, one entry a record each."""
+
+    def save(self, folder: Path) -> None:
+        """Write the artifact."""
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read an artifact; `UserError` where there is none that can be read."""
+
+
+class Memory:
+    """The source made of arrays. For tests, examples and notebooks.
+
+    Holds the whole data at every member where `distribution` is FullyReplicated, else this member's part of it.
+    """
+
+    def __init__(
+        self,
+        rows: Rows | NDArray[Any],
+        *,
+        group: Group | None = None,
+        distribution: Distribution = "FullyReplicated",
+    ) -> None:
+        self._rows = rows if isinstance(rows, Rows) else Rows(features=np.ascontiguousarray(rows, np.float32))
+        self._group = group or Alone()
+        self._sharded = distribution == "ShardedByS3Key"
+
+    @property
+    def rows(self) -> int | None:
+        """How many records this member sees in a pass."""
+        return len(self.all())
+
+    @property
+    def width(self) -> int | None:
+        """How many features a row has."""
+        return self._rows.width
+
+    def head(self, rows: int) -> Rows:
+        """This member's share of the first batch."""
+        return next(self.batches(rows), nothing(self._rows.width))
+
+    def batches(self, rows: int, *, start: int = 0, shuffle: int | None = None) -> Iterator[Rows]:
+        """A pass, batch by batch."""
+        data = self._rows
+        if shuffle is not None:
+            data = data.take(np.random.default_rng(shuffle).permutation(len(data)))
+        rank, size = self._group.rank, self._group.size
+        if self._sharded:
+            share, skip = part(rows, rank, size), consumed(start, rows, rank, size)
+            for first in range(skip, len(data), max(share, 1)):
+                yield data[first : first + share]
+        else:
+            for first in range(start, len(data), rows):
+                yield data[first : first + rows][rank::size]
+
+    def all(self) -> Rows:
+        """This member's share of all records."""
+        return self._rows if self._sharded else self._rows[self._group.rank :: self._group.size]
+
+
+def part(rows: int, rank: int, size: int) -> int:
+    """How many of a batch's records a member brings from sharded data; at least one, for a member that brought
+    none would never come to the end of what it has."""
+    return max(1, rows // size + (rank < rows % size))
+
+
+def consumed(start: int, rows: int, rank: int, size: int) -> int:
+    """How many of its own records a member has used after the batches that `start` counts, `rows` each."""
+    return start // rows * part(rows, rank, size)
+
+
+__all__ = [
+    "Algorithm",
+    "Answer",
+    "Channel",
+    "Checkpoints",
+    "Column",
+    "Job",
+    "Memory",
+    "Metric",
+    "Model",
+    "NoCheckpoints",
+    "Source",
+    "joined",
+]

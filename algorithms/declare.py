@@ -1,0 +1,374 @@
+"""The words in which hyperparameters are declared.
+
+A class of declarations is a frozen pydantic model. From it follow the reading of what a user wrote, the checks
+and their sentences, the table of a page, the ranges that a tuner may search and the tests of the boundaries.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Self, cast
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import PydanticCustomError, PydanticUndefined
+
+from algorithms.errors import UserError
+
+AUTO = "auto"
+REQUIRED: Any = PydanticUndefined
+Scale = Literal["Auto", "Linear", "Logarithmic", "ReverseLogarithmic"]
+_NOT_GIVEN = {"", "null", "None"}
+_TRUE, _FALSE = {"true", "1", "yes"}, {"false", "0", "no"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """One hyperparameter as it was declared."""
+
+    name: str  # the contract's
+    kind: Literal["integer", "real", "boolean", "choice", "list", "text"]
+    meaning: str
+    default: Any = None
+    required: bool = False
+    low: float | None = None
+    high: float | None = None
+    above: float | None = None  # bounds that are not reached themselves
+    below: float | None = None
+    auto: bool = False  # whether the word "auto" is a value
+    values: Sequence[str] = ()  # of a choice, or of the items of a list
+    tune: Sequence[Any] | None = None  # (low, high), or the values, that a tuner searches
+    scale: Scale = "Auto"
+    aliases: Sequence[str] = ()
+
+    @property
+    def allowed(self) -> str:
+        """What must be, to stand after "must be"."""
+        if self.kind == "choice":
+            return "one of " + ", ".join(self.values)
+        if self.kind == "boolean":
+            return "true or false"
+        if self.kind == "text":
+            return "text"
+        if self.kind == "list":
+            return "a list of " + (", ".join(self.values) if self.values else "values")
+        noun = "a whole number" if self.kind == "integer" else "a number"
+        return noun + self._limits() + (" or 'auto'" if self.auto else "")
+
+    def _limits(self) -> str:
+        parts = []
+        if self.low is not None and self.high is not None:
+            parts.append(f"from {_plain(self.low)} to {_plain(self.high)}")
+        elif self.low is not None:
+            parts.append(f"at least {_plain(self.low)}")
+        elif self.high is not None:
+            parts.append(f"at most {_plain(self.high)}")
+        if self.above is not None:
+            parts.append(f"above {_plain(self.above)}")
+        if self.below is not None:
+            parts.append(f"below {_plain(self.below)}")
+        return " " + " and ".join(parts) if parts else ""
+
+    def read(self, given: object) -> Any:
+        """The value that a user wrote, in any of the contract's dialects; ValueError where it is none."""
+        value = unquoted(given) if isinstance(given, str) else given
+        if self.auto and value == AUTO:
+            return AUTO
+        value = _READERS[self.kind](value)
+        if self.kind in ("integer", "real"):
+            self._check_limits(value)
+        if self.kind == "choice" and value not in self.values:
+            raise ValueError
+        if self.kind == "list" and self.values and not (value and set(value) <= set(self.values)):
+            raise ValueError
+        return value
+
+    def _check_limits(self, value: float) -> None:
+        inside = (
+            (self.low is None or value >= self.low)
+            and (self.high is None or value <= self.high)
+            and (self.above is None or value > self.above)
+            and (self.below is None or value < self.below)
+        )
+        if not inside:
+            raise ValueError
+
+
+def unquoted(text: str) -> str:
+    """The text without blanks around it, and without one pair of quotes if it is a JSON string."""
+    text = text.strip()
+    if len(text) > 1 and text[0] == text[-1] == '"':
+        try:
+            inner = json.loads(text)
+        except ValueError:
+            return text
+        return inner.strip() if isinstance(inner, str) else text
+    return text
+
+
+def _plain(number: float) -> str:
+    return str(int(number)) if float(number).is_integer() else repr(number)
+
+
+def _integer(value: object) -> int:
+    if isinstance(value, bool):
+        raise ValueError
+    if isinstance(value, int):
+        return value
+    text = str(value)
+    try:
+        return int(text)
+    except ValueError:
+        number = float(text)
+        if not number.is_integer():
+            raise
+        return int(number)
+
+
+def _real(value: object) -> float:
+    if isinstance(value, bool):
+        raise ValueError
+    number = float(str(value))
+    if not math.isfinite(number):
+        raise ValueError
+    return number
+
+
+def _boolean(value: object) -> bool:
+    word = str(value).lower()
+    if word not in _TRUE | _FALSE:
+        raise ValueError
+    return word in _TRUE
+
+
+def _items(value: object) -> tuple[Any, ...]:
+    if isinstance(value, list | tuple):
+        return tuple(value)
+    text = str(value)
+    for parse in (json.loads, ast.literal_eval):
+        try:
+            parsed = parse(text)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            continue
+        return tuple(parsed) if isinstance(parsed, list | tuple) else (parsed,)
+    return tuple(unquoted(item) for item in text.strip("[]").split(",") if item.strip())
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError
+    return value
+
+
+_READERS: dict[str, Any] = {
+    "integer": _integer,
+    "real": _real,
+    "boolean": _boolean,
+    "choice": str,
+    "list": _items,
+    "text": _text,
+}
+
+
+def _declared(kind: str, meaning: str, default: Any, name: str | None, **facts: Any) -> Any:
+    """A pydantic field that carries the declaration; `Settings` finds it there."""
+    facts = {"kind": kind, "meaning": meaning, "default": default, "name": name, **facts}
+    return Field(default, description=meaning, json_schema_extra={"setting": facts})
+
+
+def integer(
+    meaning: str,
+    *,
+    default: int | str | None = REQUIRED,
+    low: int | None = None,
+    high: int | None = None,
+    auto: bool = False,
+    tune: tuple[int, int] | None = None,
+    scale: Scale = "Auto",
+    name: str | None = None,
+    aliases: Sequence[str] = (),
+) -> Any:
+    """A whole number."""
+    return _declared(
+        "integer",
+        meaning,
+        default,
+        name,
+        low=low,
+        high=high,
+        auto=auto,
+        tune=tune,
+        scale=scale,
+        aliases=aliases,
+    )
+
+
+def real(
+    meaning: str,
+    *,
+    default: float | str | None = REQUIRED,
+    low: float | None = None,
+    high: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+    auto: bool = False,
+    tune: tuple[float, float] | None = None,
+    scale: Scale = "Auto",
+    name: str | None = None,
+    aliases: Sequence[str] = (),
+) -> Any:
+    """A finite number; `above` and `below` are bounds that are not reached themselves."""
+    return _declared(
+        "real",
+        meaning,
+        default,
+        name,
+        low=low,
+        high=high,
+        above=above,
+        below=below,
+        auto=auto,
+        tune=tune,
+        scale=scale,
+        aliases=aliases,
+    )
+
+
+def choice(
+    meaning: str,
+    *values: str,
+    default: str | None = REQUIRED,
+    tune: Sequence[str] | None = None,
+    name: str | None = None,
+    aliases: Sequence[str] = (),
+) -> Any:
+    """One word of several."""
+    return _declared("choice", meaning, default, name, values=values, tune=tune, aliases=aliases)
+
+
+def boolean(
+    meaning: str, *, default: bool | None = REQUIRED, name: str | None = None, aliases: Sequence[str] = ()
+) -> Any:
+    """True or false."""
+    return _declared("boolean", meaning, default, name, aliases=aliases)
+
+
+def listing(
+    meaning: str,
+    *values: str,
+    default: Sequence[Any] | None = REQUIRED,
+    name: str | None = None,
+    aliases: Sequence[str] = (),
+) -> Any:
+    """Several values; with `values`, only those, and at least one."""
+    return _declared("list", meaning, default, name, values=values, aliases=aliases)
+
+
+def text(meaning: str, *, default: str | None = REQUIRED, name: str | None = None) -> Any:
+    """Any text."""
+    return _declared("text", meaning, default, name)
+
+
+class Settings(BaseModel):
+    """What a user may set. A subclass declares fields, and `faults` for what no single field can see."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, validate_default=False)
+    _reserved: ClassVar[tuple[str, ...]] = ("_", "sagemaker_")
+
+    @classmethod
+    def settings(cls) -> list[Setting]:
+        """The declarations, in their order."""
+        return [cls._setting(field) for field in cls.model_fields]
+
+    @classmethod
+    def _setting(cls, field: str) -> Setting:
+        info = cls.model_fields[field]
+        extra = info.json_schema_extra
+        assert isinstance(extra, dict), f"{field} is not declared with a word of algorithms.declare"
+        facts: dict[str, Any] = dict(cast("Mapping[str, Any]", extra["setting"]))
+        facts["name"] = facts["name"] or field
+        facts["required"] = info.is_required()
+        facts["default"] = None if info.is_required() else info.default
+        return Setting(**facts)
+
+    @classmethod
+    def read(cls, given: Mapping[str, object]) -> Self:
+        """The settings that a user gave, as text in any dialect or as values. `UserError` tells all faults."""
+        try:
+            settings = cls.model_validate(dict(given))
+        except ValidationError as error:
+            raise UserError(list(cls._sentences(error))) from None
+        faults = list(settings.faults())
+        if faults:
+            raise UserError(faults)
+        return settings
+
+    def faults(self) -> Iterator[str]:
+        """Sentences on what is wrong with the settings together; none by default."""
+        yield from ()
+
+    def effective(self) -> dict[str, Any]:
+        """Every setting by the contract's name."""
+        names = {field: self._setting(field).name for field in type(self).model_fields}
+        return {name: getattr(self, field) for field, name in names.items()}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _given(cls, given: Any) -> Any:
+        """Leaves out what counts as not given and the reserved names not asked for; resolves other names."""
+        if not isinstance(given, Mapping):
+            return given
+        fields: dict[str, str] = {}
+        for field in cls.model_fields:
+            setting = cls._setting(field)
+            fields |= {name: field for name in (setting.name, field, *setting.aliases)}
+        kept = {}
+        for name, value in given.items():
+            blank = value is None or (isinstance(value, str) and unquoted(value) in _NOT_GIVEN)
+            reserved = name not in fields and name.startswith(cls._reserved)
+            if not blank and not reserved:
+                kept[fields.get(name, name)] = value
+        return kept
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _in_any_dialect(cls, given: Any, info: Any) -> Any:
+        setting = cls._setting(info.field_name)
+        try:
+            return setting.read(given)
+        except (ValueError, OverflowError, TypeError):
+            sentence = f"{setting.name}: must be {setting.allowed}; it is {_shown(given)}."
+            raise PydanticCustomError("setting", "{sentence}", {"sentence": sentence}) from None
+
+    @classmethod
+    def _sentences(cls, error: ValidationError) -> Iterator[str]:
+        missing = []
+        for fault in error.errors():
+            field = str(fault["loc"][0]) if fault["loc"] else ""
+            if fault["type"] == "missing":
+                missing.append(cls._setting(field).name)
+            elif fault["type"] == "extra_forbidden":
+                yield cls._unknown(field)
+            elif fault["type"] == "setting":
+                yield str(fault["ctx"]["sentence"])
+            else:
+                yield f"{field}: {fault['msg']}; it is {_shown(fault['input'])}."
+        if missing:
+            verb = "is a required hyperparameter and was" if len(missing) == 1 else "are required and were"
+            yield f"{', '.join(missing)}: {verb} not given."
+
+    @classmethod
+    def _unknown(cls, name: str) -> str:
+        valid = [setting.name for setting in cls.settings()]
+        near = difflib.get_close_matches(name, valid, n=3, cutoff=0.5)
+        hint = f"the nearest valid names are {', '.join(near)}" if near else f"there are {', '.join(valid)}"
+        return f"{name}: is not a hyperparameter of this algorithm; {hint}."
+
+
+def _shown(value: object, limit: int = 80) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= limit else shown[: limit - 3] + "..."

@@ -1,0 +1,43 @@
+"""Who has to act when a job or a request fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class AlgoportError(Exception):
+    """A failure with a message written for a reader; `prefix` and `code` tell who the reader is."""
+
+    prefix = "AlgorithmError"
+    code = 1
+
+    @property
+    def findings(self) -> list[str]:
+        """Every sentence of the message, the most important first."""
+        return [str(self)]
+
+
+class UserError(AlgoportError):
+    """Something its reader can change: a setting, a file, a request. Ends a job with exit code 2.
+
+    Takes one sentence, or several where several things are wrong at once.
+    """
+
+    prefix = "ClientError"
+    code = 2
+
+    def __init__(self, findings: str | Iterable[str]) -> None:
+        self._findings = [findings] if isinstance(findings, str) else list(findings)
+        super().__init__("\n".join(self._findings))
+
+    @property
+    def findings(self) -> list[str]:
+        """Every sentence of the message, the most important first."""
+        return self._findings
+
+
+class PlatformError(AlgoportError):
+    """Something the operator can change: a full disk, a lost host, too little memory. Exit code 1."""
+
+    prefix = "InternalServerError"
+    code = 1

@@ -1,0 +1,84 @@
+"""What this process may use of the machine: cores, memory, threads."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+_CGROUP = Path("/sys/fs/cgroup")
+
+
+def cores() -> int:
+    """How many processors this process may keep busy: its affinity, cut by the cgroup's quota; at least 1."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = _quota()
+    return max(1, min(allowed, int(quota + 0.5)) if quota else allowed)
+
+
+def _quota() -> float | None:
+    """Processors that the cgroup grants (version 2, then 1), or None where it sets no limit."""
+    fields = _words(_CGROUP / "cpu.max")
+    if len(fields) == 2 and fields[0] != "max":
+        return int(fields[0]) / int(fields[1])
+    quota, period = _words(_CGROUP / "cpu/cpu.cfs_quota_us"), _words(_CGROUP / "cpu/cpu.cfs_period_us")
+    if quota and period and int(quota[0]) > 0:
+        return int(quota[0]) / int(period[0])
+    return None
+
+
+def memory_limit() -> int | None:
+    """Bytes that this process and its siblings may use: the cgroup's limit, else the machine's memory."""
+    for path in (_CGROUP / "memory.max", _CGROUP / "memory/memory.limit_in_bytes"):
+        words = _words(path)
+        if words and words[0] != "max" and int(words[0]) < 1 << 60:
+            return int(words[0])
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError):
+        return None
+
+
+def memory_free() -> int | None:
+    """Bytes that can still be had before the limit. Page cache counts as free, since it gives way."""
+    limit = memory_limit()
+    current = _words(_CGROUP / "memory.current") or _words(_CGROUP / "memory/memory.usage_in_bytes")
+    if _words(_CGROUP / "memory.max")[:1] not in ([], ["max"]) and limit and current:
+        cached = _cached()
+        return max(0, limit - int(current[0]) + cached)
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return limit
+
+
+def _cached() -> int:
+    words = _words(_CGROUP / "memory.stat")
+    stats = dict(zip(words[::2], words[1::2], strict=False))
+    return int(stats.get("inactive_file", 0)) + int(stats.get("active_file", 0))
+
+
+def _words(path: Path) -> list[str]:
+    try:
+        return path.read_text().split()
+    except OSError:
+        return []
+
+
+def peak_memory() -> int:
+    """The largest resident size of this process so far, in bytes."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def blas_threads(count: int) -> AbstractContextManager[object]:
+    """Limits BLAS and OpenMP to that many threads while it is entered."""
+    from threadpoolctl import threadpool_limits
+
+    limits: AbstractContextManager[object] = threadpool_limits(count)
+    return limits

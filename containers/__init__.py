@@ -1,0 +1,1 @@
+"""Where jobs run: images, and the ways to start one."""

@@ -1,0 +1,1 @@
+"""How a model answers: request -> records -> predict -> response."""

@@ -1,0 +1,1 @@
+"""How a job runs: disk -> records -> fit -> artifact."""
