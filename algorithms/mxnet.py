@@ -1,0 +1,103 @@
+"""Reads MXNet NDArray files, in which the original images keep their models. Dense arrays only.
+
+The layout is that of MXNet 1.x (`NDArray::Save`): a list magic, the arrays, their names. Every length is
+checked against what the file holds before anything is allocated, as the file may come from anywhere.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from algorithms.errors import UserError
+
+_LIST = 0x112
+_V1, _V2, _V3 = 0xF993FAC8, 0xF993FAC9, 0xF993FACA
+_DENSE = 0
+_TYPES = {0: "<f4", 1: "<f8", 2: "<f2", 3: "u1", 4: "<i4", 5: "i1", 6: "<i8"}
+_MOST_DIMENSIONS = 32
+
+
+def load(path: Path) -> list[NDArray[Any]] | dict[str, NDArray[Any]]:
+    """The arrays of a file: by name where they have names, else in order. `UserError` where it is none."""
+    with open(path, "rb") as file:
+        return _Reader(file.read(), path.name).arrays()
+
+
+def is_one(path: Path) -> bool:
+    """True where a file begins like a list of NDArrays."""
+    with open(path, "rb") as file:
+        return file.read(8) == struct.pack("<Q", _LIST)
+
+
+class _Reader:
+    """A cursor over the bytes of a file."""
+
+    def __init__(self, data: bytes, name: str) -> None:
+        self._data = data
+        self._name = name
+        self._at = 0
+
+    def arrays(self) -> list[NDArray[Any]] | dict[str, NDArray[Any]]:
+        if self._number("<Q") != _LIST:
+            raise self._fault("does not begin like an MXNet NDArray file")
+        self._number("<Q")
+        arrays = [self._array() for _ in range(self._count())]
+        names = [self._take(self._number("<Q")).decode("utf-8", "replace") for _ in range(self._count())]
+        if not names:
+            return arrays
+        if len(names) != len(arrays):
+            raise self._fault(f"has {len(names)} names for {len(arrays)} arrays")
+        return dict(zip(names, arrays, strict=True))
+
+    def _array(self) -> NDArray[Any]:
+        magic = self._number("<I")
+        if magic in (_V2, _V3) and self._number("<i") != _DENSE:
+            raise self._fault("holds a sparse array, which is not read")
+        if magic not in (_V1, _V2, _V3):
+            shape = self._shape(magic, "<I")  # before version 1 the number of dimensions stood here
+        else:
+            shape = self._shape(self._number("<I"), "<q")
+        if not shape:
+            return np.empty(0, np.float32)  # how 1.x writes an array that was never filled
+        self._take(8)  # the device it was on
+        kind = self._number("<i")
+        if kind not in _TYPES:
+            raise self._fault(f"holds an array of the unknown type {kind}")
+        dtype = np.dtype(_TYPES[kind])
+        data = self._take(math.prod(shape) * dtype.itemsize)
+        return np.frombuffer(data, dtype).reshape(shape)
+
+    def _shape(self, dimensions: int, form: str) -> tuple[int, ...]:
+        if dimensions > _MOST_DIMENSIONS:
+            raise self._fault(f"holds an array of {dimensions} dimensions")
+        shape = tuple(self._number(form) for _ in range(dimensions))
+        if any(length < 0 for length in shape):
+            raise self._fault(f"holds an array of shape {shape}")
+        return shape
+
+    def _count(self) -> int:
+        """A number of things that follow, each of which takes four bytes at least."""
+        count = self._number("<Q")
+        if count * 4 > len(self._data) - self._at:
+            raise self._fault(f"says that {count} entries follow, which it cannot hold")
+        return count
+
+    def _number(self, form: str) -> int:
+        return int(struct.unpack(form, self._take(struct.calcsize(form)))[0])
+
+    def _take(self, length: int) -> bytes:
+        end = self._at + length
+        if end > len(self._data):
+            raise self._fault(f"ends at byte {len(self._data)}, where {length} bytes from {self._at} were to come")
+        piece = self._data[self._at : end]
+        self._at = end
+        return piece
+
+    def _fault(self, what: str) -> UserError:
+        return UserError(f"{self._name}: {what}.")
