@@ -41,3 +41,7 @@ class PlatformError(AlgoportError):
 
     prefix = "InternalServerError"
     code = 1
+
+
+class Stopped(Exception):
+    """`fit` was asked to stop before there was anything worth keeping. Ends a job with exit code 0, no model."""
