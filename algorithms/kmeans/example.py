@@ -1,0 +1,15 @@
+"""The smallest job: three heaps of points on a plane, a few of them far out."""
+
+import numpy as np
+
+from algorithms.records import Rows
+
+HYPERPARAMETERS: dict[str, object] = {"k": 3, "feature_dim": 2, "mini_batch_size": 40, "epochs": 2}
+
+
+def channels() -> dict[str, Rows]:
+    """A training and a test channel."""
+    random = np.random.default_rng(0)
+    heaps = np.array([[0, 0], [5, 5], [0, 8]], np.float32)
+    rows = heaps[np.arange(150) % 3] + random.normal(size=(150, 2)).astype(np.float32)
+    return {"train": Rows(features=rows[:120]), "test": Rows(features=rows[120:])}

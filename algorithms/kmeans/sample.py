@@ -1,0 +1,111 @@
+"""A uniform sample of the rows that stream by.    n rows   d features   m members
+
+Each row gets a random priority that depends on nothing but the seed and the row's number, and the rows of
+highest priority are kept (Duffield, Lund and Thorup, Priority sampling, J. ACM 2007, with equal weights). So the
+sample is the same however the rows are shared out, and it is merged by keeping the highest again. Where older
+rows fade, priorities are Gumbel-distributed around the logarithm of a row's weight, which samples by weight
+without replacement (Efraimidis and Spirakis, Weighted random sampling with a reservoir, 2006).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from algorithms.group import Group
+
+Arrays = dict[str, NDArray[Any]]
+
+
+class Sample:
+    """At most `capacity` rows, and capacity * d * 4 bytes."""
+
+    def __init__(self, capacity: int, d: int, seed: int, half_life: int = 0) -> None:
+        self.capacity = capacity
+        self.seen = 0  # rows of all members together
+        self._seed = seed
+        self._half_life = half_life
+        self._kept = 0
+        self._rows = np.empty((capacity, d), np.float32)  # pages that are not written to cost nothing
+        self._keys = np.empty(capacity, np.float64)
+        self._numbers = np.empty(capacity, np.int64)
+
+    def add(self, rows: NDArray[np.float32], group: Group) -> None:
+        """Let this member's (n, d) rows of a batch stream by; an exchange of one number a member."""
+        counts = np.concatenate(group.gather(np.array([len(rows)], np.int64)))
+        numbers = self.seen + positions(counts, group.rank)
+        self.seen += int(counts.sum())
+        keys = self._priorities(numbers)
+        free = min(self.capacity - self._kept, len(rows))
+        place = slice(self._kept, self._kept + free)
+        self._rows[place], self._keys[place], self._numbers[place] = rows[:free], keys[:free], numbers[:free]
+        self._kept += free
+        self._replace(rows[free:], keys[free:], numbers[free:])
+
+    def merged(self, group: Group) -> Arrays:
+        """The sample of all members together, in the order of the rows' numbers; an exchange of the sample."""
+        keys = self._keys[: self._kept]
+        everyone = np.concatenate(group.gather(keys))
+        least = -math.inf
+        if len(everyone) > self.capacity:
+            least = np.partition(everyone, len(everyone) - self.capacity)[len(everyone) - self.capacity]
+        mine = np.flatnonzero(keys >= least)
+        kept: Arrays = {"rows": self._rows[mine], "keys": keys[mine], "numbers": self._numbers[mine]}
+        whole = {name: np.concatenate(group.gather(array)) for name, array in kept.items()}
+        order = np.argsort(whole["numbers"], kind="stable")
+        return {name: array[order] for name, array in whole.items()}
+
+    def restore(self, merged: Arrays, seen: int, group: Group) -> None:
+        """Take this member's share of what `merged` returned."""
+        share = slice(group.rank, None, group.size)
+        self.seen = seen
+        self._kept = len(merged["keys"][share])
+        self._rows[: self._kept] = merged["rows"][share]
+        self._keys[: self._kept] = merged["keys"][share]
+        self._numbers[: self._kept] = merged["numbers"][share]
+
+    def _replace(self, rows: NDArray[np.float32], keys: NDArray[np.float64], numbers: NDArray[np.int64]) -> None:
+        """Put those of the rows that are among the highest where the lowest were."""
+        worth = np.flatnonzero(keys > self._keys.min()) if len(keys) else np.empty(0, np.int64)
+        if len(worth) == 0:
+            return
+        every = np.concatenate([self._keys, keys[worth]])
+        dropped = np.argpartition(every, len(worth))[: len(worth)]
+        places = dropped[dropped < self.capacity]
+        stays = np.ones(len(worth), np.bool_)
+        stays[dropped[dropped >= self.capacity] - self.capacity] = False
+        chosen = worth[stays]
+        self._rows[places], self._keys[places], self._numbers[places] = rows[chosen], keys[chosen], numbers[chosen]
+
+    def _priorities(self, numbers: NDArray[np.int64]) -> NDArray[np.float64]:
+        keys = uniforms(self._seed, numbers)
+        if self._half_life:
+            keys = numbers * (math.log(2) / self._half_life) - np.log(-np.log(keys))
+        return keys
+
+
+def positions(counts: NDArray[np.int64], rank: int) -> NDArray[np.int64]:
+    """Where the rows of a member stand in a batch of which member j brings counts[j], in turns."""
+    mine = np.arange(counts[rank], dtype=np.int64)
+    before = np.zeros_like(mine)
+    for other, count in enumerate(counts):
+        before += np.minimum(count, mine + (other < rank))
+    return before
+
+
+def uniforms(seed: int, numbers: NDArray[np.int64]) -> NDArray[np.float64]:
+    """A number strictly between 0 and 1 for each of `numbers` (splitmix64: Steele, Lea and Flood 2014)."""
+    with np.errstate(over="ignore"):
+        bits = (numbers.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15) + _mixed(seed)
+        bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        bits ^= bits >> np.uint64(31)
+    return ((bits >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
+
+
+def _mixed(seed: int) -> np.uint64:
+    """Seeds that are near each other, made far."""
+    return np.random.SeedSequence(abs(seed)).generate_state(1, np.uint64)[0]

@@ -1,0 +1,65 @@
+"""From the streaming centers to k centers.    s streaming centers   d features   k centers"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from algorithms import contract
+from algorithms.kmeans import kernels
+from algorithms.kmeans.hyperparameters import Hyperparameters
+from algorithms.kmeans.lloyd import Clustering, lloyd
+from algorithms.kmeans.model import Model
+
+Job = contract.Job[Hyperparameters, Model]
+
+# What "auto" stands for, as in the original's published log.
+TRIALS = 10
+# The stream of random numbers that trials draw from.
+TRIALS_STREAM = 2
+
+
+def shrink(
+    points: NDArray[np.float32],  # (s, d)
+    weights: NDArray[np.float64],  # (s,) how many rows each stands for
+    job: Job,
+) -> Clustering:
+    """The best of several runs of Lloyd's method on the weighted points.
+
+    A streaming center that no row ever came to has no say, unless too few others are left. One trial is always
+    finished; when a stop is asked for, no further one begins.
+    """
+    settings = job.hyperparameters
+    seed = int(np.random.SeedSequence([job.seed, TRIALS_STREAM]).generate_state(1)[0])
+    used = weights > 0
+    if used.sum() >= settings.k:
+        points, weights = np.ascontiguousarray(points[used]), weights[used]
+    else:
+        weights = np.maximum(weights, 1.0)
+    job.note(f"shrinking {len(points)} centers into {settings.k}")
+    best = None
+    trials = TRIALS if settings.local_lloyd_num_trials == "auto" else settings.local_lloyd_num_trials
+    for trial in range(trials if len(points) > settings.k else 1):
+        found = _trial(points, weights, settings, np.random.default_rng([seed, trial]))
+        job.note(f"local kmeans attempt #{trial}. Current mean square distance {found.msd:.6f}")
+        if best is None or found.msd < best.msd:
+            best = found
+        if job.asked():
+            break
+    assert best is not None
+    job.note(f"finished shrinking process. Mean Square Distance = {best.msd:.6f}")
+    return best
+
+
+def _trial(
+    points: NDArray[np.float32], weights: NDArray[np.float64], settings: Hyperparameters, random: np.random.Generator
+) -> Clustering:
+    k = settings.k
+    if len(points) == k:
+        chosen = np.arange(k)
+    elif settings.local_lloyd_init_method == "random":
+        chosen = random.choice(len(points), k, replace=False)
+    else:
+        chosen = kernels.plus_plus(points, weights, k, random.random(k))
+    start = np.ascontiguousarray(points[chosen])
+    return lloyd(points, start, weights=weights, passes=settings.local_lloyd_max_iter, tol=settings.local_lloyd_tol)
