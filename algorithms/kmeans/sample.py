@@ -1,10 +1,9 @@
-"""A uniform sample of the rows that stream by.    n rows   d features   m members
+"""A sample of the rows that stream by.    n rows   d features   m members
 
-Each row gets a random priority that depends on nothing but the seed and the row's number, and the rows of
-highest priority are kept (Duffield, Lund and Thorup, Priority sampling, J. ACM 2007, with equal weights). So the
-sample is the same however the rows are shared out, and it is merged by keeping the highest again. Where older
-rows fade, priorities are Gumbel-distributed around the logarithm of a row's weight, which samples by weight
-without replacement (Efraimidis and Spirakis, Weighted random sampling with a reservoir, 2006).
+Priority sampling (Duffield, Lund and Thorup, J. ACM 54(6), 2007): a row of weight w gets the priority w / u, with u
+uniform on (0, 1), and the rows of highest priority are kept. Here u depends on nothing but the seed and the row's
+number, so that the sample is the same however the rows are shared out, and is merged by keeping the highest again.
+All rows weigh the same, and the sample is uniform, unless older ones fade with a half-life.
 """
 
 from __future__ import annotations
@@ -58,6 +57,19 @@ class Sample:
         order = np.argsort(whole["numbers"], kind="stable")
         return {name: array[order] for name, array in whole.items()}
 
+    def estimate(self, merged: Arrays) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """Rows (r, d), and how much each stands for (r,), relative to the others.
+
+        A kept row stands for max(w, t), where t is the highest priority of those not kept; the lowest one that was
+        kept is given up to know t. Where all rows were kept, each stands for itself.
+        """
+        rows, logs = merged["rows"], self._log_weights(merged["numbers"])
+        if self.seen > len(rows):
+            lowest = int(np.argmin(merged["keys"]))
+            logs = np.delete(np.maximum(logs, merged["keys"][lowest]), lowest)
+            rows = np.delete(rows, lowest, axis=0)
+        return rows, np.exp(logs - logs.max(initial=-math.inf))
+
     def restore(self, merged: Arrays, seen: int, group: Group) -> None:
         """Take this member's share of what `merged` returned."""
         share = slice(group.rank, None, group.size)
@@ -81,10 +93,14 @@ class Sample:
         self._rows[places], self._keys[places], self._numbers[places] = rows[chosen], keys[chosen], numbers[chosen]
 
     def _priorities(self, numbers: NDArray[np.int64]) -> NDArray[np.float64]:
-        keys = uniforms(self._seed, numbers)
-        if self._half_life:
-            keys = numbers * (math.log(2) / self._half_life) - np.log(-np.log(keys))
-        return keys
+        """Logarithms, as the weights of a long stream are beyond any float."""
+        return self._log_weights(numbers) - np.log(uniforms(self._seed, numbers))
+
+    def _log_weights(self, numbers: NDArray[np.int64]) -> NDArray[np.float64]:
+        """A row weighs twice as much as the one a half-life before it."""
+        if not self._half_life:
+            return np.zeros(len(numbers))
+        return numbers * (math.log(2) / self._half_life)
 
 
 def positions(counts: NDArray[np.int64], rank: int) -> NDArray[np.int64]:
