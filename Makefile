@@ -1,0 +1,90 @@
+# What can be done with the project. Each target does its own set-up: a machine needs python3 (3.11 or newer, with
+# venv), make and a network; the image targets need a Docker Engine.
+#
+#   make demo             train on real data, serve, ask, draw a picture          make test     all tests
+#   make image A=NAME     the image algoport/NAME:cpu                             make check    style, types, arrows
+#   make bench A=NAME     how fast, beside whom                                   make readme   the tables of the pages
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
+	command -v $$python >/dev/null && $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' \
+	2>/dev/null && echo $$python && break; done)
+BIN := .venv/bin
+STAMP := .venv/installed
+PEERS := .peers/sagemaker
+
+# PyTorch from the index of its CPU builds: the one of the package index brings gigabytes of CUDA libraries. Where
+# pip is already told where to look (a mirror, a folder of wheels), that is left as it is.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+INDEX = $$($(BIN)/python -m pip config list | grep -qE 'find-links|extra-index-url' || \
+	[ -n "$${PIP_FIND_LINKS:-}$${PIP_EXTRA_INDEX_URL:-}" ] || [ "$$(uname)" != Linux ] || \
+	echo --extra-index-url $(TORCH_INDEX))
+
+# The base images. BUILDER has what pip needs on this machine; where it exists, it is taken.
+RUNTIME ?= python:3.11-slim-bookworm
+BUILDER ?= $(shell docker image inspect algoport-builder:3.11 >/dev/null 2>&1 && echo algoport-builder:3.11 || echo $(RUNTIME))
+FLAVOR ?= cpu
+REVISION = $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
+IMAGE_ARGS = -f containers/Dockerfile --network=host --build-arg RUNTIME=$(RUNTIME) --build-arg BUILDER=$(BUILDER) \
+	--build-arg FLAVOR=$(FLAVOR) --build-arg REVISION=$(REVISION)
+
+.PHONY: help install demo test check bench bench-peers image image-arm64 base readme clean
+
+help:
+	@sed -n 's/^# \{0,1\}//; 1,7p' Makefile
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@[ -n "$(PYTHON)" ] || { echo "Python 3.11 or newer with venv is needed (on Debian: apt install python3-venv)."; exit 2; }
+	[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(INDEX) -c constraints.txt -e '.[cli,test,check,bench]'
+	touch $@
+
+demo: install
+	$(BIN)/python -m algorithms.kmeans.demo
+
+test: install
+	$(BIN)/python -m pytest
+
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest tests/test_architecture.py
+
+bench: install
+	@[ -n "$(A)" ] || { echo "Which algorithm? make bench A=NAME"; exit 2; }
+	$(BIN)/python -m benchmarks.$(subst -,_,$(A)) $(BENCH)
+
+# Clients and peers whose pins conflict with ours, in an environment of their own.
+bench-peers: $(PEERS)/installed
+
+$(PEERS)/installed: Makefile
+	[ -x $(PEERS)/bin/python ] || $(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check 'sagemaker[local]<3' 'setuptools<81'
+	touch $@
+
+image:
+	@[ -n "$(A)" ] || { echo "Which algorithm? make image A=NAME"; exit 2; }
+	docker build $(IMAGE_ARGS) --build-arg ALGORITHM=$(A) -t algoport/$(A):$(FLAVOR) .
+	[ "$(FLAVOR)" != cpu ] || docker tag algoport/$(A):cpu algoport/$(A):latest
+
+# What all images share; an algorithm of one's own builds on it.
+base:
+	docker build $(IMAGE_ARGS) --target base -t algoport/base:$(FLAVOR) .
+
+# For Graviton and Apple machines, from an x86 machine with emulation. A recipe: kernels are compiled while it builds,
+# which under emulation takes a quarter of an hour; on an arm64 machine `make image` is the same and fast.
+image-arm64:
+	docker buildx build --platform linux/arm64 $(IMAGE_ARGS) --build-arg ALGORITHM=$(A) -t algoport/$(A):arm64 --load .
+
+readme: install
+	$(BIN)/python -m containers.pages
+
+clean:
+	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks demo
+	find . -name __pycache__ -not -path './.venv/*' -not -path './.peers/*' -prune -exec rm -rf {} +
