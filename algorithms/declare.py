@@ -119,7 +119,7 @@ def _integer(value: object) -> int:
         raise ValueError
     if isinstance(value, int):
         return value
-    text = str(value)
+    text = _digits(value)
     try:
         return int(text)
     except ValueError:
@@ -129,10 +129,18 @@ def _integer(value: object) -> int:
         return int(number)
 
 
+def _digits(value: object) -> str:
+    """The text of a number; ValueError for 1_000, which Python reads and nobody else does."""
+    text = str(value)
+    if "_" in text:
+        raise ValueError
+    return text
+
+
 def _real(value: object) -> float:
     if isinstance(value, bool):
         raise ValueError
-    number = float(str(value))
+    number = float(_digits(value))
     if not math.isfinite(number):
         raise ValueError
     return number
@@ -273,6 +281,13 @@ def text(meaning: str, *, default: str | None = REQUIRED, name: str | None = Non
     return _declared("text", meaning, default, name)
 
 
+@dataclass(frozen=True)
+class _Twice:
+    """Stands for a setting that was given under two of its names with two values; `name` is the second."""
+
+    name: str
+
+
 class Settings(BaseModel):
     """What a user may set. A subclass declares fields, and `faults` for what no single field can see."""
 
@@ -326,12 +341,14 @@ class Settings(BaseModel):
         for field in cls.model_fields:
             setting = cls._setting(field)
             fields |= {name: field for name in (setting.name, field, *setting.aliases)}
-        kept = {}
+        kept: dict[str, Any] = {}
         for name, value in given.items():
             blank = value is None or (isinstance(value, str) and unquoted(value) in _NOT_GIVEN)
             reserved = name not in fields and name.startswith(cls._reserved)
             if not blank and not reserved:
-                kept[fields.get(name, name)] = value
+                field = fields.get(name) or name
+                twice = field in kept and str(kept[field]) != str(value)
+                kept[field] = _Twice(name) if twice else value
         return kept
 
     @field_validator("*", mode="before")
@@ -339,10 +356,12 @@ class Settings(BaseModel):
     def _in_any_dialect(cls, given: Any, info: Any) -> Any:
         setting = cls._setting(info.field_name)
         try:
-            return setting.read(given)
+            if not isinstance(given, _Twice):
+                return setting.read(given)
+            sentence = f"{setting.name}: must be given once; it is given again, and differently, as {given.name}."
         except (ValueError, OverflowError, TypeError):
             sentence = f"{setting.name}: must be {setting.allowed}; it is {_shown(given)}."
-            raise PydanticCustomError("setting", "{sentence}", {"sentence": sentence}) from None
+        raise PydanticCustomError("setting", "{sentence}", {"sentence": sentence})
 
     @classmethod
     def _sentences(cls, error: ValidationError) -> Iterator[str]:
@@ -356,7 +375,7 @@ class Settings(BaseModel):
             elif fault["type"] == "setting":
                 yield str(fault["ctx"]["sentence"])
             else:
-                yield f"{field}: {fault['msg']}; it is {_shown(fault['input'])}."
+                yield f"{cls._setting(field).name}: {fault['msg']}; it is {_shown(fault['input'])}."
         if missing:
             verb = "is a required hyperparameter and was" if len(missing) == 1 else "are required and were"
             yield f"{', '.join(missing)}: {verb} not given."

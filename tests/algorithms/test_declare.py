@@ -1,0 +1,255 @@
+"""The words in which hyperparameters are declared: what is read, what is refused, and in which words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+from pydantic import ValidationError
+
+from algorithms.declare import Settings, boolean, choice, integer, listing, real, text
+from algorithms.errors import UserError
+
+
+class Everything(Settings):
+    k: int = integer("a count", low=1)
+    width: int | Literal["auto"] = integer("a width", default="auto", low=2, high=9, auto=True)
+    rate: float = real("a rate", default=0.5, above=0, high=1)
+    tilt: float = real("a tilt", default=0.0, low=-1, below=1)
+    solver: str = choice("a way", "adam", "sgd", "l-bfgs", default="adam")
+    bias: bool = boolean("a switch", default=True)
+    scores: tuple[str, ...] = listing("scores", "msd", "ssd", default=("msd",))
+    layers: tuple[int, ...] = listing("sizes", default=())
+    words: str = text("any text", default="")
+    lambda_: float = real("a penalty", default=1.0, low=0, name="lambda", aliases=("reg_lambda",))
+    objective: str = text("what the tuner looks at", default="", name="_tuning_objective_metric")
+
+    def faults(self) -> Iterator[str]:
+        if self.k > 100 and not self.bias:
+            yield "bias: must be true where k is above 100."
+        if self.k > 100 and self.rate == 1:
+            yield "rate: must be below 1 where k is above 100."
+
+
+def read(**given: Any) -> Everything:
+    return Everything.read({"k": "1", **given})
+
+
+def findings(given: dict[str, Any]) -> list[str]:
+    with pytest.raises(UserError) as caught:
+        Everything.read(given)
+    return caught.value.findings
+
+
+def dialects(value: Any) -> list[Any]:
+    """How a value arrives: plain, JSON-encoded, JSON-encoded twice over, as Python's str(), and as itself."""
+    plain = value if isinstance(value, str) else json.dumps(value)
+    return [plain, f"  {plain} ", json.dumps(value), json.dumps(plain), str(value), value]
+
+
+@given(some.integers(1, 10**15))
+def test_a_whole_number_reads_alike_in_every_dialect(value: int) -> None:
+    for written in [*dialects(value), f"{value}.0"]:
+        assert read(k=written).k == value
+        assert type(read(k=written).k) is int
+
+
+@given(some.floats(0, 1, exclude_min=True))
+def test_a_number_reads_alike_in_every_dialect(value: float) -> None:
+    for written in [*dialects(value), f"{value:.17e}"]:
+        assert read(rate=written).rate == value
+
+
+@pytest.mark.parametrize("value", [True, False])
+def test_a_switch_reads_alike_in_every_dialect(value: bool) -> None:
+    words = ["true", "TRUE", "1", "yes", "Yes"] if value else ["false", "FALSE", "0", "no", "No"]
+    for written in [*dialects(value), *words, *map(json.dumps, words), int(value)]:
+        assert read(bias=written).bias is value
+
+
+@pytest.mark.parametrize("value", ["adam", "sgd", "l-bfgs"])
+def test_a_word_reads_alike_in_every_dialect(value: str) -> None:
+    for written in dialects(value):
+        assert read(solver=written).solver == value
+
+
+def test_the_word_auto_reads_alike_in_every_dialect_where_it_is_a_value() -> None:
+    for written in dialects("auto"):
+        assert read(width=written).width == "auto"
+    assert findings({"k": "auto"}) == ["k: must be a whole number at least 1; it is 'auto'."]
+
+
+@given(some.lists(some.sampled_from(["msd", "ssd"]), min_size=1, max_size=3))
+def test_a_list_of_words_reads_alike_in_every_dialect(value: list[str]) -> None:
+    for written in [*dialects(value), ",".join(value), ", ".join(value), f"[{', '.join(value)}]", tuple(value)]:
+        assert read(scores=written).scores == tuple(value)
+
+
+@given(some.lists(some.integers(-99, 99), max_size=4))
+def test_a_list_of_numbers_reads_alike_in_every_dialect(value: list[int]) -> None:
+    for written in [*dialects(value), *([",".join(map(str, value))] if value else [])]:
+        assert read(layers=written).layers == tuple(value)
+
+
+@given(some.text(some.characters(exclude_categories=["Cs", "Cc"]), min_size=1).map(str.strip))
+def test_text_is_taken_as_it_is_but_for_blanks_and_one_pair_of_quotes(value: str) -> None:
+    if value in ("", "null", "None") or value.startswith('"'):
+        return
+    assert read(words=value).words == value
+    assert read(words=json.dumps(value)).words == value
+
+
+@pytest.mark.parametrize("nothing", ["", " ", "null", "None", None, '""', ' "null" '])
+def test_what_counts_as_not_given_leaves_the_default(nothing: Any) -> None:
+    fields = {field: nothing for field in ("width", "rate", "solver", "bias", "scores", "layers", "words", "lambda")}
+
+    assert read(**fields) == read()
+    assert findings({"k": nothing}) == ["k: is a required hyperparameter and was not given."]
+
+
+@pytest.mark.parametrize(
+    ("field", "inside", "outside"),
+    [
+        (
+            "k",
+            ["1", "1.0", "1e3"],
+            ["0", "-1", "1.5", "one", "true", True, "nan", "inf", "1e400", "[1]", "1_0", "0x1"],
+        ),
+        ("width", ["2", "9"], ["1", "10", "automatic", "Auto"]),
+        ("rate", ["1", "1e-300"], ["0", "-0.0", "1.0000001", "nan", "inf", "-inf", "infinity", "true", True, "0_1"]),
+        ("tilt", ["-1", "0.999"], ["-1.01", "1", "1.0"]),
+        ("solver", ["adam"], ["Adam", "adam sgd", "1", "['adam']"]),
+        ("bias", ["Yes"], ["2", "on", "t", "1.0", "[true]"]),
+        ("scores", ["msd"], ["rmse", "[]", "msd,rmse", '{"msd": 1}', "[[1]]", "7"]),
+        ("lambda", ["0"], ["-1"]),
+    ],
+)
+def test_a_limit_is_accepted_and_what_lies_beyond_is_refused(field: str, inside: list[Any], outside: list[Any]) -> None:
+    for written in inside:
+        Everything.read({"k": "1", field: written})
+    for written in outside:
+        (sentence,) = findings({"k": "1", field: written})
+        assert sentence.startswith(f"{field}: must be ")
+
+
+def test_a_sentence_says_where_what_must_be_and_what_is() -> None:
+    assert findings({"k": "0"}) == ["k: must be a whole number at least 1; it is '0'."]
+    assert findings({"k": 1, "width": "1"}) == ["width: must be a whole number from 2 to 9 or 'auto'; it is '1'."]
+    assert findings({"k": 1, "rate": "0"}) == ["rate: must be a number at most 1 and above 0; it is '0'."]
+    assert findings({"k": 1, "tilt": "1"}) == ["tilt: must be a number at least -1 and below 1; it is '1'."]
+    assert findings({"k": 1, "solver": "sdg"}) == ["solver: must be one of adam, sgd, l-bfgs; it is 'sdg'."]
+    assert findings({"k": 1, "bias": "maybe"}) == ["bias: must be true or false; it is 'maybe'."]
+    assert findings({"k": 1, "scores": "rmse"}) == ["scores: must be a list of msd, ssd; it is 'rmse'."]
+
+
+def test_a_long_value_is_shown_by_its_beginning() -> None:
+    (sentence,) = findings({"k": "9" * 3000 + "x"})
+
+    assert len(sentence) < 200
+    assert "'999" in sentence and "..." in sentence
+
+
+def test_a_list_item_of_the_wrong_type_is_told_by_the_setting_s_name() -> None:
+    (sentence,) = findings({"k": 1, "layers": "[1, 'two']"})
+
+    assert sentence.startswith("layers: ") and "two" in sentence
+
+
+def test_all_faults_are_told_together() -> None:
+    told = findings({"width": "1", "rate": "2", "colour": "red", "solver": "x"})
+
+    assert [sentence.partition(":")[0] for sentence in sorted(told)] == ["colour", "k", "rate", "solver", "width"]
+
+
+def test_required_settings_that_are_missing_are_told_in_one_sentence() -> None:
+    class Two(Settings):
+        k: int = integer("a count", low=1)
+        feature_dim: int = integer("a width", low=1)
+        lambda_: float = real("a penalty", name="lambda")
+
+    with pytest.raises(UserError) as caught:
+        Two.read({})
+
+    assert caught.value.findings == ["k, feature_dim, lambda: are required and were not given."]
+
+
+@pytest.mark.parametrize(
+    ("written", "nearest"),
+    [("solvr", "solver"), ("lamda", "lambda"), ("Bias", "bias"), ("width_", "width"), ("score", "scores")],
+)
+def test_an_unknown_name_is_told_with_the_nearest_valid_ones(written: str, nearest: str) -> None:
+    (sentence,) = findings({"k": "1", written: "1"})
+
+    assert sentence.startswith(f"{written}: is not a hyperparameter of this algorithm; the nearest valid names are ")
+    assert nearest in sentence.rpartition(" are ")[2].rstrip(".").split(", ")
+
+
+def test_a_name_like_no_other_is_told_with_all_there_are() -> None:
+    (sentence,) = findings({"k": "1", "zzzzzzzz": "1"})
+
+    assert "there are k, width, rate" in sentence and "lambda," in sentence and "lambda_" not in sentence
+
+
+@pytest.mark.parametrize("name", ["_kvstore", "_num_gpus", "sagemaker_program", "sagemaker_anything"])
+def test_reserved_names_are_passed_over(name: str) -> None:
+    assert read(**{name: "auto"}) == read()
+
+
+def test_a_reserved_name_that_is_declared_arrives() -> None:
+    assert read(_tuning_objective_metric='"test:msd"').objective == "test:msd"
+
+
+@pytest.mark.parametrize("name", ["lambda", "reg_lambda", "lambda_"])
+def test_a_setting_is_found_by_the_contract_s_name_by_its_alias_and_by_the_field(name: str) -> None:
+    assert read(**{name: "7"}).lambda_ == 7
+
+
+def test_two_names_of_one_setting_must_agree() -> None:
+    assert read(**{"lambda": "7", "reg_lambda": "7"}).lambda_ == 7
+    (sentence,) = findings({"k": 1, "lambda": "7", "reg_lambda": "8"})
+
+    assert sentence == "lambda: must be given once; it is given again, and differently, as reg_lambda."
+
+
+def test_faults_of_several_settings_together_are_told_all() -> None:
+    assert findings({"k": "101", "bias": "no", "rate": "1"}) == [
+        "bias: must be true where k is above 100.",
+        "rate: must be below 1 where k is above 100.",
+    ]
+    assert read(k="101").k == 101
+
+
+def test_the_effective_settings_carry_the_contract_s_names() -> None:
+    effective = read().effective()
+
+    assert effective["lambda"] == 1.0 and effective["width"] == "auto" and "lambda_" not in effective
+    assert Everything.read({name: value for name, value in effective.items()}) == read()
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(ValidationError):
+        read().k = 2
+
+
+def test_a_declaration_tells_everything_about_itself() -> None:
+    by_name = {setting.name: setting for setting in Everything.settings()}
+
+    assert by_name["k"].required and by_name["k"].default is None and by_name["k"].low == 1
+    assert not by_name["width"].required and by_name["width"].default == "auto" and by_name["width"].auto
+    assert by_name["lambda"].aliases == ("reg_lambda",)
+    assert by_name["solver"].values == ("adam", "sgd", "l-bfgs")
+    assert by_name["rate"].above == 0 and by_name["rate"].low is None and by_name["rate"].high == 1
+
+
+@given(
+    some.dictionaries(some.sampled_from([*"kwx", "rate", "solver", "scores", "layers", "bias", "lambda"]), some.text())
+)
+def test_no_text_whatever_ends_in_anything_but_a_sentence(written: dict[str, str]) -> None:
+    try:
+        Everything.read(written)
+    except UserError as error:
+        assert all(sentence.endswith(".") and ": " in sentence for sentence in error.findings)
