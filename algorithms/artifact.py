@@ -23,7 +23,9 @@ def save(folder: Path, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, A
     from safetensors.numpy import save as serialized
 
     folder.mkdir(parents=True, exist_ok=True)
-    whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    whole = {name: np.require(array, array.dtype.newbyteorder("="), "C") for name, array in arrays.items()}
+    # An older model's facts go first: a death between the two writes must not leave them beside new arrays.
+    (folder / FACTS).unlink(missing_ok=True)
     put(folder / ARRAYS, serialized(whole))
     text = json.dumps({"format_version": FORMAT_VERSION, **facts}, indent=1)
     put(folder / FACTS, text.encode())
@@ -54,14 +56,17 @@ def _facts(path: Path) -> dict[str, Any]:
         facts = json.loads(path.read_bytes())
     except FileNotFoundError:
         raise UserError(f"{FACTS}: there is no model in this folder.") from None
-    except ValueError as error:
+    except OSError as error:
+        raise UserError(f"{FACTS}: cannot be read: {error.strerror}.") from None
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{FACTS}: is not JSON: {error}.") from None
     if not isinstance(facts, dict):
         raise UserError(f"{FACTS}: must be an object.")
-    if facts.get("format_version", 0) > FORMAT_VERSION:
-        raise UserError(
-            f"{FACTS}: has format version {facts['format_version']}; this release reads up to {FORMAT_VERSION}."
-        )
+    version = facts.get("format_version", FORMAT_VERSION)
+    if type(version) is not int or version < 1:
+        raise UserError(f"{FACTS}: format_version must be a whole number at least 1; it is {version!r}.")
+    if version > FORMAT_VERSION:
+        raise UserError(f"{FACTS}: has format version {version}; this release reads up to {FORMAT_VERSION}.")
     return facts
 
 
