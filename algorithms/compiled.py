@@ -1,7 +1,285 @@
-"""Compiled kernels: which processor they are compiled for, where they are kept."""
+"""Compiled kernels: for which processor, on how many threads, and where they are kept.
+
+`prepare()` runs at the start of each process that computes, before numba is imported. `python -m
+algorithms.compiled NAME …` compiles what the example jobs use, once for each level of processors, into the folder
+that `ALGOPORT_KERNELS` names; an image is built so and then compiles nothing. Outside images kernels are compiled
+at first use and kept in the user's cache folder.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import hashlib
+import importlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from algorithms import machine
+
+KERNELS = "ALGOPORT_KERNELS"  # the folder of compiled kernels, written when an image is built and read later
+PROCESSOR = "ALGOPORT_CPU"  # one of LEVELS, or "generic"; left out, it is chosen by the processor's flags
+
+# What a level needs of /proc/cpuinfo (System V ABI for x86-64, section 3.1.1), and what LLVM is told besides its
+# name: its x86-64-v4 halves 512-bit vectors unless asked not to.
+LEVELS = {
+    "x86-64-v4": ("avx512f avx512bw avx512cd avx512dq avx512vl", "-prefer-256-bit"),
+    "x86-64-v3": ("avx avx2 bmi1 bmi2 f16c fma abm movbe", ""),
+}
+CACHED_VERSIONS = 8  # of the sources, in a user's cache folder
+_HERE = Path(__file__).parent
+_lock = threading.RLock()
+_counted = [0]
+
 
 def prepare() -> None:
-    """Make numba ready. To be called once in each process that computes, before numba is imported."""
+    """Set what numba reads from the environment: layer, threads, processor, cache. Takes about a millisecond."""
+    os.environ.setdefault("NUMBA_NUM_THREADS", str(machine.cores()))
+    # With omp a process that is forked after a parallel kernel dies; with workqueue threads must take turns.
+    os.environ.setdefault("NUMBA_THREADING_LAYER", "tbb" if _load_tbb() else "workqueue")
+    level = processor()
+    if level is not None:
+        os.environ["NUMBA_CPU_NAME"] = level
+        os.environ["NUMBA_CPU_FEATURES"] = LEVELS[level][1] if level in LEVELS else ""
+    os.environ["NUMBA_CACHE_LOCATOR_CLASSES"] = f"{__package__}.compiled.Kept"
+
+
+def processor() -> str | None:
+    """The highest level that this processor has, and that is baked where a folder is given; None: as it is.
+
+    In an image for a processor of another kind it is "generic".
+    """
+    if os.environ.get(PROCESSOR):
+        return os.environ[PROCESSOR]
+    here = levels_here()
+    baked = os.environ.get(KERNELS)
+    if baked:
+        return next((level for level in here if (Path(baked) / level).is_dir()), here[0] if here else "generic")
+    return here[0] if here else None
+
+
+def levels_here() -> list[str]:
+    """The levels of this processor, the highest first; none where it is not an x86-64 under Linux."""
+    flags = _flags()
+    met = {level: set(needs.split()) <= flags for level, (needs, _) in LEVELS.items()}
+    return [level for level in LEVELS if met[level] and met["x86-64-v3"]]
+
+
+@contextlib.contextmanager
+def turn() -> Iterator[None]:
+    """To be held around kernels where several threads of a process compute: they take turns where they must.
+
+    Under tbb they need not, and nothing is locked.
+    """
+    with _lock if os.environ.get("NUMBA_THREADING_LAYER") == "workqueue" else contextlib.nullcontext():
+        yield
+
+
+def compilations() -> int:
+    """How many kernels this process has compiled since the first one was declared, those from the cache left out."""
+    return _counted[0]
+
+
+class Kept:
+    """Where the compiled code of a function lies; numba asks this class and not its own locators.
+
+    numba's own refuse a folder that cannot be written, and then compile again at every start. And they notice
+    an edit in a function's own file only, where ours notices it in any kernel file under `algorithms`.
+    """
+
+    def __init__(self, function: Any, file: str) -> None:
+        self._py_file = file
+        self._lineno = function.__code__.co_firstlineno
+        self._path = folder() / _place(Path(file))
+
+    @classmethod
+    def from_function(cls, function: Any, file: str) -> Kept:
+        """The locator of one function. The first call is the first news that numba has been imported."""
+        _attach()
+        return cls(function, file)
+
+    def ensure_cache_path(self) -> None:
+        """Make the folder, before something is written; OSError where it cannot be."""
+        self._path.mkdir(parents=True, exist_ok=True)
+
+    def get_cache_path(self) -> str:
+        """The folder."""
+        return str(self._path)
+
+    def get_source_stamp(self) -> str:
+        """What must be the same for the kept code to be used."""
+        return f"{version()} {hashlib.sha256(Path(self._py_file).read_bytes()).hexdigest()}"
+
+    def get_disambiguator(self) -> str:
+        """What tells functions of one name in one file apart."""
+        return str(self._lineno)
+
+
+@cache
+def folder() -> Path:
+    """Where this process finds compiled kernels, and keeps new ones where it may write."""
+    baked = os.environ.get(KERNELS)
+    if baked:
+        return Path(baked) / (os.environ.get("NUMBA_CPU_NAME") or "generic")
+    for place in _places():
+        path = place / version()
+        if _mine(path):
+            _prune(place)
+            return path
+    return Path(tempfile.mkdtemp(prefix="algoport-kernels-"))
+
+
+@cache
+def version() -> str:
+    """A hash of all kernel sources under `algorithms`, since a kernel may call functions of other files.
+
+    That is every file that mentions numba or lies under the name `kernels`, as kernels import no other.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(_HERE.rglob("*.py")):
+        text = path.read_bytes()
+        if path != Path(__file__) and (b"numba" in text or "kernels" in str(path.relative_to(_HERE))):
+            digest.update(f"{path.relative_to(_HERE)}\n".encode() + text)
+    return digest.hexdigest()[:20]
+
+
+def _place(file: Path) -> str:
+    """The folder of a source file's kernels: the same wherever the packages are installed."""
+    if file.is_relative_to(_HERE):
+        return "-".join(["algorithms", *file.parent.relative_to(_HERE).parts])
+    return f"{file.parent.name}-{hashlib.sha256(str(file.parent).encode()).hexdigest()[:12]}"
+
+
+def _places() -> list[Path]:
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    mine = Path(tempfile.gettempdir()) / f"algoport-{os.getuid()}"
+    return [Path(base) / "algoport" / "kernels", mine / "kernels"]
+
+
+def _mine(path: Path) -> bool:
+    """True where the folder is there or could be made, and nobody else could have put code into it."""
+    try:
+        path.parent.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for part in (path.parent, path):
+            part.mkdir(exist_ok=True, mode=0o700)
+        owned = [part.stat() for part in (path.parent.parent, path.parent, path)]
+        return os.access(path, os.W_OK) and all(s.st_uid == os.getuid() and not s.st_mode & 0o022 for s in owned)
+    except OSError:
+        return False
+
+
+def _prune(place: Path) -> None:
+    """Leave the latest few; a process that still uses another one keeps what it has loaded."""
+    with contextlib.suppress(OSError):
+        kept = sorted(place.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
+        for old in kept[CACHED_VERSIONS:]:
+            shutil.rmtree(old, ignore_errors=True)
+
+
+@cache
+def _attach() -> None:
+    """Count compilations, and let what cannot be saved be forgotten: a read-only folder is no reason to fail."""
+    caching: Any = importlib.import_module("numba.core.caching")
+    event: Any = importlib.import_module("numba.core.event")
+
+    class Counter(event.Listener):  # type: ignore[misc]
+        def on_start(self, event: Any) -> None:
+            _counted[0] += 1
+
+        def on_end(self, event: Any) -> None:
+            pass
+
+    save = caching.Cache.save_overload
+
+    def save_if_possible(self: Any, *what: Any) -> None:
+        with contextlib.suppress(OSError):
+            save(self, *what)
+
+    caching.Cache.save_overload = save_if_possible
+    event.register("numba:compile", Counter())
+
+
+def _load_tbb() -> bool:
+    """Make tbb known to the process. pip puts it where the loader does not look, and it needs no root so."""
+    if platform.machine() not in ("x86_64", "AMD64") or not sys.platform.startswith("linux"):
+        return False
+    for name in (os.path.join(sys.prefix, "lib", "libtbb.so.12"), "libtbb.so.12"):
+        with contextlib.suppress(OSError):
+            ctypes.CDLL(name, mode=ctypes.RTLD_GLOBAL)
+            return True
+    return False
+
+
+@cache
+def _flags() -> frozenset[str]:
+    with contextlib.suppress(OSError), open("/proc/cpuinfo") as lines:
+        for line in lines:
+            if line.startswith("flags"):
+                return frozenset(line.partition(":")[2].split())
+    return frozenset()
+
+
+def bake(names: list[str]) -> None:
+    """Compile the kernels of these algorithms' example jobs for every level that this processor has."""
+    for level in levels_here() or ["generic"]:
+        command = [sys.executable, "-m", "algorithms.compiled", *names]
+        done = subprocess.run(command, env=os.environ | {PROCESSOR: level}, check=False)  # noqa: S603 (our own)
+        if done.returncode:
+            raise SystemExit(done.returncode)
+    if "x86-64-v4" not in levels_here() and platform.machine() in ("x86_64", "AMD64"):
+        print("This processor has no AVX-512, so kernels for those that have it are not compiled.", file=sys.stderr)
+
+
+def run_example(name: str) -> None:
+    """Train an algorithm's example job, save, load, and answer one row and all rows."""
+    import algorithms
+    from algorithms.contract import Job, Memory
+
+    example = algorithms.part(name, "example")
+    rows = example.channels()
+    settings = algorithms.part(name, "hyperparameters").Hyperparameters.read(example.HYPERPARAMETERS)
+    job: Any = Job(hyperparameters=settings, channels={channel: Memory(data) for channel, data in rows.items()})
+    model = algorithms.part(name, "train").fit(job)
+    with tempfile.TemporaryDirectory() as place:
+        model.save(Path(place))
+        loaded = algorithms.part(name, "model").Model.load(Path(place))
+        records = next(iter(rows.values()))
+        for asked in (records[:1], records):
+            loaded.predict(asked, _options(name))
+
+
+def _options(name: str) -> Any:
+    import algorithms
+
+    try:
+        return algorithms.part(name, "options").Options()
+    except ModuleNotFoundError:
+        return None
+
+
+def main(names: list[str]) -> None:
+    """`python -m algorithms.compiled NAME …`"""
+    import algorithms
+
+    chosen = names or algorithms.names()
+    if not os.environ.get(PROCESSOR):
+        bake(chosen)
+        return
+    prepare()
+    for name in chosen:
+        run_example(name)
+    print(f"{os.environ.get('NUMBA_CPU_NAME')}: {_counted[0]} kernels compiled into {folder()}")
+
+
+if __name__ == "__main__":
+    # As the module that numba imports by name: what runs as __main__ would count for itself.
+    importlib.import_module("algorithms.compiled").main(sys.argv[1:])
