@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 _CGROUP = Path("/sys/fs/cgroup")
+_MEMINFO = Path("/proc/meminfo")
 
 
 def cores() -> int:
@@ -30,35 +31,38 @@ def _quota() -> float | None:
 
 
 def memory_limit() -> int | None:
-    """Bytes that this process and its siblings may use: the cgroup's limit, else the machine's memory."""
-    for path in (_CGROUP / "memory.max", _CGROUP / "memory/memory.limit_in_bytes"):
-        words = _words(path)
-        if words and words[0] != "max" and int(words[0]) < 1 << 60:
-            return int(words[0])
+    """Bytes that this process and its siblings may use: the cgroup's limit, but no more than the machine has."""
     try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        installed: int | None = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError):
-        return None
+        installed = None
+    return min((bound for bound in (_ceiling(), installed) if bound is not None), default=None)
 
 
 def memory_free() -> int | None:
     """Bytes that can still be had before the limit. Page cache counts as free, since it gives way."""
-    limit = memory_limit()
-    current = _words(_CGROUP / "memory.current") or _words(_CGROUP / "memory/memory.usage_in_bytes")
-    if _words(_CGROUP / "memory.max")[:1] not in ([], ["max"]) and limit and current:
-        cached = _cached()
-        return max(0, limit - int(current[0]) + cached)
-    try:
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    return limit
+    ceiling, used = _ceiling(), _words(_CGROUP / "memory.current") or _words(_CGROUP / "memory/memory.usage_in_bytes")
+    within = max(0, ceiling - int(used[0]) + _cached()) if ceiling is not None and used else None
+    return min((bound for bound in (within, _available()) if bound is not None), default=memory_limit())
+
+
+def _ceiling() -> int | None:
+    """The cgroup's limit in bytes (version 2, then 1), or None where it sets none."""
+    for path in (_CGROUP / "memory.max", _CGROUP / "memory/memory.limit_in_bytes"):
+        words = _words(path)
+        if words and words[0] != "max" and int(words[0]) < 1 << 60:
+            return int(words[0])
+    return None
+
+
+def _available() -> int | None:
+    """What the kernel thinks the whole machine can still give, in bytes."""
+    words = _words(_MEMINFO)
+    return int(words[words.index("MemAvailable:") + 1]) * 1024 if "MemAvailable:" in words else None
 
 
 def _cached() -> int:
-    words = _words(_CGROUP / "memory.stat")
+    words = _words(_CGROUP / "memory.stat") or _words(_CGROUP / "memory/memory.stat")
     stats = dict(zip(words[::2], words[1::2], strict=False))
     return int(stats.get("inactive_file", 0)) + int(stats.get("active_file", 0))
 
