@@ -68,7 +68,8 @@ class Sample:
             lowest = int(np.argmin(merged["keys"]))
             logs = np.delete(np.maximum(logs, merged["keys"][lowest]), lowest)
             rows = np.delete(rows, lowest, axis=0)
-        return rows, np.exp(logs - logs.max(initial=-math.inf))
+        shares: NDArray[np.float64] = np.exp(logs - logs.max(initial=-math.inf))
+        return rows, shares
 
     def restore(self, merged: Arrays, seen: int, group: Group) -> None:
         """Take this member's share of what `merged` returned."""
@@ -124,4 +125,4 @@ def uniforms(seed: int, numbers: NDArray[np.int64]) -> NDArray[np.float64]:
 
 def _mixed(seed: int) -> np.uint64:
     """Seeds that are near each other, made far."""
-    return np.random.SeedSequence(abs(seed)).generate_state(1, np.uint64)[0]
+    return np.uint64(np.random.SeedSequence(abs(seed)).generate_state(1, np.uint64)[0])

@@ -23,8 +23,8 @@ def shrink(
     points: NDArray[np.float32],  # (s, d)
     weights: NDArray[np.float64],  # (s,) how many rows each stands for
     job: Job,
-) -> Clustering:
-    """The best of several runs of Lloyd's method on the weighted points.
+) -> list[Clustering]:
+    """Several runs of Lloyd's method on the weighted points, the best first.
 
     A streaming center that no row ever came to has no say, unless too few others are left. One trial is always
     finished; when a stop is asked for, no further one begins.
@@ -37,18 +37,17 @@ def shrink(
     else:
         weights = np.maximum(weights, 1.0)
     job.note(f"shrinking {len(points)} centers into {settings.k}")
-    best = None
+    tried: list[Clustering] = []
     trials = TRIALS if settings.local_lloyd_num_trials == "auto" else settings.local_lloyd_num_trials
     for trial in range(trials if len(points) > settings.k else 1):
         found = _trial(points, weights, settings, np.random.default_rng([seed, trial]))
         job.note(f"local kmeans attempt #{trial}. Current mean square distance {found.msd:.6f}")
-        if best is None or found.msd < best.msd:
-            best = found
+        tried.append(found)
         if job.asked():
             break
-    assert best is not None
-    job.note(f"finished shrinking process. Mean Square Distance = {best.msd:.6f}")
-    return best
+    tried.sort(key=lambda found: found.msd)
+    job.note(f"finished shrinking process. Mean Square Distance = {tried[0].msd:.6f}")
+    return tried
 
 
 def _trial(
