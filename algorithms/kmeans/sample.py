@@ -68,7 +68,7 @@ class Sample:
             lowest = int(np.argmin(merged["keys"]))
             logs = np.delete(np.maximum(logs, merged["keys"][lowest]), lowest)
             rows = np.delete(rows, lowest, axis=0)
-        shares: NDArray[np.float64] = np.exp(logs - logs.max(initial=-math.inf))
+        shares = np.exp(logs - logs.max(initial=-math.inf)).astype(np.float64)
         return rows, shares
 
     def restore(self, merged: Arrays, seen: int, group: Group) -> None:
@@ -101,7 +101,7 @@ class Sample:
         """A row weighs twice as much as the one a half-life before it."""
         if not self._half_life:
             return np.zeros(len(numbers))
-        return numbers * (math.log(2) / self._half_life)
+        return numbers.astype(np.float64) * (math.log(2) / self._half_life)
 
 
 def positions(counts: NDArray[np.int64], rank: int) -> NDArray[np.int64]:
