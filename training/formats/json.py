@@ -1,0 +1,214 @@
+"""Requests in JSON: `{"instances": [{"features": [1.5, 2]}, …], "configuration": {…}}`, and one instance alone."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from algorithms.records import Rows
+from training.formats.layout import Layout, shown
+from training.formats.record import Parts, assembled
+from training.formats.text import check_text
+
+MEDIA = ("application/json", "json")
+_NUMBERS = {int, float, type(None)}
+
+
+def read(stream: BinaryIO, layout: Layout) -> Iterator[Rows]:
+    """The instances of one body; it is held in memory as a whole."""
+    body = stream.read()
+    check_text(body[:8], layout, MEDIA[0])
+    if not body.strip():
+        return
+    instances, configuration = _instances(loaded(body, layout, ""), layout)
+    if instances:
+        places = [f"instance {number}" for number in range(1, len(instances) + 1)]
+        yield decoded(instances, places, layout, configuration=configuration)
+
+
+def write(rows: Rows) -> bytes:
+    """A body with one instance a row. Missing values are null."""
+    import orjson
+
+    return orjson.dumps({"instances": list(encoded(rows))})
+
+
+def loaded(text: bytes | memoryview, layout: Layout, place: str) -> Any:
+    """Parsed JSON: strict, no NaN, no infinity."""
+    import orjson
+
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise layout.fault(place, f"is not JSON: {error}.") from None
+
+
+def encoded(rows: Rows) -> Iterator[dict[str, Any]]:
+    """One instance a row, as objects ready for JSON."""
+    for number in range(len(rows)):
+        instance: dict[str, Any] = {}
+        if rows.is_sparse:
+            matrix: Any = rows.features
+            begin, end = matrix.indptr[number : number + 2]
+            keys, values = matrix.indices[begin:end].tolist(), _jsonable(matrix.data[begin:end])
+            instance["data"] = {"features": {"keys": keys, "shape": [rows.width], "values": values}}
+        else:
+            instance["features"] = _jsonable(rows.features[number])
+        if rows.label is not None:
+            instance["label"] = _jsonable(rows.label[number])
+        if rows.weight is not None:
+            instance["weight"] = _jsonable(rows.weight[number : number + 1])[0]
+        if rows.configuration is not None and rows.configuration[number] is not None:
+            instance["configuration"] = rows.configuration[number]
+        yield instance
+
+
+def decoded(
+    instances: Sequence[Any],
+    places: Sequence[str],
+    layout: Layout,
+    *,
+    width: int | None = None,
+    labels: int | None = None,
+    configuration: object = None,
+) -> Rows:
+    """The rows that instances make; `configuration` is that of the whole body and gives way to each one's own.
+
+    `width` and `labels` are those of the rows before.
+    """
+    read = [_instance(instance, place, layout) for instance, place in zip(instances, places, strict=True)]
+    parts = Parts(
+        values=_flat([entry.features.values for entry in read], places, layout),
+        counts=np.array([len(entry.features.values) for entry in read], np.int64),
+        keys=np.array(list(itertools.chain.from_iterable(entry.features.positions for entry in read)), np.int64),
+        widths=np.array([entry.features.size for entry in read], np.int64),
+        keyed=np.array([entry.features.keys is not None for entry in read]),
+        labels=_flat([entry.label for entry in read], places, layout),
+        label_counts=np.array([len(entry.label) for entry in read], np.int64),
+    )
+    rows = assembled(parts, _Placed(layout, places), 0, layout.width if width is None else width, labels)
+    weighted = any(entry.weight is not None for entry in read)
+    weights = [[1.0 if entry.weight is None else entry.weight] for entry in read]
+    own = [_merged(configuration, entry.configuration) for entry in read]
+    return Rows(
+        features=rows.features,
+        label=rows.label,
+        weight=_flat(weights, places, layout) if weighted else None,
+        configuration=own if any(entry is not None for entry in own) else None,
+    )
+
+
+class _Placed(Layout):
+    """A layout whose faults say "instance 3" or "line 7" where the record's number is meant."""
+
+    def __init__(self, layout: Layout, places: Sequence[str]) -> None:
+        super().__init__(layout.name, layout.parameters, layout.labels, layout.width, layout.block, layout.limit)
+        object.__setattr__(self, "_places", places)
+
+    def fault(self, place: str, sentence: str) -> Any:
+        places: Sequence[str] = self._places  # type: ignore[attr-defined]
+        return super().fault(places[int(place.removeprefix("record "))], sentence)
+
+
+@dataclass(frozen=True)
+class _Element:
+    values: Sequence[Any]
+    keys: Sequence[int] | None = None
+    size: int = -1
+
+    @property
+    def positions(self) -> Sequence[int]:
+        return [0] * len(self.values) if self.keys is None else self.keys
+
+
+@dataclass(frozen=True)
+class _Instance:
+    features: _Element
+    label: Sequence[Any]
+    weight: float | None
+    configuration: object
+
+
+def _instances(body: Any, layout: Layout) -> tuple[Sequence[Any], object]:
+    if isinstance(body, Mapping) and "instances" not in body and ("features" in body or "data" in body):
+        return [body], None
+    if not isinstance(body, Mapping) or not isinstance(body.get("instances"), list):
+        raise layout.fault("", 'must be an object with a list "instances": {"instances": [{"features": [1.5, 2]}]}.')
+    return body["instances"], body.get("configuration")
+
+
+def _instance(instance: Any, place: str, layout: Layout) -> _Instance:
+    if not isinstance(instance, Mapping):
+        raise layout.fault(place, f'must be an object such as {{"features": [1.5, 2]}}; it is {shown(str(instance))}.')
+    data = instance.get("data", instance)
+    if isinstance(data, Mapping) and "features" in instance:
+        data = instance
+    if not isinstance(data, Mapping) or "features" not in data:
+        names = ", ".join(f"'{name}'" for name in list(instance)[:5])
+        raise layout.fault(place, f'must have "features"; it has {names or "nothing"}.')
+    label = data.get("label", instance.get("label", []))
+    return _Instance(
+        features=_element(data["features"], "features", place, layout),
+        label=[label] if type(label) in _NUMBERS else _element(label, "label", place, layout).values,
+        weight=data.get("weight", instance.get("weight")),
+        configuration=instance.get("configuration"),
+    )
+
+
+def _element(element: Any, name: str, place: str, layout: Layout) -> _Element:
+    if isinstance(element, list):
+        return _Element(element)
+    values = element.get("values") if isinstance(element, Mapping) else None
+    if not isinstance(values, list):
+        raise layout.fault(place, f'"{name}" must be a list of numbers, or an object with "values".')
+    keys, shape = element.get("keys"), element.get("shape")
+    size = -1 if shape is None else _size(shape, place, layout)
+    if not keys:
+        return _Element(values, None, size)
+    if not isinstance(keys, list) or any(type(key) is not int or not 0 <= key < 1 << 63 for key in keys):
+        raise layout.fault(place, '"keys" must be a list of whole numbers from 0.')
+    if len(keys) != len(values):
+        raise layout.fault(place, f"has {len(keys)} keys for {len(values)} values.")
+    return _Element(values, keys, size)
+
+
+def _size(shape: Any, place: str, layout: Layout) -> int:
+    size = 1
+    for extent in shape if isinstance(shape, list) and 0 < len(shape) <= 8 else [None]:
+        if type(extent) is not int or not 0 <= extent < 1 << 48 or size * extent >= 1 << 48:
+            raise layout.fault(place, f'"shape" must be a list of sizes, such as [1000]; it is {shown(str(shape))}.')
+        size *= extent
+    return size
+
+
+def _flat(lists: Sequence[Sequence[Any]], places: Sequence[str], layout: Layout) -> NDArray[np.float32]:
+    """All numbers, end to end; null is NaN. Texts and truth values are refused, which NumPy would turn into numbers."""
+    values = list(itertools.chain.from_iterable(lists))
+    if set(map(type, values)) <= _NUMBERS:
+        with np.errstate(over="ignore"):
+            numbers = np.array(values, np.float64).astype(np.float32)
+        if not np.isinf(numbers).any():
+            return numbers
+    for place, some in zip(places, lists, strict=True):
+        for value in some:
+            if type(value) not in _NUMBERS or (value is not None and not abs(value) < 3.4028236e38):
+                raise layout.fault(place, f"must hold numbers that float32 can hold; it has {shown(str(value))}.")
+    raise layout.fault("", "must hold numbers that float32 can hold.")
+
+
+def _merged(body: object, own: object) -> object:
+    if isinstance(body, Mapping) and isinstance(own, Mapping):
+        return {**body, **own}
+    return body if own is None else own
+
+
+def _jsonable(values: NDArray[np.float32]) -> list[float | None]:
+    """Shortest texts that give the same float32 back."""
+    if np.isinf(values).any():
+        raise ValueError("JSON has no infinity.")
+    return [None if np.isnan(value) else float(str(value)) for value in values]

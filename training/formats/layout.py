@@ -1,0 +1,54 @@
+"""What is known of a stream before it is read, and how its faults are worded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from algorithms.errors import UserError
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the rows of one file, FIFO or request are laid out. Equal widths of several files are the caller's care."""
+
+    name: str  # stands in front of every fault: "train/part-3.csv"
+    parameters: Mapping[str, str] = field(default_factory=dict)  # of the content type
+    labels: int = 0  # leading label columns, where neither parameters nor format say
+    width: int | None = None  # features a row must have; where None, the first row decides
+    block: int = 1 << 24  # bytes decoded at a time
+    limit: int | None = None  # bytes that decoding may fill, where the sender is not trusted
+
+    @property
+    def label_size(self) -> int:
+        """Leading label columns of formats that do not mark them: the parameter `label_size`, else `labels`."""
+        text = self.parameters.get("label_size")
+        if text is None:
+            return self.labels
+        if not text.isascii() or not text.isdigit() or len(text) > 6:
+            raise UserError(
+                f"{self.name}: label_size of the content type must be a whole number at least 0; it is '{text}'."
+            )
+        return int(text)
+
+    def fault(self, place: str, sentence: str) -> UserError:
+        """The error that names the place: "line 3", "record 7"; an empty place is the whole stream."""
+        return UserError(f"{self.name}, {place}: {sentence}" if place else f"{self.name}: {sentence}")
+
+    def misfit(self, place: str, found: int, expected: int, remedy: str = "", noun: str = "features") -> UserError:
+        """The error of a row that is too short or too long."""
+        norm = f"feature_dim is {expected}" if self.width == expected else f"the first row has {expected}"
+        return self.fault(place, f"{found} {noun}, where {norm}.{' ' if remedy else ''}{remedy}")
+
+    def spend(self, size: int) -> None:
+        """UserError where decoding would fill more bytes than the limit."""
+        if self.limit is not None and size > self.limit:
+            raise self.fault("", f"decodes to {size:,} bytes, where at most {self.limit:,} are allowed.")
+
+
+def shown(text: str | bytes, limit: int = 60) -> str:
+    """The beginning of a piece of the data, quoted, for a message."""
+    if isinstance(text, bytes):
+        text = text[: 4 * limit].decode("utf-8", "replace")
+    text = text.strip()
+    return repr(text if len(text) <= limit else text[: limit - 3] + "...")

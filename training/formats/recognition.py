@@ -1,0 +1,36 @@
+"""Telling by its first bytes what a stream plainly is, for the error where something else was said of it."""
+
+from __future__ import annotations
+
+import re
+
+_STARTS = (
+    (b"\x0a\x23\xd7\xce", "RecordIO (application/x-recordio-protobuf)"),
+    (b"PAR1", "Parquet (application/x-parquet)"),
+    (b"\x93NUMPY", "a NumPy array (application/x-npy)"),
+    (b"\x1f\x8b", "compressed by gzip; decompress it, or let its name end in .gz"),
+    (b"PK\x03\x04", "a ZIP archive; unpack it"),
+    (b"\x28\xb5\x2f\xfd", "compressed by Zstandard; decompress it"),
+    (b"BZh", "compressed by bzip2; decompress it"),
+    (b"\xff\xd8\xff", "a JPEG picture"),
+    (b"\x89PNG", "a PNG picture"),
+    (b"\xff\xfe", "UTF-16; convert it to UTF-8"),
+    (b"\xfe\xff", "UTF-16; convert it to UTF-8"),
+)
+_NUMBER = rb"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_LIBSVM = re.compile(rb"\s*" + _NUMBER + rb"(?::" + _NUMBER + rb")?(?:[ \t]+\d+:" + _NUMBER + rb")+[ \t]*(?:#.*)?\Z")
+_JSON = re.compile(rb"\s*(?:\{\s*[\"}]|\[\s*[\[{\"\]]|\[\s*" + _NUMBER + rb"\s*[,\]])")
+
+
+def recognized(start: bytes) -> str | None:
+    """The binary format or encoding that a stream begins as, or None."""
+    return next((name for magic, name in _STARTS if start.startswith(magic)), None)
+
+
+def recognized_text(line: bytes) -> str | None:
+    """The text format that a line plainly has, where it is not CSV, or None."""
+    if _JSON.match(line):
+        return "JSON (application/jsonlines or application/json)"
+    if _LIBSVM.match(line):
+        return "libsvm (text/libsvm)"
+    return None

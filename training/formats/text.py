@@ -1,0 +1,73 @@
+"""Formats made of lines: blocks that end where a line ends, with the number of their first line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+
+from training.formats.layout import Layout
+from training.formats.recognition import recognized
+from training.formats.window import Window
+
+LONGEST = 1 << 28  # bytes of a line; what is longer is not lines
+_BOM = b"\xef\xbb\xbf"
+_SMALL = 1 << 16
+
+
+@dataclass(frozen=True)
+class Block:
+    """Whole lines, valid until the next block is asked for."""
+
+    data: memoryview
+    line: int  # number of the first of them, from 1
+
+
+def blocks(stream: BinaryIO, layout: Layout, quoted: bool = False) -> Iterator[Block]:
+    """The lines of a stream, about `layout.block` bytes at a time, without a byte order mark.
+
+    Where `quoted`, a line end between quotation marks does not end a line. The last line needs no end.
+    """
+    window = Window(stream, layout.block)
+    line = 1
+    while window.fill():
+        begin = 3 if window.offset == 0 and window.view[:3] == _BOM else 0
+        end = window.end if window.ended else _last_end(window, quoted)
+        if end <= begin and not window.ended:
+            if window.end >= LONGEST:
+                raise layout.fault(f"line {line}", f"is longer than {LONGEST >> 20} MB.")
+            window.grow()
+            continue
+        if begin < end:
+            yield Block(window.view[begin:end], line)
+        line += int(np.count_nonzero(window.bytes[:end] == 10))
+        window.drop(end)
+
+
+def check_text(start: bytes, layout: Layout, said: str) -> None:
+    """UserError where a stream that should be text plainly is another format, or has another charset."""
+    charset = layout.parameters.get("charset", layout.parameters.get("encoding", "utf-8")).lower()
+    if charset not in ("utf-8", "utf8", "us-ascii", "ascii"):
+        raise layout.fault("", f"text must be UTF-8; its content type says {charset}.")
+    other = recognized(start)
+    if other is not None:
+        raise layout.fault("", f"is plainly {other}, where the content type is {said}.")
+
+
+def _last_end(window: Window, quoted: bool) -> int:
+    """One behind the last line end; 0 where there is none."""
+    data = window.bytes
+    if quoted:
+        marks = data == 34
+        if marks.any():
+            outside = np.bitwise_xor.accumulate(marks.view(np.uint8)) == 0
+            ends = np.flatnonzero((data == 10) & outside)
+            return int(ends[-1]) + 1 if len(ends) else 0
+    # From the back, and in small steps: lines are short and blocks are not.
+    for stop in range(len(data), 0, -_SMALL):
+        ends = np.flatnonzero(data[max(0, stop - _SMALL) : stop] == 10)
+        if len(ends):
+            return max(0, stop - _SMALL) + int(ends[-1]) + 1
+    return 0
