@@ -1,0 +1,154 @@
+"""`train`: a small parent and its children.
+
+The parent imports nothing heavy and computes nothing, so that it is there within a moment, hears every signal,
+and can still say what happened when a child is killed. There is one child a host, or one a GPU where there are
+several; `ALGOPORT_LOCAL_MEMBERS` asks for another number.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from typing import NoReturn
+
+from training.places import Places, hand_over
+from training.stop import Stop
+
+PATIENCE = 45  # seconds that children may go on after one of them has failed: they find out whom they lost
+
+
+def main() -> int:
+    """Run the job that the ml folder describes; 0, or 2 where its user can mend what is wrong, else 1."""
+    sys.stdout.write(f"Docker entrypoint called with argument(s): {' '.join(['train', *sys.argv[1:]])}\n")
+    sys.stdout.flush()
+    places = Places.from_environment()
+    stop = Stop()
+    stop.listen()
+    count = _members(places)
+    for number in range(count):
+        _start(number, count, stop, places)
+    code = _wait(stop, places)
+    hand_over(places.written())
+    return code
+
+
+def _members(places: Places) -> int:
+    asked = os.environ.get("ALGOPORT_LOCAL_MEMBERS", "")
+    if asked.isdigit() and int(asked) > 0:
+        return int(asked)
+    gpus = _gpus()
+    if gpus < 2 or _pipes(places) or not _wants_gpus():
+        return 1
+    return gpus
+
+
+def _gpus() -> int:
+    """How many GPUs the container was given, without asking a driver."""
+    try:
+        return sum(re.fullmatch(r"nvidia\d+", name) is not None for name in os.listdir("/dev"))
+    except OSError:
+        return 0
+
+
+def _pipes(places: Places) -> bool:
+    """True where a channel comes through a pipe, which only one process can read."""
+    try:
+        channels = json.loads((places.config / "inputdataconfig.json").read_bytes())
+        return any(channel.get("TrainingInputMode") == "Pipe" for channel in channels.values())
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def _wants_gpus() -> bool:
+    """Whether the algorithm computes on GPUs; asked in a process of its own, for the answer costs an import."""
+    ask = "import os, sys, algorithms; sys.exit(not algorithms.find(os.environ['ALGORITHM']).gpu)"
+    answer = subprocess.run([sys.executable, "-c", ask], capture_output=True, check=False)  # noqa: S603 (our own)
+    return answer.returncode == 0
+
+
+def _start(number: int, count: int, stop: Stop, places: Places) -> None:
+    both = {signal.SIGTERM, signal.SIGINT}
+    # A signal that came between the fork and the note of the child's number would reach nobody.
+    signal.pthread_sigmask(signal.SIG_BLOCK, both)
+    child = os.fork()
+    if child:
+        stop.children.append(child)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, both)
+        return
+    stop.children.clear()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, both)
+    _be_child(number, count, stop, places)
+
+
+def _be_child(number: int, count: int, stop: Stop, places: Places) -> NoReturn:
+    code = 1
+    try:
+        _die_with_parent()
+        from training.run import main as job
+
+        code = job(places, stop, number, count)
+    except BaseException as error:
+        code = _failed(error, places)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # Threads of libraries may still be at work, and some never end: nothing of theirs is wanted any more.
+        os._exit(code)
+
+
+def _failed(error: BaseException, places: Places) -> int:
+    """For what arises before the job can report for itself: an import that fails, say."""
+    from training import failure, log
+
+    log.start()
+    return failure.report(error, places.failure)
+
+
+def _die_with_parent() -> None:
+    """Ask the kernel to end this process when the parent is killed, so that no orphan computes on."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+def _wait(stop: Stop, places: Places) -> int:
+    """Reap all children; the code of the one that failed first, or 0."""
+    code, deadline = 0, float("inf")
+    while stop.children:
+        child, status, usage = os.wait4(-1, 0 if deadline == float("inf") else os.WNOHANG)
+        if child == 0:
+            time.sleep(0.05)
+            if time.monotonic() > deadline:
+                _kill(stop.children)
+            continue
+        if child not in stop.children:  # an orphan that became ours, as happens to process 1
+            continue
+        stop.children.remove(child)
+        result = os.waitstatus_to_exitcode(status)
+        if result < 0:
+            result = _signaled(-result, usage.ru_maxrss * 1024, places)
+        if result and not code:
+            code, deadline = result, time.monotonic() + PATIENCE
+    return code
+
+
+def _kill(children: list[int]) -> None:
+    for child in children:
+        os.kill(child, signal.SIGKILL)
+
+
+def _signaled(number: int, peak: int, places: Places) -> int:
+    from training import failure, log
+
+    log.start()
+    return failure.report(failure.killed(number, peak), places.failure)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

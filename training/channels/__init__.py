@@ -1,0 +1,205 @@
+"""A channel as one member of a job sees it: records from files or from a pipe, in batches, ahead of the kernels."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from algorithms.contract import consumed, part
+from algorithms.errors import Stopped
+from algorithms.records import Rows, joined, nothing
+from training.channels import blocks as stream
+from training.channels.files import Shard
+from training.channels.records import Files, Pipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Share:
+    """What of a channel is this member's. A host can have several members, which see the same files."""
+
+    rank: int = 0
+    size: int = 1
+    local: int = 0
+    locals: int = 1
+    sharded: bool = False
+
+
+class Meter(Protocol):
+    """Told of what passes."""
+
+    def passed(self, channel: str, rows: int, seconds: float) -> None:
+        """So many rows of a channel have been used in a pass that took so long."""
+
+    def used(self, channel: str, rows: int, share: float | None) -> None:
+        """So many more rows were handed out, up to that share of the pass."""
+
+
+class Channel:
+    """The `Source` of a job that runs: a `Files` or a `Pipe`, and what of it is this member's.
+
+    Decoding runs in a thread of its own while the algorithm computes. Where `shuffle` is asked for, files are
+    taken in an order that the seed gives (not those of a pipe), and rows are put in a random order within
+    windows of 256 MB, which for less data is a true shuffle.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        records: Files | Pipe,
+        share: Share,
+        *,
+        width: int | None = None,
+        meter: Meter | None = None,
+        asked: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.name = name
+        self._records = records
+        self._share = share
+        self._width = width
+        self._meter = meter
+        self._asked = asked
+        self._held: Iterator[Rows] | None = None  # a pass that `head` has begun
+
+    @property
+    def rows(self) -> int | None:
+        """How many records this member sees in a pass; None before the first one has ended."""
+        count, share = self._records.rows, self._share
+        if count is None or (share.sharded and share.locals == 1):
+            return count
+        return len(range(share.local, count, share.locals) if share.sharded else range(share.rank, count, share.size))
+
+    @property
+    def width(self) -> int | None:
+        """How many features a row has; None where it is not known before reading."""
+        if self._width is None and isinstance(self._records, Files):
+            first = self._peek(1)
+            self._width = first.width if first is not None else None
+        return self._width
+
+    @property
+    def is_piped(self) -> bool:
+        """True where it comes through pipes."""
+        return isinstance(self._records, Pipe)
+
+    @property
+    def shards(self) -> Sequence[Shard]:
+        """The files it comes from; none where it is piped."""
+        return self._records.shards if isinstance(self._records, Files) else ()
+
+    def expect(self, width: int | None) -> None:
+        """Say how wide rows are, for a member that has none of its own to tell it by."""
+        self._width = self._width or width
+
+    def is_empty(self) -> bool:
+        """True where there is no record. Waits for the first one of a pipe."""
+        return self._peek(1) is None
+
+    def head(self, rows: int) -> Rows:
+        """This member's share of the first batch of that size; the next pass sees it again."""
+        share = self._share
+        wanted = part(rows, share.rank, share.size) if share.sharded else rows
+        first = self._peek(wanted)
+        if first is None or len(first) < wanted:
+            # What came before a stop is no first batch, and nobody knows what it lacks.
+            if self._asked() and isinstance(self._records, Pipe):
+                raise Stopped
+            if first is None:
+                return nothing(self._width or 0)
+        return self._mine(first[:wanted])
+
+    def batches(self, rows: int, *, start: int = 0, shuffle: int | None = None) -> Iterator[Rows]:
+        """A new pass, batch by batch."""
+        share = self._share
+        blocks = self._pass(shuffle)
+        ordered = blocks if shuffle is None else stream.shuffled(blocks, shuffle)
+        if share.sharded:
+            start, rows = consumed(start, rows, share.rank, share.size), part(rows, share.rank, share.size)
+        begun, used = time.monotonic(), 0
+        try:
+            for batch in stream.rebatched(stream.skipped(ordered, start) if start else ordered, rows):
+                mine = self._mine(batch)
+                used += len(mine)
+                if self._meter:
+                    self._meter.used(self.name, len(mine), self._done(used))
+                yield mine
+        finally:
+            stream.close(blocks)
+            if self._meter and used:
+                self._meter.passed(self.name, used, time.monotonic() - begun)
+
+    def all(self) -> Rows:
+        """This member's share of all records, decoded once and kept."""
+        share = self._share
+        blocks = self._pass(None)
+        if isinstance(self._records, Files):
+            stream.close(blocks)
+            whole = self._records.all()
+        else:
+            parts = list(blocks)
+            whole = joined(parts) if parts else None
+        if whole is None:
+            return nothing(self._width or 0)
+        mine = stream.every(whole, share.rank, share.size) if not share.sharded else whole
+        if self._meter:
+            self._meter.used(self.name, len(mine), 1.0)
+        return mine
+
+    def _done(self, used: int) -> float | None:
+        """The share of a pass that is over, or None where it cannot be told."""
+        rows = self.rows
+        return used / rows if rows else self._records.share
+
+    def _mine(self, batch: Rows) -> Rows:
+        return batch if self._share.sharded else stream.every(batch, self._share.rank, self._share.size)
+
+    def _pass(self, shuffle: int | None) -> Iterator[Rows]:
+        """The blocks of a pass: of the one that `head` has begun, or of a new one."""
+        held, self._held = self._held, None
+        if held is None:
+            return self._open(shuffle)
+        if shuffle is not None and isinstance(self._records, Files):
+            stream.close(held)
+            return self._open(shuffle)
+        return held
+
+    def _open(self, shuffle: int | None) -> Iterator[Rows]:
+        share = self._share
+
+        def decoded(over: Callable[[], bool]) -> Iterator[Rows]:
+            blocks = self._records.blocks(shuffle, over)
+            return stream.strided(blocks, share.local, share.locals) if self._is_strided else blocks
+
+        return stream.ahead(decoded, asked=self._asked if isinstance(self._records, Pipe) else lambda: False)
+
+    @property
+    def _is_strided(self) -> bool:
+        """Whether members of this host have the records of a shard in turns."""
+        return self._share.sharded and self._share.locals > 1
+
+    def _peek(self, rows: int) -> Rows | None:
+        """The first rows of the next pass, at least so many where there are, or None; the pass begins with them."""
+        held = self._pass(None)
+        parts: list[Rows] = []
+        while sum(map(len, parts)) < rows and (block := next(held, None)) is not None:
+            if len(block):
+                parts.append(block)
+        if not parts:
+            stream.close(held)
+            return None
+        whole = joined(parts)
+        self._held = _begun(whole, held)
+        return whole
+
+
+def _begun(first: Rows, rest: Iterator[Rows]) -> Iterator[Rows]:
+    try:
+        yield first
+        del first
+        yield from rest
+    finally:
+        stream.close(rest)
+
+
+__all__ = ["Channel", "Files", "Meter", "Pipe", "Share"]

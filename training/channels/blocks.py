@@ -1,0 +1,165 @@
+"""Blocks of rows on their way from a decoder to an algorithm: ahead of it, in another order, in batches."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+from algorithms.records import Rows, joined
+
+T = TypeVar("T")
+
+# Rows of dense features that are put in order at a time: a true shuffle below this many bytes, and beyond it a
+# shuffle of the files and then within such windows. Not a share of the memory there is, for the order must be a
+# function of the seed and the data only.
+WINDOW = 256 << 20
+SPARSE_WINDOW = 1 << 18  # rows, where they are sparse and their width says nothing of their size
+
+
+@dataclass(frozen=True)
+class _Failed:
+    error: BaseException
+
+
+def ahead(
+    make: Callable[[Callable[[], bool]], Iterator[T]], depth: int = 2, asked: Callable[[], bool] = lambda: False
+) -> Generator[T, None, None]:
+    """The items of an iterator, made in a thread that is at most `depth` items ahead.
+
+    `make` is given a function that says whether anybody still wants them. Ends early where `asked` is true and
+    nothing comes, so that a job that waits for data can be stopped.
+    """
+    line: queue.Queue[T | _Failed | None] = queue.Queue(depth)
+    over = threading.Event()
+
+    def put(item: T | _Failed | None) -> bool:
+        while not over.is_set():
+            try:
+                line.put(item, timeout=0.1)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def fetch() -> None:
+        items = make(over.is_set)
+        try:
+            for item in items:
+                if not put(item):
+                    return
+            put(None)
+        except BaseException as error:
+            put(_Failed(error))
+        finally:
+            close(items)
+
+    thread = threading.Thread(target=fetch, name="decode", daemon=True)
+    thread.start()
+    try:
+        yield from _Taker(line, asked)
+    finally:
+        over.set()
+        thread.join()
+
+
+@dataclass(frozen=True)
+class _Taker(Generic[T]):
+    line: queue.Queue[T | _Failed | None]
+    asked: Callable[[], bool]
+
+    def __iter__(self) -> Iterator[T]:
+        while True:
+            try:
+                item = self.line.get(timeout=0.25)
+            except queue.Empty:
+                if self.asked():
+                    return
+                continue
+            if item is None:
+                return
+            if isinstance(item, _Failed):
+                raise item.error
+            yield item
+
+
+def close(items: Iterator[T]) -> None:
+    """Let go of what a half-used generator holds."""
+    if isinstance(items, Generator):
+        items.close()
+
+
+def size(rows: Rows) -> int:
+    """Bytes that the numbers of these rows take."""
+    if rows.is_sparse:
+        features: Any = rows.features
+        count = int(features.data.nbytes + features.indices.nbytes + features.indptr.nbytes)
+    else:
+        count = int(rows.features.nbytes)
+    return count + sum(column.nbytes for column in (rows.label, rows.weight) if column is not None)
+
+
+def every(rows: Rows, first: int, step: int) -> Rows:
+    """Every `step`-th row from number `first` on, in memory of their own."""
+    if step == 1 and first == 0:
+        return rows
+    taken = rows[first::step]
+    return taken if taken.is_sparse else replace(taken, features=np.ascontiguousarray(taken.features))
+
+
+def strided(blocks: Iterator[Rows], first: int, step: int) -> Iterator[Rows]:
+    """Every `step`-th row of all blocks together."""
+    position = 0
+    for block in blocks:
+        yield every(block, (first - position) % step, step)
+        position += len(block)
+
+
+def skipped(blocks: Iterator[Rows], count: int) -> Iterator[Rows]:
+    """All but the first rows."""
+    for block in blocks:
+        if count >= len(block):
+            count -= len(block)
+            continue
+        yield block[count:] if count else block
+        count = 0
+
+
+def rebatched(blocks: Iterator[Rows], rows: int) -> Iterator[Rows]:
+    """The same rows, so many at a time; the last batch has what is left.
+
+    A batch that lies within a block is a view of it, and only one across a border is copied.
+    """
+    parts: list[Rows] = []
+    have = 0
+    for block in blocks:
+        first = 0
+        while have + len(block) - first >= rows:
+            cut = first + rows - have
+            yield joined([*parts, block[first:cut]])
+            parts, have, first = [], 0, cut
+        if first < len(block):
+            parts.append(block[first:])
+            have += len(block) - first
+    if parts:
+        yield joined(parts)
+
+
+def shuffled(blocks: Iterator[Rows], seed: int) -> Iterator[Rows]:
+    """The rows in an order that the seed gives, window by window."""
+    random = np.random.default_rng(seed)
+    first = next(blocks, None)
+    if first is None:
+        return
+    window = SPARSE_WINDOW if first.is_sparse else max(1, WINDOW // (4 * max(1, first.width)))
+    for rows in rebatched(_chained(first, blocks), window):
+        yield rows.take(random.permutation(len(rows)))
+
+
+def _chained(first: T, rest: Iterator[T]) -> Iterator[T]:
+    yield first
+    yield from rest

@@ -1,0 +1,90 @@
+"""A channel that lies on disk: which files it has, and how they are opened."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from algorithms.errors import UserError
+
+BUFFER = 1 << 20
+_GZIP = b"\x1f\x8b"
+_MANIFEST = b'[{"prefix"'
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One file of a channel."""
+
+    name: str  # as messages call it: "train/part-0.csv"
+    path: Path
+    size: int
+
+    def open(self) -> BinaryIO:
+        """Its bytes, decompressed where it is a gzip file by its name or its first bytes."""
+        file = io.BufferedReader(io.FileIO(self.path), BUFFER)
+        if file.peek(2)[:2] == _GZIP:
+            return cast("BinaryIO", io.BufferedReader(gzip.GzipFile(fileobj=file), BUFFER))
+        if self.path.suffix == ".gz":
+            file.close()
+            raise UserError(f"{self.name}: must be a gzip file by its name; it is none by its first bytes.")
+        return cast("BinaryIO", file)
+
+
+def shards(place: Path, channel: str) -> list[Shard]:
+    """The files of the channel at that place, sorted by path: a folder with all below it, or a single file.
+
+    Links are followed. Hidden files, those whose name starts with an underscore, and empty ones are left out.
+    Where one of them is a manifest, it says which of the others count, and in which order.
+    """
+    if place.is_file():
+        return [Shard(channel, place, place.stat().st_size)] if place.stat().st_size else []
+    found = sorted(_below(place, channel), key=lambda shard: shard.name)
+    manifests = [shard for shard in found if _is_manifest(shard)]
+    if not manifests:
+        return found
+    there = {shard.name: shard for shard in found}
+    return [shard for manifest in manifests for shard in _listed(manifest, channel, there)]
+
+
+def _below(place: Path, channel: str) -> Iterator[Shard]:
+    seen = set()
+    for root, folders, files in os.walk(place, followlinks=True):
+        real = os.path.realpath(root)
+        if real in seen:  # a link to a folder above it
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = [name for name in folders if name[0] not in "._"]
+        for name in files:
+            path = Path(root, name)
+            if name[0] not in "._" and path.is_file() and (size := path.stat().st_size):
+                yield Shard(f"{channel}/{path.relative_to(place).as_posix()}", path, size)
+
+
+def _is_manifest(shard: Shard) -> bool:
+    """A JSON array that starts with a prefix; only a small file, or one so named, is looked into."""
+    if not (shard.path.suffix in (".manifest", ".json") or "manifest" in shard.path.name):
+        return False
+    with open(shard.path, "rb") as file:
+        return b"".join(file.read(256).split()).startswith(_MANIFEST)
+
+
+def _listed(manifest: Shard, channel: str, there: dict[str, Shard]) -> Iterator[Shard]:
+    try:
+        entries = json.loads(manifest.path.read_bytes())
+    except ValueError as error:
+        raise UserError(f"{manifest.name}: must be a manifest, a JSON array; it is not JSON: {error}.") from None
+    for entry in entries[1:]:
+        shard = there.get(f"{channel}/{str(entry).lstrip('/')}")
+        if shard is None:
+            if (manifest.path.parent / str(entry)).exists():  # empty, or a name that is left out
+                continue
+            raise UserError(f"{manifest.name}: names '{entry}', and there is no such file in the channel.")
+        yield shard

@@ -1,0 +1,192 @@
+"""From what a job was given to its sources: which channels there are, of which type, and who has any of it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from algorithms import contract
+from algorithms.errors import UserError
+from algorithms.group import Group
+from algorithms.records import Rows
+from training import log
+from training.channels import Channel, Files, Meter, Pipe, Share
+from training.channels.files import shards
+from training.configuration import ChannelConfig, Configuration
+from training.formats import ContentType, Layout, find
+from training.places import Places
+
+MODEL = "model"  # the channel with a model to go on from
+# Channels that platforms add, and that say nothing to an algorithm.
+SILENT = {"code", "sm_drivers", "checkpoints", MODEL}
+# Where a content type does not say how many leading columns are labels, training data has one.
+LABELS = 1
+SIGHT = 8  # names that a message lists
+
+
+def check(channels: Mapping[str, ChannelConfig], algorithm: contract.Algorithm) -> None:
+    """`UserError` with all that can be seen to be wrong before a file is opened; a note on channels not read."""
+    findings = []
+    for name, config in channels.items():
+        declared = algorithm.channel(name)
+        if declared is None:
+            if name not in SILENT:
+                log.note(f"Channel '{name}' is not one that this algorithm reads; it reads {_names(algorithm)}.")
+            continue
+        media = content_type(config, declared).media
+        if media not in declared.content_types:
+            known = ", ".join(declared.content_types)
+            findings.append(
+                f"Channel '{name}': the content type must be one of {known}; it is '{config.content_type}'."
+            )
+    if findings:
+        raise UserError(findings)
+
+
+def content_type(config: ChannelConfig, declared: contract.Channel) -> ContentType:
+    """The type that was given, or the one that the algorithm documents as its default."""
+    return ContentType.parse(config.content_type or declared.default_content_type)
+
+
+class Opening:
+    """Makes the sources of a job, the same at every member, and finds out what is missing."""
+
+    def __init__(
+        self,
+        places: Places,
+        configuration: Configuration,
+        algorithm: contract.Algorithm,
+        group: Group,
+        *,
+        local: tuple[int, int] = (0, 1),
+        meter: Meter | None = None,
+        asked: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.places = places
+        self._configuration = configuration
+        self._algorithm = algorithm
+        self._group = group
+        self._local = local
+        self._meter = meter
+        self._asked = asked
+
+    def sources(self) -> dict[str, Channel]:
+        """Every channel that any member has, by name; an exchange. `UserError` where a required one has nothing."""
+        channels = {declared.name: self._channel(declared) for declared in self._algorithm.channels}
+        present = self._agreed([self._has(channel) for channel in channels.values()])
+        missing = [
+            self._missing(declared)
+            for declared, somewhere in zip(self._algorithm.channels, present, strict=True)
+            if declared.required and not somewhere
+        ]
+        if missing:
+            raise UserError(missing)
+        there = [channel for channel, somewhere in zip(channels.values(), present, strict=True) if somewhere]
+        for channel, width in zip(there, self._widths(there), strict=True):
+            channel.expect(width)
+        return {channel.name: channel for channel in there}
+
+    def fingerprint(self, sources: Mapping[str, Channel]) -> list[list[Any]]:
+        """Path and size of every file of this member, sorted; a pipe has none."""
+        found = [[shard.name, shard.size] for channel in sources.values() for shard in channel.shards]
+        return sorted(found)
+
+    def _channel(self, declared: contract.Channel) -> Channel:
+        config = self._configuration.channels.get(declared.name)
+        rank, size = self._group.rank, self._group.size
+        local, members = self._local
+        sharded = config is not None and config.sharded
+        return Channel(
+            declared.name,
+            self._records(config, declared),
+            Share(rank=rank, size=size, local=local, locals=members, sharded=sharded),
+            width=self._width,
+            meter=self._meter,
+            asked=self._asked,
+        )
+
+    @property
+    def _width(self) -> int | None:
+        width = getattr(self._configuration.settings, "feature_dim", None)
+        return width if isinstance(width, int) else None
+
+    def _records(self, config: ChannelConfig | None, declared: contract.Channel) -> Files | Pipe:
+        if config is None:
+            return Files([], _none)
+        decode = self._decoder(config, declared)
+        data = self.places.data
+        place, first = data / config.name, data / f"{config.name}_0"
+        if config.mode == "File":
+            return Files(shards(place, config.name), decode)
+        if first.is_file():  # a plain file, and no pipe
+            return Files(shards(first, first.name), decode)
+        if place.exists() and not first.exists():
+            return Files(shards(place, config.name), decode)
+        return Pipe(data, config.name, decode, wrapped=config.wrapped)
+
+    def _decoder(self, config: ChannelConfig, declared: contract.Channel) -> Callable[..., Iterator[Rows]]:
+        given = content_type(config, declared)
+        module = find(given.media)
+        width = self._width
+
+        def decode(stream: BinaryIO, name: str) -> Iterator[Rows]:
+            layout = Layout(name=name, parameters=given.parameters, labels=LABELS, width=width)
+            return module.read(stream, layout)
+
+        return decode
+
+    def _has(self, channel: Channel) -> bool:
+        """Whether this member sees a record of it. Only a required pipe is waited for: others may come later."""
+        declared = self._algorithm.channel(channel.name)
+        if channel.is_piped and declared is not None and not declared.required:
+            return True
+        return not channel.is_empty()
+
+    def _agreed(self, flags: Sequence[bool]) -> list[bool]:
+        sums = np.array(flags, np.float64)
+        self._group.sum_(sums)
+        return [bool(value > 0) for value in sums]
+
+    def _widths(self, channels: Sequence[Channel]) -> list[int | None]:
+        """The widest that any member has seen, for members that have no row of their own to tell it by."""
+        mine = np.array([channel.width or 0 for channel in channels], np.int64)
+        widest = np.max([np.array(theirs) for theirs in self._group.gather(mine)], axis=0)
+        return [int(width) or None for width in widest]
+
+    def _missing(self, declared: contract.Channel) -> str:
+        """What is required, what it holds, and what there is instead."""
+        types = list(declared.content_types)
+        shown = " or ".join([", ".join(types[:-1]), types[-1]] if len(types) > 1 else types)
+        holds = f"It holds {declared.meaning}, as {shown}."
+        if declared.name not in self._configuration.channels:
+            given = [name for name in self._configuration.channels if name not in SILENT]
+            near = difflib.get_close_matches(declared.name, given, n=1)
+            hint = f" Was '{near[0]}' meant?" if near else ""
+            sentence = f"Channel '{declared.name}' is required and was not given.{hint} {holds}"
+            return sentence if given else f"{sentence} {self._sight()}"
+        return f"Channel '{declared.name}' is required and has no records. {holds} {self._sight()}"
+
+    def _sight(self) -> str:
+        """What lies where the channels should."""
+        data = self.places.data
+        if not self.places.base.exists() or not (self.places.base / "input").exists():
+            folder = self.places.base
+            return f"There is no {folder}/input: mount the folder of the job, as in docker run -v $PWD/job:{folder} …"
+        if not data.is_dir():
+            return f"There is no {data}."
+        names = sorted(entry.name + "/" * entry.is_dir() for entry in data.iterdir())
+        if not names:
+            return f"{data} is empty."
+        more = f" and {len(names) - SIGHT} more" if len(names) > SIGHT else ""
+        return f"In {data} there is {', '.join(names[:SIGHT])}{more}."
+
+
+def _none(stream: BinaryIO, name: str) -> Iterator[Rows]:
+    yield from ()
+
+
+def _names(algorithm: contract.Algorithm) -> str:
+    return ", ".join(channel.name for channel in algorithm.channels)

@@ -1,0 +1,122 @@
+"""The records of a channel, block by block: from its files, or from its pipes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from algorithms.machine import memory_free
+from algorithms.records import Rows, joined
+from training.channels import blocks as stream
+from training.channels import fifo
+from training.channels.files import Shard
+
+# Rows of files are kept for further passes where they take no more than this share of the memory that is free
+# when they are first read; else every pass decodes them again. A quarter, since the algorithm and a second
+# channel need room too.
+KEEP = 0.25
+
+
+class Decode(Protocol):
+    """Decodes a stream of bytes that messages call by that name."""
+
+    def __call__(self, stream: object, name: str) -> Iterator[Rows]:
+        """The rows, block by block."""
+
+
+class Files:
+    """The records of some files. In memory after the first pass, where they fit comfortably."""
+
+    def __init__(self, shards: list[Shard], decode: Callable[..., Iterator[Rows]]) -> None:
+        self.shards = shards
+        self.rows: int | None = None if shards else 0
+        self.share: float | None = 0.0  # of the bytes, decoded in the first pass so far
+        self._bytes = sum(shard.size for shard in shards)
+        self._decode = decode
+        self._read = 0  # bytes of the files that are through
+        self._kept: list[list[Rows]] | None = None  # by file
+        self._may_keep = True
+
+    def blocks(self, shuffle: int | None, over: Callable[[], bool]) -> Iterator[Rows]:
+        """A pass over all files, in the order of their names or in one that the seed gives."""
+        order = self._order(shuffle)
+        if self._kept is not None:
+            for number in order:
+                yield from self._kept[number]
+            return
+        kept: dict[int, list[Rows]] = {}
+        room = KEEP * (memory_free() or 0) if self._may_keep else 0.0
+        count = self._read = 0
+        for number in order:
+            kept[number] = []
+            for block in self._decoded(self.shards[number]):
+                count += len(block)
+                room -= stream.size(block)
+                if room >= 0:
+                    kept[number].append(block)
+                else:
+                    kept = {number: []}
+                    self._may_keep = False
+                yield block
+        self.rows = count
+        if self._may_keep:
+            self._kept = [kept[number] for number in range(len(self.shards))]
+
+    def all(self) -> Rows | None:
+        """All records in one piece, which is kept whatever its size, or None where there are none."""
+        by_file = self._kept or [list(self._decoded(shard)) for shard in self.shards]
+        parts = [block for blocks in by_file for block in blocks]
+        if not parts:
+            self.rows = 0
+            return None
+        whole = parts[0] if len(parts) == 1 else joined(parts)
+        self.rows = len(whole)
+        ends = np.cumsum([sum(map(len, blocks)) for blocks in by_file])
+        starts = [0, *ends[:-1]]
+        self._kept = [[whole[start:end]] if end > start else [] for start, end in zip(starts, ends, strict=True)]
+        return whole
+
+    def _order(self, shuffle: int | None) -> list[int]:
+        count = len(self.shards)
+        return list(range(count)) if shuffle is None else list(np.random.default_rng(shuffle).permutation(count))
+
+    def _decoded(self, shard: Shard) -> Iterator[Rows]:
+        before = self._read
+        with shard.open() as file:
+            for block in self._decode(file, shard.name):
+                self.share = (before + min(shard.size, os.lseek(file.fileno(), 0, os.SEEK_CUR))) / self._bytes
+                yield block
+        self._read = before + shard.size
+
+
+class Pipe:
+    """The records of numbered pipes: each is read once, from its beginning to its end, and is one pass."""
+
+    def __init__(self, data: Path, channel: str, decode: Callable[..., Iterator[Rows]], *, wrapped: bool) -> None:
+        self.rows: int | None = None
+        self.share: float | None = None  # a pipe does not say how much there is
+        self._data = data
+        self._channel = channel
+        self._decode = decode
+        self._wrapped = wrapped
+        self._number = 0
+
+    def blocks(self, shuffle: int | None, over: Callable[[], bool]) -> Iterator[Rows]:
+        """A pass: the next pipe. The platform decides on the order of its objects; the seed is for others."""
+        path = self._data / f"{self._channel}_{self._number}"
+        self._number += 1
+        count = 0
+        try:
+            with fifo.opened(path, over) as pipe:
+                for number, part in enumerate(fifo.unwrapped(pipe, path.name) if self._wrapped else [pipe]):
+                    name = f"{path.name}, object {number + 1}" if self._wrapped else path.name
+                    for block in self._decode(part, name):
+                        count += len(block)
+                        yield block
+        except fifo.Abandoned:
+            return
+        self.rows = count

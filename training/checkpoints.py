@@ -1,0 +1,145 @@
+"""The state of a job on disk, so that it can be taken up after an interruption. Never a reason for a job to fail."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import time
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from algorithms.group import Group
+from training import log
+
+INTERVAL = 60.0  # seconds; ALGOPORT_CHECKPOINT_INTERVAL
+KEEP = 3
+SUFFIX = ".checkpoint"
+# What a user may change between the interruption and the resumption: how long the whole is to be.
+LENGTHS = ("epochs", "num_epochs", "numepochs", "n_epochs", "n-epochs", "max_epochs", "num_round", "num_rounds")
+
+
+def fingerprint(facts: Mapping[str, Any]) -> str:
+    """A short digest of all that must be the same for a state to be gone on from."""
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:32]
+
+
+class Kept:
+    """Checkpoints in a folder: written by the first member, read by it for all."""
+
+    def __init__(self, folder: Path, facts: Mapping[str, Any], group: Group) -> None:
+        self._folder = folder
+        self._facts = facts  # what the fingerprint is made of, kept so that a difference can be named
+        self._group = group
+        self._interval = float(os.environ.get("ALGOPORT_CHECKPOINT_INTERVAL", INTERVAL))
+        self._last = time.monotonic()
+        self._number = max((number for number, _ in _found(folder)), default=0)
+
+    def due(self) -> bool:
+        """True where the last checkpoint is old enough for the next one; only the first member says so."""
+        return self._group.rank == 0 and time.monotonic() - self._last >= self._interval
+
+    def save(self, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> None:
+        """Keep the state: all of it or nothing. The oldest beyond three give way."""
+        if self._group.rank != 0:
+            return
+        self._last = time.monotonic()
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._write(arrays, facts)
+            for _, path in _found(self._folder)[KEEP:]:
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            log.warn(f"{self._folder}: no checkpoint could be written: {error.strerror or error}.")
+
+    def _write(self, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> None:
+        from safetensors.numpy import save
+
+        whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+        about = {"facts": facts, "job": self._facts, "checksum": _checksum(whole)}
+        data = save(whole, metadata={"about": json.dumps(about, default=str)})
+        # Beside, in a folder of its own, since the platform copies the files of this one as they appear.
+        beside = self._folder / ".writing"
+        beside.mkdir(exist_ok=True)
+        path = beside / secrets.token_hex(4)
+        try:
+            with open(path, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            self._number += 1
+            os.replace(path, self._folder / f"{self._number:08}{SUFFIX}")
+        finally:
+            path.unlink(missing_ok=True)
+
+    def latest(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]] | None:
+        """The state to go on from, the same at every member, or None; an exchange."""
+        data = self._group.share(self._newest() if self._group.rank == 0 else None)
+        if not data:
+            return None
+        arrays, about = _read(data)
+        return arrays, about["facts"]
+
+    def _newest(self) -> bytes:
+        """The newest that is whole and of this job; empty where there is none, and the log says why."""
+        for _, path in _found(self._folder):
+            try:
+                data = path.read_bytes()
+                _, about = _read(data)
+            except Exception as error:
+                log.warn(f"{path}: this checkpoint is damaged and is left out: {error}.")
+                continue
+            different = _differences(about["job"], self._facts)
+            if different:
+                log.warn(f"{path}: this checkpoint is of another job and is left out; different: {different}.")
+                return b""
+            log.note(f"Going on from checkpoint {path}.")
+            return data
+        return b""
+
+
+def _found(folder: Path) -> list[tuple[int, Path]]:
+    """The checkpoints of a folder, the newest first."""
+    try:
+        found = [(path.stem, path) for path in folder.iterdir() if path.suffix == SUFFIX]
+    except OSError:
+        return []
+    return sorted(((int(stem), path) for stem, path in found if stem.isdigit()), reverse=True)
+
+
+def _read(data: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    from safetensors.numpy import load
+
+    length = int.from_bytes(data[:8], "little")
+    about = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["about"])
+    arrays = load(data)
+    if _checksum(arrays) != about["checksum"]:
+        raise ValueError("its checksum is another")
+    return arrays, about
+
+
+def _checksum(arrays: Mapping[str, NDArray[Any]]) -> int:
+    sum_ = 0
+    for name in sorted(arrays):
+        sum_ = zlib.crc32(arrays[name].tobytes(), zlib.crc32(name.encode(), sum_))
+    return sum_
+
+
+def _differences(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
+    plain = json.loads(json.dumps(ours, default=str))
+    names = [name for name in {**plain, **theirs} if plain.get(name) != theirs.get(name)]
+    said = []
+    for name in names:
+        before, now = theirs.get(name), plain.get(name)
+        if isinstance(before, dict) and isinstance(now, dict):
+            inner = [key for key in {**before, **now} if before.get(key) != now.get(key)]
+            said += [f"{key} (was {before.get(key)!r}, is {now.get(key)!r})" for key in inner]
+        else:
+            said.append(name)
+    return ", ".join(said)

@@ -1,0 +1,237 @@
+"""What a job reports: lines that programs look for in the log, and the files of `output/data`."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import string
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from algorithms.contract import Algorithm, Metric
+from algorithms.machine import peak_memory
+from training import log, tables
+
+INTERVAL = 10.0  # seconds between lines of progress; ALGOPORT_PROGRESS_INTERVAL
+MOST_HISTORY = 100_000  # entries that metrics.json keeps; the log has them all
+
+
+def definitions(algorithm: Algorithm) -> list[dict[str, str]]:
+    """For each metric its name and the regular expression whose first group is the value in the log."""
+    return [{"Name": metric.name, "Regex": _regex(algorithm, metric)} for metric in algorithm.metrics]
+
+
+def _regex(algorithm: Algorithm, metric: Metric) -> str:
+    """The template of the lines, with what varies from line to line left open."""
+    pieces = {
+        "host": r"\S+",
+        "epoch": r"(?:epoch=\d+, )?",
+        "batch": r"(?:batch=\d+, )?",
+        "channel": re.escape(metric.channel),
+        "metric": re.escape(metric.short),
+        "kind": re.escape(metric.kind),
+        "value": r"(\S+)",
+    }
+    whole = ""
+    for literal, name, _, _ in string.Formatter().parse(algorithm.quality_line):
+        # re.escape would write "\ " and "\=", which are longer and mean the same.
+        whole += re.sub(r"([.^$*+?{}\[\]\\|()])", r"\\\1", literal)
+        whole += pieces[name] if name else ""
+    return whole
+
+
+@dataclass
+class _Pass:
+    """One pass over a channel so far."""
+
+    rows: int = 0
+    batches: int = 0
+    share: float | None = None  # of the pass, where it can be told
+
+
+@dataclass
+class Metrics:
+    """Where a job's figures go. Of several members only the first one's are printed and kept."""
+
+    algorithm: Algorithm
+    host: str
+    folder: Path
+    first: bool = True
+    epochs: int | None = None  # passes that the settings ask for, to tell how much is left
+    history: list[dict[str, Any]] = field(default_factory=list)
+    latest: dict[str, float] = field(default_factory=dict)
+    rows: dict[str, int] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    _passes: dict[str, _Pass] = field(default_factory=dict)
+    _resets: dict[str, int] = field(default_factory=dict)
+    _epoch: int = 0
+    _begun: float = field(default_factory=time.time)
+    _clock: float = field(default_factory=time.monotonic)
+    _last: float = field(default_factory=time.monotonic)
+    _epoch_begun: float = field(default_factory=time.time)
+
+    def report(self, values: Mapping[str, float], *, epoch: int | None = None, batch: int | None = None) -> None:
+        """Print and keep figures: {"train:msd": 1.5}, of an epoch where they belong to one."""
+        for name, value in values.items():
+            self.latest[name] = float(value)
+            if len(self.history) < MOST_HISTORY:
+                entry = {"time": round(time.time(), 3), "epoch": epoch, "batch": batch}
+                self.history.append({**entry, "metric": name, "value": float(value)})
+            if self.first:
+                log.line(self._line(name, float(value), epoch, batch))
+
+    def _line(self, name: str, value: float, epoch: int | None, batch: int | None) -> str:
+        channel, _, short = name.partition(":")
+        metric = self.algorithm.metric(name)
+        return self.algorithm.quality_line.format(
+            host=self.host,
+            epoch="" if epoch is None else f"epoch={epoch}, ",
+            batch="" if batch is None else f"batch={batch}, ",
+            channel=channel,
+            metric=short,
+            kind=metric.kind if metric else "loss",
+            value=repr(value),
+        )
+
+    def progress(
+        self,
+        done: float | None = None,
+        of: float | None = None,
+        unit: str = "epochs",
+        *,
+        rows: int = 0,
+        epoch: int | None = None,
+    ) -> None:
+        """Hear how far the job is; say it every ten seconds, and when all is done.
+
+        `rows` need not be told: what channels hand out is counted. `epoch` is the number of those that are over.
+        """
+        done = epoch if epoch is not None else done
+        if done is None or of is None:
+            self._say()
+            return
+        if unit == "epochs":
+            self._epoch, self.epochs = int(done), int(of)
+            self._totals(self._epoch - 1)
+        if self.first:
+            log.line(f"#progress_metric: host={self.host}, completed {100 * done / of:.1f} % of {unit}")
+        self._say()
+
+    def used(self, channel: str, rows: int, share: float | None) -> None:
+        """So many more rows of a channel were handed out, which is that share of its pass."""
+        current = self._passes.setdefault(channel, _Pass())
+        current.rows += rows
+        current.batches += 1
+        current.share = share
+        self.rows[channel] = self.rows.get(channel, 0) + rows
+        self._say()
+
+    def passed(self, channel: str, rows: int, seconds: float) -> None:
+        """A pass over a channel is over."""
+        self._passes[channel] = _Pass()
+        self._resets[channel] = self._resets.get(channel, 0) + 1
+        speed = rows / max(seconds, 1e-9)
+        log.line(f"#throughput_metric: host={self.host}, {channel} throughput={speed:.1f} records/second")
+
+    def _say(self) -> None:
+        interval = float(os.environ.get("ALGOPORT_PROGRESS_INTERVAL", INTERVAL))
+        now = time.monotonic()
+        if now - self._last < interval:
+            return
+        self._last = now
+        channel = max(self.rows, key=lambda name: self.rows[name], default=None)
+        if channel is None:
+            return
+        total, spent = self.rows[channel], now - self._clock
+        where = f"epoch {min(self._epoch + 1, self.epochs)} of {self.epochs}, " if self.epochs else ""
+        left = self._left(channel, spent)
+        log.note(f"{where}{total:,} {channel} rows, {total / spent:,.0f} rows/s{left}")
+
+    def _left(self, channel: str, spent: float) -> str:
+        share = self._passes.get(channel, _Pass()).share
+        if not self.epochs or share is None:
+            return ""
+        done = (self._epoch + min(share, 1.0)) / self.epochs
+        return f", about {_span(spent * (1 - done) / done)} left" if 0 < done < 1 else ""
+
+    def _totals(self, epoch: int) -> None:
+        """The `#metrics` line of an epoch that is over."""
+        figures = {"epochs": 1.0}
+        for channel, total in self.rows.items():
+            figures[f"{channel} Total Records Seen"] = float(total)
+        figures["update.time"] = 1000 * (time.time() - self._epoch_begun)
+        self._emit(figures, self._epoch_begun, epoch)
+        self._epoch_begun = time.time()
+
+    def _emit(self, figures: Mapping[str, float], begun: float, epoch: int | None = None) -> None:
+        if not self.first:
+            return
+        dimensions: dict[str, Any] = {
+            "Algorithm": self.algorithm.log_name,
+            "Host": self.host,
+            "Operation": "training",
+        }
+        if epoch is not None:
+            dimensions["epoch"] = epoch
+        whole = {
+            "StartTime": round(begun, 6),
+            "EndTime": round(time.time(), 6),
+            "Dimensions": dimensions,
+            "Metrics": {name: {"sum": v, "count": 1, "min": v, "max": v} for name, v in figures.items()},
+        }
+        log.line(f"#metrics {json.dumps(whole)}")
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Count the seconds of a part of the job."""
+        begun = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - begun
+
+    def keep(self, name: str, what: Any) -> None:
+        """Leave a table or a figure in `output/data`."""
+        if self.first:
+            _unless_unwritable(lambda: tables.write(self.folder, name, what), self.folder)
+
+    def close(self, settings: Mapping[str, Any]) -> None:
+        """Print the totals, and write `metrics.json` and the history as a table."""
+        peak = peak_memory()
+        times = {f"{name}.time": 1000 * seconds for name, seconds in self.seconds.items()}
+        self._emit({**times, "totaltime": 1000 * (time.time() - self._begun), "peak.memory": float(peak)}, self._begun)
+        phases = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in self.seconds.items())
+        log.note(f"Time: {phases}. Peak memory: {peak / 2**20:,.0f} MiB.")
+        if not self.first:
+            return
+        goals = {metric.name: metric.goal for metric in self.algorithm.metrics}
+        whole = {
+            "algorithm": self.algorithm.name,
+            "metrics": {name: {"value": value, "goal": goals.get(name)} for name, value in self.latest.items()},
+            "history": self.history,
+            "rows": self.rows,
+            "seconds": {name: round(seconds, 3) for name, seconds in self.seconds.items()},
+            "peak_memory_bytes": peak,
+            "hyperparameters": dict(settings),
+        }
+        self.keep("metrics.json", whole)
+        names = ("time", "epoch", "batch", "metric", "value")
+        self.keep("metrics.csv", {column: [entry[column] for entry in self.history] for column in names})
+
+
+def _unless_unwritable(act: Any, folder: Path) -> None:
+    """Figures are no reason to lose a model."""
+    try:
+        act()
+    except OSError as error:
+        log.warn(f"{folder}: cannot be written: {error.strerror or error}.")
+
+
+def _span(seconds: float) -> str:
+    hours, rest = divmod(round(seconds), 3600)
+    return f"{hours}:{rest // 60:02}:{rest % 60:02}"

@@ -1,0 +1,81 @@
+"""Where a job finds its input and leaves what it makes."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Places:
+    """The folders below `/opt/ml`, or below `SAGEMAKER_BASE_DIR`."""
+
+    base: Path
+
+    @classmethod
+    def from_environment(cls) -> Places:
+        """The folder that the environment names."""
+        return cls(Path(os.environ.get("SAGEMAKER_BASE_DIR") or "/opt/ml"))
+
+    @property
+    def config(self) -> Path:
+        """The JSON files that describe the job."""
+        return self.base / "input" / "config"
+
+    @property
+    def data(self) -> Path:
+        """A folder or a numbered pipe for each channel, and strays."""
+        return self.base / "input" / "data"
+
+    @property
+    def model(self) -> Path:
+        """What becomes the model archive."""
+        return self.base / "model"
+
+    @property
+    def output(self) -> Path:
+        """`data`, which becomes the output archive, and `failure`."""
+        return self.base / "output"
+
+    @property
+    def failure(self) -> Path:
+        """The sentence that says why the job failed."""
+        return self.output / "failure"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where checkpoints lie unless `checkpointconfig.json` names another folder."""
+        return self.base / "checkpoints"
+
+    def written(self) -> list[Path]:
+        """The folders in which a job writes."""
+        return [self.model, self.output, self.checkpoints]
+
+
+def hand_over(folders: list[Path]) -> None:
+    """Give what root has written to the owner of the folder that was mounted.
+
+    A folder mounted by a user must not be left with files that this user cannot delete. Where the owner is
+    root, as on the platform itself, nothing happens. Never fails a job.
+    """
+    if os.geteuid() != 0:
+        return
+    for folder in folders:
+        try:
+            owner = folder.stat()
+        except OSError:
+            continue
+        if owner.st_uid == 0:
+            continue
+        for root, inner, files in os.walk(folder):
+            for name in (*inner, *files):
+                _hand_over(os.path.join(root, name), owner.st_uid, owner.st_gid)
+
+
+def _hand_over(path: str, user: int, group: int) -> None:
+    try:
+        if os.lstat(path).st_uid == 0:
+            os.lchown(path, user, group)
+    except OSError:  # gone meanwhile, or a file system that knows no owners
+        return

@@ -1,0 +1,192 @@
+"""One member of a job, from the configuration to the model."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+import algorithms
+from algorithms import compiled, contract
+from algorithms.declare import Settings
+from algorithms.errors import Stopped, UserError
+from algorithms.group import Group
+from training import artifacts, checkpoints, cluster, configuration, failure, log
+from training.channels import Channel
+from training.channels.opening import MODEL, Opening, check
+from training.configuration import Configuration
+from training.metrics import Metrics
+from training.places import Places
+from training.stop import Stop
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What an algorithm's folder holds, as far as training needs it."""
+
+    name: str
+    algorithm: contract.Algorithm
+    declaration: type[Settings]
+
+    @classmethod
+    def of(cls, name: str) -> Parts:
+        """Those of the algorithm with that public name."""
+        try:
+            return cls(name, algorithms.find(name), algorithms.part(name, "hyperparameters").Hyperparameters)
+        except KeyError as error:
+            raise UserError(str(error.args[0])) from None
+
+    @property
+    def fit(self) -> Callable[[Any], Any]:
+        """Its training, imported now."""
+        fit: Callable[[Any], Any] = algorithms.part(self.name, "train").fit
+        return fit
+
+    @property
+    def load(self) -> Callable[..., Any]:
+        """What reads a model of its own."""
+        load: Callable[..., Any] = algorithms.part(self.name, "model").Model.load
+        return load
+
+
+def main(places: Places, stop: Stop, local: int = 0, locals_: int = 1) -> int:
+    """Run the job as one member of it; the exit code. Whatever goes wrong is told to the others and in `failure`."""
+    log.start()
+    membership: cluster.Membership | None = None
+    try:
+        parts = Parts.of(configuration.named_algorithm())
+        job = configuration.read(places, parts.declaration)
+        check(job.channels, parts.algorithm)
+        compiled.prepare()
+        _introduce(job, parts.declaration, places, quiet=local > 0)
+        membership = cluster.join(job.hosts, stop, local, locals_)
+        run(places, parts, job, membership, stop)
+        membership.finish()
+    except Stopped:
+        log.note("A stop was asked for before there was a model to keep; none is left.")
+        if membership:
+            membership.stopped()
+    except BaseException as error:
+        if membership:
+            error = membership.explained(error)
+            membership.failed(failure.as_known(error))
+        if isinstance(error, Stopped):
+            log.note("A stop was asked for before there was a model to keep; none is left.")
+            return 0
+        return failure.report(error, places.failure)
+    return 0
+
+
+def run(places: Places, parts: Parts, job: Configuration, membership: cluster.Membership, stop: Stop) -> None:
+    """Open the channels, fit, and leave the model; only the first member writes it."""
+    group = membership.group
+    settings = job.settings.effective()
+    length = next((settings[name] for name in checkpoints.LENGTHS if isinstance(settings.get(name), int)), None)
+    metrics = Metrics(parts.algorithm, job.hosts.current, places.output / "data", first=group.rank == 0, epochs=length)
+    with metrics.phase("setup"):
+        opening = Opening(places, job, parts.algorithm, group, local=membership.local, meter=metrics, asked=stop.asked)
+        sources = opening.sources()
+        start = artifacts.start(places.data / MODEL, parts.load) if MODEL in job.channels else None
+        kept = _checkpoints(job, parts, opening, sources, membership)
+        fit = parts.fit
+    with metrics.phase("training"):
+        model = fit(
+            contract.Job(
+                hyperparameters=job.settings,
+                channels=sources,
+                group=group,
+                report=metrics.report,
+                note=log.note,
+                progress=metrics.progress,
+                keep=metrics.keep,
+                checkpoints=kept,
+                asked=stop.asked,
+                start=start,
+                device=_device(parts.algorithm, membership.local[0]),
+                seed=job.seed,
+            )
+        )
+    if model is None:
+        raise Stopped
+    with metrics.phase("saving"):
+        if group.rank == 0:
+            artifacts.write(model, places.model)
+    metrics.close(settings)
+
+
+def _introduce(job: Configuration, declaration: type[Settings], places: Places, *, quiet: bool) -> None:
+    """The lines of the original images on the configuration, and versions."""
+    if quiet:
+        return
+    defaults = configuration.defaults(declaration)
+    path = places.config / "hyperparameters.json"
+    log.note(f"Reading default configuration from {declaration.__module__}: {_shown(defaults)}")
+    log.note(f"Merging with provided configuration from {path}: {_shown(job.given)}")
+    log.note(f"Final configuration: {_shown(job.settings.effective() | {configuration.SEED: job.seed})}")
+    versions = ", ".join(f"{name} {_version(name)}" for name in ("algoport", "numpy", "numba"))
+    revision = os.environ.get("ALGOPORT_REVISION")
+    log.note(
+        f"{versions}{f', revision {revision}' if revision else ''}, Python {platform.python_version()}; "
+        f"host {job.hosts.current} ({job.hosts.index + 1} of {len(job.hosts.names)})."
+    )
+
+
+def _shown(values: Mapping[str, Any]) -> str:
+    return json.dumps(dict(values), default=str)
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def _checkpoints(
+    job: Configuration,
+    parts: Parts,
+    opening: Opening,
+    sources: Mapping[str, Channel],
+    membership: cluster.Membership,
+) -> contract.Checkpoints:
+    """Where a folder is given; the first member's says, for only it reads and writes."""
+    group = membership.group
+    files = _all_files(opening.fingerprint(sources), group)
+    if not group.share(b"1" if job.checkpoints else b""):
+        return contract.NoCheckpoints()
+    settings = {name: value for name, value in job.settings.effective().items() if name not in checkpoints.LENGTHS}
+    facts = {
+        "algorithm": parts.name,
+        "settings": settings | {configuration.SEED: job.seed},
+        "hosts": len(job.hosts.names),
+        "members": group.size,
+        "data": checkpoints.fingerprint({"files": files}),
+    }
+    return checkpoints.Kept(job.checkpoints or opening.places.checkpoints, facts, group)
+
+
+def _all_files(mine: list[list[Any]], group: Group) -> list[tuple[Any, ...]]:
+    """Paths and sizes of the files of all members, each once, sorted."""
+    import numpy as np
+
+    data = np.frombuffer(json.dumps(mine).encode(), np.uint8).copy()
+    lists = [json.loads(part.tobytes()) for part in group.gather(data)]
+    return sorted({tuple(entry) for entries in lists for entry in entries})
+
+
+def _device(algorithm: contract.Algorithm, local: int) -> str:
+    """The GPU of this member where the algorithm computes on one and there is one; else the processor."""
+    if not algorithm.gpu or not os.path.exists("/dev/nvidia0"):
+        return "cpu"
+    begun = time.monotonic()
+    import torch
+
+    if not torch.cuda.is_available():
+        return "cpu"
+    log.note(f"Computing on {torch.cuda.get_device_name(local)} (found in {time.monotonic() - begun:.1f} s).")
+    return f"cuda:{local}"

@@ -1,0 +1,32 @@
+"""Hearing that the job is to end: SIGTERM from the platform, SIGINT from a keyboard."""
+
+from __future__ import annotations
+
+import os
+import signal
+from types import FrameType
+
+
+class Stop:
+    """Counts the requests to stop that this process has had, and passes them on to its children."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.children: list[int] = []
+
+    def listen(self) -> None:
+        """From now on neither signal ends this process, nor a child forked later."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._hear)
+
+    def asked(self) -> bool:
+        """True once a stop was asked for. Later requests change nothing."""
+        return self.count > 0
+
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        self.count += 1
+        for child in list(self.children):
+            try:
+                os.kill(child, signal.SIGTERM)
+            except ProcessLookupError:
+                continue
