@@ -4,7 +4,13 @@ import numpy as np
 
 from algorithms.records import Rows
 
-HYPERPARAMETERS: dict[str, object] = {"k": 3, "feature_dim": 2, "mini_batch_size": 40, "epochs": 2}
+HYPERPARAMETERS: dict[str, object] = {
+    "k": 3,
+    "feature_dim": 2,
+    "mini_batch_size": 40,
+    "epochs": 2,
+    "eval_metrics": ["msd", "ssd"],
+}
 
 
 def channels() -> dict[str, Rows]:
