@@ -20,7 +20,7 @@ from algorithms.errors import UserError
 from algorithms.records import Rows, joined, nothing
 from training.formats.layout import Layout
 
-_MODULES = ("csv", "recordio", "json", "jsonlines")
+_MODULES = ("csv", "recordio", "json", "jsonlines", "libsvm", "parquet", "npy")
 
 
 class Format(Protocol):

@@ -27,6 +27,7 @@ _MAGIC = struct.pack("<I", MAGIC)
 _LENGTH = (1 << 29) - 1
 _WHOLE, _FIRST, _MIDDLE, _LAST = range(4)
 _FEW = 16  # frames of one layout in a row from which on they are handled as a table
+SMALL = 1 << 16  # bytes up to which the protobuf library parses: numba need not be loaded for a request
 _BATCH = 4096  # records parsed before looking for a table again
 
 
@@ -243,6 +244,15 @@ class _Reader:
         )
 
     def _parsed(self, frame: Frame) -> tuple[Rows, int]:
+        """Up to a batch of records, and where they end: compiled, unless they are few or not usual."""
+        parts, at = None, frame.start
+        if self.window.end - at > SMALL:
+            parts, at = compiled(self.window.bytes[at:], self.window.ended, at)
+        if parts is None:
+            parts, at = self._slowly(frame)
+        return record.assembled(parts, self.layout, self.record, self._width, self._labels), at
+
+    def _slowly(self, frame: Frame) -> tuple[record.Parts, int]:
         data, at = self.window.bytes, frame.start
         payloads: list[bytes] = []
         following: Frame | None = frame
@@ -250,5 +260,41 @@ class _Reader:
             payloads.append(following.payload(data))
             at = following.stop
             following = self.frame(at)
-        parts = record.parsed(payloads, self.layout, self.record)
-        return record.assembled(parts, self.layout, self.record, self._width, self._labels), at
+        return record.parsed(payloads, self.layout, self.record), at
+
+
+def compiled(data: NDArray[np.uint8], ended: bool, offset: int) -> tuple[record.Parts | None, int]:
+    """The usual records that the data begins with, and where they end; None where the first is not usual."""
+    from training.formats import kernels
+
+    n, used, v, size = kernels.measured(data, _BATCH, ended)
+    if not n:
+        return None, offset
+    values, keys, counts = np.empty(v, np.float32), np.empty(v, np.int64), np.empty(n, np.int64)
+    widths, keyed = np.empty(n, np.int64), np.empty(n, np.bool_)
+    labels, label_counts = np.empty(size, np.float32), np.empty(n, np.int64)
+    texts = np.empty((n, 3, 2), np.int64)
+    kernels.decode(data, values, keys, counts, widths, keyed, labels, label_counts, texts)
+    uid, metadata, configuration = (_texts(data, texts[:, number]) for number in range(3))
+    return (
+        record.Parts(
+            values=values,
+            counts=counts,
+            keys=keys,
+            widths=widths,
+            keyed=keyed,
+            labels=labels,
+            label_counts=label_counts,
+            uid=uid,
+            metadata=metadata,
+            configuration=configuration,
+        ),
+        offset + used,
+    )
+
+
+def _texts(data: NDArray[np.uint8], spans: NDArray[np.int64]) -> list[str | None] | None:
+    if (spans < 0).all():
+        return None
+    texts = ((start, data[start:stop].tobytes()) for start, stop in spans.tolist())
+    return [text.decode("utf-8", "replace") if start >= 0 else None for start, text in texts]

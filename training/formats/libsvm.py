@@ -1,0 +1,196 @@
+"""Lines of `label[:weight] key:value key:value …`, keys counted from 0; what is not mentioned is zero.
+
+Where labels are expected (`layout.labels`), the first token of a line is the label, with its weight behind a colon.
+Elsewhere, as in requests, a first token with a colon is a feature, and the label may be missing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from algorithms.records import Rows
+from training.formats.layout import Layout, shown
+from training.formats.recognition import recognized_text
+from training.formats.record import sorted_csr
+from training.formats.text import blocks, check_text
+
+MEDIA = ("text/libsvm", "text/x-libsvm", "libsvm")
+SMALL = 1 << 16  # bytes up to which lines are split by Python: numba need not be loaded for a request
+_NUMBER = re.compile(rb"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?\Z|[-+]?(?:nan|inf)\Z", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """What lines hold, laid end to end."""
+
+    values: NDArray[np.float32]
+    keys: NDArray[np.int64]
+    bounds: NDArray[np.int64]
+    labels: NDArray[np.float32]  # NaN where there is none
+    weights: NDArray[np.float32]
+    line: int  # of the block's first
+
+
+def read(stream: BinaryIO, layout: Layout) -> Iterator[Rows]:
+    """Sparse rows. Where the layout has no width, it is one more than the largest key of the stream, which must be
+    read to its end for that: the rows are then held in memory, as sparse as they are."""
+    held: list[tuple[_Lines, bytes]] = []
+    labeled: bool | None = None
+    for block in blocks(stream, layout):
+        data = bytes(block.data)
+        if block.line == 1:
+            check_text(data[:8], layout, MEDIA[0])
+        lines = _quick(data, block.line, layout) if len(data) > SMALL else None
+        lines = _plain(data, block.line, layout) if lines is None else lines
+        if len(lines.bounds) == 1:
+            continue
+        labeled = _labeled(lines, data, layout, labeled)
+        if layout.width is None:
+            # Of the text, only what faults would need: none are left but keys that come twice.
+            held.append((lines, b""))
+        else:
+            yield _rows(lines, data, layout, layout.width)
+    width = max((int(lines.keys.max()) + 1 for lines, _ in held if len(lines.keys)), default=1)
+    while held:
+        yield _rows(*held.pop(0), layout, width)
+
+
+def write(rows: Rows) -> bytes:
+    """A line a row; zeros are left out, also of dense rows. A row without label has none written."""
+    from scipy import sparse
+
+    matrix = sparse.csr_array(rows.features)
+    if rows.label is not None and rows.label.shape[1] != 1:
+        raise ValueError("A line of libsvm has one label.")
+    lines = []
+    for number in range(len(rows)):
+        begin, end = matrix.indptr[number : number + 2]
+        tokens = [
+            f"{key}:{value}" for key, value in zip(matrix.indices[begin:end], matrix.data[begin:end], strict=True)
+        ]
+        if rows.label is not None:
+            weight = "" if rows.weight is None else f":{rows.weight[number]}"
+            tokens.insert(0, f"{rows.label[number, 0]}{weight}")
+        # A row of zeros without a label would be a blank line, and so no row.
+        lines.append(" ".join(tokens or ["0:0"]))
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _rows(lines: _Lines, data: bytes, layout: Layout, width: int) -> Rows:
+    def place(row: int) -> str:
+        return (
+            f"line {_number_of(data, lines.line, row)}" if data else f"row {row + 1} of the block at line {lines.line}"
+        )
+
+    def check(wrong: NDArray[np.bool_], sentence: object) -> None:
+        if wrong.any():
+            raise layout.fault(place(int(np.argmax(wrong))), "has a key twice.")
+
+    large = lines.keys >= width
+    if large.any():
+        index = int(np.argmax(large))
+        row = int(np.searchsorted(lines.bounds, index, side="right")) - 1
+        raise layout.fault(
+            place(row), f"has key {lines.keys[index]}, where feature_dim is {width} and keys count from 0."
+        )
+    missing = np.isnan(lines.weights)
+    weighted = not missing.all()
+    return Rows(
+        features=sorted_csr(lines.values, lines.keys, lines.bounds, width, check),
+        label=None if np.isnan(lines.labels).all() else lines.labels[:, None],
+        weight=np.where(missing, np.float32(1), lines.weights) if weighted else None,
+    )
+
+
+def _labeled(lines: _Lines, data: bytes, layout: Layout, before: bool | None) -> bool:
+    missing = np.isnan(lines.labels)
+    expected = not missing[0] if before is None else before
+    wrong = missing == expected
+    if wrong.any():
+        number = _number_of(data, lines.line, int(np.argmax(wrong)))
+        has, had = ("no", "have one") if expected else ("a", "have none")
+        raise layout.fault(f"line {number}", f"has {has} label, where the lines before {had}.")
+    return bool(expected)
+
+
+def _number_of(data: bytes, line: int, row: int) -> int:
+    """The line on which a row of the block stands."""
+    present = (number for number, text in enumerate(data.split(b"\n"), line) if text.partition(b"#")[0].strip())
+    return next(number for index, number in enumerate(present) if index == row)
+
+
+def _quick(data: bytes, line: int, layout: Layout) -> _Lines | None:
+    from training.formats import kernels
+
+    text = np.frombuffer(data, np.uint8)
+    most, rows = int(np.count_nonzero(text == 58)), int(np.count_nonzero(text == 10)) + 1
+    values, keys = np.empty(most, np.float32), np.empty(most, np.int64)
+    bounds = np.empty(rows + 1, np.int64)
+    labels, weights = np.empty(rows, np.float32), np.empty(rows, np.float32)
+    n = kernels.libsvm(text, layout.labels > 0, values, keys, bounds, labels, weights)
+    if n < 0:
+        return None
+    v = int(bounds[n])
+    return _Lines(values[:v], keys[:v], bounds[: n + 1], labels[:n], weights[:n], line)
+
+
+def _plain(data: bytes, line: int, layout: Layout) -> _Lines:
+    keys: list[int] = []
+    values: list[float] = []
+    labels: list[float] = []
+    weights: list[float] = []
+    bounds = [0]
+    for number, text in enumerate(data.split(b"\n"), line):
+        tokens = text.partition(b"#")[0].split()
+        if not tokens:
+            continue
+        try:
+            label, weight = float("nan"), float("nan")
+            if layout.labels > 0 or b":" not in tokens[0]:
+                name, colon, share = tokens.pop(0).partition(b":")
+                label, weight = _value(name), _value(share) if colon else weight
+            for token in tokens:
+                key, _, value = token.partition(b":")
+                keys.append(_key(key))
+                values.append(_value(value))
+        except ValueError:
+            raise layout.fault(f"line {number}", _sentence(text, number == 1)) from None
+        bounds.append(len(keys))
+        labels.append(label)
+        weights.append(weight)
+    with np.errstate(over="ignore"):
+        return _Lines(
+            np.array(values, np.float64).astype(np.float32),
+            np.array(keys, np.int64),
+            np.array(bounds, np.int64),
+            np.array(labels, np.float64).astype(np.float32),
+            np.array(weights, np.float64).astype(np.float32),
+            line,
+        )
+
+
+def _key(text: bytes) -> int:
+    if not text.isdigit() or len(text) > 14:
+        raise ValueError
+    return int(text)
+
+
+def _value(text: bytes) -> float:
+    if not _NUMBER.match(text):
+        raise ValueError
+    return float(text)
+
+
+def _sentence(text: bytes, first: bool) -> str:
+    other = recognized_text(text) if first else None
+    if other is not None and not other.startswith("libsvm"):
+        return f"is plainly {other}, where the content type is {MEDIA[0]}: {shown(text)}."
+    if first and b"," in text and b":" not in text:
+        return f"is plainly CSV (text/csv), where the content type is {MEDIA[0]}: {shown(text)}."
+    return f"not a label and pairs key:value: {shown(text)}."

@@ -1,0 +1,113 @@
+"""Arrays as NumPy saves them (`.npy`), 1-D or 2-D, of any real type. Nothing is unpickled."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from algorithms.records import Rows
+from training.formats.layout import Layout
+from training.formats.text import check_text
+from training.formats.window import Window
+
+MEDIA = ("application/x-npy", "npy", "application/npy")
+_MAGIC = b"\x93NUMPY"
+_LONGEST_HEADER = 1 << 16
+
+
+def read(stream: BinaryIO, layout: Layout) -> Iterator[Rows]:
+    """The rows of a matrix; a vector is one row. Arrays one after another, as in a FIFO, are read on.
+
+    Leading columns are labels as in CSV. An array in Fortran order is held in memory as a whole.
+    """
+    source = _Source(stream, layout)
+    width, row = layout.width, 1
+    while source.more():
+        for matrix in source.array():
+            labels = layout.label_size
+            found = matrix.shape[1] - labels
+            if width is not None and found != width:
+                raise layout.misfit(f"row {row}", found, width)
+            if found <= 0:
+                raise layout.fault("", f"has {matrix.shape[1]} columns and no features, where label_size is {labels}.")
+            width, row = found, row + len(matrix)
+            features = np.ascontiguousarray(matrix[:, labels:])
+            label = np.ascontiguousarray(matrix[:, :labels]) if labels else None
+            if len(matrix):
+                yield Rows(features=features, label=label)
+
+
+def write(rows: Rows) -> bytes:
+    """A float32 matrix; labels are its leading columns."""
+    import io
+
+    features = rows.dense()
+    matrix = features if rows.label is None else np.column_stack([rows.label, features])
+    sink = io.BytesIO()
+    np.lib.format.write_array(sink, np.ascontiguousarray(matrix), version=(1, 0), allow_pickle=False)
+    return sink.getvalue()
+
+
+class _Source:
+    """Arrays out of a stream, read in pieces: a header may claim any size, but only bytes that come are kept."""
+
+    def __init__(self, stream: BinaryIO, layout: Layout) -> None:
+        self._window, self._layout = Window(stream, max(layout.block, _LONGEST_HEADER)), layout
+        self._first = True
+
+    def more(self) -> bool:
+        return self._window.fill()
+
+    def array(self) -> Iterator[NDArray[np.float32]]:
+        """The next array, as float32 matrices of consecutive rows."""
+        shape, fortran, dtype = self._header()
+        n, d = (1, *shape) if len(shape) == 1 else shape
+        self._layout.spend(n * d * 4)
+        if fortran and n > 1 and d > 1:
+            columns = np.concatenate(list(self._rows(d, n, dtype)))
+            yield np.ascontiguousarray(columns.T)
+        else:
+            yield from self._rows(n, d, dtype)
+
+    def _rows(self, n: int, d: int, dtype: np.dtype[Any]) -> Iterator[NDArray[np.float32]]:
+        size = d * dtype.itemsize
+        done = 0
+        while done < n:
+            while self._window.fill() and self._window.end < size and not self._window.ended:
+                self._window.grow()
+            count = min(n - done, self._window.end // size)
+            if not count:
+                raise self._layout.fault(f"row {done + 1}", f"is missing: the header promises {n:,} rows of {d:,}.")
+            numbers = np.frombuffer(self._window.bytes[: count * size], dtype).reshape(count, d)
+            with np.errstate(over="ignore"):
+                # A copy in any case, for the window's bytes change.
+                yield numbers.astype(np.float32, order="C")
+            self._window.drop(count * size)
+            done += count
+
+    def _header(self) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+        import io
+
+        start = bytes(self._window.view[:_LONGEST_HEADER])
+        if not start.startswith(_MAGIC):
+            if self._first:
+                check_text(start, self._layout, MEDIA[0])
+            raise self._layout.fault("", "does not begin as a NumPy array does, or has bytes left over at its end.")
+        self._first = False
+        head = io.BytesIO(start)
+        try:
+            version = np.lib.format.read_magic(head)
+            header = np.lib.format.read_array_header_1_0 if version[0] == 1 else np.lib.format.read_array_header_2_0
+            shape, fortran, dtype = header(head, max_header_size=10_000)
+        except Exception as error:
+            raise self._layout.fault("", f"its NumPy header cannot be read: {str(error).splitlines()[0]}.") from None
+        if dtype.kind not in "biuf" or dtype.hasobject:
+            raise self._layout.fault("", f"must hold real numbers; its type is {dtype}.")
+        if len(shape) not in (1, 2) or any(extent < 0 for extent in shape) or math.prod(shape[-1:]) == 0:
+            raise self._layout.fault("", f"must be a matrix of rows, or one row; its shape is {shape}.")
+        self._window.drop(head.tell())
+        return shape, fortran, dtype
