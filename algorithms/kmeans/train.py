@@ -151,14 +151,13 @@ def _stream(job: Job, state: State) -> None:
             _check_rows(rows, settings)
             _move(job, state, rows)
             state.step += 1
-            job.progress(rows=len(rows))
             if agreed(job.group, job.checkpoints.due()):
                 _save(job, state)
         if job.stopping():
             job.note(f"a stop was asked for in epoch {state.epoch + 1}, after {state.seen} examples")
             break
         state.epoch, state.step = state.epoch + 1, 0
-        job.progress(epoch=state.epoch, of=settings.epochs)
+        job.progress(state.epoch, settings.epochs, "epochs")
         _save(job, state)
     job.note(f"processed a total of {state.seen} examples")
     if state.seen == 0 and job.start is None:
