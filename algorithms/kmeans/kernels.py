@@ -1,107 +1,386 @@
-"""Inner loops of k-means.    n rows   d features   k centers"""
+"""Inner loops of k-means.    n rows   d features   k centers   p parts that rows are summed in
+
+Arrays may be read-only or of another type; they are made what the compiled functions take, so that each of these is
+compiled once. The nearest center is that of exact distances, see `algorithms.distances`.
+"""
 
 from __future__ import annotations
+
+import math
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
-# Rows per partial sum. Sums are kept per block and not per thread, so that the result is the same
-# whatever the number of threads.
-BLOCK = 4096
+from algorithms.distances import FAST, directly, pack, room, search, settle, square_distance
 
-# Every liberty LLVM offers but nnan and ninf: a missing value must stay recognizable.
-FAST = {"afn", "arcp", "contract", "nsz", "reassoc"}
+# Rows whose nearest centers are sought together. 128 was as fast and 2,048 no faster.
+BLOCK = 512
+# Up to so many rows, packing the centers costs more than it saves.
+FEW = 8
+# Widening by this covers the rounding of a bound that is kept in float32 and of the step that updates it.
+UP, DOWN = np.float32(1 + 2.0**-21), np.float32(1 - 2.0**-21)
 
 
 def accumulate(rows, centers, sums, counts) -> float:
-    """Give every row to its nearest center and add it to that center's sum; ties go to the lower index.
+    """Give every row to its nearest center: the first half of Lloyd's iteration (Bishop, PRML, eq. 9.2).
 
-    Returns the sum of squared Euclidean distances to the nearest centers.
+    Adds to `sums` (k, d) and `counts` (k,), both float64. Ties go to the lower index. The result does not depend
+    on the number of threads. Returns the sum of squared Euclidean distances to the nearest centers.
     """
-    return float(_accumulate(_in(rows), _in(centers), sums, counts))
+    rows, centers = _taken(rows), _taken(centers)
+    return sum(float(_accumulate(rows[part], centers, sums, counts)) for part in spans(len(rows), centers.size))
 
 
 def nearest(rows, centers) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Index (n,) int32 of the nearest center, and the Euclidean distance (n,) float32 to it."""
-    return _nearest(_in(rows), _in(centers))
+    """Index (n,) int32 of the nearest center, and the Euclidean distance (n,) float32 to it; ties go to the lower
+    index. A row's answer does not depend on the rows beside it."""
+    rows, centers = _taken(rows), _taken(centers)
+    found = [_nearest(rows[part], centers) for part in spans(len(rows), centers.size)]
+    if len(found) == 1:
+        return found[0]
+    return np.concatenate([index for index, _ in found]), np.concatenate([distance for _, distance in found])
 
 
 def move(centers, sums, counts) -> None:
     """Put every center at the mean of its rows (PRML, eq. 9.4); one that has none stays. Sets `centers`."""
-    has = counts > 0
-    centers[has] = sums[has] / counts[has, None]
+    _move(centers, sums, counts)
 
 
 def streaming_update(centers, counts, sums, new_counts) -> None:
-    """Let every center be the mean of old and new rows. Sets `centers`, adds to `counts`."""
-    has = new_counts > 0
-    share = (new_counts[has] / (counts[has] + new_counts[has]))[:, None]
-    centers[has] = (1 - share) * centers[has] + share * (sums[has] / new_counts[has, None])
-    counts += new_counts
+    """Let every center be the mean of the rows it stood for and of the new ones. Sets `centers`, adds to `counts`.
+
+    With p = new / (old + new) a center becomes (1 - p) center + p mean of the new rows; without new rows it stays.
+    """
+    _update(centers, counts, sums, new_counts)
 
 
 def plus_plus(points, weights, k, uniforms) -> NDArray[np.int64]:
-    """Indices of k points drawn with probability weight x squared distance to the nearest drawn before."""
-    least = np.full(len(points), np.inf)
-    chosen = np.empty(k, np.int64)
-    mass = np.array(weights, np.float64)
+    """Indices (k,) of points drawn one after another, each with a probability proportional to its weight times its
+    squared distance to the nearest drawn before (Arthur and Vassilvitskii, k-means++, SODA 2007, section 2.2).
+
+    `uniforms` (k,) in [0, 1) are all its randomness. Where every point left has weight or distance zero, the first
+    not yet drawn is taken.
+    """
+    points, weights = _taken(points), _taken(weights, np.float64)
+    least, chosen = np.full(len(points), np.inf), np.full(k, -1, np.int64)
     for step in range(k):
-        reached = np.cumsum(mass)
-        chosen[step] = min(np.searchsorted(reached, uniforms[step] * reached[-1], side="right"), len(points) - 1)
-        difference = points.astype(np.float64) - points[chosen[step]]
-        np.minimum(least, (difference**2).sum(axis=1), out=least)
-        mass = weights * least
+        # A call for each, so that a signal need not wait for all of them.
+        _draw(points, weights, least, chosen, step, float(uniforms[step]))
     return chosen
 
 
 def finite(rows) -> bool:
     """True where no value is missing or infinite."""
-    return bool(np.isfinite(rows).all())
+    return bool(_finite(_taken(rows).reshape(-1).view(np.uint32)))
 
 
-def _in(array):
-    """As a kernel takes it: contiguous float32, read-only, so that a mapped file is no case of its own."""
-    view = np.require(array, np.float32, ["C", "A"]).view()
+def spans(n: int, size: int) -> list[slice]:
+    """Rows in spans that a kernel has done with in about half a second, as signals wait for its end; at least one.
+
+    `size`: multiplications a row.
+    """
+    length = max(BLOCK, int(3e10) // max(size, 1) // BLOCK * BLOCK)
+    return [slice(first, min(n, first + length)) for first in range(0, max(n, 1), length)]
+
+
+def _taken(array, dtype=np.float32):
+    """As a compiled function takes it: contiguous, and read-only, so that a mapped file is no case of its own."""
+    view = np.require(array, dtype, ["C", "A"]).view(np.ndarray)
+    if view is array:
+        view = view[:]
     view.flags.writeable = False
     return view
 
 
-@numba.njit(parallel=True, nogil=True, cache=True, fastmath=FAST)
+@numba.njit(nogil=True, cache=True)
+def _label(rows, centers, packed, first, last, labels):
+    """Sets labels[first:last]."""
+    ids = np.arange(first, last)
+    space = room(rows.shape[1], len(ids))
+    search(rows, ids, len(ids), packed, space)
+    for c in range(len(ids)):
+        labels[first + c] = settle(rows, first + c, centers, packed, space, c)[0]
+
+
+@numba.njit(parallel=True, nogil=True, cache=True)
 def _accumulate(rows, centers, sums, counts):
-    n, d = rows.shape
-    k = centers.shape[0]
-    blocks = (n + BLOCK - 1) // BLOCK
-    block_sums, block_counts = np.zeros((blocks, k, d)), np.zeros((blocks, k))
-    loss = np.zeros(blocks)
-    for b in numba.prange(blocks):
-        for i in range(b * BLOCK, min(n, (b + 1) * BLOCK)):
-            nearest, least = 0, np.inf
-            for j in range(k):
-                square = np.float32(0)
-                for f in range(d):
-                    square += (rows[i, f] - centers[j, f]) ** 2
-                if square < least:
-                    nearest, least = j, square
-            block_sums[b, nearest] += rows[i]
-            block_counts[b, nearest] += 1
-            loss[b] += least
-    sums += block_sums.sum(axis=0)
-    counts += block_counts.sum(axis=0)
+    n, k = len(rows), len(centers)
+    packed = pack(centers)
+    labels = np.empty(n, np.int32)
+    size = 96  # small, as a batch has but a few thousand rows to share among the threads
+    for b in numba.prange((n + size - 1) // size):
+        _label(rows, centers, packed, b * size, min(n, (b + 1) * size), labels)
+    # The rows in the order of their centers: then each sum has one writer, and one order of additions.
+    begins = np.zeros(k + 1, np.int64)
+    for i in range(n):
+        begins[labels[i] + 1] += 1
+    begins = np.cumsum(begins)
+    order, free = np.empty(n, np.int64), begins[:-1].copy()
+    for i in range(n):
+        order[free[labels[i]]] = i
+        free[labels[i]] += 1
+    loss = np.zeros(k)
+    for j in numba.prange(k):
+        for c in range(begins[j], begins[j + 1]):
+            loss[j] += _add(sums[j], rows[order[c]], centers[j])
+        counts[j] += begins[j + 1] - begins[j]
     return loss.sum()
 
 
 @numba.njit(nogil=True, cache=True, fastmath=FAST)
+def _add(total, row, center):
+    """Adds the row; its squared distance to the center."""
+    square = 0.0
+    for f in range(len(row)):
+        value = np.float64(row[f])
+        total[f] += value
+        difference = value - np.float64(center[f])
+        square += difference * difference
+    return square
+
+
+@numba.njit(parallel=True, nogil=True, cache=True)
 def _nearest(rows, centers):
-    n, d = rows.shape
-    index, distance = np.zeros(n, np.int32), np.empty(n, np.float32)
-    for i in range(n):
-        least = np.inf
-        for j in range(centers.shape[0]):
-            square = np.float32(0)
-            for f in range(d):
-                square += (rows[i, f] - centers[j, f]) ** 2
-            if square < least:
-                index[i], least = j, square
-        distance[i] = np.sqrt(least)
+    n = len(rows)
+    index, distance = np.empty(n, np.int32), np.empty(n, np.float32)
+    if n <= FEW:
+        for i in range(n):
+            j, square, _ = directly(rows[i], centers)
+            index[i], distance[i] = j, math.sqrt(square)
+        return index, distance
+    packed = pack(centers)
+    for b in numba.prange((n + BLOCK - 1) // BLOCK):
+        first, last = b * BLOCK, min(n, (b + 1) * BLOCK)
+        _label(rows, centers, packed, first, last, index)
+        for i in range(first, last):
+            distance[i] = math.sqrt(square_distance(rows[i], centers[index[i]]))
     return index, distance
+
+
+@numba.njit(nogil=True, cache=True)
+def _move(centers, sums, counts):
+    for j in range(centers.shape[0]):
+        if counts[j] > 0:
+            for f in range(centers.shape[1]):
+                centers[j, f] = sums[j, f] / counts[j]
+
+
+@numba.njit(nogil=True, cache=True)
+def _update(centers, counts, sums, new_counts):
+    for j in range(centers.shape[0]):
+        if new_counts[j] > 0:
+            share = new_counts[j] / (counts[j] + new_counts[j])
+            for f in range(centers.shape[1]):
+                centers[j, f] = (1 - share) * centers[j, f] + share * (sums[j, f] / new_counts[j])
+            counts[j] += new_counts[j]
+
+
+@numba.njit(parallel=True, nogil=True, cache=True)
+def _draw(points, weights, least, chosen, step, uniform):
+    """Sets chosen[step], and lowers `least` (n,) to the squared distance to the point drawn before."""
+    n = len(points)
+    blocks = (n + BLOCK - 1) // BLOCK
+    mass = np.zeros(blocks)
+    for b in numba.prange(blocks):
+        for i in range(b * BLOCK, min(n, (b + 1) * BLOCK)):
+            if step > 0:
+                least[i] = min(least[i], square_distance(points[i], points[chosen[step - 1]]))
+            mass[b] += weights[i] * (least[i] if step > 0 else 1.0)
+    target = uniform * mass.sum()
+    last = -1  # where rounding carries the target beyond the end
+    for b in range(blocks):
+        if target >= mass[b] and b < blocks - 1:
+            target -= mass[b]
+            continue
+        for i in range(b * BLOCK, min(n, (b + 1) * BLOCK)):
+            share = weights[i] * (least[i] if step > 0 else 1.0)
+            if share > 0:
+                last = i
+                if target < share:
+                    chosen[step] = i
+                    return
+            target -= share
+    if last < 0:
+        last = 0
+        for i in range(n - 1, -1, -1):
+            drawn = False
+            for earlier in range(step):
+                drawn = drawn or chosen[earlier] == i
+            if not drawn:
+                last = i
+    chosen[step] = last
+
+
+@numba.njit(nogil=True, cache=True)
+def _finite(bits):
+    """Of float32 values as their bits: exponents of ones are infinite or missing. No fast mathematics can err here."""
+    most = np.uint32(0)
+    for i in range(len(bits)):
+        most = max(most, bits[i] & np.uint32(0x7FFFFFFF))
+    return most < np.uint32(0x7F800000)
+
+
+# What `revise` does with bounds of the distances: nothing, find them, use them.
+PLAIN, FIND, USE = 0, 1, 2
+
+
+def revise(rows, weights, centers, mode, state, sums, counts) -> tuple[int, int]:
+    """One assignment pass of Lloyd's method that remembers the one before.
+
+    rows     in   (n, d) float32
+    weights  in   (n,) float64, or empty: each row counts once
+    centers  in   (k, d) float32
+    mode     PLAIN, FIND or USE; USE needs the bounds that FIND or USE left, and `state.moved` since then
+    state    sets labels and bounds, see `algorithms.kmeans.lloyd.State`
+    sums     adds (p, k, d) float64  weighted rows that came, less those that went; set to zero before
+    counts   adds (p, k)    float64  their weight
+
+    Hamerly, Making k-means even faster, SDM 2010: an upper bound of the distance to the own center and a lower one
+    of that to any other spare most rows the search. The bounds hold in spite of rounding: what a distance in
+    float32 may be off by is added or taken, as shown in `algorithms.distances`.
+    Returns how many rows were searched, and how many changed their center.
+    """
+    labels, upper, lower, moved = state
+    return _revise(_taken(rows), _taken(weights, np.float64), _taken(centers), mode, labels, upper, lower, moved,
+                   sums, counts)  # fmt: skip
+
+
+@numba.njit(parallel=True, nogil=True, cache=True)
+def _revise(rows, weights, centers, mode, labels, upper, lower, moved, sums, counts):
+    n = len(rows)
+    p, k = counts.shape
+    packed = pack(centers)
+    half, others = np.zeros(k, np.float32), np.zeros(k, np.float32)
+    if mode == USE:
+        _spared(centers, moved, n, half, others)
+    tally = np.zeros((p, 2), np.int64)
+    each = ((n + p - 1) // p + BLOCK - 1) // BLOCK * BLOCK
+    for part in numba.prange(p):
+        sums[part] = 0.0
+        counts[part] = 0.0
+        space, ids = room(rows.shape[1], BLOCK), np.empty(BLOCK, np.int64)
+        for first in range(part * each, min(n, (part + 1) * each), BLOCK):
+            last = min(n, (part + 1) * each, first + BLOCK)
+            if mode == USE:
+                count = _doubtful(rows, centers, first, last, labels, upper, lower, moved, half, others, ids)
+            else:
+                count = last - first
+                for c in range(count):
+                    ids[c] = first + c
+            search(rows, ids, count, packed, space)
+            tally[part, 0] += count
+            for c in range(count):
+                i = ids[c]
+                j, most, least = settle(rows, i, centers, packed, space, c)
+                if mode != PLAIN:
+                    upper[i] = np.float32(math.sqrt(most)) * UP
+                    lower[i] = np.float32(math.sqrt(least)) * DOWN
+                before = labels[i]
+                if j != before:
+                    tally[part, 1] += 1
+                    weight = weights[i] if len(weights) > 0 else 1.0
+                    labels[i] = j
+                    _shift(sums[part, j], rows[i], weight)
+                    counts[part, j] += weight
+                    if before >= 0:
+                        _shift(sums[part, before], rows[i], -weight)
+                        counts[part, before] -= weight
+    return tally[:, 0].sum(), tally[:, 1].sum()
+
+
+@numba.njit(nogil=True, cache=True, fastmath=FAST)
+def _shift(total, row, weight):
+    for f in range(len(row)):
+        total[f] += weight * np.float64(row[f])
+
+
+@numba.njit(nogil=True, cache=True)
+def _doubtful(rows, centers, first, last, labels, upper, lower, moved, half, others, ids):
+    """Sets `ids` to the rows that may have another center now; how many these are. Updates the bounds."""
+    count = 0
+    for i in range(first, last):
+        own = labels[i]
+        most = (upper[i] + moved[own]) * UP
+        least = lower[i] * DOWN - others[own]
+        upper[i], lower[i] = most, least
+        least = max(least, half[own])
+        if most < least:
+            continue
+        most = np.float32(math.sqrt(square_distance(rows[i], centers[own]))) * UP
+        upper[i] = most
+        if most < least:
+            continue
+        ids[count] = i
+        count += 1
+    return count
+
+
+@numba.njit(parallel=True, nogil=True, cache=True)
+def _spared(centers, moved, n, half, others):
+    """Sets `half` (k,), half the distance to the nearest other center, and `others` (k,), the farthest that any
+    other center moved; each rounded to the safe side."""
+    k = len(centers)
+    far, next_, who = np.float32(0), np.float32(0), 0
+    for j in range(k):
+        if moved[j] > far:
+            far, next_, who = moved[j], far, j
+        else:
+            next_ = max(next_, moved[j])
+    others[:] = far * UP
+    others[who] = next_ * UP
+    if 8 * k > n:
+        return  # costs k^2 distances, where a search costs n k at most
+    for j in numba.prange(k):
+        least = np.inf
+        for other in range(k):
+            if other != j:
+                least = min(least, square_distance(centers[j], centers[other]))
+        half[j] = np.float32(0.5 * math.sqrt(least)) * DOWN
+
+
+def gather(sums, counts, parts, part_counts) -> None:
+    """Adds the parts (p, k, d) and (p, k) that `revise` set to `sums` (k, d) and `counts` (k,)."""
+    _gather(sums, counts, parts, part_counts)
+
+
+@numba.njit(nogil=True, cache=True)
+def _gather(sums, counts, parts, part_counts):
+    for part in range(len(parts)):
+        sums += parts[part]
+        counts += part_counts[part]
+
+
+@numba.njit(nogil=True, cache=True)
+def step(
+    centers,  # sets (k, d) float32
+    sums,  # in   (k, d) float64
+    counts,  # in   (k,)   float64
+    moved,  # sets (k,)   float32  how far each center went, or a little more
+):
+    """As `move`, and says how far."""
+    for j in range(centers.shape[0]):
+        square = 0.0
+        if counts[j] > 0:
+            for f in range(centers.shape[1]):
+                new = np.float32(sums[j, f] / counts[j])
+                gone = np.float64(new) - np.float64(centers[j, f])
+                square += gone * gone
+                centers[j, f] = new
+        moved[j] = np.float32(math.sqrt(square)) * UP
+
+
+def spread(rows, weights, labels, centers) -> float:
+    """Weighted sum of the squared distances of rows to the centers of these numbers; measured directly."""
+    return float(_spread(_taken(rows), _taken(weights, np.float64), labels, _taken(centers)))
+
+
+@numba.njit(parallel=True, nogil=True, cache=True)
+def _spread(rows, weights, labels, centers):
+    n = len(rows)
+    blocks = (n + BLOCK - 1) // BLOCK
+    loss = np.zeros(blocks)
+    for b in numba.prange(blocks):
+        for i in range(b * BLOCK, min(n, (b + 1) * BLOCK)):
+            loss[b] += square_distance(rows[i], centers[labels[i]]) * (weights[i] if len(weights) > 0 else 1.0)
+    return loss.sum()
