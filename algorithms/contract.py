@@ -143,8 +143,9 @@ class Source(Protocol):
 class Checkpoints(Protocol):
     """Where a job keeps its state, so that it can be taken up after an interruption."""
 
-    def due(self) -> bool:
-        """True where the last checkpoint is old enough for the next one."""
+    def due(self, *, ended: bool = False) -> bool:
+        """True at the first member where the next checkpoint should be saved: the last one is old enough, or a pass
+        has ended. Never where none are kept, so that nobody gathers a state for nothing. No exchange."""
 
     def save(self, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> None:
         """Keep the state, which is the same at all members: all or nothing, and the last few of them."""
@@ -156,7 +157,7 @@ class Checkpoints(Protocol):
 class NoCheckpoints:
     """Keeps nothing."""
 
-    def due(self) -> bool:
+    def due(self, *, ended: bool = False) -> bool:
         """Never."""
         return False
 

@@ -41,9 +41,9 @@ class Kept:
         self._last = time.monotonic()
         self._number = max((number for number, _ in _found(folder)), default=0)
 
-    def due(self) -> bool:
-        """True where the last checkpoint is old enough for the next one; only the first member says so."""
-        return self._group.rank == 0 and time.monotonic() - self._last >= self._interval
+    def due(self, *, ended: bool = False) -> bool:
+        """True where a pass has ended or the last checkpoint is old enough; only the first member says so."""
+        return self._group.rank == 0 and (ended or time.monotonic() - self._last >= self._interval)
 
     def save(self, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> None:
         """Keep the state: all of it or nothing. The oldest beyond three give way."""

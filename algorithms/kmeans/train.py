@@ -151,14 +151,13 @@ def _stream(job: Job, state: State) -> None:
             _check_rows(rows, settings)
             _move(job, state, rows)
             state.step += 1
-            if agreed(job.group, job.checkpoints.due()):
-                _save(job, state)
+            _save(job, state)
         if job.stopping():
             job.note(f"a stop was asked for in epoch {state.epoch + 1}, after {state.seen} examples")
             break
         state.epoch, state.step = state.epoch + 1, 0
         job.progress(state.epoch, settings.epochs, "epochs")
-        _save(job, state)
+        _save(job, state, ended=True)
     job.note(f"processed a total of {state.seen} examples")
     if state.seen == 0 and job.start is None:
         raise Stopped
@@ -273,8 +272,10 @@ def _on(device: str) -> ModuleType:
     return importlib.import_module(f"algorithms.kmeans.{name}")
 
 
-def _save(job: Job, state: State) -> None:
-    """Keep the state, wherever in a pass it stands; an exchange of the sample."""
+def _save(job: Job, state: State, ended: bool = False) -> None:
+    """Keep the state where it is time to, wherever in a pass it stands; an exchange, and then one of the sample."""
+    if not agreed(job.group, job.checkpoints.due(ended=ended)):
+        return
     arrays: dict[str, NDArray[Any]] = {
         "centers": state.centers,
         "weights": state.weights,
