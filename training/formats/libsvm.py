@@ -1,7 +1,8 @@
 """Lines of `label[:weight] key:value key:value …`, keys counted from 0; what is not mentioned is zero.
 
-Where labels are expected (`layout.labels`), the first token of a line is the label, with its weight behind a colon.
-Elsewhere, as in requests, a first token with a colon is a feature, and the label may be missing.
+Where labels are expected (`label_size` of the content type, else `layout.labels`), the first token of a line is
+the label, with its weight behind a colon. Elsewhere, as in requests, a first token with a colon is a feature, and
+the label may be missing.
 """
 
 from __future__ import annotations
@@ -133,7 +134,7 @@ def _quick(data: bytes, line: int, layout: Layout) -> _Lines | None:
     values, keys = np.empty(most, np.float32), np.empty(most, np.int64)
     bounds = np.empty(rows + 1, np.int64)
     labels, weights = np.empty(rows, np.float32), np.empty(rows, np.float32)
-    n = kernels.libsvm(text, layout.labels > 0, values, keys, bounds, labels, weights)
+    n = kernels.libsvm(text, layout.label_size > 0, values, keys, bounds, labels, weights)
     if n < 0:
         return None
     v = int(bounds[n])
@@ -152,7 +153,7 @@ def _plain(data: bytes, line: int, layout: Layout) -> _Lines:
             continue
         try:
             label, weight = float("nan"), float("nan")
-            if layout.labels > 0 or b":" not in tokens[0]:
+            if layout.label_size > 0 or b":" not in tokens[0]:
                 name, colon, share = tokens.pop(0).partition(b":")
                 label, weight = _value(name), _value(share) if colon else weight
             for token in tokens:
@@ -191,6 +192,4 @@ def _sentence(text: bytes, first: bool) -> str:
     other = recognized_text(text) if first else None
     if other is not None and not other.startswith("libsvm"):
         return f"is plainly {other}, where the content type is {MEDIA[0]}: {shown(text)}."
-    if first and b"," in text and b":" not in text:
-        return f"is plainly CSV (text/csv), where the content type is {MEDIA[0]}: {shown(text)}."
     return f"not a label and pairs key:value: {shown(text)}."
