@@ -45,7 +45,7 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $@
 
 demo: install
-	$(BIN)/python -m algorithms.kmeans.demo
+	$(BIN)/python -m benchmarks.demo
 
 test: install
 	$(BIN)/python -m pytest

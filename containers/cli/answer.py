@@ -1,0 +1,71 @@
+"""Asking models: `algoport serve` and `algoport predict`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import algorithms
+from algorithms.artifact import FACTS
+from algorithms.errors import UserError
+from containers.cli.look import known
+
+Folder = Annotated[Path, typer.Argument(help="The folder of a job, or of a model.", show_default=False)]
+Algorithm = Annotated[str | None, typer.Option(help="Which algorithm, where the model itself does not say.")]
+
+
+def serve(
+    folder: Folder,
+    port: Annotated[int, typer.Option(help="Where it listens.", min=1, max=65535)] = 8080,
+    algorithm: Algorithm = None,
+) -> None:
+    """Answer requests over HTTP, as the image does: /ping and /invocations."""
+    model = model_folder(folder)
+    environment = os.environ | {
+        "ALGORITHM": algorithm_of(model, algorithm),
+        "SAGEMAKER_BASE_DIR": str(model.parent),
+        "SAGEMAKER_BIND_TO_PORT": str(port),
+        "PYTHONUNBUFFERED": "1",
+    }
+    print(f"Serving {model} at http://localhost:{port}/invocations; Ctrl-C ends it.", flush=True)
+    os.execve(sys.executable, [sys.executable, "-m", "serving"], environment)  # noqa: S606  (no shell)
+
+
+def predict(
+    folder: Folder,
+    file: Annotated[Path, typer.Argument(help="The records to answer.", show_default=False)],
+    accept: Annotated[str | None, typer.Option(help="The content type of the answer.")] = None,
+    content_type: Annotated[str | None, typer.Option(help="The content type of the records.")] = None,
+    algorithm: Algorithm = None,
+) -> None:
+    """Answer the records of a file, in this process; exactly what the server would answer."""
+    raise UserError("not yet")
+
+
+def model_folder(folder: Path) -> Path:
+    """The folder `model` in a job's folder, or that folder itself."""
+    folder = folder.resolve()
+    model = folder if folder.name == "model" else folder / "model"
+    if not model.is_dir():
+        raise UserError(f"{folder}: must be the folder of a job, with model/ in it, or that model/ itself.")
+    if not any(model.iterdir()):
+        raise UserError(f"{model}: is empty; there is no model yet.")
+    return model
+
+
+def algorithm_of(model: Path, given: str | None) -> str:
+    """The algorithm whose model it is: what the user says, else what the model says, else the only one there is."""
+    if given:
+        return known(given)
+    try:
+        return known(str(json.loads((model / FACTS).read_bytes())["algorithm"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        names = algorithms.names()
+        if len(names) == 1:
+            return names[0]
+        raise UserError(f"{model}: does not say whose model it is; say it with --algorithm.") from None

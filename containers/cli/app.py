@@ -1,0 +1,52 @@
+"""The commands by name. Each subject is a module beside this one; a mistake is one sentence and exit code 2."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import typer
+
+from algorithms.errors import AlgoportError
+from containers.cli import answer, job, look, make
+
+app = typer.Typer(
+    name="algoport",
+    help="Machine-learning algorithms that train and serve: on this machine, or as containers.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+_COMMANDS: dict[str, Callable[..., Any]] = {
+    "list": look.listing,
+    "describe": look.describe,
+    "validate": job.validate,
+    "train": job.train,
+    "serve": answer.serve,
+    "predict": answer.predict,
+    "build": make.build,
+    "new": make.new,
+}
+for _name, _command in _COMMANDS.items():
+    app.command(_name)(_command)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; its exit code."""
+    try:
+        return int(app(arguments, standalone_mode=False) or 0)
+    except AlgoportError as error:
+        print("\n".join(error.findings), file=sys.stderr)
+        return error.code
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        # typer's own usage errors: of click, or of the copy of it that newer releases carry
+        message = getattr(error, "format_message", None)
+        if message is None:
+            raise
+        print(f"{message().rstrip('.')}. See algoport --help.", file=sys.stderr)
+        return 2

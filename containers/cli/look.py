@@ -1,0 +1,51 @@
+"""What there is: `algoport list` and `algoport describe`."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+import algorithms
+from algorithms.errors import UserError
+
+Name = Annotated[str, typer.Argument(help="An algorithm, as `algoport list` names it.", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+
+
+def known(name: str) -> str:
+    """The name, if there is such an algorithm; `UserError` with those there are."""
+    if name not in algorithms.names():
+        try:
+            algorithms.part(name, "")
+        except KeyError as error:
+            raise UserError(str(error.args[0])) from None
+    return name.replace("_", "-")
+
+
+def listing(as_json: AsJson = False) -> None:
+    """The algorithms there are, and what each is for."""
+    found = [algorithms.find(name) for name in algorithms.names()]
+    if as_json:
+        facts = ("name", "title", "problem", "summary", "gpu", "hosts")
+        print(json.dumps([{fact: getattr(algorithm, fact) for fact in facts} for algorithm in found], indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("algorithm", "for", "summary", box=None, pad_edge=False, header_style="bold")
+    for algorithm in found:
+        table.add_row(algorithm.name, algorithm.problem, algorithm.summary)
+    Console().print(table)
+
+
+def describe(name: Name, as_json: AsJson = False) -> None:
+    """What an algorithm accepts and reports; --json gives the TrainingSpecification."""
+    from containers import describe as pages
+
+    name = known(name)
+    if as_json:
+        print(json.dumps(pages.training(name, pages.image_of(name)), indent=2))
+    else:
+        print(pages.text(name))

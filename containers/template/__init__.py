@@ -1,0 +1,60 @@
+"""TEMPLATE TITLE: how unusual a row is, as a Gaussian with independent features sees it.
+
+This file is data: what the algorithm is, what it accepts and what it reports.
+"""
+
+from algorithms.contract import Algorithm, Answer, Channel, Column, Metric
+
+_TABLES = (
+    "text/csv",
+    "application/x-recordio-protobuf",
+    "application/x-parquet",
+    "application/jsonlines",
+    "text/libsvm",
+    "application/x-npy",
+)
+
+ALGORITHM = Algorithm(
+    name="TEMPLATE-NAME",
+    title="TEMPLATE TITLE",
+    summary="Learns mean and variance of every feature in one pass, and tells how far a row is from what is usual.",
+    problem="anomaly detection",
+    source="Chan, Golub and LeVeque, Updating Formulae and a Pairwise Algorithm for Computing Sample Variances, 1979",
+    channels=(
+        Channel(
+            name="train",
+            meaning="the rows to learn from",
+            required=True,
+            content_types=_TABLES,
+            default_content_type="text/csv",
+        ),
+        Channel(
+            name="test",
+            meaning="rows to score the finished model with",
+            content_types=_TABLES,
+            default_content_type="text/csv",
+        ),
+    ),
+    metrics=(
+        Metric(
+            name="test:log_likelihood",
+            goal="maximize",
+            meaning="mean log-likelihood of the test rows, in nats a row",
+        ),
+    ),
+    answer=Answer(
+        columns=(
+            Column(name="distance", meaning="standard deviations from the mean, root mean square of all features"),
+        ),
+        accepts=(
+            "text/csv",
+            "application/json",
+            "application/jsonlines",
+            "application/x-recordio-protobuf",
+            "application/x-parquet",
+            "application/x-npy",
+        ),
+        responses=("application/json", "application/jsonlines", "application/x-recordio-protobuf", "text/csv"),
+    ),
+    log_name="TEMPLATE-NAME",
+)

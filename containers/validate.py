@@ -1,0 +1,106 @@
+"""`validate`: what a job would find wrong with its settings and data, in seconds and without training."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from algorithms.errors import AlgoportError, UserError
+from algorithms.group import Alone
+from training import artifacts, configuration
+from training.channels import Channel
+from training.channels.opening import MODEL, SILENT, Opening, check
+from training.configuration import Configuration
+from training.places import Places
+from training.run import Parts
+
+SECONDS = 10.0
+ROWS = 5000  # looked at between two looks at the clock
+
+
+@dataclass
+class Findings:
+    """Sentences on what must be mended, and on what was seen to be right."""
+
+    faults: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def findings(name: str, folder: Path, seconds: float = SECONDS, *, settings_only: bool = False) -> Findings:
+    """Check the job in an ml folder as `train` would, then read its channels for that long at most.
+
+    The first records of every channel are read in any case. Pipes are left alone, as they can be read but once.
+    """
+    found = Findings()
+    try:
+        parts = Parts.of(name)
+        places = Places(folder)
+        job = configuration.read(places, parts.declaration)
+        found.notes.append(f"Settings: {len(job.settings.effective())}, all valid.")
+        if not settings_only:
+            check(job.channels, parts.algorithm)
+            _unread(job, parts, found)
+            _read(places, job, parts, seconds, found)
+    except UserError as error:
+        found.faults += error.findings
+    return found
+
+
+def _unread(job: Configuration, parts: Parts, found: Findings) -> None:
+    names = [channel.name for channel in parts.algorithm.channels]
+    for name in job.channels:
+        if name not in names and name not in SILENT:
+            found.notes.append(f"Channel '{name}': is not one that this algorithm reads; it reads {', '.join(names)}.")
+
+
+def _read(places: Places, job: Configuration, parts: Parts, seconds: float, found: Findings) -> None:
+    """Every channel in turn, each with an equal part of the time that is left."""
+    begun = time.monotonic()
+    if MODEL in job.channels:
+        start = artifacts.start(places.data / MODEL, parts.load)
+        found.notes.append(
+            "Channel 'model': there is a model to go on from." if start else "Channel 'model': is empty."
+        )
+    sources = list(Opening(places, job, parts.algorithm, Alone()).sources().values())
+    for number, source in enumerate(sources):
+        left = max(0.0, seconds - (time.monotonic() - begun))
+        try:
+            found.notes.append(_scanned(source, left / (len(sources) - number)))
+        except UserError as error:
+            found.faults += error.findings
+
+
+def _scanned(source: Channel, seconds: float) -> str:
+    if source.is_piped:
+        return f"Channel '{source.name}': is a pipe, which can be read but once; not read."
+    end, rows = time.monotonic() + seconds, 0
+    whole = True
+    for batch in source.batches(ROWS):
+        rows += len(batch)
+        if time.monotonic() > end:
+            whole = source.rows == rows
+            break
+    seen = f"{rows:,} rows" if whole else f"the first {rows:,} rows"
+    return f"Channel '{source.name}': {seen} of {source.width} features, all readable."
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The image's command: checks what is mounted; 0, or 2 where something must be mended."""
+    parser = argparse.ArgumentParser(prog="validate", description="Check settings and data without training.")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="how long to read the data for, at most")
+    given = parser.parse_args(arguments)
+    try:
+        found = findings(configuration.named_algorithm(), Places.from_environment().base, given.seconds)
+    except AlgoportError as error:
+        found = Findings(faults=error.findings)
+    print("\n".join(found.notes))
+    print("\n".join(f"ClientError: {fault}" for fault in found.faults), file=sys.stderr)
+    return 2 if found.faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
