@@ -1,0 +1,73 @@
+"""Every promise is tested for every algorithm there is, also for those that `ALGORITHM_PATH` adds.
+
+A test's name is the promise. An algorithm that cannot keep one says so in `ALGORITHM.exceptions`, the sentence in
+front of its reason; the test is then skipped and the reason shown at the end of the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import algorithms
+from tests.conformance.example import Example
+from tests.conformance.folder import Server, Trained, ml_folder
+
+
+def promise(function: Any) -> str:
+    """The sentence of a test."""
+    return str(function.__name__).removeprefix("test_").replace("_", " ")
+
+
+def pytest_generate_tests(metafunc: Any) -> None:
+    """One test an algorithm."""
+    if "name" in metafunc.fixturenames:
+        metafunc.parametrize("name", algorithms.names(), scope="session")
+
+
+@pytest.fixture(scope="session")
+def example(name: str) -> Example:
+    """The algorithm's smallest job."""
+    return Example(name)
+
+
+@pytest.fixture(autouse=True)
+def kept(request: Any) -> None:
+    """Skips the promises that the algorithm says it does not keep."""
+    if "name" in request.fixturenames:
+        reason = Example(request.getfixturevalue("name")).algorithm.exceptions.get(promise(request.function))
+        if reason:
+            pytest.skip(
+                f"{request.getfixturevalue('name')} does not promise that {promise(request.function)}: {reason}"
+            )
+
+
+@pytest.fixture(scope="session")
+def model(example: Example) -> Any:
+    """What the smallest job leaves."""
+    return example.fit()
+
+
+@pytest.fixture(scope="session")
+def trained(example: Example, tmp_path_factory: Any) -> Trained:
+    """A folder in which `train` has run the smallest job on files, with nothing but what a bare folder has."""
+    folder = ml_folder(tmp_path_factory.mktemp("ml"), example)
+    return Trained(folder=folder, run=folder.train())
+
+
+@pytest.fixture(scope="session")
+def server(trained: Trained) -> Iterator[Server]:
+    """`serve`, answering from what `train` left."""
+    with trained.folder.serve() as server:
+        yield server
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Shows the promises that are not kept, with their reasons."""
+    told = {
+        report.longrepr[2] for report in terminalreporter.stats.get("skipped", []) if len(report.longrepr or ()) == 3
+    }
+    for line in sorted(line for line in told if "does not promise that" in line):
+        terminalreporter.write_line(line.removeprefix("Skipped: "))

@@ -1,0 +1,195 @@
+"""The smallest job of an algorithm, run in this process in every way that the promises speak of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import algorithms
+from algorithms import artifact
+from algorithms.contract import Algorithm, Job, Memory
+from algorithms.errors import Stopped
+from algorithms.group import Alone, interleaved
+from algorithms.records import Rows, joined, nothing
+
+# Float32 sums in another order differ in the last digits; what is averaged over many rows differs by less.
+CLOSE = {"rtol": 1e-4, "atol": 1e-5}
+
+
+@dataclass(frozen=True)
+class Example:
+    """An algorithm, its smallest job, and what can be done with them."""
+
+    name: str
+
+    @property
+    def algorithm(self) -> Algorithm:
+        """What it says of itself."""
+        found: Algorithm = algorithms.find(self.name)
+        return found
+
+    @property
+    def given(self) -> dict[str, object]:
+        """The hyperparameters of the smallest job."""
+        return dict(algorithms.part(self.name, "example").HYPERPARAMETERS)
+
+    @property
+    def Hyperparameters(self) -> Any:  # noqa: N802 (a class)
+        """The class of its settings."""
+        return algorithms.part(self.name, "hyperparameters").Hyperparameters
+
+    @property
+    def Model(self) -> Any:  # noqa: N802 (a class)
+        """The class of its models."""
+        return algorithms.part(self.name, "model").Model
+
+    def rows(self) -> dict[str, Rows]:
+        """The records of each channel."""
+        channels: dict[str, Rows] = algorithms.part(self.name, "example").channels()
+        return channels
+
+    def job(self, group: Any = None, *, channels: Mapping[str, Any] | None = None, **more: Any) -> Any:
+        """The job, on one member or on those of a group, which all hold the whole data unless told otherwise."""
+        group = group or Alone()
+        sources = {channel: Memory(rows, group=group) for channel, rows in self.rows().items()}
+        settings = more.pop("hyperparameters", None) or self.Hyperparameters.read(self.given)
+        return Job(hyperparameters=settings, channels={**sources, **(channels or {})}, group=group, **more)
+
+    def fit(self, group: Any = None, **more: Any) -> Any:
+        """The model of the job."""
+        return algorithms.part(self.name, "train").fit(self.job(group, **more))
+
+    def requests(self) -> Rows:
+        """Records as they are asked about: without labels."""
+        return replace(self.rows()["train"], label=None, weight=None)
+
+    @property
+    def options(self) -> Any:
+        """The options of a request that says nothing."""
+        home = algorithms.part(self.name, "").__file__
+        if home is None or not Path(home).with_name("options.py").is_file():
+            return None
+        return algorithms.part(self.name, "options").Options()
+
+    def answers(self, model: Any, rows: Rows | None = None) -> dict[str, Any]:
+        """The columns that the model answers the training records with."""
+        return dict(model.predict(self.requests() if rows is None else rows, self.options))
+
+
+def same(one: Mapping[str, Any], other: Mapping[str, Any], **tolerance: float) -> None:
+    """Asserts that two answers have the same columns and values, bit for bit unless a tolerance is given."""
+    assert list(one) == list(other)
+    for column, values in one.items():
+        assert len(values) == len(other[column])
+        for mine, theirs in zip(values, other[column], strict=True):
+            if tolerance and np.asarray(mine).dtype.kind == "f":
+                np.testing.assert_allclose(theirs, mine, err_msg=column, **tolerance)
+            else:
+                np.testing.assert_array_equal(theirs, mine, err_msg=column)
+
+
+def differ(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """True where some column has other values."""
+    return any(not np.array_equal(np.asarray(one[column]), np.asarray(other[column])) for column in one)
+
+
+def written(model: Any, folder: Path) -> dict[str, bytes]:
+    """The files that a model writes."""
+    model.save(folder)
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+@dataclass(frozen=True)
+class Seat:
+    """A member's place, for a source."""
+
+    rank: int
+    size: int
+
+
+class Interleaved:
+    """What several members read of their shards, as one member would have to read it to do the same steps."""
+
+    def __init__(self, shards: list[Rows]) -> None:
+        seats = [Seat(rank, len(shards)) for rank in range(len(shards))]
+        self._sources = [
+            Memory(shard, group=seat, distribution="ShardedByS3Key")  # type: ignore[arg-type]
+            for shard, seat in zip(shards, seats, strict=True)
+        ]
+        self.rows = sum(map(len, shards))
+        self.width = shards[0].width
+
+    def batches(self, rows: int, *, start: int = 0, shuffle: int | None = None) -> Iterator[Rows]:
+        """The union of the members' parts, step by step."""
+        passes = [source.batches(rows, start=start, shuffle=shuffle) for source in self._sources]
+        for parts in zip_longest(*passes, fillvalue=None):
+            yield _mixed([nothing(self.width) if part is None else part for part in parts])
+
+    def head(self, rows: int) -> Rows:
+        """The first of them."""
+        return next(self.batches(rows), nothing(self.width))
+
+    def all(self) -> Rows:
+        """All shards."""
+        return _mixed([source.all() for source in self._sources])
+
+
+def _mixed(parts: list[Rows]) -> Rows:
+    edges = np.cumsum([0, *map(len, parts)])
+    order = interleaved([np.arange(len(part)) + first for part, first in zip(parts, edges, strict=False)])
+    return joined([part for part in parts if len(part)] or parts[:1]).take(order)
+
+
+class Interrupted(Exception):
+    """The machine went away."""
+
+
+class Kept:
+    """Checkpoints on disk, one file set each, as the platform keeps them; the machine may go away after one."""
+
+    def __init__(self, folder: Path, *, always: bool = True, dies_after: int | None = None) -> None:
+        self._folder, self._always, self._dies_after = folder, always, dies_after
+        self.saved = len(list(folder.glob("*"))) if folder.is_dir() else 0
+
+    def due(self, *, ended: bool = False) -> bool:
+        """At every chance, or only where a pass has ended."""
+        return self._always or ended
+
+    def save(self, arrays: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
+        """Keep the state."""
+        self.saved += 1
+        artifact.save(self._folder / f"{self.saved:06d}", arrays, facts)
+        if self.saved == self._dies_after:
+            raise Interrupted
+
+    def latest(self) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """The last state."""
+        if not self.saved:
+            return None
+        arrays, facts = artifact.load(self._folder / f"{self.saved:06d}")
+        del facts["format_version"]
+        return arrays, facts
+
+
+class Asking:
+    """Asks for a stop at the n-th time that the job looks, and ever after."""
+
+    def __init__(self, at: int | None = None) -> None:
+        self._at, self.looks = at, 0
+
+    def __call__(self) -> bool:
+        self.looks += 1
+        return self._at is not None and self.looks >= self._at
+
+
+def stopped(example: Example, group: Any = None, **more: Any) -> Any:
+    """The model that a stopped job leaves, or None where it was stopped before there was one."""
+    try:
+        return example.fit(group, **more)
+    except Stopped:
+        return None

@@ -1,0 +1,196 @@
+"""A folder as the contract lays it out, and the two commands run on it from outside."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import requests
+
+from algorithms.records import Rows
+from tests.conformance.example import Example
+from training import formats
+
+PATIENCE = 120  # seconds for a job or a start; a hundred times what they take
+
+
+@dataclass(frozen=True)
+class Folder:
+    """An ml folder, which starts out with nothing in it."""
+
+    path: Path
+    example: Example
+
+    def hyperparameters(self, given: Mapping[str, object]) -> None:
+        """Writes the settings, every value as text."""
+        texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in given.items()}
+        self.put("input/config/hyperparameters.json", json.dumps(texts).encode())
+
+    def put(self, name: str, data: bytes) -> None:
+        """Writes a file."""
+        path = self.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+    def channels(self, content_types: Mapping[str, str]) -> None:
+        """Writes what each channel is said to hold."""
+        entries = {
+            channel: {"TrainingInputMode": "File", "S3DistributionType": "FullyReplicated", "ContentType": content_type}
+            for channel, content_type in content_types.items()
+        }
+        self.put("input/config/inputdataconfig.json", json.dumps(entries).encode())
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """Of our own only what the contract's environment has, and where the checkout is."""
+        root = str(Path(__file__).parents[2])
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("SAGEMAKER_")}
+        paths = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
+        ours = {"ALGORITHM": self.example.name, "SAGEMAKER_BASE_DIR": str(self.path), "PYTHONPATH": paths}
+        return {**kept, **ours, "PYTHONUNBUFFERED": "1", **more}
+
+    def train(self) -> subprocess.CompletedProcess[str]:
+        """Runs `train` to its end."""
+        command = [sys.executable, "-m", "training", "train"]
+        return subprocess.run(
+            command,
+            env=self.environment(),
+            cwd=self.path,
+            text=True,
+            capture_output=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+
+    @property
+    def failure(self) -> str:
+        """The text of the failure file; empty where there is none."""
+        path = self.path / "output" / "failure"
+        return path.read_text() if path.is_file() else ""
+
+    def model(self) -> Any:
+        """The model that `train` left."""
+        return self.example.Model.load(self.path / "model")
+
+    @contextlib.contextmanager
+    def serve(self, **more: str) -> Iterator[Server]:
+        """Runs `serve` until the end of the block."""
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        environment = self.environment(SAGEMAKER_BIND_TO_PORT=str(port), SAGEMAKER_MODEL_SERVER_WORKERS="1", **more)
+        log = self.path / "serve.log"
+        with open(log, "wb") as out:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "serving", "serve"], env=environment, cwd=self.path, stdout=out, stderr=out
+            )
+        server = Server(url=f"http://127.0.0.1:{port}", log=log)
+        try:
+            server.wait(process)
+            yield server
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A folder and how the job in it went."""
+
+    folder: Folder
+    run: subprocess.CompletedProcess[str]
+
+    @property
+    def log(self) -> str:
+        """Both streams."""
+        return self.run.stdout + self.run.stderr
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running `serve`."""
+
+    url: str
+    log: Path
+
+    def wait(self, process: subprocess.Popen[bytes]) -> None:
+        """Until it is healthy."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end and process.poll() is None:
+            with contextlib.suppress(requests.ConnectionError):
+                if requests.get(f"{self.url}/ping", timeout=5).status_code == 200:
+                    return
+            time.sleep(0.05)
+        raise AssertionError(f"serve is not healthy; its exit code is {process.poll()}:\n{self.log.read_text()}")
+
+    def ask(self, body: bytes, content_type: str, accept: str = "application/json") -> requests.Response:
+        """One request."""
+        headers = {"Content-Type": content_type, "Accept": accept}
+        return requests.post(f"{self.url}/invocations", data=body, headers=headers, timeout=60)
+
+
+def ml_folder(path: Path, example: Example) -> Folder:
+    """A bare folder of the smallest job: hyperparameters and files, and no file that says anything about them.
+
+    Labels stand in front where the default content type is CSV: without a word on it, the contract's first column
+    is the label.
+    """
+    folder = Folder(path, example)
+    folder.hyperparameters(example.given)
+    for name, rows in example.rows().items():
+        channel = example.algorithm.channel(name)
+        assert channel is not None, f"the example has a channel '{name}' that is not declared"
+        media = formats.ContentType.parse(channel.default_content_type).media
+        blank = media == "text/csv" and rows.label is None
+        labeled = replace(rows, label=np.zeros((len(rows), 1), np.float32)) if blank else rows
+        folder.put(f"input/data/{name}/part-0", formats.find(media).write(labeled))
+    return folder
+
+
+def typed_folder(path: Path, example: Example, media: str) -> Folder:
+    """A folder of the smallest job in which every channel that can be is of one content type, and says so."""
+    folder = Folder(path, example)
+    folder.hyperparameters(example.given)
+    types = {}
+    for name, rows in example.rows().items():
+        channel = example.algorithm.channel(name)
+        assert channel is not None, f"the example has a channel '{name}' that is not declared"
+        own = media if media in channel.content_types else channel.default_content_type
+        types[name] = f"{own}; label_size={0 if rows.label is None else rows.label.shape[1]}"
+        half = len(rows) // 2
+        for part, shard in enumerate((rows[:half], rows[half:])):
+            folder.put(f"input/data/{name}/part-{part}", formats.find(own).write(shard))
+    folder.channels(types)
+    return folder
+
+
+def frames(body: bytes) -> int:
+    """How many RecordIO frames there are; the whole body must be frames."""
+    count, place = 0, 0
+    while place < len(body):
+        magic, length = struct.unpack_from("<II", body, place)
+        assert magic == 0xCED7230A and length >> 29 == 0
+        place, count = place + 8 + (length + 3) // 4 * 4, count + 1
+    assert place == len(body)
+    return count
+
+
+def wider(rows: Rows) -> Rows:
+    """The rows with one more feature."""
+    dense = rows.dense()
+    return replace(rows, features=np.concatenate([dense, dense[:, :1]], axis=1))

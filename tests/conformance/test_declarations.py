@@ -1,0 +1,153 @@
+"""What an algorithm says of itself is true, complete, and what the original said."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from algorithms.declare import Setting
+from containers import describe
+from tests.conformance import specification
+from tests.conformance.conftest import promise
+from tests.conformance.example import Example
+from training import formats
+
+
+def test_the_declaration_agrees_with_the_specification(example: Example) -> None:
+    """But for the differences that the algorithm lists with their reasons, and all of those are there."""
+    found = list(specification.differences(example.name))
+
+    assert [difference for difference in found if difference not in example.algorithm.exceptions] == []
+
+
+def test_every_exception_is_of_a_promise_or_a_difference_and_has_a_reason(example: Example) -> None:
+    files = sorted(Path(__file__).parent.glob("test_*.py"))
+    modules = [importlib.import_module(f"{__package__}.{file.stem}") for file in files]
+    tests = [test for module in modules for name, test in vars(module).items() if name.startswith("test_")]
+    known = {promise(test) for test in tests} | set(specification.differences(example.name))
+
+    for sentence, reason in example.algorithm.exceptions.items():
+        assert sentence in known, f"{sentence!r} is neither a promise nor a difference from the specification"
+        assert len(reason.split()) > 2, f"{sentence!r} has no reason"
+
+
+def limits(setting: Setting) -> Iterator[tuple[Any, bool]]:
+    """The values at and one step beyond each limit, and whether they are to be accepted."""
+    step = 1 if setting.kind == "integer" else None
+    for declared, direction, reached in (
+        (setting.low, -1, True),
+        (setting.high, 1, True),
+        (setting.above, -1, False),
+        (setting.below, 1, False),
+    ):
+        if declared is None:
+            continue
+        bound = int(declared) if step else float(declared)
+        inward = bound - direction if step else math.nextafter(bound, -direction * math.inf)
+        outward = bound + direction if step else math.nextafter(bound, direction * math.inf)
+        yield bound, reached
+        yield (outward, False) if reached else (inward, True)
+    if setting.auto:
+        yield from (("auto", True), ("automatic", False))
+    if setting.kind == "choice" or (setting.kind == "list" and setting.values):
+        yield from ((value, True) for value in setting.values)
+        yield "none of these", False
+    if setting.kind == "boolean":
+        yield from ((True, True), (False, True), ("maybe", False))
+    if setting.kind in ("integer", "real"):
+        yield from (("a word", False), ("nan", False), ("inf", False))
+    yield from ((value, True) for value in setting.tune or ())
+    if not setting.required and setting.default is not None:
+        yield setting.default, True
+
+
+def test_each_limit_is_accepted_and_one_step_beyond_is_refused(example: Example) -> None:
+    """Alone, that is without what settings say of each other; a refusal names the setting first."""
+    checked = 0
+    for setting in example.Hyperparameters.settings():
+        for value, accepted in limits(setting):
+            given = {**example.given, setting.name: describe.written(value)}
+            told = [
+                each
+                for each in specification.refused(example.Hyperparameters, given)
+                if each.startswith(f"{setting.name}: must be {setting.allowed}; it is ")
+            ]
+            assert bool(told) is not accepted, f"{setting.name}={value!r}: {told or 'was accepted'}"
+            checked += 1
+    assert checked
+
+
+def dialects(value: Any) -> list[str]:
+    """The three ways in which the contract says a value can arrive."""
+    plain = describe.written(value)
+    encoded = json.dumps(list(value) if isinstance(value, tuple) else value)
+    return [plain, encoded, json.dumps(plain), str(list(value) if isinstance(value, tuple) else value)]
+
+
+def test_the_three_dialects_of_every_setting_give_the_same_value(example: Example) -> None:
+    for setting in example.Hyperparameters.settings():
+        values = [value for value, accepted in limits(setting) if accepted and value not in ("", ())]
+        for value in [*values, *([example.given[setting.name]] if setting.name in example.given else [])]:
+            read = [setting.read(written) for written in dialects(value)]
+            assert all(each == read[0] and type(each) is type(read[0]) for each in read), f"{setting.name}: {read}"
+
+
+def test_the_settings_in_effect_read_back_as_themselves(example: Example) -> None:
+    settings = example.Hyperparameters.read(example.given)
+
+    texts = {name: describe.written(value) for name, value in settings.effective().items() if value is not None}
+
+    assert example.Hyperparameters.read(texts) == settings
+
+
+def test_defaults_are_values_that_a_user_could_give(example: Example) -> None:
+    for setting in example.Hyperparameters.settings():
+        if not setting.required and setting.default not in (None, "", ()):
+            assert setting.read(describe.written(setting.default)) == setting.default, setting.name
+
+
+def test_an_unknown_hyperparameter_is_told_with_the_nearest_names(example: Example) -> None:
+    for setting in example.Hyperparameters.settings():
+        wrong = f"{setting.name}z"
+        (told,) = specification.refused(example.Hyperparameters, {**example.given, wrong: "1"})
+        assert told.startswith(f"{wrong}: ") and setting.name in told
+
+
+def test_required_hyperparameters_that_are_missing_are_all_told_in_one_sentence(example: Example) -> None:
+    required = [setting.name for setting in example.Hyperparameters.settings() if setting.required]
+    if not required:
+        pytest.skip("nothing is required")
+
+    (told,) = specification.refused(example.Hyperparameters, {})
+
+    assert all(name in told for name in required)
+
+
+def test_every_hyperparameter_is_explained_in_one_plain_phrase(example: Example) -> None:
+    for setting in example.Hyperparameters.settings():
+        assert 5 <= len(setting.meaning) <= 200 and not setting.meaning.endswith("."), setting.name
+        assert setting.tune is None or len(setting.tune) >= 2, setting.name
+
+
+def test_channels_and_answers_name_formats_that_there_are(example: Example) -> None:
+    algorithm = example.algorithm
+    for channel in algorithm.channels:
+        assert channel.default_content_type in channel.content_types
+        for media in channel.content_types:
+            assert formats.find(media).MEDIA[0] == media, f"{media} is not a content type's own name"
+    assert algorithm.answer.default_accept in algorithm.answer.accepts
+    assert algorithm.answer.default_response in algorithm.answer.responses
+    assert {metric.channel for metric in algorithm.metrics} <= {channel.name for channel in algorithm.channels}
+
+
+def test_the_example_uses_every_channel_and_only_declared_settings(example: Example) -> None:
+    names = {setting.name for setting in example.Hyperparameters.settings()}
+
+    assert set(example.given) <= names
+    assert set(example.rows()) == {channel.name for channel in example.algorithm.channels}

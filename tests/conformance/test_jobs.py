@@ -1,0 +1,168 @@
+"""What `train` promises for every algorithm: the command itself, run on files from outside."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from algorithms import compiled
+from tests.conformance.example import CLOSE, Example, same
+from tests.conformance.folder import PATIENCE, Trained, ml_folder, typed_folder, wider
+from training import formats, metrics
+
+LINES = ("text/csv", "application/jsonlines", "text/libsvm")  # formats in which a row is a line
+
+
+def test_train_runs_from_a_bare_ml_folder(example: Example, model: object, trained: Trained) -> None:
+    """And the model is the one that the same rows give without files."""
+    assert trained.run.returncode == 0, trained.log
+    assert trained.folder.failure == ""
+    same(example.answers(model), example.answers(trained.folder.model()), **CLOSE)
+
+
+def test_every_declared_metric_is_reported_and_its_regex_matches(example: Example, trained: Trained) -> None:
+    """Each finds its own value, a finite number, in lines that no other metric's regex takes for its own."""
+    definitions = metrics.definitions(example.algorithm)
+    lines = trained.log.splitlines()
+
+    assert [entry["Name"] for entry in definitions] == [metric.name for metric in example.algorithm.metrics]
+    taken: dict[str, str] = {}
+    for entry in definitions:
+        assert len(entry["Regex"]) <= 500
+        found = [(line, match) for line in lines if (match := re.search(entry["Regex"], line))]
+        assert found, f"{entry['Name']}: no line matches {entry['Regex']}"
+        for line, match in found:
+            assert math.isfinite(float(match.group(1))), line
+            assert taken.setdefault(line, entry["Name"]) == entry["Name"], f"{line} is also {taken[line]}"
+            assert len(line) <= 1000 and "\t" not in match.group(0)
+
+
+def test_every_declared_content_type_is_trained_on(example: Example, trained: Trained, tmp_path: Path) -> None:
+    """In two files each, and each gives the same model."""
+    channel = example.algorithm.channel("train")
+    assert channel is not None
+    for media in channel.content_types:
+        folder = typed_folder(tmp_path / media.replace("/", " "), example, media)
+        run = folder.train()
+        assert run.returncode == 0, f"{media}: {run.stdout}{run.stderr}{folder.failure}"
+        same(example.answers(trained.folder.model()), example.answers(folder.model()), **CLOSE)
+
+
+def test_a_faulty_row_is_named_by_file_and_line(example: Example, tmp_path: Path) -> None:
+    channel = example.algorithm.channel("train")
+    assert channel is not None
+    for media in [media for media in LINES if media in channel.content_types]:
+        folder = typed_folder(tmp_path / media.replace("/", " "), example, media)
+        part = folder.path / "input/data/train/part-1"
+        lines = part.read_bytes().split(b"\n")
+        lines[2] = b"one,two:three}"
+        part.write_bytes(b"\n".join(lines))
+
+        run = folder.train()
+
+        assert run.returncode == 2, run.stdout + run.stderr
+        first = folder.failure.splitlines()[0]
+        assert first.startswith("ClientError: ") and "part-1, line 3" in first, first
+
+
+def test_a_row_of_the_wrong_width_is_named_by_file(example: Example, tmp_path: Path) -> None:
+    channel = example.algorithm.channel("train")
+    assert channel is not None
+    folder = typed_folder(tmp_path, example, channel.content_types[0])
+    rows = example.rows()["train"]
+    folder.put("input/data/train/part-2", formats.find(channel.content_types[0]).write(wider(rows[:4])))
+
+    run = folder.train()
+
+    assert run.returncode == 2, run.stdout + run.stderr
+    first = folder.failure.splitlines()[0]
+    assert "part-2" in first and str(rows.width) in first and str(rows.width + 1) in first, first
+
+
+def test_a_missing_channel_is_named_with_what_it_would_hold(example: Example, tmp_path: Path) -> None:
+    folder = ml_folder(tmp_path, example)
+    for part in (tmp_path / "input/data/train").iterdir():
+        part.unlink()
+    (tmp_path / "input/data/train").rmdir()
+
+    run = folder.train()
+
+    assert run.returncode == 2
+    channel = example.algorithm.channel("train")
+    assert channel is not None
+    assert "'train'" in folder.failure and channel.meaning in folder.failure
+
+
+def test_all_faulty_settings_are_told_at_once_and_briefly(example: Example, tmp_path: Path) -> None:
+    """Exit code 2, at most 1,024 characters, the prefix, and no traceback."""
+    folder = ml_folder(tmp_path, example)
+    names = [setting.name for setting in example.Hyperparameters.settings()]
+    folder.hyperparameters({**example.given, **{f"{name}_": "x" * 300 for name in names}, "wholly_unknown": "1"})
+
+    run = folder.train()
+
+    assert run.returncode == 2
+    assert folder.failure.startswith("ClientError: ")
+    assert f"{names[0]}_: " in folder.failure and names[0] in folder.failure
+    assert len(folder.failure) <= 1024
+    assert "Traceback" not in run.stdout + run.stderr
+    assert not list((tmp_path / "model").glob("*"))
+
+
+def test_the_model_channel_takes_what_train_left(example: Example, trained: Trained, tmp_path: Path) -> None:
+    folder = ml_folder(tmp_path, example)
+    for file in (trained.folder.path / "model").iterdir():
+        folder.put(f"input/data/model/{file.name}", file.read_bytes())
+
+    run = folder.train()
+
+    assert run.returncode == 0, run.stdout + run.stderr + folder.failure
+    started = example.fit(start=trained.folder.model())
+    same(example.answers(started), example.answers(folder.model()), **CLOSE)
+
+
+def test_nothing_compiles_after_the_example_job(example: Example, tmp_path: Path) -> None:
+    """With the kernels that the example job compiled, every other way to train and to answer compiles none."""
+    level = (compiled.levels_here() or ["generic"])[0]
+    kernels = tmp_path / "kernels"
+    environment = ml_folder(tmp_path / "ml", example).environment(ALGOPORT_KERNELS=str(kernels), ALGOPORT_CPU=level)
+
+    def run(*module: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", *module],
+            env=environment,
+            text=True,
+            capture_output=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    run("algorithms.compiled", example.name)
+    files = {str(path) for path in kernels.rglob("*") if path.is_file()}
+    told = run("tests.conformance.variations", example.name)
+    run("training", "train")
+
+    assert told.splitlines()[-1] == "compiled: 0", told
+    assert {str(path) for path in kernels.rglob("*") if path.is_file()} == files
+    assert os.path.isdir(tmp_path / "ml" / "model")
+
+
+@pytest.mark.parametrize("stray", [".hidden", "_SUCCESS", "empty.csv"])
+def test_stray_files_in_a_channel_are_passed_over(
+    example: Example, trained: Trained, stray: str, tmp_path: Path
+) -> None:
+    folder = ml_folder(tmp_path, example)
+    folder.put(f"input/data/train/{stray}", b"" if stray.startswith("empty") else b"not a row")
+
+    run = folder.train()
+
+    assert run.returncode == 0, run.stdout + run.stderr + folder.failure
+    same(example.answers(trained.folder.model()), example.answers(folder.model()))

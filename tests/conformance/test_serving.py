@@ -1,0 +1,131 @@
+"""What `serve` promises for every algorithm: the command itself, asked over HTTP."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+import requests
+
+from tests.conformance.example import CLOSE, Example, same
+from tests.conformance.folder import Server, Trained, frames, wider
+from training import formats
+
+SOME = 7  # records of a request
+
+
+def entries(example: Example, response: requests.Response) -> list[Any]:
+    """The records of a JSON answer."""
+    body = response.json()
+    found: list[Any] = body[example.algorithm.answer.key] if example.algorithm.answer.key else body
+    return found
+
+
+def columns(example: Example, found: list[Any]) -> dict[str, Any]:
+    """The records turned into columns."""
+    return {
+        column.name: [np.asarray(entry[column.name], float) for entry in found]
+        for column in example.algorithm.answer.columns
+    }
+
+
+def wanted(example: Example, model: Any) -> dict[str, Any]:
+    """What the model itself answers."""
+    answers = example.answers(model, example.requests()[:SOME])
+    return {column: [np.asarray(value, float) for value in values] for column, values in answers.items()}
+
+
+def body(example: Example, media: str, records: int = SOME) -> bytes:
+    """A request."""
+    return formats.find(media).write(example.requests()[:records])
+
+
+def failed(response: requests.Response) -> str:
+    """The message of a refused request, which has the shape of every error."""
+    assert 400 <= response.status_code < 500, response.text
+    assert response.headers["Content-Type"].startswith("application/json")
+    told = json.loads(response.content)
+    assert told["code"] == response.status_code and told["type"] and told["message"]
+    return str(told["message"])
+
+
+def test_every_declared_request_type_is_read_and_answered_as_the_model_answers(
+    example: Example, trained: Trained, server: Server
+) -> None:
+    want = wanted(example, trained.folder.model())
+    for media in example.algorithm.answer.accepts:
+        response = server.ask(body(example, media), media)
+
+        assert response.status_code == 200, f"{media}: {response.text}"
+        same(want, columns(example, entries(example, response)), **CLOSE)
+
+
+def test_every_declared_answer_has_as_many_records_as_the_request(example: Example, server: Server) -> None:
+    media = example.algorithm.answer.default_accept
+    for accept in example.algorithm.answer.responses:
+        for records in (1, SOME):
+            response = server.ask(body(example, media, records), media, accept)
+
+            assert response.status_code == 200, f"{accept}: {response.text}"
+            assert response.headers["Content-Type"].partition(";")[0] == accept.partition(";")[0]
+            assert count(example, accept, response) == records, f"{accept}: {response.content[:300]!r}"
+
+
+def count(example: Example, accept: str, response: requests.Response) -> int:
+    """How many records there are in an answer."""
+    media = accept.partition(";")[0]
+    if media == "application/json":
+        return len(entries(example, response))
+    if media == "application/x-recordio-protobuf":
+        return frames(response.content)
+    return len(response.text.splitlines())
+
+
+def test_a_request_that_does_not_say_what_it_wants_gets_the_default(example: Example, server: Server) -> None:
+    answer = example.algorithm.answer
+    for accept in ("*/*", "", f"text/x-nothing, {answer.default_response};q=0.5"):
+        response = server.ask(body(example, answer.default_accept), answer.default_accept, accept)
+
+        assert response.headers["Content-Type"].partition(";")[0] == answer.default_response, response.text
+
+
+def test_a_request_of_the_wrong_width_is_a_4xx_that_says_so(example: Example, model: Any, server: Server) -> None:
+    if model.width is None:
+        pytest.skip("any width will do")
+    rows = example.requests()[:2]
+    for media in example.algorithm.answer.accepts:
+        told = failed(server.ask(formats.find(media).write(wider(rows)), media))
+
+        assert str(model.width + 1) in told and str(model.width) in told, f"{media}: {told}"
+
+
+@pytest.mark.parametrize("garbage", [b"\x00\xff\x00garbage", b"{]", b"a,b\nc,d\n"])
+def test_a_body_that_cannot_be_read_is_a_4xx_that_says_so(example: Example, server: Server, garbage: bytes) -> None:
+    for media in example.algorithm.answer.accepts:
+        assert failed(server.ask(garbage, media)), media
+
+
+def test_an_unknown_content_type_is_told_with_those_there_are(example: Example, server: Server) -> None:
+    response = server.ask(b"<p>1</p>", "text/html")
+
+    told = failed(response)
+    assert response.status_code == 415
+    assert "text/html" in told and all(media in told for media in example.algorithm.answer.accepts)
+
+
+def test_an_unknown_answer_type_is_told_with_those_there_are(example: Example, server: Server) -> None:
+    media = example.algorithm.answer.default_accept
+
+    response = server.ask(body(example, media), media, "text/html")
+
+    told = failed(response)
+    assert response.status_code == 406
+    assert all(media in told for media in example.algorithm.answer.responses)
+
+
+def test_a_health_check_is_an_empty_200(server: Server, name: str) -> None:
+    response = requests.get(f"{server.url}/ping", timeout=5)
+
+    assert (response.status_code, response.content) == (200, b"")
