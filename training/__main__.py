@@ -30,6 +30,8 @@ def main() -> int:
     stop = Stop()
     stop.listen()
     count = _members(places)
+    if count > 1 and "ALGOPORT_RENDEZVOUS" not in os.environ:
+        _let_meet(places)
     for number in range(count):
         _start(number, count, stop, places)
     code = _wait(stop, places)
@@ -53,6 +55,19 @@ def _gpus() -> int:
         return sum(re.fullmatch(r"nvidia\d+", name) is not None for name in os.listdir("/dev"))
     except OSError:
         return 0
+
+
+def _let_meet(places: Places) -> None:
+    """Members of a single host meet in a file, for which no network is needed."""
+    try:
+        hosts = json.loads((places.config / "resourceconfig.json").read_bytes()).get("hosts") or []
+    except (OSError, ValueError, AttributeError):
+        hosts = []
+    if len(hosts) < 2:
+        import tempfile
+
+        folder = tempfile.mkdtemp(prefix="algoport-")
+        os.environ["ALGOPORT_RENDEZVOUS"] = f"file://{folder}/members"
 
 
 def _pipes(places: Places) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -66,8 +66,12 @@ class _Findings:
         self.sentences += error.findings
 
 
-def read(places: Places, declaration: type[Settings]) -> Configuration:
-    """The configuration; one `UserError` tells all that is wrong with it."""
+def read(
+    places: Places,
+    declaration: type[Settings],
+    check: Callable[[Mapping[str, ChannelConfig]], list[str]] = lambda channels: [],
+) -> Configuration:
+    """The configuration; one `UserError` tells all that is wrong with it, with what `check` says of the channels."""
     findings = _Findings()
     given = _object(places.config / "hyperparameters.json", findings)
     seed = _seed(given, findings)
@@ -77,8 +81,11 @@ def read(places: Places, declaration: type[Settings]) -> Configuration:
     except UserError as error:
         findings.add(error)
     channels = _channels(places, findings)
+    findings.sentences += check(channels)
     hosts = _hosts(places, findings)
     if findings.sentences or settings is None:
+        if not places.config.parent.is_dir():
+            findings.sentences.insert(0, places.unmounted)
         raise UserError(findings.sentences)
     return Configuration(
         settings=settings,

@@ -12,14 +12,14 @@ SHAPE = "[%(asctime)s %(levelname)s %(thread)d] %(message)s"
 _log = logging.getLogger("algoport")
 
 
-def start() -> None:
-    """Send the log to standard output, each line as soon as it is whole."""
+def start(*, quiet: bool = False) -> None:
+    """Send the log to standard output, each line as soon as it is whole; with `quiet`, only what is not well."""
     handler = logging.StreamHandler(sys.stdout)
     formatter = logging.Formatter(SHAPE, "%m/%d/%Y %H:%M:%S")
     formatter.converter = time.gmtime
     handler.setFormatter(formatter)
     _log.handlers[:] = [handler]
-    _log.setLevel(logging.INFO)
+    _log.setLevel(logging.WARNING if quiet else logging.INFO)
     _log.propagate = False
 
 

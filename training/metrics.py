@@ -62,6 +62,7 @@ class Metrics:
     host: str
     folder: Path
     first: bool = True
+    speaks: bool = True  # whether it is this member that says how fast its host is
     epochs: int | None = None  # passes that the settings ask for, to tell how much is left
     history: list[dict[str, Any]] = field(default_factory=list)
     latest: dict[str, float] = field(default_factory=dict)
@@ -135,6 +136,8 @@ class Metrics:
         """A pass over a channel is over."""
         self._passes[channel] = _Pass()
         self._resets[channel] = self._resets.get(channel, 0) + 1
+        if not self.speaks:
+            return
         speed = rows / max(seconds, 1e-9)
         log.line(f"#throughput_metric: host={self.host}, {channel} throughput={speed:.1f} records/second")
 

@@ -48,6 +48,12 @@ class Places:
         """Where checkpoints lie unless `checkpointconfig.json` names another folder."""
         return self.base / "checkpoints"
 
+    @property
+    def unmounted(self) -> str:
+        """What to say where there is no input at all."""
+        base = self.base
+        return f"There is no {base}/input: mount the folder of the job, as in docker run -v $PWD/job:{base} …"
+
     def written(self) -> list[Path]:
         """The folders in which a job writes."""
         return [self.model, self.output, self.checkpoints]

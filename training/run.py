@@ -12,7 +12,7 @@ from importlib import metadata
 from typing import Any
 
 import algorithms
-from algorithms import compiled, contract
+from algorithms import compiled, contract, machine
 from algorithms.declare import Settings
 from algorithms.errors import Stopped, UserError
 from algorithms.group import Group
@@ -56,30 +56,35 @@ class Parts:
 
 def main(places: Places, stop: Stop, local: int = 0, locals_: int = 1) -> int:
     """Run the job as one member of it; the exit code. Whatever goes wrong is told to the others and in `failure`."""
-    log.start()
-    membership: cluster.Membership | None = None
+    log.start(quiet=local > 0)  # members of one host would say the same
+    membership = cluster.Membership()
     try:
         parts = Parts.of(configuration.named_algorithm())
-        job = configuration.read(places, parts.declaration)
-        check(job.channels, parts.algorithm)
+        job = configuration.read(places, parts.declaration, lambda channels: check(channels, parts.algorithm))
+        if locals_ > 1:
+            os.environ.setdefault("NUMBA_NUM_THREADS", str(max(1, machine.cores() // locals_)))
         compiled.prepare()
-        _introduce(job, parts.declaration, places, quiet=local > 0)
-        membership = cluster.join(job.hosts, stop, local, locals_)
+        _introduce(job, parts.declaration, places)
+        membership = cluster.join(job.hosts, stop, (local, locals_), lambda error: os._exit(_ended(error, places)))
         run(places, parts, job, membership, stop)
         membership.finish()
-    except Stopped:
-        log.note("A stop was asked for before there was a model to keep; none is left.")
-        if membership:
-            membership.stopped()
-    except BaseException as error:
-        if membership:
-            error = membership.explained(error)
-            membership.failed(failure.as_known(error))
+    except BaseException as raised:
+        error = membership.explained(raised)
+        code = _ended(error, places)
         if isinstance(error, Stopped):
-            log.note("A stop was asked for before there was a model to keep; none is left.")
-            return 0
-        return failure.report(error, places.failure)
+            membership.stopped()
+        else:
+            membership.failed(failure.as_known(error))
+        return code
     return 0
+
+
+def _ended(error: BaseException, places: Places) -> int:
+    """Say why the job has ended without a model; the exit code."""
+    if isinstance(error, Stopped):
+        log.note("A stop was asked for before there was a model to keep; none is left.")
+        return 0
+    return failure.report(error, places.failure)
 
 
 def run(places: Places, parts: Parts, job: Configuration, membership: cluster.Membership, stop: Stop) -> None:
@@ -87,7 +92,14 @@ def run(places: Places, parts: Parts, job: Configuration, membership: cluster.Me
     group = membership.group
     settings = job.settings.effective()
     length = next((settings[name] for name in checkpoints.LENGTHS if isinstance(settings.get(name), int)), None)
-    metrics = Metrics(parts.algorithm, job.hosts.current, places.output / "data", first=group.rank == 0, epochs=length)
+    metrics = Metrics(
+        parts.algorithm,
+        job.hosts.current,
+        places.output / "data",
+        first=group.rank == 0,
+        speaks=membership.local[0] == 0,
+        epochs=length,
+    )
     with metrics.phase("setup"):
         opening = Opening(places, job, parts.algorithm, group, local=membership.local, meter=metrics, asked=stop.asked)
         sources = opening.sources()
@@ -119,10 +131,8 @@ def run(places: Places, parts: Parts, job: Configuration, membership: cluster.Me
     metrics.close(settings)
 
 
-def _introduce(job: Configuration, declaration: type[Settings], places: Places, *, quiet: bool) -> None:
+def _introduce(job: Configuration, declaration: type[Settings], places: Places) -> None:
     """The lines of the original images on the configuration, and versions."""
-    if quiet:
-        return
     defaults = configuration.defaults(declaration)
     path = places.config / "hyperparameters.json"
     log.note(f"Reading default configuration from {declaration.__module__}: {_shown(defaults)}")

@@ -27,8 +27,8 @@ LABELS = 1
 SIGHT = 8  # names that a message lists
 
 
-def check(channels: Mapping[str, ChannelConfig], algorithm: contract.Algorithm) -> None:
-    """`UserError` with all that can be seen to be wrong before a file is opened; a note on channels not read."""
+def check(channels: Mapping[str, ChannelConfig], algorithm: contract.Algorithm) -> list[str]:
+    """Sentences on all that is wrong and can be seen before a file is opened; a note on channels not read."""
     findings = []
     for name, config in channels.items():
         declared = algorithm.channel(name)
@@ -42,8 +42,7 @@ def check(channels: Mapping[str, ChannelConfig], algorithm: contract.Algorithm) 
             findings.append(
                 f"Channel '{name}': the content type must be one of {known}; it is '{config.content_type}'."
             )
-    if findings:
-        raise UserError(findings)
+    return findings
 
 
 def content_type(config: ChannelConfig, declared: contract.Channel) -> ContentType:
@@ -172,9 +171,8 @@ class Opening:
     def _sight(self) -> str:
         """What lies where the channels should."""
         data = self.places.data
-        if not self.places.base.exists() or not (self.places.base / "input").exists():
-            folder = self.places.base
-            return f"There is no {folder}/input: mount the folder of the job, as in docker run -v $PWD/job:{folder} …"
+        if not data.parent.is_dir():
+            return self.places.unmounted
         if not data.is_dir():
             return f"There is no {data}."
         names = sorted(entry.name + "/" * entry.is_dir() for entry in data.iterdir())

@@ -1,0 +1,244 @@
+"""How members find each other: names that resolve late, an interface that may not exist, hosts that never come."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from algorithms.errors import PlatformError, Stopped
+from training import log
+from training.cluster import network
+from training.configuration import Hosts
+from training.stop import Stop
+
+PORT = 7777  # MASTER_PORT
+RENDEZVOUS = 900.0  # seconds until all must have come, for hosts start minutes apart; ALGOPORT_RENDEZVOUS_TIMEOUT
+EXCHANGE = 600.0  # seconds that an exchange may wait for the slowest; ALGOPORT_EXCHANGE_TIMEOUT
+REMIND = 30.0  # seconds between lines that say who is waited for
+ALIVE = 2.0  # seconds that the first member stays when it is stopped while others are here
+
+
+class Notes:
+    """A `Board` in one of torch's stores. Its calls are short, and one at a time."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+
+    def write(self, key: str, value: bytes) -> None:
+        """Leave a note; ConnectionError where there is no board any more."""
+        self._call(lambda: self._store.set(key, value))
+
+    def read(self, key: str) -> bytes | None:
+        """The note, or None."""
+        value = self._call(lambda: self._store.get(key) if self._store.check([key]) else None)
+        return bytes(value) if value is not None else None
+
+    def count(self, key: str) -> int:
+        """How often this was asked by any member, this time included."""
+        return int(self._call(lambda: self._store.add(key, 1)))
+
+    def _call(self, act: Callable[[], Any]) -> Any:
+        with self._lock:
+            try:
+                return act()
+            except (RuntimeError, OSError) as error:
+                raise ConnectionError(str(error)) from None
+
+
+@dataclass
+class Meeting:
+    """What a member has when all have come."""
+
+    rank: int
+    names: list[str]  # of all members, by rank
+    local: tuple[int, int]
+    board: Notes
+    stores: list[Any]  # kept alive: the first member's is the board itself
+
+    @property
+    def me(self) -> str:
+        """This member in words."""
+        return f"{self.names[self.rank]}, number {self.rank}"
+
+    def hang_up(self) -> None:
+        """Close the connections to the others, which ends their waiting for this member."""
+        from torch import distributed
+
+        thread = threading.Thread(target=distributed.destroy_process_group, daemon=True)
+        thread.start()
+        thread.join(2.0)  # where it hangs, the end of the process does the same
+
+
+def meet(hosts: Hosts, stop: Stop, local: tuple[int, int]) -> Meeting:
+    """Wait for all members, and connect with each. `PlatformError` names those not heard from in time."""
+    number, here = local
+    rank = hosts.index * here + number
+    names = [name if here == 1 else f"{name} (process {i + 1} of {here})" for name in hosts.names for i in range(here)]
+    deadline = time.monotonic() + float(os.environ.get("ALGOPORT_RENDEZVOUS_TIMEOUT", RENDEZVOUS))
+    waiting = _Waiting(stop, deadline)
+    file = os.environ.get("ALGOPORT_RENDEZVOUS", "")
+    if file.startswith("file://"):
+        stores = _in_file(file.removeprefix("file://"), len(names))
+        interface = network.loopback()
+    else:
+        stores = _at_first_host(hosts, rank, waiting)
+        interface = None
+    board = Notes(stores[0])
+    _wait_for_all(board, rank, names, waiting)
+    _connect(stores[1], rank, names, interface or _interface(hosts))
+    return Meeting(rank, names, local, board, stores)
+
+
+@dataclass
+class _Waiting:
+    """How long this member may wait, and what ends it early."""
+
+    stop: Stop
+    deadline: float
+
+    def check(self, sentence: Callable[[], str]) -> None:
+        """`Stopped` where a stop was asked for, `PlatformError` with the sentence where time is up."""
+        if self.stop.asked():
+            raise Stopped
+        if time.monotonic() > self.deadline:
+            raise PlatformError(sentence())
+
+
+def _in_file(path: str, size: int) -> list[Any]:
+    from torch.distributed import FileStore  # type: ignore[attr-defined]
+
+    # Two, for a store serves one caller at a time, and signs of life must not wait for the connecting.
+    return [FileStore(path), FileStore(path, size)]
+
+
+def _at_first_host(hosts: Hosts, rank: int, waiting: _Waiting) -> list[Any]:
+    """The board at the first host, which the first member brings and the others wait for."""
+    from torch.distributed import TCPStore  # type: ignore[attr-defined]
+
+    port = int(os.environ.get("MASTER_PORT") or PORT)
+    patience = timedelta(seconds=60)
+    stores = []
+    address = "localhost"
+    if rank == 0:
+        try:
+            stores.append(TCPStore(address, port, None, True, patience, wait_for_workers=False))
+        except RuntimeError as error:
+            raise PlatformError(
+                f"Port {port} of this host cannot be listened at, where the others come to; MASTER_PORT names another "
+                f"({str(error).splitlines()[0]})."
+            ) from None
+    else:
+        address = _reached(hosts, port, waiting)
+    stores += [TCPStore(address, port, None, False, patience, wait_for_workers=False) for _ in range(2 - len(stores))]
+    # The first member talks to its own board like the others, over a connection of its own.
+    return stores[::-1] if rank == 0 else stores
+
+
+def _reached(hosts: Hosts, port: int, waiting: _Waiting) -> str:
+    """The address of the first host once its port answers, waiting longer from time to time."""
+    first = hosts.names[0]
+    begun, pause, reminded, why = time.monotonic(), 0.1, 0.0, ""
+    while True:
+        try:
+            address = str(socket.getaddrinfo(first, port, type=socket.SOCK_STREAM)[0][4][0])
+            with socket.create_connection((address, port), timeout=5):
+                return address
+        except OSError as error:
+            why = error.strerror or str(error)
+        waited = time.monotonic() - begun
+        if waited - reminded > REMIND:
+            reminded = waited
+            log.note(f"Waiting for host {first}, port {port}: {why}.")
+        until = time.monotonic() + pause
+        while time.monotonic() < until:
+            waiting.check(lambda: f"Host {first} was not heard from for {waited:.0f} s: {first}, port {port}: {why}.")
+            time.sleep(0.05)
+        pause = min(2 * pause, 1.0 if os.environ.get("SM_STUDIO_LOCAL_MODE") else 30.0)
+
+
+def _wait_for_all(board: Notes, rank: int, names: list[str], waiting: _Waiting) -> None:
+    from training.cluster.watch import as_error
+
+    begun, reminded = time.monotonic(), 0.0
+    missing = [other for other in range(len(names)) if other != rank]
+    try:
+        board.write(f"here/{rank}", b"1")
+        while missing:
+            missing = [other for other in missing if board.read(f"here/{other}") is None]
+            trouble = board.read("trouble")
+            if trouble is not None:
+                import json
+
+                state = json.loads(trouble)
+                raise as_error(state["name"], state) if state["findings"] else Stopped()
+            waited = time.monotonic() - begun
+            absent = ", ".join(names[other] for other in missing)
+            if waited - reminded > REMIND:
+                reminded = waited
+                log.note(f"Waiting for {absent}.")
+            if missing:
+                waiting.check(
+                    lambda: (
+                        f"Not heard from {absent} within {waited:.0f} s. Every host of resourceconfig.json must "
+                        "run, and reach the first; ALGOPORT_RENDEZVOUS_TIMEOUT sets how long they are waited for."
+                    )
+                )
+                time.sleep(0.05)
+    except ConnectionError:
+        raise PlatformError(f"Lost host {names[0]} before all hosts had come. Its own log says why.") from None
+    except (Stopped, PlatformError) as error:
+        _tell(board, names[rank], error)
+        if rank == 0 and len(missing) < len(names) - 1:
+            time.sleep(ALIVE)
+        raise
+
+
+def _tell(board: Notes, name: str, error: Stopped | PlatformError) -> None:
+    """Leave word for those who wait, or come later."""
+    import json
+
+    findings = error.findings if isinstance(error, PlatformError) else []
+    try:
+        if board.read("trouble") is None:
+            note = {"name": name, "prefix": PlatformError.prefix, "findings": findings}
+            board.write("trouble", json.dumps(note).encode())
+    except ConnectionError:
+        return
+
+
+def _interface(hosts: Hosts) -> str | None:
+    """The interface to use: the one that is named if it is there, else the one that leads to another host."""
+    listed = [name for _, name in socket.if_nameindex()]
+    if hosts.interface in listed:
+        return hosts.interface
+    other = next((name for name in hosts.names if name != hosts.current), None)
+    return network.leading_to(other) if other else network.loopback()
+
+
+def _connect(store: Any, rank: int, names: list[str], interface: str | None) -> None:
+    from torch import distributed
+    from torch.distributed import PrefixStore  # type: ignore[attr-defined]
+
+    if interface:
+        os.environ.setdefault("GLOO_SOCKET_IFNAME", interface)
+    limit = float(os.environ.get("ALGOPORT_EXCHANGE_TIMEOUT", EXCHANGE))
+    try:
+        distributed.init_process_group(
+            "gloo",
+            store=PrefixStore("exchange", store),
+            rank=rank,
+            world_size=len(names),
+            timeout=timedelta(seconds=limit),
+        )
+    except RuntimeError as error:
+        raise PlatformError(
+            f"The hosts have met and cannot connect with each other (interface {interface or 'of the host name'}): "
+            f"{str(error).splitlines()[0]}."
+        ) from None
