@@ -195,7 +195,9 @@ def public(body: list[ast.stmt]) -> Iterator[ast.FunctionDef | ast.AsyncFunction
 
 def test_every_public_thing_has_a_docstring() -> None:
     wrong = []
-    for path in modules(*PACKAGES, "benchmarks"):
+    for path in modules(*PACKAGES):
+        if path.name.startswith("test_"):
+            continue  # the sentence is the name
         module = tree(path)
         if not ast.get_docstring(module):
             wrong.append(where(path))
