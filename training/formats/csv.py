@@ -124,7 +124,9 @@ class _Table:
         return [number for number in numbers if number is not None]
 
     def _remedy(self, found: int, expected: int) -> str:
-        if self.labels and len(range(found, expected)) == self.labels:
+        if expected != self.layout.width:
+            return ""
+        if self.labels and found + self.labels == expected:
             return "If the rows have no label, their content type is text/csv;label_size=0."
         if not self.labels and found == expected + 1:
             return "If the first of them is a label, their content type is text/csv;label_size=1."

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from algorithms.records import Rows
 from training.formats.layout import Layout, shown
+from training.formats.recognition import plainly
 from training.formats.record import Parts, assembled
 from training.formats.text import check_text
 
@@ -45,7 +46,9 @@ def loaded(text: bytes | memoryview, layout: Layout, place: str) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise layout.fault(place, f"is not JSON: {error}.") from None
+        other = plainly(bytes(text[:4096]))
+        hint = "" if other is None or other.startswith("JSON") else f" It is plainly {other}."
+        raise layout.fault(place, f"is not JSON: {error}.{hint}") from None
 
 
 def encoded(rows: Rows) -> Iterator[dict[str, Any]]:

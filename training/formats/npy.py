@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from algorithms.records import Rows
 from training.formats.layout import Layout
-from training.formats.text import check_text
+from training.formats.recognition import plainly
 from training.formats.window import Window
 
 MEDIA = ("application/x-npy", "npy", "application/npy")
@@ -94,9 +94,9 @@ class _Source:
 
         start = bytes(self._window.view[:_LONGEST_HEADER])
         if not start.startswith(_MAGIC):
-            if self._first:
-                check_text(start, self._layout, MEDIA[0])
-            raise self._layout.fault("", "does not begin as a NumPy array does, or has bytes left over at its end.")
+            other = plainly(start) if self._first else None
+            sentence = f"is plainly {other}" if other else "has bytes that do not begin as a NumPy array does"
+            raise self._layout.fault("", f"{sentence}, where the content type is {MEDIA[0]}.")
         self._first = False
         head = io.BytesIO(start)
         try:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from algorithms.records import Rows
 from training.formats.layout import Layout, shown
-from training.formats.recognition import recognized, recognized_text
+from training.formats.recognition import plainly
 
 MEDIA = ("application/x-parquet", "parquet", "application/parquet", "application/vnd.apache.parquet")
 _MAGIC = b"PAR1"
@@ -71,7 +71,7 @@ def _begins(file: BinaryIO, layout: Layout) -> bool:
     start = file.read(1 << 12)
     file.seek(0, io.SEEK_SET)
     if start and not start.startswith(_MAGIC):
-        other = recognized(start) or recognized_text(start.partition(b"\n")[0])
+        other = plainly(start)
         sentence = f"is plainly {other}" if other else f"does not begin as Parquet does: {shown(start)}"
         raise layout.fault("", f"{sentence}, where the content type is {MEDIA[0]}.")
     return bool(start)

@@ -22,15 +22,25 @@ _LIBSVM = re.compile(rb"\s*" + _NUMBER + rb"(?::" + _NUMBER + rb")?(?:[ \t]+\d+:
 _JSON = re.compile(rb"\s*(?:\{\s*[\"}]|\[\s*[\[{\"\]]|\[\s*" + _NUMBER + rb"\s*[,\]])")
 
 
+_CSV = re.compile(rb"\s*(?:" + _NUMBER + rb")?(?:,\s*(?:" + _NUMBER + rb")?)+\s*\Z")
+
+
+def plainly(start: bytes) -> str | None:
+    """The format that a stream begins as, by its first bytes or its first line, or None."""
+    return recognized(start) or recognized_text(start.lstrip().partition(b"\n")[0])
+
+
 def recognized(start: bytes) -> str | None:
     """The binary format or encoding that a stream begins as, or None."""
     return next((name for magic, name in _STARTS if start.startswith(magic)), None)
 
 
 def recognized_text(line: bytes) -> str | None:
-    """The text format that a line plainly has, where it is not CSV, or None."""
+    """The text format that a line plainly has, or None."""
     if _JSON.match(line):
         return "JSON (application/jsonlines or application/json)"
     if _LIBSVM.match(line):
         return "libsvm (text/libsvm)"
+    if _CSV.match(line):
+        return "CSV (text/csv)"
     return None

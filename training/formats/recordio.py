@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from algorithms.records import Rows
 from training.formats import record
 from training.formats.layout import Layout
-from training.formats.recognition import recognized, recognized_text
+from training.formats.recognition import plainly
 from training.formats.template import HEADER, Template, filled, template
 from training.formats.window import Window
 
@@ -164,8 +164,17 @@ class _Reader:
         else:
             self.window.grow()
 
-    def frame(self, at: int) -> Frame | None:
-        """The record that begins there; None where it is not yet here in full."""
+    def frame(self, at: int, ahead: int = 0) -> Frame | None:
+        """The record that begins there; None where it is not yet here in full. `ahead`: how many records are
+        between it and the next, for the number in a fault."""
+        before = self.record
+        self.record += ahead
+        try:
+            return self._frame(at)
+        finally:
+            self.record = before
+
+    def _frame(self, at: int) -> Frame | None:
         parts: list[tuple[int, int]] = []
         start = at
         while True:
@@ -199,9 +208,7 @@ class _Reader:
     def _strange(self, at: int) -> Exception:
         if at == 0 and self.window.offset == 0:
             start = bytes(self.window.view[:4096])
-            other = recognized(start) or recognized_text(start.partition(b"\n")[0])
-            if other is None and start[:1024].isascii() and b"," in start[:1024] and b"\0" not in start:
-                other = "text (text/csv?)"
+            other = plainly(start)
             if other is not None:
                 return self.layout.fault("", f"is plainly {other}, where the content type is {MEDIA[0]}.")
         return self._fault(at, "does not begin with the magic number of RecordIO")
@@ -259,7 +266,7 @@ class _Reader:
         while following and len(payloads) < _BATCH:
             payloads.append(following.payload(data))
             at = following.stop
-            following = self.frame(at)
+            following = self.frame(at, len(payloads))
         return record.parsed(payloads, self.layout, self.record), at
 
 

@@ -1,0 +1,195 @@
+"""CSV: what is read as a number, and which line a fault is on."""
+
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
+
+from algorithms.errors import UserError
+from tests.training.formats.streams import rows
+from training.formats import csv
+from training.formats.layout import Layout
+
+NAN = np.nan
+
+
+def read(text: str | bytes, **layout):
+    data = text.encode() if isinstance(text, str) else text
+    return rows("text/csv", data, name="train/part-3.csv", **layout)
+
+
+def fault(text: str | bytes, **layout) -> str:
+    """Where the small reader and pyarrow's must say the same: once as it is, and once behind many good lines."""
+    with pytest.raises(UserError) as caught:
+        read(text, **layout)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("1,2\n3,4\n", [[1, 2], [3, 4]]),
+        ("1,2\r\n3,4", [[1, 2], [3, 4]]),
+        ("1,2\r3,4\r", [[1, 2], [3, 4]]),
+        ("\n1,2\n\n  \n3,4\n\n", [[1, 2], [3, 4]]),
+        ("\ufeff1,2\n", [[1, 2]]),
+        ('"1","2"\n3,"4"\n', [[1, 2], [3, 4]]),
+        ("1,\n,4\n", [[1, NAN], [NAN, 4]]),
+        ('1,""\n"",4\n', [[1, NAN], [NAN, 4]]),
+        ("NaN,nan\nNA,null\n", [[NAN, NAN], [NAN, NAN]]),
+        (" 1 ,\t2\n", [[1, 2]]),
+        ("+1,-2.5e3\n.5,1.\n", [[1, -2500], [0.5, 1]]),
+        ("1e39,-inf\n", [[np.inf, -np.inf]]),
+        ("7", [[7]]),
+    ],
+)
+@pytest.mark.parametrize("small", [0, 1 << 15])
+def test_numbers_are_written_in_many_ways(text, numbers, small, monkeypatch):
+    monkeypatch.setattr(csv, "SMALL", small)
+    np.testing.assert_array_equal(read(text).features, np.array(numbers, np.float32))
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    table=some.integers(1, 5).flatmap(
+        lambda columns: some.lists(
+            some.lists(
+                some.sampled_from(
+                    ["1", "-2.5", "+3", "", " 4", '"5"', "1e-3", "x", "1_0", "nan", "0x1", "٣", '""', "-"]
+                ),
+                min_size=columns,
+                max_size=columns,
+            ),
+            min_size=1,
+            max_size=5,
+        )
+    )
+)
+def test_small_bodies_are_read_as_large_ones(table):
+    """Three readers, one language: Python's, pyarrow's, and the one that knows the faults."""
+    text = "\n".join(",".join(row) for row in table) + "\n"
+
+    def outcome(small: int) -> str:
+        csv.SMALL = small
+        try:
+            return str(read(text).features.tolist())
+        except (UserError, ValueError) as error:
+            return str(error)
+        finally:
+            csv.SMALL = 1 << 15
+
+    assert outcome(0) == outcome(1 << 15)
+
+
+def test_labels_lead():
+    both = read("9,1,2\n8,3,4\n", labels=1)
+    assert (both.label.tolist(), both.features.tolist()) == ([[9], [8]], [[1, 2], [3, 4]])
+
+    assert read("9,1,2\n", labels=1, parameters={"label_size": "0"}).label is None
+    assert read("9,1,2\n", parameters={"label_size": "2"}).label.tolist() == [[9, 1]]
+    assert "must be a whole number at least 0; it is '-1'" in fault("1,2", parameters={"label_size": "-1"})
+
+
+def test_a_header_is_left_out_where_it_is_announced():
+    names = '"a\nb",c\n'
+    assert read(names + "1,2\n3,4\n", parameters={"header": "present"}).features.tolist() == [[1, 2], [3, 4]]
+    assert fault(names + "1,2\n3,x\n", parameters={"header": "present"}).startswith("train/part-3.csv, line 4: ")
+
+
+@pytest.mark.parametrize("prefix", ["", "5,6\n" * 20_000])
+@pytest.mark.parametrize(
+    ("text", "line", "sentence"),
+    [
+        ("1,2\n1,zwei\n", 2, "not a row of numbers: '1,zwei'."),
+        ("1,2\n\n\r\n1,zwei\n", 4, "not a row of numbers: '1,zwei'."),
+        ('1,"\n\n2"\n3,x\n', 4, "not a row of numbers: '3,x'."),
+        ("1,2\n1,2,3\n", 2, "3 numbers, where the first row has 2."),
+        ("1,2\n1\n", 2, "1 numbers, where the first row has 2."),
+        (b"1,2\n1,\xff\n", 2, "not a row of numbers: '1,\ufffd'."),
+    ],
+)
+def test_a_fault_is_on_its_line(prefix, text, line, sentence):
+    data = prefix.encode() + (text.encode() if isinstance(text, str) else text)
+    where = f"train/part-3.csv, line {line + prefix.count(chr(10))}: "
+
+    for block in (1 << 24, 1 << 16, 100):
+        assert fault(data, block=block) == where + sentence
+
+
+def test_a_probable_header_is_named_and_not_dropped():
+    assert fault("sepal,petal\n1,2\n") == (
+        "train/part-3.csv, line 1: 'sepal,petal' is a probable header; "
+        "remove it or say header=present in the content type."
+    )
+    assert "not a row of numbers" in fault("sepal,1\n1,2\n")
+
+
+def test_the_wrong_width_comes_with_its_remedy():
+    """The sentences of the style's table."""
+    good = ",".join(["1"] * 785)
+    short = ",".join(["1"] * 784)
+    assert fault(f"{good}\n" * 120 + f"{short}\n", labels=1, width=784) == (
+        "train/part-3.csv, line 121: 783 numbers after the label, where feature_dim is 784. "
+        "If the rows have no label, their content type is text/csv;label_size=0."
+    )
+    assert fault(f"{good}\n", width=784) == (
+        "train/part-3.csv, line 1: 785 numbers, where feature_dim is 784. "
+        "If the first of them is a label, their content type is text/csv;label_size=1."
+    )
+    assert (
+        fault("1\n2\n", labels=1) == "train/part-3.csv, line 1: has 1 columns and no features, where label_size is 1."
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (b'{"features": [1, 2]}\n', "JSON"),
+        (b"[[1, 2], [3, 4]]\n", "JSON"),
+        (b"1 0:2.5 7:1\n", "libsvm"),
+        (b"\x1f\x8b\x08\x00", "gzip"),
+        (b"\x0a\x23\xd7\xce\x00\x00\x00\x00", "RecordIO"),
+        (b"PAR1....", "Parquet"),
+        ("1,2\n".encode("utf-16"), "UTF-16"),
+        (b"1;2;3\n", "semicolons"),
+        (b"1\t2\t3\n", "tabs"),
+    ],
+)
+def test_what_is_plainly_something_else_is_said(data, name):
+    assert name in fault(data)
+
+
+def test_other_charsets_are_refused():
+    assert "must be UTF-8" in fault("1,2\n", parameters={"charset": "latin-1"})
+    assert len(read("1,2\n", parameters={"charset": "UTF-8"})) == 1
+
+
+def test_a_line_that_never_ends_is_not_held(monkeypatch):
+    monkeypatch.setattr("training.formats.text.LONGEST", 1 << 12)
+    with pytest.raises(UserError, match="line 1: is longer than"):
+        list(csv.read(io.BytesIO(b"1" * (1 << 16)), Layout("train/x", block=1 << 10)))
+
+
+def test_pandas_reads_the_same_numbers(tmp_path):
+    """Another reader on text that another writer wrote, large enough for blocks and threads. Both round float64's
+    nearest or float32's nearest, which differ by one in the last place at most."""
+    table = np.random.default_rng(0).normal(size=(20_000, 12)) * 10.0 ** np.arange(-6, 6)
+    table[::7, 3] = np.nan
+    text = pd.DataFrame(table).to_csv(header=False, index=False).encode()
+
+    ours = rows("text/csv", text, block=1 << 18).features
+
+    theirs = pd.read_csv(io.BytesIO(text), header=None).to_numpy(np.float32)
+    np.testing.assert_array_max_ulp(np.nan_to_num(ours), np.nan_to_num(theirs), 1)
+    np.testing.assert_array_equal(np.isnan(ours), np.isnan(theirs))
+
+
+def test_a_written_table_is_what_pandas_reads():
+    table = np.array([[1, np.nan, 1e-30], [0.1, 3e38, -0.0]], np.float32)
+
+    text = csv.write(rows("text/csv", csv.write(rows("text/csv", b"1,,1e-30\n0.1,3e38,-0\n"))))
+
+    np.testing.assert_array_equal(pd.read_csv(io.BytesIO(text), header=None).to_numpy(np.float32), table)
