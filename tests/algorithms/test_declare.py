@@ -125,7 +125,7 @@ def test_what_counts_as_not_given_leaves_the_default(nothing: Any) -> None:
         ("solver", ["adam"], ["Adam", "adam sgd", "1", "['adam']"]),
         ("bias", ["Yes"], ["2", "on", "t", "1.0", "[true]"]),
         ("scores", ["msd"], ["rmse", "[]", "msd,rmse", '{"msd": 1}', "[[1]]", "7"]),
-        ("lambda", ["0"], ["-1"]),
+        ("lambda", ["0", "1e300"], ["-1", "inf", "-inf", "nan", "1e999"]),
     ],
 )
 def test_a_limit_is_accepted_and_what_lies_beyond_is_refused(field: str, inside: list[Any], outside: list[Any]) -> None:
