@@ -1,0 +1,135 @@
+"""JSON and JSON Lines requests: every shape of an instance, and what is refused."""
+
+import json
+
+import numpy as np
+import pytest
+
+from algorithms.errors import UserError
+from tests.training.formats.streams import assert_canonical, rows
+from training.formats import ContentType, Layout, whole
+
+BODY, LINES = "application/json", "application/jsonlines"
+SPARSE = {"keys": [26, 182, 3], "shape": [200], "values": [1, 1.5, 4]}
+
+
+def request(body: object, media: str = BODY, **layout):
+    text = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return whole(text, ContentType(media), Layout("request", **layout))
+
+
+def instances(*given, **beside):
+    return request({"instances": list(given), **beside})
+
+
+def fault(body: object, media: str = BODY, **layout) -> str:
+    with pytest.raises(UserError) as caught:
+        request(body, media, **layout)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "instance",
+    [
+        {"features": [1.5, 16]},
+        {"features": {"values": [1.5, 16]}},
+        {"data": {"features": [1.5, 16]}},
+        {"data": {"features": {"values": [1.5, 16]}}},
+        {"data": {"features": {"values": [1.5, 16], "shape": [2]}}},
+        {"data": {"features": {"values": [16, 1.5], "keys": [1, 0], "shape": [2]}}},
+        {"configuration": {"k": 1}, "data": {"features": [1.5, 16]}},
+    ],
+)
+def test_an_instance_has_many_shapes(instance):
+    assert instances(instance).dense().tolist() == [[1.5, 16]]
+    assert request(instance).dense().tolist() == [[1.5, 16]]
+    line = json.dumps(instance).encode()
+    assert request(line + b"\n\n" + line, LINES).dense().tolist() == [[1.5, 16]] * 2
+
+
+def test_sparse_instances_are_sorted_and_mix_with_dense_ones():
+    one = instances({"data": {"features": SPARSE}})
+    assert (one.width, one.features.indices.tolist()) == (200, [3, 26, 182])
+    assert one.features.data.tolist() == [4, 1, 1.5]
+
+    mixed = instances({"features": [1, 0, 3]}, {"features": {"keys": [], "values": [], "shape": [3]}})
+    assert mixed.dense().tolist() == [[1, 0, 3], [0, 0, 0]]
+    assert_canonical(mixed.features)
+
+
+def test_options_come_with_the_body_or_with_an_instance():
+    plain = {"features": [1]}
+    assert instances(plain).configuration is None
+    assert instances(plain, configuration={"k": 2}).configuration == [{"k": 2}]
+    own = instances(plain, {**plain, "configuration": {"k": 3}}, configuration={"k": 2, "verbose": True})
+    assert own.configuration == [{"k": 2, "verbose": True}, {"k": 3, "verbose": True}]
+
+
+def test_null_is_missing_and_labels_and_weights_come_along():
+    assert np.isnan(instances({"features": [1, None]}).features[0, 1])
+    labeled = request(b'{"features": [1], "label": 3}\n{"features": [2], "label": [4], "weight": 0.5}\n', LINES)
+    assert (labeled.label.tolist(), labeled.weight.tolist()) == ([[3], [4]], [1, 0.5])
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        (b'{"instances": [{"features": [1, NaN]}]}', "request: is not JSON: "),
+        (b'{"instances": [{"features": [1, 1e999]}]}', "request: is not JSON: "),
+        (b'{"instances": [{"features": [1,]}]}', "request: is not JSON: "),
+        (b"[" * 100_000 + b"]" * 100_000, "request: is not JSON: "),
+        (b"1,2,3\n", "It is plainly CSV (text/csv)."),
+        ({"instances": [{"features": [1e39]}]}, "instance 1: must hold numbers that float32 can hold; it has '1e+39'."),
+        ({"instances": [{"features": [10**40]}]}, "instance 1: must hold numbers that float32 can hold"),
+        (
+            {"instances": [{"features": [1]}, {"features": ["1"]}]},
+            "instance 2: must hold numbers that float32 can hold",
+        ),
+        ({"instances": [{"features": [True]}]}, "instance 1: must hold numbers that float32 can hold; it has 'True'."),
+        ({"instances": [{"features": [[1]]}]}, "instance 1: must hold numbers"),
+        (
+            {"instances": [{"features": [1, 2]}, {"features": [1]}]},
+            "instance 2: 1 features, where the first row has 2.",
+        ),
+        ({"instances": [{"features": []}]}, "instance 1: has no values."),
+        ({"instances": [{"features": 3}]}, 'instance 1: "features" must be a list of numbers'),
+        ({"instances": [{"x": 3}]}, "instance 1: must have \"features\"; it has 'x'."),
+        ({"instances": [[1, 2]]}, "instance 1: must be an object such as"),
+        ({"instances": {}}, 'request: must be an object with a list "instances"'),
+        ([1, 2], 'request: must be an object with a list "instances"'),
+        ({"instances": [{"features": {**SPARSE, "keys": [3, 3, 4]}}]}, "instance 1: has a key twice."),
+        ({"instances": [{"features": {**SPARSE, "keys": [1, 2]}}]}, "instance 1: has 2 keys for 3 values."),
+        ({"instances": [{"features": {**SPARSE, "keys": [1, 2, 200]}}]}, "has a key outside its shape, 200."),
+        (
+            {"instances": [{"features": {**SPARSE, "keys": [1, 2, -1]}}]},
+            '"keys" must be a list of whole numbers from 0.',
+        ),
+        ({"instances": [{"features": {**SPARSE, "keys": [1, 2, 1.0]}}]}, '"keys" must be a list of whole numbers'),
+        ({"instances": [{"features": {**SPARSE, "shape": [10**18]}}]}, '"shape" must be a list of sizes'),
+        ({"instances": [{"features": {**SPARSE, "shape": None}}]}, "instance 1: has keys and no shape"),
+        ({"instances": [{"features": {"values": [1], "shape": [2]}}]}, "has 1 values, where its shape is for 2."),
+        ({"instances": [{"features": [1], "weight": "x"}]}, "instance 1: must hold numbers"),
+    ],
+)
+def test_what_is_refused_is_said(body, sentence):
+    assert sentence in fault(body)
+
+
+def test_the_wrong_width_names_the_instance_or_the_line():
+    two = {"features": [1, 2]}
+    assert fault({"instances": [two]}, width=3) == "request, instance 1: 2 features, where feature_dim is 3."
+    text = b'{"features": [1, 2, 3]}\n\n{"features": [1, 2]}'
+    assert fault(text, LINES, width=3) == "request, line 3: 2 features, where feature_dim is 3."
+    assert fault(b'{"features": [1]}\n{"features": [1', LINES).startswith("request, line 2: is not JSON: ")
+
+
+def test_no_instances_are_no_rows():
+    assert len(instances()) == 0
+    assert len(request(b"\n\n", LINES, width=2)) == 0
+
+
+def test_lines_keep_their_numbers_from_block_to_block():
+    good = b'{"features": [1, 2]}\n'
+    data = good * 30_000 + b"\n" + b'{"features": [1]}\n'
+    with pytest.raises(UserError, match="train/x, line 30002: 1 features, where the first row has 2"):
+        rows(LINES, data, name="train/x", block=1 << 14)
