@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
@@ -143,6 +143,22 @@ def _mixed(parts: list[Rows]) -> Rows:
     edges = np.cumsum([0, *map(len, parts)])
     order = interleaved([np.arange(len(part)) + first for part, first in zip(parts, edges, strict=False)])
     return joined([part for part in parts if len(part)] or parts[:1]).take(order)
+
+
+class Watched:
+    """A source that tells when a pass begins."""
+
+    def __init__(self, source: Memory, begins: Callable[[], None]) -> None:
+        self._source, self._begins = source, begins
+        self.head, self.all = source.head, source.all
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._source, name)
+
+    def batches(self, rows: int, **how: Any) -> Iterator[Rows]:
+        """A new pass."""
+        self._begins()
+        return self._source.batches(rows, **how)
 
 
 class Interrupted(Exception):

@@ -57,12 +57,14 @@ class Folder:
         root = str(Path(__file__).parents[2])
         kept = {name: value for name, value in os.environ.items() if not name.startswith("SAGEMAKER_")}
         paths = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
+        own = [str(Path(place).resolve()) for place in os.environ.get("ALGORITHM_PATH", "").split(os.pathsep) if place]
         ours = {"ALGORITHM": self.example.name, "SAGEMAKER_BASE_DIR": str(self.path), "PYTHONPATH": paths}
+        ours["ALGORITHM_PATH"] = os.pathsep.join(own)
         return {**kept, **ours, "PYTHONUNBUFFERED": "1", **more}
 
     def train(self) -> subprocess.CompletedProcess[str]:
         """Runs `train` to its end."""
-        command = [sys.executable, "-m", "training", "train"]
+        command = [sys.executable, "-m", "training"]
         return subprocess.run(
             command,
             env=self.environment(),
@@ -93,7 +95,7 @@ class Folder:
         log = self.path / "serve.log"
         with open(log, "wb") as out:
             process = subprocess.Popen(
-                [sys.executable, "-m", "serving", "serve"], env=environment, cwd=self.path, stdout=out, stderr=out
+                [sys.executable, "-m", "serving"], env=environment, cwd=self.path, stdout=out, stderr=out
             )
         server = Server(url=f"http://127.0.0.1:{port}", log=log)
         try:

@@ -116,7 +116,8 @@ def test_an_unknown_hyperparameter_is_told_with_the_nearest_names(example: Examp
     for setting in example.Hyperparameters.settings():
         wrong = f"{setting.name}z"
         (told,) = specification.refused(example.Hyperparameters, {**example.given, wrong: "1"})
-        assert told.startswith(f"{wrong}: ") and setting.name in told
+        assert told.startswith(f"{wrong}: ") and "the nearest valid names are " in told
+        assert setting.name in told.rpartition(" are ")[2].rstrip(".").split(", ")
 
 
 def test_required_hyperparameters_that_are_missing_are_all_told_in_one_sentence(example: Example) -> None:

@@ -148,7 +148,7 @@ def test_nothing_compiles_after_the_example_job(example: Example, tmp_path: Path
     run("algorithms.compiled", example.name)
     files = {str(path) for path in kernels.rglob("*") if path.is_file()}
     told = run("tests.conformance.variations", example.name)
-    run("training", "train")
+    run("training")
 
     assert told.splitlines()[-1] == "compiled: 0", told
     assert {str(path) for path in kernels.rglob("*") if path.is_file()} == files

@@ -20,6 +20,7 @@ from tests.conformance.example import (
     Interleaved,
     Interrupted,
     Kept,
+    Watched,
     differ,
     same,
     stopped,
@@ -174,9 +175,16 @@ def test_a_stop_leaves_a_servable_model(example: Example, size: int, share: floa
     at = max(1, round(share * looks[-1].looks))
 
     asked = [Asking() for _ in range(size - 1)] + [Asking(at)]
-    models = together(size, lambda group: stopped(example, group, asked=asked[group.rank]))
+    passes: list[bool] = []
+
+    def member(group: Any) -> Any:
+        source = Watched(Memory(example.rows()["train"], group=group), lambda: passes.append(asked[-1].looks >= at))
+        return stopped(example, group, asked=asked[group.rank], channels={"train": source})
+
+    models = together(size, member)
 
     assert asked[-1].looks >= at
+    assert not any(passes[size:]), "a further pass over the training rows began after the stop was asked for"
     if models[0] is None:
         assert share < 0.5, "half of the work was done, and no model is left"
         assert all(model is None for model in models)
