@@ -88,6 +88,13 @@ def _run_here(name: str, folder: Path, hosts: int) -> int:
         "ALGOPORT_LOCAL_MEMBERS": str(hosts),
         "PYTHONUNBUFFERED": "1",
     }
+    with tempfile.TemporaryDirectory(prefix="algoport-") as meeting:
+        # Members meet in a file: no port that another job on this machine might have.
+        environment["ALGOPORT_RENDEZVOUS"] = f"file://{meeting}/members"
+        return _job(environment)
+
+
+def _job(environment: dict[str, str]) -> int:
     command = [sys.executable, "-c", "import sys; from training.__main__ import main; sys.exit(main())"]
     # In a session of its own: Ctrl-C comes here, and is passed on once, as the request to stop that it is.
     job = subprocess.Popen(  # noqa: S603  (a list, no shell)

@@ -1,5 +1,7 @@
 """Inner loops: arrays in, arrays out.    n rows   d features"""
 
+from __future__ import annotations
+
 import numba
 import numpy as np
 
@@ -7,24 +9,53 @@ import numpy as np
 FAST = {"afn", "arcp", "contract", "nsz", "reassoc"}
 
 
-@numba.njit(nogil=True, cache=True, fastmath=FAST)
 def add_rows(
     rows,  # in   (n, d) float32
     sums,  # adds (d,) float64  sum of each feature
 ):
     """First pass over a batch."""
-    for i in range(rows.shape[0]):
-        for f in range(rows.shape[1]):
-            sums[f] += rows[i, f]
+    _add_rows(_in(rows, np.float32), sums)
 
 
-@numba.njit(nogil=True, cache=True, fastmath=FAST)
 def add_squares(
     rows,  # in   (n, d) float32
     mean,  # in   (d,) float64
     squares,  # adds (d,) float64  sum of the squared differences to the mean
 ):
     """Second pass over a batch: two passes, as a sum of squares less a squared sum would cancel."""
+    _add_squares(_in(rows, np.float32), _in(mean, np.float64), squares)
+
+
+def squared_distances(
+    rows,  # in   (n, d) float32
+    mean,  # in   (d,) float64
+    variance,  # in   (d,) float64  above 0
+):
+    """Mean over the features (n,) float64 of the squared difference to the mean, in variances."""
+    return _squared_distances(_in(rows, np.float32), _in(mean, np.float64), _in(variance, np.float64))
+
+
+def finite(rows) -> bool:
+    """True where no value (n, d) is missing or infinite."""
+    return bool(np.isfinite(rows).all())
+
+
+def _in(array, dtype):
+    """As a kernel takes it: contiguous and read-only. An array of another kind would be compiled for anew."""
+    view = np.require(array, dtype, ["C", "A"]).view()
+    view.flags.writeable = False
+    return view
+
+
+@numba.njit(nogil=True, cache=True, fastmath=FAST)
+def _add_rows(rows, sums):
+    for i in range(rows.shape[0]):
+        for f in range(rows.shape[1]):
+            sums[f] += rows[i, f]
+
+
+@numba.njit(nogil=True, cache=True, fastmath=FAST)
+def _add_squares(rows, mean, squares):
     for i in range(rows.shape[0]):
         for f in range(rows.shape[1]):
             difference = rows[i, f] - mean[f]
@@ -32,12 +63,7 @@ def add_squares(
 
 
 @numba.njit(nogil=True, cache=True, fastmath=FAST)
-def squared_distances(
-    rows,  # in   (n, d) float32
-    mean,  # in   (d,) float64
-    variance,  # in   (d,) float64  above 0
-):
-    """Mean over the features (n,) float64 of the squared difference to the mean, in variances."""
+def _squared_distances(rows, mean, variance):
     n, d = rows.shape
     result = np.empty(n, np.float64)
     for i in range(n):
@@ -47,13 +73,3 @@ def squared_distances(
             total += difference * difference / variance[f]
         result[i] = total / d
     return result
-
-
-@numba.njit(nogil=True, cache=True)
-def finite(rows):
-    """True where no value (n, d) is missing or infinite."""
-    for i in range(rows.shape[0]):
-        for f in range(rows.shape[1]):
-            if not np.isfinite(rows[i, f]):
-                return False
-    return True
