@@ -1,0 +1,201 @@
+"""Races: named competitors in turns, on the same data; time and quality in one row.
+
+    python -m benchmarks.NAME           the cases with a goal, as a table
+    python -m benchmarks.NAME --all     all cases, also those that only inform
+    python -m benchmarks.NAME --json    one object a line
+    python -m benchmarks.NAME --only X  the cases whose name has X in it; nothing is kept
+
+What is measured is kept in benchmarks/results/NAME.json with machine and versions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import os
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+
+from algorithms import machine
+
+RESULTS = Path(__file__).parent / "results"
+US = "algoport"
+VERSIONS = ("numba", "numpy", "scikit-learn", "faiss-cpu", "torch", "pyarrow", "pandas", "xgboost", "lightgbm")
+
+
+@dataclass(frozen=True)
+class Laps:
+    """What one competitor did."""
+
+    seconds: Sequence[float]
+    result: Any  # of the last lap
+
+    @property
+    def median(self) -> float:
+        """The lap that counts."""
+        return statistics.median(self.seconds)
+
+    def __str__(self) -> str:
+        return f"{self.median:.4g} ({min(self.seconds):.4g}-{max(self.seconds):.4g})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A case against one peer."""
+
+    case: str
+    peer: str  # lower case, as it is installed
+    ours: Laps
+    peers: Laps
+    goal: float | None = None  # the speed that was promised; None where the row only informs
+    metric: str | None = None  # what the quality is
+    better: Literal["lower", "higher"] | None = None
+    quality: float | None = None
+    peer_quality: float | None = None
+    quality_goal: float | None = None  # how many times the peer's figure ours may be (least it must be, if higher)
+    note: str = ""
+
+    @property
+    def speed(self) -> float:
+        """How many times as fast as the peer."""
+        return self.peers.median / self.ours.median
+
+    @property
+    def met(self) -> bool | None:
+        """True where all that was promised holds; None where nothing was."""
+        kept = [] if self.goal is None else [self.speed >= self.goal]
+        if self.quality_goal is not None and self.quality is not None and self.peer_quality is not None:
+            most = self.peer_quality * self.quality_goal
+            kept.append(self.quality <= most if self.better == "lower" else self.quality >= most)
+        return all(kept) if kept else None
+
+    def as_json(self) -> dict[str, Any]:
+        """The row for machines."""
+        return {
+            "case": self.case,
+            "peer": self.peer,
+            "ours_s": self.ours.median,
+            "peer_s": self.peers.median,
+            "speed": self.speed,
+            "goal": self.goal,
+            "metric": self.metric,
+            "better": self.better,
+            "ours": self.quality,
+            "peers": self.peer_quality,
+            "quality_goal": self.quality_goal,
+            "met": self.met,
+            "ours_range": [min(self.ours.seconds), max(self.ours.seconds)],
+            "peer_range": [min(self.peers.seconds), max(self.peers.seconds)],
+            "note": self.note,
+        }
+
+
+@dataclass(frozen=True)
+class Case:
+    """Something to measure: its name, what does it, and whether a goal hangs on it."""
+
+    name: str
+    measure: Callable[[], Sequence[Row]]
+    promised: bool = True
+
+
+def race(competitors: Mapping[str, Callable[[], Any]], laps: int = 5, warm: int = 1) -> dict[str, Laps]:
+    """Each in turn, `laps` times, after `warm` rounds that do not count: compilers and caches have their say there."""
+    seconds: dict[str, list[float]] = {name: [] for name in competitors}
+    results: dict[str, Any] = {}
+    for lap in range(-warm, laps):
+        for name, run in competitors.items():
+            results.pop(name, None)
+            gc.collect()
+            begun = time.perf_counter()
+            results[name] = run()
+            if lap >= 0:
+                seconds[name].append(time.perf_counter() - begun)
+    return {name: Laps(seconds[name], results[name]) for name in competitors}
+
+
+def header() -> dict[str, Any]:
+    """The machine and the versions."""
+    versions = {}
+    for name in VERSIONS:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return {
+        "machine": _processor(),
+        "cores": machine.cores(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "versions": versions,
+        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+        "load": round(os.getloadavg()[0], 2),
+    }
+
+
+def main(name: str, cases: Sequence[Case], arguments: Sequence[str] | None = None) -> int:
+    """Measure and show; 0, also where a goal was missed: the rows say so."""
+    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}")
+    parser.add_argument("--all", action="store_true", help="also the cases that only inform")
+    parser.add_argument("--json", action="store_true", help="one object a line")
+    parser.add_argument("--only", default="", help="the cases whose name has this in it")
+    chosen = parser.parse_args(arguments)
+    facts = header()
+    if not chosen.json:
+        print(_headline(facts))
+    rows: list[Row] = []
+    for row in _measured(cases, chosen.all, chosen.only):
+        rows.append(row)
+        if chosen.json:
+            print(json.dumps(row.as_json()), flush=True)
+        else:
+            _show(row, first=len(rows) == 1 or rows[-2].case != row.case)
+    if rows and not chosen.only:
+        RESULTS.mkdir(exist_ok=True)
+        kept = json.dumps({**facts, "rows": [row.as_json() for row in rows]}, indent=1)
+        (RESULTS / f"{name}.json").write_text(kept + "\n")
+    return 0
+
+
+def _measured(cases: Sequence[Case], every: bool, only: str) -> Iterator[Row]:
+    for case in cases:
+        if (case.promised or every or only) and only.lower() in case.name.lower():
+            yield from case.measure()
+
+
+def _headline(facts: Mapping[str, Any]) -> str:
+    versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
+    return f"{facts['machine']}, {facts['cores']} cores; Python {facts['python']}, {versions}"
+
+
+def _show(row: Row, first: bool) -> None:
+    figure = f" {row.metric}, {'less' if row.better == 'lower' else 'more'} is better" if row.metric else ""
+    if first:
+        print(f"\n### {row.case}\n\n| | seconds (median, range) | speed |{figure} |\n|---|---|--:|--:|")
+    quality = ["" if value is None else f"{value:.6g}" for value in (row.peer_quality, row.quality)]
+    promised = "" if row.goal is None else f" (promised {row.goal:g}x)"
+    limit = "" if row.quality_goal is None else f" (promised {row.quality_goal:g} of {row.peer}'s)"
+    print(f"| {row.peer} | {row.peers} | 1.00x | {quality[0]} |")
+    print(f"| Algoport | {row.ours} | {row.speed:.2f}x{promised} | {quality[1]}{limit} |")
+    missed = " MISSED." if row.met is False else ""
+    if row.note or missed:
+        print(f"\n{row.note}{missed}\n", flush=True)
+    sys.stdout.flush()
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
