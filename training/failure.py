@@ -64,11 +64,12 @@ def text(error: AlgoportError) -> str:
 def write(path: Path, sentence: str) -> None:
     """Leave the sentence for the platform, unless another stands there; on standard error where that fails."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.parent.is_dir():
+            path.parent.mkdir(parents=True)
+        if path.exists():
+            return
         with open(path, "x", encoding="utf-8") as file:
             file.write(sentence)
-    except FileExistsError:
-        return
     except OSError as error:
         print(f"{path}: cannot be written ({error.strerror}). It would say:\n{sentence}", file=sys.stderr, flush=True)
 

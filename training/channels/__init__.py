@@ -101,13 +101,7 @@ class Channel:
         share = self._share
         wanted = part(rows, share.rank, share.size) if share.sharded else rows
         first = self._peek(wanted)
-        if first is None or len(first) < wanted:
-            # What came before a stop is no first batch, and nobody knows what it lacks.
-            if self._asked() and isinstance(self._records, Pipe):
-                raise Stopped
-            if first is None:
-                return nothing(self._width or 0)
-        return self._mine(first[:wanted])
+        return nothing(self._width or 0) if first is None else self._mine(first[:wanted])
 
     def batches(self, rows: int, *, start: int = 0, shuffle: int | None = None) -> Iterator[Rows]:
         """A new pass, batch by batch."""
@@ -179,12 +173,19 @@ class Channel:
         return self._share.sharded and self._share.locals > 1
 
     def _peek(self, rows: int) -> Rows | None:
-        """The first rows of the next pass, at least so many where there are, or None; the pass begins with them."""
+        """The first rows of the next pass, at least so many where there are, or None; the pass begins with them.
+
+        `Stopped` where a stop is asked for while a pipe has not brought them: what came is no first batch, and
+        nobody knows what it lacks.
+        """
         held = self._pass(None)
         parts: list[Rows] = []
         while sum(map(len, parts)) < rows and (block := next(held, None)) is not None:
             if len(block):
                 parts.append(block)
+        if self.is_piped and self._asked() and sum(map(len, parts)) < rows:
+            stream.close(held)
+            raise Stopped
         if not parts:
             stream.close(held)
             return None

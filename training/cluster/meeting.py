@@ -158,7 +158,9 @@ def _reached(hosts: Hosts, port: int, waiting: _Waiting) -> str:
             log.note(f"Waiting for host {first}, port {port}: {why}.")
         until = time.monotonic() + pause
         while time.monotonic() < until:
-            waiting.check(lambda: f"Host {first} was not heard from for {waited:.0f} s: {first}, port {port}: {why}.")
+            waiting.check(
+                lambda: f"Host {first}, port {port}, was not heard from for {time.monotonic() - begun:.0f} s: {why}."
+            )
             time.sleep(0.05)
         pause = min(2 * pause, 1.0 if os.environ.get("SM_STUDIO_LOCAL_MODE") else 30.0)
 

@@ -1,0 +1,15 @@
+"""What a test may set."""
+
+from algorithms.declare import Settings, choice, integer, real
+
+
+class Hyperparameters(Settings):
+    feature_dim: int = integer("how many numbers a row has", low=1)
+    epochs: int = integer("passes", default=1, low=1)
+    mini_batch_size: int = integer("rows at a time, of all members", default=100, low=1)
+    pause: float = real("seconds a step takes", default=0.0, low=0)
+    shuffle: int = integer("1: in another order each pass", default=0, low=0, high=1)
+    fault: str = choice(
+        "what goes wrong after the first step", "none", "bug", "memory", "user", "kill", "oom", default="none"
+    )
+    faulty: int = integer("the rank at which it goes wrong", default=0, low=0)

@@ -1,0 +1,124 @@
+"""Stops and interruptions: a stop leaves a model, and what was interrupted is taken up as if nothing had been."""
+
+import os
+import signal
+import time
+
+import numpy as np
+
+from tests.training.jobs import digits, digits_job
+
+SLOW = {"pause": 0.05, "mini_batch_size": 100}
+
+
+def test_a_stop_ends_the_job_with_a_servable_model_and_exit_code_0(tmp_path):
+    run = digits_job(tmp_path, epochs=1000, **SLOW).start().until("epoch=1,")
+    begun = time.monotonic()
+
+    run.stop().stop().wait(20)
+
+    assert run.code == 0, run.log
+    assert time.monotonic() - begun < 5
+    assert "stopped after" in run.log
+    assert run.place.model[1]["count"] >= len(digits())
+    assert not run.place.failure
+
+
+def test_a_stop_before_there_is_anything_to_keep_ends_with_exit_code_0_and_no_model(tmp_path):
+    place = digits_job(tmp_path)
+    place.channels(train={"TrainingInputMode": "Pipe"})
+    for path in (tmp_path / "input/data/train").iterdir():
+        path.unlink()
+    (tmp_path / "input/data/train").rmdir()
+    os.mkfifo(tmp_path / "input/data/train_0")  # nobody will ever write
+    run = place.start().until("Python 3")
+    time.sleep(0.5)
+
+    run.stop().wait(10)
+
+    assert run.code == 0, run.log
+    assert run.log.count("A stop was asked for before there was a model to keep; none is left.") == 1
+    assert not (tmp_path / "model").exists()
+    assert not place.failure
+
+
+def test_a_keyboard_interrupt_is_a_stop(tmp_path):
+    run = digits_job(tmp_path, epochs=1000, **SLOW).start().until("epoch=1,")
+
+    run.process.send_signal(signal.SIGINT)
+    run.wait(20)
+
+    assert run.code == 0, run.log
+    assert run.place.model
+
+
+def test_interrupted_and_resumed_is_uninterrupted(tmp_path):
+    """The order of rows matters to the trace, and each pass has another one."""
+    settings = {"epochs": 6, "shuffle": 1, **SLOW}
+    whole = digits_job(tmp_path / "whole", **{**settings, "pause": 0})
+    assert whole.run().code == 0
+    place = digits_job(tmp_path / "parts", **settings)
+    (tmp_path / "parts/checkpoints").mkdir()
+
+    run = place.start(ALGOPORT_CHECKPOINT_INTERVAL="0.1").until("epoch=2,")
+    time.sleep(0.4)  # into the middle of a pass
+    run.kill().wait()
+    kept = [path.name for path in (tmp_path / "parts/checkpoints").glob("*.checkpoint")]
+    resumed = place.run()
+
+    assert run.code == -signal.SIGKILL
+    assert 1 <= len(kept) <= 3
+    assert resumed.code == 0, resumed.log
+    assert "Going on from checkpoint" in resumed.log
+    assert "epoch=1," not in resumed.log and "epoch=2," not in resumed.log
+    assert place.model[1] == whole.model[1]
+    for name, array in whole.model[0].items():
+        np.testing.assert_array_equal(place.model[0][name], array)
+
+
+def test_checkpoints_of_another_job_are_left_out_and_the_log_says_what_differs(tmp_path):
+    place = digits_job(tmp_path, epochs=2)
+    (tmp_path / "checkpoints").mkdir()
+    assert place.run().code == 0
+
+    other = digits_job(tmp_path, epochs=2, mini_batch_size=50).run()
+    longer = digits_job(tmp_path, epochs=4, mini_batch_size=50).run()
+    place.file("train/part-3.csv", b"0," * 63 + b"0\n")
+    more = place.run()
+
+    assert other.code == longer.code == more.code == 0
+    assert "of another job and is left out; different: mini_batch_size (was 100, is 50)" in other.log
+    assert "Going on from checkpoint" in longer.log and "epoch=2," not in longer.log
+    assert "different: data" in more.log
+    assert more.place.model[1]["count"] == 4 * (len(digits()) + 1)
+
+
+def test_damaged_checkpoints_are_left_out_for_older_ones(tmp_path):
+    place = digits_job(tmp_path, epochs=3)
+    folder = tmp_path / "elsewhere"
+    place.config("checkpointconfig", {"LocalPath": str(folder)})
+    assert place.run().code == 0
+    kept = sorted(folder.glob("*.checkpoint"))
+    assert len(kept) == 3
+    kept[2].write_bytes(kept[2].read_bytes()[:-5])  # cut off
+    flipped = bytearray(kept[1].read_bytes())
+    flipped[-3] ^= 1
+    kept[1].write_bytes(flipped)
+    (folder / "stray.checkpoint").write_bytes(b"x")
+
+    run = place.run()
+
+    assert run.code == 0, run.log
+    assert run.log.count("this checkpoint is damaged and is left out") == 2
+    assert f"Going on from checkpoint {kept[0]}" in run.log
+    assert place.model[1]["count"] == 3 * len(digits())
+
+
+def test_a_checkpoint_folder_that_cannot_be_written_is_worth_a_warning_only(tmp_path):
+    (tmp_path / "taken").write_text("a file")
+    place = digits_job(tmp_path).config("checkpointconfig", {"LocalPath": str(tmp_path / "taken")})
+
+    run = place.run()
+
+    assert run.code == 0, run.log
+    assert "no checkpoint could be written" in run.log

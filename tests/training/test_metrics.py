@@ -1,0 +1,121 @@
+"""The lines that programs look for, and the files that are left."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+import algorithms
+from algorithms.contract import Algorithm, Answer, Metric
+from training import metrics, tables
+
+
+def algorithm(**more) -> Algorithm:
+    return Algorithm(
+        name="x",
+        title="X",
+        summary="",
+        problem="",
+        source="",
+        channels=(),
+        metrics=(
+            Metric(name="test:msd", goal="minimize", meaning=""),
+            Metric(name="train:f1 (macro)", goal="maximize", meaning="", kind="score"),
+        ),
+        answer=Answer(columns=(), accepts=(), responses=()),
+        log_name="X/Y",
+        **more,
+    )
+
+
+def found(text: str, name: str, **more) -> list[str]:
+    (regex,) = [entry["Regex"] for entry in metrics.definitions(algorithm(**more)) if entry["Name"] == name]
+    assert len(regex) <= 500
+    return re.findall(regex, text)
+
+
+@pytest.mark.parametrize("where", [{}, {"epoch": 3}, {"epoch": 12, "batch": 7}])
+@pytest.mark.parametrize("value", [0.1, 1e-300, -7.25, 1e22, float("inf"), float("nan")])
+def test_the_regex_of_a_metric_finds_its_lines_and_no_others(tmp_path, capfd, where, value):
+    report = metrics.Metrics(algorithm(), "algo-1", tmp_path).report
+
+    report({"test:msd": value, "train:f1 (macro)": np.float32(0.5), "train:msd": 9.0}, **where)
+
+    text = capfd.readouterr().out
+    assert found(text, "test:msd") == [repr(value)]
+    assert found(text, "train:f1 (macro)") == ["0.5"]
+    assert float(found(text, "test:msd")[0]) == pytest.approx(value, nan_ok=True)
+
+
+def test_a_template_of_its_own_has_a_regex_of_its_own(tmp_path, capfd):
+    line = "[0]\t{channel}-{metric}:{value}"
+    metrics.Metrics(algorithm(quality_line=line), "algo-1", tmp_path).report({"test:msd": 2.5})
+
+    assert found(capfd.readouterr().out, "test:msd", quality_line=line) == ["2.5"]
+
+
+def test_every_algorithm_has_a_regex_for_each_of_its_metrics():
+    for name in algorithms.names():
+        declared = algorithms.find(name)
+        assert [entry["Name"] for entry in metrics.definitions(declared)] == [m.name for m in declared.metrics]
+
+
+def test_only_the_first_member_prints_and_keeps(tmp_path, capfd):
+    second = metrics.Metrics(algorithm(), "algo-2", tmp_path, first=False)
+
+    second.report({"test:msd": 1.0})
+    second.keep("a.csv", {"a": [1]})
+    second.close({})
+
+    assert "#quality_metric" not in capfd.readouterr().out
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_files_hold_the_last_values_and_the_history(tmp_path, capfd):
+    ours = metrics.Metrics(algorithm(), "algo-1", tmp_path / "data")
+    with ours.phase("training"):
+        ours.report({"test:msd": 3.0}, epoch=1)
+        ours.report({"test:msd": float("nan")}, epoch=2)
+    ours.used("train", 10, None)
+    ours.passed("train", 10, 2.0)
+
+    ours.close({"k": 3})
+
+    kept = json.loads((tmp_path / "data/metrics.json").read_text())
+    assert kept["metrics"]["test:msd"] == {"value": None, "goal": "minimize"}
+    assert [entry["value"] for entry in kept["history"]] == [3.0, None]
+    assert kept["rows"] == {"train": 10} and kept["hyperparameters"] == {"k": 3}
+    assert (tmp_path / "data/metrics.csv").read_text().splitlines()[0] == "time,epoch,batch,metric,value"
+    out = capfd.readouterr().out
+    assert "#throughput_metric: host=algo-1, train throughput=5.0 records/second" in out
+    (whole,) = [json.loads(line[9:]) for line in out.splitlines() if line.startswith("#metrics ")]
+    assert whole["Metrics"]["training.time"]["count"] == 1
+
+
+def test_progress_says_how_fast_and_how_long_still(tmp_path, capfd, monkeypatch):
+    from training import log
+
+    log.start()
+    monkeypatch.setenv("ALGOPORT_PROGRESS_INTERVAL", "0")
+    ours = metrics.Metrics(algorithm(), "algo-1", tmp_path, epochs=4)
+
+    ours.used("train", 500, 0.5)
+    ours.progress(rows=500)
+    ours.progress(epoch=1, of=4)
+
+    out = capfd.readouterr().out
+    assert re.search(r"INFO \d+\] epoch 1 of 4, 500 train rows, [\d,]+ rows/s, about 0:00:00 left", out)
+    assert "#progress_metric: host=algo-1, completed 25.0 % of epochs" in out
+
+
+def test_tables_and_figures_are_written_by_what_they_are(tmp_path):
+    tables.write(tmp_path, "columns.csv", {"a": np.arange(2), "b": ["x", "y,z"]})
+    tables.write(tmp_path, "matrix.csv", np.array([[1.5, 2], [3, 4]]))
+    tables.write(tmp_path, "facts.json", {"a": np.float32(1), "b": [np.nan, np.arange(2)]})
+    tables.write(tmp_path, "picture.png", b"\x89PNG")
+
+    assert (tmp_path / "columns.csv").read_text() == 'a,b\n0,x\n1,"y,z"\n'
+    assert (tmp_path / "matrix.csv").read_text() == "1.5,2.0\n3.0,4.0\n"
+    assert json.loads((tmp_path / "facts.json").read_text()) == {"a": 1.0, "b": [None, [0, 1]]}
+    assert (tmp_path / "picture.png").read_bytes() == b"\x89PNG"
