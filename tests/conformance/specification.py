@@ -65,12 +65,13 @@ def _settings(name: str, known: Mapping[str, Any]) -> Iterator[str]:
     for fact in known["hyperparameters"]:
         setting = declared.get(fact["name"])
         if setting is not None:
-            yield from (f"{setting.name}: {word}" for word in _setting(setting, fact))
+            yield from (f"{setting.name}: {word}" for word in settings_differ(setting, fact))
         elif not fact["name"].startswith("_"):
             yield f"{fact['name']}: is not declared"
 
 
-def _setting(setting: Setting, fact: Mapping[str, Any]) -> Iterator[str]:
+def settings_differ(setting: Setting, fact: Mapping[str, Any]) -> Iterator[str]:
+    """In one word each, what a declaration says otherwise than the fact."""
     special = fact.get("special_values") or []
     if setting.kind not in KINDS[fact["type"]] and not (special and setting.kind in ("text", "choice")):
         yield "type"
@@ -115,8 +116,9 @@ def _bounds(setting: Setting, fact: Mapping[str, Any]) -> Iterator[str]:
             if inner is not None or outer is not None:
                 yield word
             continue
-        beyond = bound + sign if fact["type"] == "integer" else math.nextafter(float(bound), sign * math.inf)
-        if accepts(setting, bound) is exclusive or accepts(setting, beyond):
+        whole = fact["type"] == "integer"
+        inside, beyond = ((bound - s) if whole else math.nextafter(float(bound), -s * math.inf) for s in (sign, -sign))
+        if accepts(setting, bound) is exclusive or accepts(setting, beyond) or not accepts(setting, inside):
             yield word
 
 
@@ -187,11 +189,11 @@ def _metrics(name: str, known: Mapping[str, Any]) -> Iterator[str]:
             yield f"metric {fact['name']}: is not declared"
         elif fact["goal"] and metric.goal != fact["goal"]:
             yield f"metric {fact['name']}: goal"
-        elif fact.get("log_line") and not _matches(regexes[fact["name"]], fact["log_line"]):
+        elif fact.get("log_line") and not matches(regexes[fact["name"]], fact["log_line"]):
             yield f"metric {fact['name']}: log line"
 
 
-def _matches(regex: str, template: str) -> bool:
+def matches(regex: str, template: str) -> bool:
     """True where the line of the original, the last form that the file shows, gives its value."""
     line = template.rsplit("; ", maxsplit=1)[-1].partition(" (form")[0]
     line = re.sub(r"\bVALUE\b", "12.625", re.sub(r"\bepoch=E\b", "epoch=3", re.sub(r"\bbatch=B\b", "batch=40", line)))
