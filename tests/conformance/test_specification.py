@@ -49,7 +49,10 @@ def declared(fact: Mapping[str, Any]) -> Setting:
     tune = None if tunable is None else tunable.get("values") or (float(tunable["min"]), float(tunable["max"]))
     plain = Setting(name=fact["name"], kind=kind, meaning="", required=fact["required"], values=values, **bounds)
     setting = replace(
-        plain, auto="auto" in [*special, fact["default"]], tune=tune, scale=(tunable or {}).get("scale") or "Auto"
+        plain,
+        auto=kind in ("integer", "real") and "auto" in [*special, fact["default"]],
+        tune=tune,
+        scale=(tunable or {}).get("scale") or "Auto",
     )
     default = fact["default"]
     if default in (None, ""):
