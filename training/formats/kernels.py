@@ -15,7 +15,7 @@ _POWERS = 10.0 ** np.arange(309)
 _NONE, _FLOATS, _DOUBLES, _INTEGERS = 0, 2, 3, 7  # field numbers of the tensors
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, cache=True, inline="always")
 def _varint(data, at, stop):
     """A number and where it ends; -1 as the end where it is damaged."""
     number = np.uint64(0)
@@ -29,7 +29,7 @@ def _varint(data, at, stop):
     return number, -1
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, cache=True, inline="always")
 def _field(data, at, stop):
     """Number, start and end of a field that has a length; number 0 where it is something else."""
     tag, at = _varint(data, at, stop)
@@ -43,16 +43,32 @@ def _field(data, at, stop):
 
 @numba.njit(nogil=True, cache=True)
 def _varints(data, start, stop):
-    """How many numbers are packed there; -1 where they are damaged."""
-    count, size = 0, 0
+    """How many numbers are packed there; -1 where the last is cut off."""
+    count = 0
     for at in range(start, stop):
-        size += 1
-        if data[at] < 128:
-            count += 1
-            size = 0
-        elif size == 10:
-            return -1
-    return count if size == 0 else -1
+        count += data[at] < 128
+    return count if start == stop or data[stop - 1] < 128 else -1
+
+
+@numba.njit(nogil=True, cache=True)
+def _unpacked(data, start, stop, out, at):
+    """Sets `out` (int64) from `at` on to the numbers packed there; False where one has more than ten bytes.
+
+    Those beyond int64 become negative.
+    """
+    number, shift = np.uint64(0), np.uint64(0)
+    for index in range(start, stop):
+        byte = np.uint64(data[index])
+        number |= (byte & np.uint64(127)) << shift
+        if byte < np.uint64(128):
+            out[at] = np.int64(number)
+            at += 1
+            number, shift = np.uint64(0), np.uint64(0)
+        else:
+            shift += np.uint64(7)
+            if shift > np.uint64(63):
+                return False
+    return True
 
 
 @numba.njit(nogil=True, cache=True)
@@ -112,7 +128,7 @@ def _tensor(
 
 @numba.njit(nogil=True, cache=True)
 def _values(data, spans, out, at):
-    """Sets `out` from `at` on to the values of a tensor, as float32."""
+    """Sets `out` from `at` on to the values of a tensor, as float32; False where they are damaged."""
     start, stop = spans[1], spans[2]
     if spans[0] == _FLOATS:
         bits = out.view(np.uint32)
@@ -131,11 +147,13 @@ def _values(data, spans, out, at):
             long_bits[0] = word
             out[at + index] = number[0]
     else:
-        while start < stop:
-            word, start = _varint(data, start, stop)
+        numbers = np.empty(spans[3], np.int64)
+        if not _unpacked(data, start, stop, numbers, 0):
+            return False
+        for index in range(spans[3]):
             # Negative numbers take ten bytes; the lower 32 bits are what counts.
-            out[at] = np.int32(np.uint32(word & np.uint64(0xFFFFFFFF)))
-            at += 1
+            out[at + index] = np.int32(np.uint32(numbers[index] & 0xFFFFFFFF))
+    return True
 
 
 @numba.njit(nogil=True, cache=True)
@@ -197,7 +215,7 @@ def measured(
 def decode(
     data,  # in   bytes, as for `measured`, of which n records are taken
     values,  # sets (v,) float32
-    keys,  # sets (v,) int64    only where a record has keys; -1 for one that no int64 holds
+    keys,  # sets (v,) int64    only where a record has keys; negative for one that no int64 holds
     counts,  # sets (n,) int64
     widths,  # sets (n,) int64    -1 where there is no shape
     keyed,  # sets (n,) bool
@@ -205,7 +223,7 @@ def decode(
     label_counts,  # sets (n,) int64
     texts,  # sets (n, 3, 2) int64  start and end of uid, metadata and configuration, -1 where there is none
 ):
-    """Lay the n records that `measured` has found usual end to end."""
+    """Lay the n records that `measured` has found usual end to end; False where one is damaged after all."""
     features, label = np.zeros(8, np.int64), np.zeros(8, np.int64)
     at, v, first = 0, 0, 0
     for n in range(counts.size):
@@ -214,18 +232,18 @@ def decode(
             word |= np.uint32(data[at + 4 + byte]) << np.uint32(8 * byte)
         stop = at + 8 + np.int64(word & np.uint32(0x1FFFFFFF))
         _record(data, at + 8, stop, features, label, texts[n])
-        _values(data, features, values, v)
+        if not _values(data, features, values, v):
+            return False
         counts[n], widths[n], keyed[n] = features[3], features[7], features[6] > 0
-        if features[6] > 0:
-            start = features[4]
-            for index in range(features[6]):
-                key, start = _varint(data, start, features[5])
-                keys[v + index] = np.int64(key) if key < np.uint64(1) << np.uint64(63) else -1
-        _values(data, label, labels, first)
+        if features[6] > 0 and not _unpacked(data, features[4], features[5], keys, v):
+            return False
+        if not _values(data, label, labels, first):
+            return False
         label_counts[n] = label[3]
         v += features[3]
         first += label[3]
         at = (stop + 3) // 4 * 4
+    return True
 
 
 @numba.njit(nogil=True, cache=True)

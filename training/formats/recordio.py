@@ -281,7 +281,8 @@ def compiled(data: NDArray[np.uint8], ended: bool, offset: int) -> tuple[record.
     widths, keyed = np.empty(n, np.int64), np.empty(n, np.bool_)
     labels, label_counts = np.empty(size, np.float32), np.empty(n, np.int64)
     texts = np.empty((n, 3, 2), np.int64)
-    kernels.decode(data, values, keys, counts, widths, keyed, labels, label_counts, texts)
+    if not kernels.decode(data, values, keys, counts, widths, keyed, labels, label_counts, texts):
+        return None, offset
     uid, metadata, configuration = (_texts(data, texts[:, number]) for number in range(3))
     return (
         record.Parts(
