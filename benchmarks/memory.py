@@ -1,0 +1,148 @@
+"""How much memory a job takes that streams: `python -m benchmarks.memory`.
+
+K-Means in Pipe mode: real FIFOs, fed with recordio-protobuf and with CSV as the platform feeds them, more bytes than
+the memory that the job may take. What counts is the most that the kernel saw of the training process, from the
+outside. `--gigabytes` and `--only` choose; `--json` prints one object a line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from algorithms.records import Rows
+from benchmarks.measure import RESULTS, header
+from training.formats import find
+
+LIMIT = 1 << 30  # bytes resident that are promised for a stream of 4 GB
+WIDTH = 100
+MEDIA = ("application/x-recordio-protobuf", "text/csv")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What one job took."""
+
+    case: str
+    gigabytes: float
+    peak_bytes: int
+    limit_bytes: int
+    seconds: float
+    rows: int
+
+    def __str__(self) -> str:
+        megabytes, limit = self.peak_bytes / 2**20, self.limit_bytes / 2**20
+        speed = 1000 * self.gigabytes / self.seconds
+        state = "" if self.peak_bytes < self.limit_bytes else " MISSED."
+        return (
+            f"{self.case}: {self.gigabytes:.2f} GB, {self.rows:,} rows in {self.seconds:.1f} s ({speed:.0f} MB/s); "
+            f"peak {megabytes:.0f} MiB resident, promised below {limit:.0f} MiB.{state}"
+        )
+
+
+def stream(media: str, gigabytes: float) -> Figure:
+    """Train on a pipe with so many bytes."""
+    with tempfile.TemporaryDirectory() as place:
+        base = Path(place)
+        piece = _piece(media)
+        count = max(1, round(gigabytes * 1e9 / len(piece)))
+        _lay_out(base, media)
+        threading.Thread(target=_feed, args=(base / "input/data/train_0", piece, count), daemon=True).start()
+        begun = time.perf_counter()
+        environment = os.environ | {"ALGORITHM": "kmeans", "SAGEMAKER_BASE_DIR": str(base)}
+        command = [sys.executable, "-m", "training"]
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+        peak = max(_resident(process))
+        if process.returncode:
+            raise SystemExit((base / "output/failure").read_text())
+        rows = json.loads((base / "output/data/metrics.json").read_text())["rows"]["train"]
+        return Figure(
+            case=f"{media} through a pipe",
+            gigabytes=count * len(piece) / 1e9,
+            peak_bytes=peak,
+            limit_bytes=LIMIT,
+            seconds=time.perf_counter() - begun,
+            rows=rows,
+        )
+
+
+def _piece(media: str) -> bytes:
+    """Some 50 MB, to be sent again and again; every piece ends where a record does."""
+    rows = np.random.default_rng(0).normal(size=(120_000, WIDTH)).astype(np.float32)
+    label = np.zeros((len(rows), 1), np.float32)
+    return find(media).write(Rows(features=np.round(rows, 3), label=label))
+
+
+def _lay_out(base: Path, media: str) -> None:
+    os.makedirs(base / "input/config")
+    os.makedirs(base / "input/data")
+    settings = {"k": "10", "feature_dim": str(WIDTH)}
+    channel = {"TrainingInputMode": "Pipe", "ContentType": media}
+    (base / "input/config/hyperparameters.json").write_text(json.dumps(settings))
+    (base / "input/config/inputdataconfig.json").write_text(json.dumps({"train": channel}))
+    os.mkfifo(base / "input/data/train_0")
+
+
+def _feed(path: Path, piece: bytes, count: int) -> None:
+    with open(path, "wb", buffering=0) as pipe:
+        for _ in range(count):
+            view = memoryview(piece)
+            while view:
+                view = view[pipe.write(view) :]
+
+
+def _resident(process: subprocess.Popen[bytes]) -> Iterator[int]:
+    """The peak of the parent and its child together, again and again until they end."""
+    yield 0
+    while process.poll() is None:
+        yield sum(_peak(pid) for pid in (process.pid, *_children(process.pid)))
+        time.sleep(0.05)
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def _peak(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), 0)
+
+
+def main() -> int:
+    """Measure and show; what was measured is kept in benchmarks/results/memory.json."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.memory")
+    parser.add_argument("--gigabytes", type=float, default=4.0)
+    parser.add_argument("--only", default="", help="the content types with this in their name; nothing is kept")
+    parser.add_argument("--json", action="store_true", help="one object a line")
+    chosen = parser.parse_args()
+    figures = []
+    for media in MEDIA:
+        if chosen.only in media:
+            figures.append(stream(media, chosen.gigabytes))
+            print(json.dumps(asdict(figures[-1])) if chosen.json else figures[-1], flush=True)
+    if not chosen.only:
+        RESULTS.mkdir(exist_ok=True)
+        kept = json.dumps({**header(), "rows": [asdict(figure) for figure in figures]}, indent=1)
+        (RESULTS / "memory.json").write_text(kept + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
