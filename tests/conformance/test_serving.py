@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import requests
 
+import algorithms
 from tests.conformance.example import CLOSE, Example, same
-from tests.conformance.folder import Server, Trained, frames, wider
+from tests.conformance.folder import PATIENCE, Server, Trained, frames, wider
 from training import formats
 
 SOME = 7  # records of a request
@@ -129,3 +133,22 @@ def test_a_health_check_is_an_empty_200(server: Server, name: str) -> None:
     response = requests.get(f"{server.url}/ping", timeout=5)
 
     assert (response.status_code, response.content) == (200, b"")
+
+
+def test_answering_without_a_network_imports_no_torch(example: Example, trained: Trained) -> None:
+    """It costs seconds of every start and hundreds of megabytes of every worker."""
+    if (Path(algorithms.part(example.name, "").__file__ or "").parent / "network.py").is_file():
+        pytest.skip("its model is a network")
+    program = (
+        "import sys; from pathlib import Path; from algorithms import compiled; compiled.prepare();"
+        "from tests.conformance.example import Example; example = Example(sys.argv[1]);"
+        "example.answers(example.Model.load(Path(sys.argv[2])));"
+        "print(sorted({'torch', 'sklearn', 'pandas'} & set(sys.modules)))"
+    )
+    command = [sys.executable, "-c", program, example.name, str(trained.folder.path / "model")]
+
+    done = subprocess.run(
+        command, env=trained.folder.environment(), text=True, capture_output=True, timeout=PATIENCE, check=False
+    )
+
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr
