@@ -6,13 +6,14 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 import algorithms
 from algorithms.artifact import FACTS
 from algorithms.errors import UserError
+from containers.cli.folder import by_suffix
 from containers.cli.look import known
 
 Folder = Annotated[Path, typer.Argument(help="The folder of a job, or of a model.", show_default=False)]
@@ -43,8 +44,36 @@ def predict(
     content_type: Annotated[str | None, typer.Option(help="The content type of the records.")] = None,
     algorithm: Algorithm = None,
 ) -> None:
-    """Answer the records of a file, in this process; exactly what the server would answer."""
-    raise UserError("not yet")
+    """Answer the records of a file in this process, as the server would."""
+    from algorithms import compiled
+    from serving.answers import encoded
+    from serving.negotiation import requested, wanted
+    from serving.refusals import Refusal
+    from training import formats
+
+    place = model_folder(folder)
+    name = algorithm_of(place, algorithm)
+    answer = algorithms.find(name).answer
+    try:
+        body = file.read_bytes()
+        kind = requested(content_type or by_suffix(file.name), answer)
+        media = wanted(accept, answer, answer.default_response).media
+    except OSError as error:
+        raise UserError(f"{file}: cannot be read: {error.strerror}.") from None
+    except Refusal as refusal:
+        raise UserError(refusal.message.partition("provided: ")[2] or refusal.message) from None
+    compiled.prepare()
+    model = algorithms.part(name, "model").Model.load(place)
+    records = formats.whole(body, kind, formats.Layout(name=file.name, parameters=kind.parameters, width=model.width))
+    text = encoded(model.predict(records, _options(name)), answer, media, records)
+    sys.stdout.buffer.write(text + b"\n" if media == "application/json" else text)
+    sys.stdout.flush()
+
+
+def _options(name: str) -> Any:
+    """What the algorithm's options are where a request says nothing; None where it has none."""
+    place = Path(algorithms.part(name, "").__file__ or "").with_name("options.py")
+    return algorithms.part(name, "options").Options() if place.is_file() else None
 
 
 def model_folder(folder: Path) -> Path:

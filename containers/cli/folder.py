@@ -16,6 +16,8 @@ MODEL_TYPE = "application/x-sagemaker-model"
 
 # What a file's name says where the user says nothing. Where it says nothing either, the algorithm's default holds.
 _BY_SUFFIX = {
+    ".csv": "text/csv",
+    ".json": "application/json",
     ".parquet": "application/x-parquet",
     ".npy": "application/x-npy",
     ".jsonl": "application/jsonlines",
@@ -45,13 +47,18 @@ class Input:
             raise UserError(f"Channel '{name}': the folder {place} is empty.")
         if name == MODEL:
             return cls(name, path.resolve(), kind or MODEL_TYPE)
-        return cls(name, path.resolve(), kind.strip() or _by_suffix(path))
+        return cls(name, path.resolve(), kind.strip() or _agreed(path))
 
 
-def _by_suffix(path: Path) -> str | None:
+def by_suffix(name: str) -> str | None:
+    """The content type that a file's name tells."""
+    return _BY_SUFFIX.get(Path(name.removesuffix(".gz")).suffix)
+
+
+def _agreed(path: Path) -> str | None:
     """The content type that the names of the files tell, if they agree."""
     names = [path.name] if path.is_file() else [entry.name for entry in path.iterdir() if entry.name[0] not in "._"]
-    kinds = {_BY_SUFFIX.get(Path(name.removesuffix(".gz")).suffix) for name in names}
+    kinds = {by_suffix(name) for name in names}
     return kinds.pop() if len(kinds) == 1 else None
 
 
@@ -143,10 +150,3 @@ def _write(path: Path, value: object) -> None:
     beside = path.with_name(f".{path.name}")
     beside.write_text(json.dumps(value, indent=1))
     os.replace(beside, path)
-
-
-def model_of(folder: Path) -> Path:
-    """The ml folder around a model: that of a job, or one whose `model` is this folder itself."""
-    if (folder / "model").is_dir():
-        return folder
-    raise UserError(f"{folder}: must be the folder of a job, with model/ in it.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numba
 import numpy as np
+from numpy.typing import NDArray
 
 # Every liberty LLVM offers but nnan and ninf: a missing value must stay recognizable.
 FAST = {"afn", "arcp", "contract", "nsz", "reassoc"}
@@ -12,7 +13,7 @@ FAST = {"afn", "arcp", "contract", "nsz", "reassoc"}
 def add_rows(
     rows,  # in   (n, d) float32
     sums,  # adds (d,) float64  sum of each feature
-):
+) -> None:
     """First pass over a batch."""
     _add_rows(_in(rows, np.float32), sums)
 
@@ -21,7 +22,7 @@ def add_squares(
     rows,  # in   (n, d) float32
     mean,  # in   (d,) float64
     squares,  # adds (d,) float64  sum of the squared differences to the mean
-):
+) -> None:
     """Second pass over a batch: two passes, as a sum of squares less a squared sum would cancel."""
     _add_squares(_in(rows, np.float32), _in(mean, np.float64), squares)
 
@@ -30,9 +31,12 @@ def squared_distances(
     rows,  # in   (n, d) float32
     mean,  # in   (d,) float64
     variance,  # in   (d,) float64  above 0
-):
+) -> NDArray[np.float64]:
     """Mean over the features (n,) float64 of the squared difference to the mean, in variances."""
-    return _squared_distances(_in(rows, np.float32), _in(mean, np.float64), _in(variance, np.float64))
+    squared: NDArray[np.float64] = _squared_distances(
+        _in(rows, np.float32), _in(mean, np.float64), _in(variance, np.float64)
+    )
+    return squared
 
 
 def finite(rows) -> bool:

@@ -28,7 +28,7 @@ def image() -> str:
         if os.environ.get("ALGOPORT_REQUIRE_DOCKER") == "1":
             pytest.fail(f"{reason}, and ALGOPORT_REQUIRE_DOCKER forbids to skip")
         pytest.skip(reason)
-    done = ran("make", "image", f"A={NAME}")
+    done = ran("make", "base", "image", f"A={NAME}")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return f"algoport/{NAME}:cpu"
 

@@ -216,21 +216,12 @@ def test_it_is_small_and_readable_by_all_and_has_nothing_where_the_platform_moun
 
 
 def test_all_images_share_all_layers_but_the_last(engine: Engine) -> None:
-    docker("build", "-f", "containers/Dockerfile", "--target", "base", *_bases(), "-t", "algoport/base:cpu", ".")
-
     own, base = (
         json.loads(docker("image", "inspect", "-f", "{{json .RootFS.Layers}}", name).stdout)
         for name in (engine.image, "algoport/base:cpu")
     )
 
     assert own[:-1] == base
-
-
-def _bases() -> list[str]:
-    """The arguments with which `make image` builds, so that the layers are those of its cache."""
-    builder = "algoport-builder:3.11"
-    there = docker("image", "inspect", builder, check=False).returncode == 0
-    return ["--network=host", "--build-arg", "FLAVOR=cpu", *(["--build-arg", f"BUILDER={builder}"] if there else [])]
 
 
 def test_the_first_line_and_the_first_ping_are_soon_there(engine: Engine, job: Folder, record_property: Any) -> None:
