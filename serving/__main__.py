@@ -1,0 +1,68 @@
+"""`serve`: gunicorn with Flask. The parent loads the model and computes nothing; forked workers share its memory.
+
+A process that has run threaded kernels cannot fork safely, so each worker makes its first prediction itself, and
+counts as ready after it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import algorithms
+from algorithms import compiled
+from algorithms.errors import AlgoportError, UserError
+from serving.settings import Settings
+
+
+def main() -> int:
+    """Serve until a SIGTERM; 0, or 2 where the user can mend what is wrong, else 1."""
+    began = time.monotonic()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        base = Path(os.environ.get("SAGEMAKER_BASE_DIR") or "/opt/ml")
+        name = named_algorithm(base / "model")
+        settings = Settings.read(os.environ, gpu=lambda: bool(algorithms.find(name).gpu))
+        _set_threads(settings)
+        # Only now, as libraries read how many threads they may use when they are imported.
+        from serving import log, server
+
+        log.start(settings.log_level)
+        return server.run(settings, name, began)
+    except AlgoportError as error:
+        from serving import log
+
+        log.start()
+        for finding in error.findings:
+            log.fault(finding)
+        return error.code
+
+
+def named_algorithm(model: Path) -> str:
+    """The one that `ALGORITHM` names, or that the model is of, or the only one there is."""
+    name = os.environ.get("ALGORITHM", "")
+    names = algorithms.names()
+    if not name:
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            name = str(json.loads((model / "model.json").read_bytes())["algorithm"])
+    if not name and len(names) == 1:
+        name = names[0]
+    if name not in names:
+        raise UserError(f"ALGORITHM: must be one of {', '.join(names)}; it is '{name}'.")
+    return name
+
+
+def _set_threads(settings: Settings) -> None:
+    """Each worker computes on its share of the processors, whatever it computes with."""
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        os.environ.setdefault(variable, str(settings.threads))
+    compiled.prepare()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

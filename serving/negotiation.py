@@ -1,0 +1,82 @@
+"""Which content type a request has, and which one its answer gets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from algorithms.contract import Answer
+from serving.refusals import EVALUATE, Refusal
+from training.formats import ContentType
+
+
+def requested(header: str | None, answer: Answer) -> ContentType:
+    """What the body is. Nothing is guessed: a missing header means the documented default, where there is one.
+
+    Refuses with 415 what the algorithm does not read, naming what it does.
+    """
+    header = (header or "").strip() or answer.default_accept
+    asked = ContentType.parse(header)
+    if asked.media in {ContentType.parse(known).media for known in answer.accepts}:
+        return asked
+    known = ", ".join(answer.accepts)
+    if not header:
+        raise Refusal(415, f"{EVALUATE}Content-Type is missing; this model reads {known}.")
+    raise Refusal(415, f"{EVALUATE}Content-Type '{_shown(header)}' is not one this model reads: {known}.")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The content type of an answer, and what came along with it in the `Accept` header."""
+
+    media: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def header(self) -> str:
+        """As it stands in the answer."""
+        return f"{self.media}; charset=utf-8" if self.media.startswith("text/") else self.media
+
+
+def wanted(header: str | None, answer: Answer, default: str) -> Wanted:
+    """The type that the request likes best among those that can be given; at equal liking the one named first.
+
+    Nothing and `*/*` mean the default. Refuses with 406 where none will do, naming those there are.
+    """
+    can = [ContentType.parse(media).media for media in answer.responses]
+    default = ContentType.parse(default).media
+    ordered = [default, *(media for media in can if media != default)]
+    ranges = [_range(entry) for entry in (header or "").split(",") if entry.strip()] or [(ContentType("*/*"), 1.0)]
+    refused = {asked.media for asked, quality in ranges if quality <= 0}
+    for asked, quality in sorted(ranges, key=lambda entry: -entry[1]):
+        if quality <= 0:
+            break
+        for media in ordered:
+            if media not in refused and _within(media, asked.media):
+                return Wanted(media, asked.parameters)
+    known = ", ".join(answer.responses)
+    raise Refusal(406, f"{EVALUATE}Accept '{_shown(header or '')}' names none that this model answers in: {known}.")
+
+
+def _range(entry: str) -> tuple[ContentType, float]:
+    asked = ContentType.parse(entry)
+    quality = asked.parameters.get("q", "1")
+    others = {name: value for name, value in asked.parameters.items() if name != "q"}
+    try:
+        weight = float(quality)
+    except ValueError:
+        weight = 1.0
+    return ContentType("*/*" if asked.media == "*" else asked.media, others), weight
+
+
+def _within(media: str, asked: str) -> bool:
+    return asked in (media, "*/*") or (asked.endswith("/*") and media.startswith(asked[:-1]))
+
+
+def _shown(text: str, limit: int = 80) -> str:
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def check_default(media: str | None, responses: Sequence[str]) -> bool:
+    """Whether that can be the default of answers."""
+    return media is None or ContentType.parse(media).media in {ContentType.parse(known).media for known in responses}

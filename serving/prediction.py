@@ -1,0 +1,182 @@
+"""From the bytes of a request to the bytes of its answer: decode, predict, encode. Knows nothing of HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import algorithms
+from algorithms import compiled
+from algorithms.contract import Algorithm, Model
+from algorithms.declare import Setting
+from algorithms.errors import UserError
+from algorithms.records import Rows
+from serving import answers
+from serving.negotiation import Wanted, requested, wanted
+from serving.refusals import EVALUATE, Refusal
+from training import formats
+from training.formats import ContentType, Layout
+
+DENSE = 1 << 26  # bytes that sparse rows may take when they are spread out; more are predicted part by part
+
+
+@dataclass(frozen=True)
+class Answered:
+    """An answer."""
+
+    body: bytes
+    content_type: str
+    records: int
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """How models of one algorithm are asked."""
+
+    name: str
+    algorithm: Algorithm
+    default: str  # content type of an answer where the request does not say
+    batch: bool = False
+    limit: int | None = None  # bytes that the rows of a request may fill
+    environment: Mapping[str, str] = field(default_factory=dict)
+    options: type[Any] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        *,
+        default: str | None = None,
+        batch: bool = False,
+        limit: int | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> Predictor:
+        """That of an algorithm by its public name; `UserError` where there is none, or where the default is not one
+        of its answers."""
+        try:
+            algorithm: Algorithm = algorithms.find(name)
+        except KeyError as error:
+            raise UserError(str(error.args[0])) from None
+        responses = algorithm.answer.responses
+        media = ContentType.parse(default or algorithm.answer.default_response).media
+        if media not in {ContentType.parse(known).media for known in responses}:
+            allowed = ", ".join(responses)
+            raise UserError(f"SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT: must be one of {allowed}; it is '{default}'.")
+        given = {key: value for key, value in (environment or {}).items() if key in algorithm.environment and value}
+        return cls(name, algorithm, media, batch, limit, given, _options(name))
+
+    def load(self, folder: Path) -> Model:
+        """The model of a folder; `UserError` where there is none that can be read."""
+        model: Model = algorithms.part(self.name, "model").Model.load(folder)
+        return model
+
+    def answer(self, model: Model, body: bytes, content_type: str | None, accept: str | None) -> Answered:
+        """What the server answers to these bytes and headers; `Refusal` says why where it answers nothing."""
+        kind = requested(content_type, self.algorithm.answer)
+        want = wanted(accept, self.algorithm.answer, self.default)
+        layout = Layout(name="the request", width=model.width, limit=self.limit)
+        try:
+            records = formats.whole(body, kind, layout)
+            columns = self._predicted(model, records, _asked(kind, want))
+        except UserError as error:
+            raise Refusal(400, EVALUATE + " ".join(error.findings)) from None
+        text = answers.encoded(columns, self.algorithm.answer, want.media, records, batch=self.batch)
+        return Answered(text, want.header, len(records))
+
+    def warm_up(self, model: Model) -> None:
+        """Answer a row of zeros, so that no user waits for what is imported, compiled or loaded at first use."""
+        if model.width is None:
+            return
+        answer = self.algorithm.answer
+        media = answer.default_accept or answer.accepts[0]
+        body = formats.find(media).write(Rows(features=np.zeros((1, model.width), np.float32)))
+        try:
+            self.answer(model, body, media, None)
+        except Refusal as refusal:  # a model may have its reasons to dislike zeros
+            if refusal.code >= 500:
+                raise
+
+    def _predicted(self, model: Model, records: Rows, asked: Mapping[str, str]) -> answers.Columns:
+        """The columns, with each record's own options."""
+        if self.options is None:
+            return _in_parts(model, records, None)
+        own = records.configuration
+        if own is None or all(entry == own[0] for entry in own):
+            return _in_parts(model, records, self._chosen(asked, own[0] if own else None))
+        groups: dict[str, list[int]] = {}
+        for number, entry in enumerate(own):
+            groups.setdefault(repr(entry), []).append(number)
+        parts = []
+        for numbers in groups.values():
+            options = self._chosen(asked, own[numbers[0]])
+            parts.append(_in_parts(model, records.take(np.array(numbers, np.int64)), options))
+        return _scattered(parts, list(groups.values()))
+
+    def _chosen(self, asked: Mapping[str, str], configuration: object) -> Any:
+        """Options from the environment, over which go the headers' parameters, over which goes the body."""
+        assert self.options is not None
+        settings: list[Setting] = self.options.settings()
+        if configuration is not None and not isinstance(configuration, Mapping):
+            raise UserError(f"configuration: must be an object; it is {str(configuration)[:60]!r}.")
+        fields: dict[str, str] = {
+            name: setting.name for setting in settings for name in (setting.name, *setting.aliases)
+        }
+        heard = {name: value for name, value in asked.items() if name in fields}
+        given: dict[str, object] = {}
+        for source in (self.environment, heard, configuration or {}):
+            given |= {fields.get(name, name): value for name, value in source.items()}
+        try:
+            return self.options.read(given)
+        except UserError as error:
+            noun = ("is not a hyperparameter of this algorithm", "is not an option of this model")
+            raise UserError([finding.replace(*noun) for finding in error.findings]) from None
+
+
+def _options(name: str) -> type[Any] | None:
+    try:
+        options: type[Any] = algorithms.part(name, "options").Options
+    except ModuleNotFoundError as error:
+        if not (error.name or "").endswith(".options"):
+            raise
+        return None
+    return options
+
+
+def _asked(kind: ContentType, want: Wanted) -> dict[str, str]:
+    return {**kind.parameters, **want.parameters}
+
+
+def _in_parts(model: Model, records: Rows, options: Any) -> answers.Columns:
+    """The columns; sparse rows that would not fit when spread out are predicted some at a time."""
+    size = max(1, DENSE // max(4 * records.width, 1))
+    if not records.is_sparse or len(records) <= size:
+        with compiled.turn():
+            return model.predict(records, options)
+    parts = []
+    for start in range(0, len(records), size):
+        with compiled.turn():
+            parts.append(model.predict(records[start : start + size], options))
+    return {name: _joined([part[name] for part in parts]) for name in parts[0]}
+
+
+def _joined(parts: Sequence[Any]) -> Any:
+    if all(isinstance(part, np.ndarray) for part in parts) and len({part.shape[1:] for part in parts}) == 1:
+        return np.concatenate(parts)
+    return [vector for part in parts for vector in part]
+
+
+def _scattered(parts: Sequence[answers.Columns], numbers: Iterable[Sequence[int]]) -> dict[str, Any]:
+    """Columns of parts of the records, back in the order of the records."""
+    order = np.argsort(np.concatenate([np.array(some) for some in numbers]), kind="stable")
+    names = dict.fromkeys(name for part in parts for name in part)
+    if any(set(part) != set(names) for part in parts):
+        raise UserError("configuration: must ask for the same columns of every record of a request.")
+    whole = {name: _joined([part[name] for part in parts]) for name in names}
+    return {
+        name: column[order] if isinstance(column, np.ndarray) else [column[number] for number in order]
+        for name, column in whole.items()
+    }

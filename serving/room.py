@@ -1,0 +1,81 @@
+"""Who may come in: a bounded number of predictions at a time, and before them a bounded number of waiting requests."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as TooLate
+from contextlib import contextmanager
+from typing import TypeVar
+
+from serving.refusals import Refusal
+
+T = TypeVar("T")
+RETRY = 1  # seconds after which it is worth asking again
+
+
+class Room:
+    """The predictions of one worker process."""
+
+    def __init__(
+        self,
+        *,
+        concurrent: int,
+        waiting: int,
+        timeout: float,
+        budget: int,
+        stuck: Callable[[], None] = lambda: None,
+        count: Callable[[int], None] = lambda change: None,
+    ) -> None:
+        """`budget`: bytes of bodies that may be held at once. `stuck` is called when a prediction takes longer than
+        `timeout` seconds, as no thread can be ended from outside. `count` hears of who comes and goes."""
+        self.timeout = timeout
+        self._places, self._budget = concurrent + waiting, budget
+        self._stuck, self._count = stuck, count
+        self._lock = threading.Lock()
+        self._inside, self._held = 0, 0
+        self._pool = ThreadPoolExecutor(concurrent, thread_name_prefix="prediction")
+
+    @contextmanager
+    def place(self) -> Iterator[Callable[[int], None]]:
+        """A place for the length of a request, from its first byte to its answer; 503 where there is none.
+
+        Gives a function to be told of the bytes that the request holds, which refuses those that are too many.
+        """
+        with self._lock:
+            if self._inside >= self._places:
+                raise Refusal(503, f"All {self._places} places of this worker are taken.", retry=RETRY)
+            self._inside += 1
+        self._count(1)
+        mine = 0
+
+        def hold(size: int) -> None:
+            nonlocal mine
+            with self._lock:
+                if self._held + size > self._budget and self._held > mine:
+                    raise Refusal(503, "Other requests hold the memory that this one needs.", retry=RETRY)
+                self._held += size
+                mine += size
+
+        try:
+            yield hold
+        finally:
+            with self._lock:
+                self._inside -= 1
+                self._held -= mine
+            self._count(-1)
+
+    def run(self, work: Callable[[], T]) -> T:
+        """What the work makes, once it is its turn; 503 where that takes longer than a request may."""
+        task = self._pool.submit(work)
+        try:
+            return task.result(self.timeout)
+        except TooLate:
+            if task.done():  # the work's own
+                raise
+            waited = task.cancel()
+            if not waited:
+                self._stuck()
+            what = "did not begin" if waited else "did not end"
+            raise Refusal(503, f"The prediction {what} within {self.timeout:g} seconds.", retry=RETRY) from None

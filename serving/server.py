@@ -1,0 +1,252 @@
+"""What gunicorn is told, and what each worker makes of it."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import mmap
+import os
+import platform
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+
+import serving.app
+import serving.metrics
+import serving.models
+import serving.room
+from algorithms import machine
+from algorithms.contract import Model
+from algorithms.errors import PlatformError, UserError
+from serving import log
+from serving.prediction import Predictor
+from serving.refusals import LOAD
+from serving.settings import Settings
+
+STOP = 7  # seconds that running requests have after a SIGTERM; the harshest platform kills after 10
+READY = 4096  # workers of which it is known whether they are ready
+SPARE = 16  # threads that predictions never take, for /ping and the like
+
+
+def run(settings: Settings, name: str, began: float) -> int:
+    """Serve until a SIGTERM; the exit code. `AlgoportError` where that cannot begin."""
+    predictor = Predictor.of(
+        name,
+        default=settings.accept,
+        batch=settings.batch,
+        limit=max(8 * settings.payload, _share(settings)),
+        environment=os.environ,
+    )
+    bound = _bound(settings.port)
+    model = None if settings.multi_model or settings.gpu else loaded(predictor, settings)
+    folder = tempfile.mkdtemp(prefix="algoport-serve-")
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+    try:
+        Arbiter(Server(settings, predictor, model, bound, folder, began)).run()
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 1
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return 0
+
+
+def loaded(predictor: Predictor, settings: Settings) -> Model:
+    """The model of single-model mode; one clear sentence where there is none."""
+
+    def late(*_: object) -> None:
+        raise PlatformError(f"{LOAD}{settings.model}: took longer than {settings.startup:g} seconds.")
+
+    signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, settings.startup)
+    try:
+        return predictor.load(settings.model)
+    except PlatformError:
+        raise
+    except UserError as error:
+        raise UserError(f"{LOAD}{settings.model}: {' '.join(error.findings)}") from None
+    except Exception as error:
+        raise PlatformError(f"{LOAD}{settings.model}: {type(error).__name__}: {error}") from None
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+
+
+def _bound(port: int) -> socket.socket:
+    """The port, before anything that takes time: that it is taken should be heard at once."""
+    bound = socket.socket()
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind(("0.0.0.0", port))  # noqa: S104 (as the contract says)
+    except OSError as error:
+        raise PlatformError(f"Port {port}: cannot be listened on: {error.strerror}.") from None
+    return bound
+
+
+class Server(BaseApplication):  # type: ignore[misc]
+    """What gunicorn is told, and what each worker makes of it."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        predictor: Predictor,
+        model: Model | None,
+        bound: socket.socket,
+        folder: str,
+        began: float,
+    ) -> None:
+        self.settings, self.predictor, self.model = settings, predictor, model
+        self._bound, self._folder, self._began = bound, folder, began
+        self._ready = mmap.mmap(-1, READY)  # a byte a worker, seen by all
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Gunicorn's settings; none are read from files."""
+        settings = self.settings
+        threads = settings.concurrent + settings.waiting + SPARE
+        for name, value in {
+            "bind": f"fd://{self._bound.detach()}",
+            "workers": settings.workers,
+            "worker_class": "serving.worker.Worker",
+            "threads": threads,
+            "worker_connections": max(1000, 2 * threads),
+            "keepalive": 65,  # longer than the platform's proxies keep a connection idle
+            # Of a worker's main loop, not of a request: a prediction that does not let go of the interpreter.
+            "timeout": int(settings.timeout) + 30,
+            "graceful_timeout": STOP,
+            "worker_tmp_dir": _quick_folder(self._folder),
+            "control_socket_disable": True,
+            "logger_class": "serving.log.Gunicorn",
+            "proc_name": "algoport-serve",
+            "when_ready": self._listening,
+            "pre_fork": lambda arbiter, worker: gc.freeze(),
+            "post_fork": self._forked,
+            "child_exit": self._gone,
+        }.items():
+            if name in self.cfg.settings:  # older releases have no control socket
+                self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        """A worker's application; its first prediction runs beside it."""
+        settings, metrics = self.settings, serving.metrics.Metrics()
+        warm, held, table = threading.Event(), _Held(self.model), None
+        room = serving.room.Room(
+            concurrent=settings.concurrent,
+            waiting=settings.waiting,
+            timeout=settings.timeout,
+            budget=max(2 * settings.payload, _share(settings)),
+            stuck=self._stuck,
+            count=metrics.inside.inc,
+        )
+
+        def model() -> Model:
+            warm.wait(settings.startup)
+            assert held.model is not None
+            return held.model
+
+        if settings.multi_model:
+            table = serving.models.Table(self._loaded_and_warm, a_model=settings.a_model, count=metrics.models.set)
+            self._ready[self._slot] = 1
+        else:
+            threading.Thread(target=self._warm_up, args=(held, warm), daemon=True).start()
+        return serving.app.application(
+            serving.app.Service(
+                settings=settings,
+                predictor=self.predictor,
+                room=room,
+                metrics=metrics,
+                ready=self._anyone,
+                held=None if settings.multi_model else model,
+                table=table,
+            )
+        )
+
+    def _anyone(self) -> bool:
+        """Whether some worker is ready."""
+        return self._ready.find(b"\1", 0) >= 0
+
+    def _loaded_and_warm(self, folder: Path) -> Model:
+        model = self.predictor.load(folder)
+        self.predictor.warm_up(model)
+        return model
+
+    def _warm_up(self, held: _Held, warm: threading.Event) -> None:
+        """Make this worker ready, or end the server where it cannot be."""
+        timer = threading.Timer(self.settings.startup, self._give_up, ["it took too long."])
+        timer.daemon = True
+        timer.start()
+        try:
+            model = held.model or self.predictor.load(self.settings.model)
+            self.predictor.warm_up(model)
+            held.model = model
+        except BaseException as error:
+            self._give_up(f"{type(error).__name__}: {error}")
+        timer.cancel()
+        if not self._anyone():
+            log.note(f"Ready after {time.monotonic() - self._began:.2f} seconds.")
+        self._ready[self._slot] = 1
+        warm.set()
+
+    def _give_up(self, why: str) -> None:
+        log.fault(f"{LOAD}the first prediction failed: {why}")
+        sys.stdout.flush()
+        os._exit(Arbiter.APP_LOAD_ERROR)
+
+    def _stuck(self) -> None:
+        """A prediction goes on that nobody waits for. No thread can be ended, so the worker is; others take over."""
+        log.fault(f"A prediction took more than {self.settings.timeout:g} seconds.")
+        if not self.settings.multi_model:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def _forked(self, arbiter: Any, worker: Any) -> None:
+        self._slot = worker.age % READY
+
+    def _gone(self, arbiter: Any, worker: Any) -> None:
+        from prometheus_client import multiprocess
+
+        self._ready[worker.age % READY] = 0
+        multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+    def _listening(self, arbiter: Any) -> None:
+        settings, name = self.settings, self.predictor.name
+        what = "models as they are loaded" if settings.multi_model else f"the model in {settings.model}"
+        workers = "1 worker" if settings.workers == 1 else f"{settings.workers} workers"
+        log.note(
+            f"Serving {name} on port {settings.port}, {what}: {workers} of {settings.concurrent} predictions at a "
+            f"time on {settings.threads} threads each; {_versions()}"
+        )
+
+
+@dataclass
+class _Held:
+    """The model of this worker; None until it has one."""
+
+    model: Model | None
+
+
+def _share(settings: Settings) -> int:
+    """Bytes of memory that the requests of a worker may come to hold: a quarter of what there is, shared out."""
+    return (machine.memory_limit() or 1 << 34) // 4 // settings.workers
+
+
+def _quick_folder(otherwise: str) -> str:
+    """Where heartbeats go: memory, where a full or slow disk cannot stop them; they take no room."""
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else otherwise  # noqa: S108
+
+
+def _versions() -> str:
+    found = [f"Python {platform.python_version()}"]
+    for name in ("algoport", "numpy", "gunicorn", "flask"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found.append(f"{name} {metadata.version(name)}")
+    return ", ".join(found)

@@ -1,0 +1,59 @@
+"""The worker process: gunicorn's threads, made so that nobody slow keeps a thread from those who are not."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import socket
+import struct
+import sys
+import time
+from functools import partial
+from typing import Any
+
+from gunicorn.workers.gthread import ThreadWorker
+
+from serving.refusals import Refusal
+
+STALL = 20  # seconds that a client may send nothing in the middle of a request, or read nothing of its answer
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]
+    """Threads that wait for nothing but predictions."""
+
+    def enqueue_req(self, conn: Any) -> None:
+        """A connection gets a thread when it has something to say, and not before."""
+        if conn.initialized or conn.data_ready:
+            super().enqueue_req(conn)
+            return
+        stall = struct.pack("@ll", STALL, 0)
+        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, stall)
+        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, stall)
+        conn.sock.setblocking(False)
+        conn.timeout = time.monotonic() + self.cfg.keepalive
+        self.pending_conns.append(conn)
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn))
+
+    def handle(self, conn: Any) -> Any:
+        """One request; a client that has stopped in the middle of it is let go without a word in the log."""
+        try:
+            return super().handle(conn)
+        except BlockingIOError:
+            return False
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """What is no HTTP gets a JSON answer, too."""
+        if isinstance(exc, BlockingIOError | ConnectionError):
+            return
+        refusal = Refusal(400, f"The request is not HTTP that can be read: {exc}")
+        head = f"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: {len(refusal.body)}\r\n"
+        lines = "".join(f"{name}: {value}\r\n" for name, value in refusal.headers.items())
+        with contextlib.suppress(OSError):
+            client.sendall((head + lines + "\r\n").encode() + refusal.body)
+
+    def run(self) -> None:
+        """Serve until a stop; then end at once, for a thread that is stuck would keep the process from it."""
+        super().run()
+        sys.stdout.flush()
+        os._exit(0)
