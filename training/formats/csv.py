@@ -32,17 +32,19 @@ def read(stream: BinaryIO, layout: Layout) -> Iterator[Rows]:
     Parameters: `label_size`, and `header=present` where the first line is names.
     """
     table: _Table | None = None
+    header = layout.parameters.get("header", "absent").lower() in ("present", "true", "1")
     for block in blocks(stream, layout, quoted=True):
         data, line = block.data, block.line
-        if table is None:
+        if block.line == 1:
             check_text(bytes(data[:8]), layout, MEDIA[0])
-            table, begin, skipped = _opened(data, layout)
-            if table is None:
-                continue
-            data, line = data[begin:], line + skipped
-        matrix = table.decoded(data, line)
-        if len(matrix):
-            yield table.rows(matrix)
+        if header:
+            data, line, header = _behind_header(data, line, layout)
+        fresh = table is None
+        table = table or _opened(data, line, layout)
+        if table is not None:
+            matrix = table.decoded(data, line, fresh)
+            if len(matrix):
+                yield table.rows(matrix)
 
 
 def write(rows: Rows) -> bytes:
@@ -60,22 +62,27 @@ def write(rows: Rows) -> bytes:
     return bytes(sink.getvalue())
 
 
-def _opened(data: memoryview, layout: Layout) -> tuple[_Table | None, int, int]:
-    """What the first row says of all; where the rows begin, in bytes and lines. No table where there is no row."""
-    header = layout.parameters.get("header", "absent").lower() in ("present", "true", "1")
-    labels, begin, skipped = layout.label_size, 0, 0
+def _behind_header(data: memoryview, line: int, layout: Layout) -> tuple[memoryview, int, bool]:
+    """What follows the first line that is not blank, its number, and whether that line is still to come."""
+    for _, fields, end, lines in _records(data, line, layout):
+        if fields:
+            return data[end:], line + lines, False
+    return data[:0], line, True
+
+
+def _opened(data: memoryview, line: int, layout: Layout) -> _Table | None:
+    """What the first row says of all; None where there is no row. UserError where it is not as it must be."""
+    labels = layout.label_size
     columns = bytes(data[:SMALL]).partition(b"\n")[0].count(b",") + 1
-    if not header and len(data) <= SMALL and columns - labels == layout.width:
+    if len(data) <= SMALL and columns - labels == layout.width:
         # Nothing to be told of a row that is as it must be: a request of one row spends most of its time here.
-        return _Table(layout, labels, columns), 0, 0
-    for line, fields, end, stop in _records(data, 1, layout):
-        if header:
-            header, begin, skipped = False, end, stop
-        elif fields:
+        return _Table(layout, labels, columns)
+    for number, fields, _, _ in _records(data, line, layout):
+        if fields:
             table = _Table(layout, labels, len(fields))
-            table.row(line, fields, first=True)
-            return table, begin, skipped
-    return None, begin, skipped
+            table.row(number, fields, first=True)
+            return table
+    return None
 
 
 @dataclass(frozen=True)
@@ -94,13 +101,16 @@ class _Table:
             label=np.ascontiguousarray(matrix[:, : self.labels]),
         )
 
-    def decoded(self, data: memoryview, line: int) -> NDArray[np.float32]:
-        """The numbers (n, l + d) of a block whose first line has that number."""
+    def decoded(self, data: memoryview, line: int, fresh: bool) -> NDArray[np.float32]:
+        """The numbers (n, l + d) of a block whose first line has that number; `fresh`: with the first row of all."""
         matrix = _quick(bytes(data), self.columns) if len(data) <= SMALL else _fast(data, self.columns)
-        return self._plain(data, line) if matrix is None else matrix
+        return self._plain(data, line, fresh) if matrix is None else matrix
 
-    def _plain(self, data: memoryview, line: int) -> NDArray[np.float32]:
-        rows = [self.row(number, fields) for number, fields, _, _ in _records(data, line, self.layout) if fields]
+    def _plain(self, data: memoryview, line: int, fresh: bool) -> NDArray[np.float32]:
+        rows: list[list[float]] = []
+        for number, fields, _, _ in _records(data, line, self.layout):
+            if fields:
+                rows.append(self.row(number, fields, first=fresh and not rows))
         with np.errstate(over="ignore"):
             return np.array(rows, np.float64).astype(np.float32).reshape(len(rows), self.columns)
 

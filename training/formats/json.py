@@ -14,7 +14,7 @@ from algorithms.records import Rows
 from training.formats.layout import Layout, shown
 from training.formats.recognition import plainly
 from training.formats.record import Parts, assembled
-from training.formats.text import check_text
+from training.formats.text import BOM, check_text
 
 MEDIA = ("application/json", "json")
 _NUMBERS = {int, float, type(None)}
@@ -24,6 +24,7 @@ def read(stream: BinaryIO, layout: Layout) -> Iterator[Rows]:
     """The instances of one body; it is held in memory as a whole."""
     body = stream.read()
     check_text(body[:8], layout, MEDIA[0])
+    body = body.removeprefix(BOM)
     if not body.strip():
         return
     instances, configuration = _instances(loaded(body, layout, ""), layout)

@@ -13,7 +13,7 @@ from training.formats.recognition import recognized
 from training.formats.window import Window
 
 LONGEST = 1 << 28  # bytes of a line; what is longer is not lines
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
 _SMALL = 1 << 16
 
 
@@ -33,7 +33,7 @@ def blocks(stream: BinaryIO, layout: Layout, quoted: bool = False) -> Iterator[B
     window = Window(stream, layout.block)
     line = 1
     while window.fill():
-        begin = 3 if window.offset == 0 and window.view[:3] == _BOM else 0
+        begin = 3 if window.offset == 0 and window.view[:3] == BOM else 0
         end = window.end if window.ended else _last_end(window, quoted)
         if end <= begin and not window.ended:
             if window.end >= LONGEST:

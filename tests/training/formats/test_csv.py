@@ -97,6 +97,9 @@ def test_a_header_is_left_out_where_it_is_announced():
     names = '"a\nb",c\n'
     assert read(names + "1,2\n3,4\n", parameters={"header": "present"}).features.tolist() == [[1, 2], [3, 4]]
     assert fault(names + "1,2\n3,x\n", parameters={"header": "present"}).startswith("train/part-3.csv, line 4: ")
+    for block in (1, 4, 9):
+        found = read("\n" + names + "\n1,2\n3,4\n", parameters={"header": "present"}, block=block)
+        assert found.features.tolist() == [[1, 2], [3, 4]]
 
 
 @pytest.mark.parametrize("prefix", ["", "5,6\n" * 20_000])
@@ -125,6 +128,10 @@ def test_a_probable_header_is_named_and_not_dropped():
         "remove it or say header=present in the content type."
     )
     assert "not a row of numbers" in fault("sepal,1\n1,2\n")
+    for block in (1, 1 << 20):
+        assert "line 3: 'sepal,petal' is a probable header" in fault("\n\nsepal,petal\n1,2\n", width=2, block=block)
+    assert "line 1: 'sepal,petal' is a probable header" in fault("sepal,petal\n1,2\n", width=2)
+    assert "is plainly JSON" in fault("[1, 2]\n", width=2)
 
 
 def test_the_wrong_width_comes_with_its_remedy():

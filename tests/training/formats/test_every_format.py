@@ -4,6 +4,7 @@ import gzip
 import io
 import os
 import threading
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -91,6 +92,41 @@ def test_a_fifo_and_a_gzip_file_are_read_like_a_file(media, tmp_path):
 
     assert_same(piped, table)
     assert_same(zipped, table)
+
+
+class Again(Trickle):
+    """The same bytes many times over, without holding them."""
+
+    def __init__(self, data: bytes, times: int) -> None:
+        super().__init__(data, 1 << 16)
+        self._times = times
+
+    def readinto(self, buffer) -> int:
+        count = super().readinto(buffer)
+        if not count and self._times > 1:
+            self._times, self._at = self._times - 1, 0
+            return super().readinto(buffer)
+        return count
+
+
+@pytest.mark.parametrize(
+    "media", ["text/csv", "application/x-npy", "application/jsonlines", *SPARSE[:1], "text/libsvm"]
+)
+def test_memory_does_not_grow_with_the_stream(media):
+    """A stream of 8 MB in blocks of 64 KB, of which nothing is kept."""
+    table = np.random.default_rng(0).normal(size=(2000, 10)).astype(np.float32)
+    data = find(media).write(Rows(features=table))
+    times = 8_000_000 // len(data)
+    layout = Layout("train_0", width=10, block=1 << 16)
+    sum(len(part) for part in find(media).read(Again(data, 1), layout))  # what is imported and compiled stays
+
+    tracemalloc.start()
+    count = sum(len(part) for part in find(media).read(Again(data, times), layout))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert count == times * len(table)
+    assert peak < 3_000_000
 
 
 @pytest.mark.parametrize("media", (*TABLES, "text/libsvm"))

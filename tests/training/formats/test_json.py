@@ -123,6 +123,11 @@ def test_the_wrong_width_names_the_instance_or_the_line():
     assert fault(b'{"features": [1]}\n{"features": [1', LINES).startswith("request, line 2: is not JSON: ")
 
 
+def test_a_byte_order_mark_is_no_content():
+    assert request(b'\xef\xbb\xbf{"features": [1]}').features.tolist() == [[1]]
+    assert request(b'\xef\xbb\xbf{"features": [1]}', LINES).features.tolist() == [[1]]
+
+
 def test_no_instances_are_no_rows():
     assert len(instances()) == 0
     assert len(request(b"\n\n", LINES, width=2)) == 0

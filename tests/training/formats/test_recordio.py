@@ -228,7 +228,7 @@ def test_the_compiled_parser_reads_what_the_protobuf_library_reads(records, unkn
     stream = b"".join(recordio.frame(payload) for payload in data)
     layout = Layout("train/x")
 
-    parts, used = recordio.compiled(np.frombuffer(stream, np.uint8), True, 0)
+    parts, used = recordio.compiled(np.array(bytearray(stream), np.uint8), True, 0)
     ours = record.assembled(parts, layout, 1, None, None)
 
     assert used == len(stream)
