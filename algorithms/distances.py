@@ -41,11 +41,15 @@ PANEL = 24
 
 
 def _tile(rows: int, width: int):
-    """An intrinsic that finds, for `rows` rows and `width` vectors of centers, each row's two least scores."""
+    """An intrinsic that finds, for `rows` rows and `width` vectors of centers, each row's two least scores.
+
+    Meanwhile it calls for the memory from `ahead` on, as many numbers as these rows have: the next rows arrive while
+    the processor multiplies.
+    """
 
     @intrinsic
-    def tile(typing, panel, row, tiles, start, norms, first, d, best, second, index, at):
-        signature = types.void(panel, row, tiles, start, norms, first, d, best, second, index, at)
+    def tile(typing, panel, row, tiles, start, norms, first, d, best, second, index, at, ahead):
+        signature = types.void(panel, row, tiles, start, norms, first, d, best, second, index, at, ahead)
 
         def generate(context, builder, signature, arguments):
             word, lane = ir.IntType(64), ir.IntType(32)
@@ -54,11 +58,15 @@ def _tile(rows: int, width: int):
             fma = cgutils.get_or_insert_function(
                 builder.module, ir.FunctionType(reals, [reals] * 3), f"llvm.fmuladd.v{LANES}f32"
             )
+            byte = ir.IntType(8).as_pointer()
+            fetch = cgutils.get_or_insert_function(
+                builder.module, ir.FunctionType(ir.VoidType(), [byte, lane, lane, lane]), "llvm.prefetch.p0"
+            )
             data = [
                 context.make_array(kind)(context, builder, value).data if isinstance(kind, types.Array) else value
                 for kind, value in zip(signature.args, arguments, strict=True)
             ]
-            panel, row, tiles, start, norms, first, d, best, second, index, at = data
+            panel, row, tiles, start, norms, first, d, best, second, index, at, ahead = data
 
             def vector(pointer, offset):
                 place = builder.bitcast(builder.gep(pointer, [offset]), reals.as_pointer())
@@ -96,6 +104,8 @@ def _tile(rows: int, width: int):
                 for v, sum_ in enumerate(line):
                     sum_.add_incoming(begin[v], before)
             base = builder.mul(f, word(width * LANES))
+            coming = builder.bitcast(builder.gep(ahead, [builder.mul(f, word(rows))]), byte)
+            builder.call(fetch, [coming, lane(0), lane(2), lane(1)])
             columns = [vector(pack, builder.add(base, word(v * LANES))) for v in range(width)]
             for r in range(rows):
                 value = spread(builder.load(builder.gep(lines[r], [f])))
@@ -137,6 +147,79 @@ def _tile(rows: int, width: int):
     return tile
 
 
+def _difference(stored: bool):
+    """An intrinsic that subtracts one vector of d numbers from another, keeps the difference in a third if `stored`,
+    and returns its square. The last lanes are masked: a loop that the compiler vectorizes is twice as slow at d = 50,
+    since it unrolls for long rows and does the rest one by one."""
+
+    @intrinsic
+    def difference(typing, row, other, line, d):
+        signature = types.float32(row, other, line, d)
+
+        def generate(context, builder, signature, arguments):
+            word, lane, bit = ir.IntType(64), ir.IntType(32), ir.IntType(1)
+            real = ir.FloatType()
+            reals, ints, bits = (ir.VectorType(kind, LANES) for kind in (real, lane, bit))
+            place = reals.as_pointer()
+            declare, module = cgutils.get_or_insert_function, builder.module
+            fma = declare(module, ir.FunctionType(reals, [reals] * 3), f"llvm.fmuladd.v{LANES}f32")
+            load = declare(
+                module, ir.FunctionType(reals, [place, lane, bits, reals]), f"llvm.masked.load.v{LANES}f32.p0"
+            )
+            store = declare(
+                module, ir.FunctionType(ir.VoidType(), [reals, place, lane, bits]), f"llvm.masked.store.v{LANES}f32.p0"
+            )
+            row, other, line = (
+                context.make_array(kind)(context, builder, value).data
+                for kind, value in zip(signature.args[:3], arguments[:3], strict=True)
+            )
+            d = arguments[3]
+            zero = ir.Constant(reals, [0.0] * LANES)
+
+            def at(pointer, f):
+                return builder.bitcast(builder.gep(pointer, [f]), place)
+
+            before = builder.block
+            loop, body, after = (builder.append_basic_block(name) for name in ("more", "whole", "rest"))
+            builder.branch(loop)
+            builder.position_at_end(loop)
+            f, square = builder.phi(word), builder.phi(reals)
+            following = builder.add(f, word(LANES))
+            builder.cbranch(builder.icmp_signed("<=", following, d), body, after)
+            builder.position_at_end(body)
+            gap = builder.fsub(builder.load(at(row, f), align=4), builder.load(at(other, f), align=4))
+            if stored:
+                builder.store(gap, at(line, f), align=4)
+            f.add_incoming(word(0), before)
+            f.add_incoming(following, body)
+            square.add_incoming(zero, before)
+            square.add_incoming(builder.call(fma, [gap, gap, square]), body)
+            builder.branch(loop)
+            builder.position_at_end(after)
+            left = builder.trunc(builder.sub(d, f), lane)
+            spread = builder.insert_element(ir.Constant(ints, ir.Undefined), left, lane(0))
+            spread = builder.shuffle_vector(spread, ir.Constant(ints, ir.Undefined), ir.Constant(ints, [0] * LANES))
+            mask = builder.icmp_signed("<", ir.Constant(ints, list(range(LANES))), spread)
+            gap = builder.fsub(
+                builder.call(load, [at(row, f), lane(4), mask, zero]),
+                builder.call(load, [at(other, f), lane(4), mask, zero]),
+            )
+            if stored:
+                builder.call(store, [gap, at(line, f), lane(4), mask])
+            total = builder.call(fma, [gap, gap, square])
+            by = LANES // 2
+            while by:
+                order = ir.Constant(ints, [(i + by) % LANES for i in range(LANES)])
+                total = builder.fadd(total, builder.shuffle_vector(total, ir.Constant(reals, ir.Undefined), order))
+                by //= 2
+            return builder.extract_element(total, lane(0))
+
+        return signature, generate
+
+    return difference
+
+
+_copy, _gap = _difference(stored=True), _difference(stored=False)
 _tile_1, _tile_2 = _tile(R1, W1), _tile(R2, W2)
 _tile_3, _tile_4 = _tile(R3, W3), _tile(R4, W4)
 
@@ -206,17 +289,6 @@ def room(d, most):
     )
 
 
-@numba.njit(nogil=True, cache=True, fastmath=FAST)
-def _copy(row, offset, line):
-    """Put a row, less the offset, into a line of the panel; its square."""
-    square = np.float32(0)
-    for f in range(len(line)):
-        value = row[f] - offset[f]
-        line[f] = value
-        square += value * value
-    return square
-
-
 @numba.njit(nogil=True, cache=True)
 def search(
     rows,  # in   (n, d) float32
@@ -229,16 +301,22 @@ def search(
     tiles, norms, widths, offset, _, _ = packed
     panel, squares, best, second, index, scores, found = space
     d = rows.shape[1]
-    for start in range(0, count, PANEL):
-        some = min(PANEL, count - start)
+    size = PANEL
+    if len(widths) == 1 and d > 256:
+        size = _rows_of(widths[0])  # a panel that stays in the first cache
+    for start in range(0, count, size):
+        some = min(size, count - start)
         for r in range(some):
-            squares[start + r] = _copy(rows[ids[start + r]], offset, panel[r * d : (r + 1) * d])
+            squares[start + r] = _copy(rows[ids[start + r]], offset, panel[r * d :], d)
+        ahead = panel
+        if start + 2 * size <= count and ids[start + 2 * size - 1] - ids[start + some] == size - 1:
+            ahead = rows[ids[start + some] : ids[start + some] + size].reshape(size * d)
         first = 0
         for width in widths:
             if first == 0:
-                _apply(width, panel, some, tiles, first, norms, d, best, second, index, start)
+                _apply(width, panel, some, tiles, first, norms, d, best, second, index, start, ahead)
             else:
-                _apply(width, panel, some, tiles, first, norms, d, scores[0], scores[1], found, 0)
+                _apply(width, panel, some, tiles, first, norms, d, scores[0], scores[1], found, 0, panel)
                 for r in range(some):
                     i = start + r
                     if scores[0, r] < best[i]:
@@ -250,21 +328,31 @@ def search(
 
 
 @numba.njit(nogil=True, cache=True)
-def _apply(width, panel, some, tiles, first, norms, d, best, second, index, at):
+def _rows_of(width):
+    """How many rows go with a tile of this width."""
+    if width == W1:
+        return R1
+    if width == W2:
+        return R2
+    return R3 if width == W3 else R4
+
+
+@numba.njit(nogil=True, cache=True)
+def _apply(width, panel, some, tiles, first, norms, d, best, second, index, at, ahead):
     """One tile of centers on a panel; rows beyond `some` are what an earlier panel left, and of no matter."""
     start = first * d
     if width == W1:
         for r in range(0, some, R1):
-            _tile_1(panel, r, tiles, start, norms, first, d, best, second, index, at + r)
+            _tile_1(panel, r, tiles, start, norms, first, d, best, second, index, at + r, ahead[r * d :])
     elif width == W2:
         for r in range(0, some, R2):
-            _tile_2(panel, r, tiles, start, norms, first, d, best, second, index, at + r)
+            _tile_2(panel, r, tiles, start, norms, first, d, best, second, index, at + r, ahead[r * d :])
     elif width == W3:
         for r in range(0, some, R3):
-            _tile_3(panel, r, tiles, start, norms, first, d, best, second, index, at + r)
+            _tile_3(panel, r, tiles, start, norms, first, d, best, second, index, at + r, ahead[r * d :])
     else:
         for r in range(0, some, R4):
-            _tile_4(panel, r, tiles, start, norms, first, d, best, second, index, at + r)
+            _tile_4(panel, r, tiles, start, norms, first, d, best, second, index, at + r, ahead[r * d :])
 
 
 @numba.njit(nogil=True, cache=True, fastmath=FAST)
@@ -277,32 +365,43 @@ def square_distance(row, center):
     return square
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, cache=True, forceinline=True)
+def near(row, center):
+    """The squared distance of two float32 vectors, measured in float32: off by g(d + 2) of itself at most."""
+    return _gap(row, center, row, len(row))
+
+
+@numba.njit(nogil=True, cache=True, forceinline=True)
 def settle(
     rows,  # in   (n, d) float32
     i,  # which row
     centers,  # in   (k, d) float32
-    packed,  # in   of `pack`
-    space,  # in   what `search` found
-    c,  # where in it the row stands
+    index,  # what `search` found for the row
+    low,  # its score
+    next_,  # the second lowest
+    square,  # |x'|^2
+    slope,  # of `pack`, as is `base`
+    base,
 ):
     """(index, at most, at least): the nearest center, an upper bound of the squared distance to it, and a lower bound
-    of that to the second nearest. Ties go to the lower index."""
-    _, squares, best, second, index, _, _ = space
-    square = np.float64(squares[c])
-    low, next_ = np.float64(best[c]), np.float64(second[c])
-    slack = packed[4] * square + packed[5]
+    of that to the second nearest. Ties go to the lower index.
+
+    Takes numbers, as the reference counts of a tuple of arrays cost 30 ns a row.
+    """
+    near = np.float64(square)
+    low, next_ = np.float64(low), np.float64(next_)
+    slack = slope * near + base
     if next_ - low > 2 * slack:
-        return np.int64(index[c]), max(0.0, square + low) + slack, max(0.0, square + next_ - slack)
-    return directly(rows[i], centers)
+        return np.int64(index), max(0.0, near + low) + slack, max(0.0, near + next_ - slack)
+    return directly(rows, i, centers)
 
 
 @numba.njit(nogil=True, cache=True)
-def directly(row, centers):
+def directly(rows, i, centers):
     """As `settle`, measured in float64; the bounds are equal to the squares but for float64's rounding."""
     nearest, least, next_ = 0, np.inf, np.inf
     for j in range(len(centers)):
-        square = square_distance(row, centers[j])
+        square = square_distance(rows[i], centers[j])
         if square < least:
             nearest, least, next_ = j, square, least
         else:

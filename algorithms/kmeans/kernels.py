@@ -12,7 +12,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.distances import FAST, directly, pack, room, search, settle, square_distance
+from algorithms.distances import FAST, directly, near, pack, room, search, settle, square_distance
 
 # Rows whose nearest centers are sought together. 128 was as fast and 2,048 no faster.
 BLOCK = 512
@@ -99,8 +99,10 @@ def _label(rows, centers, packed, first, last, labels):
     ids = np.arange(first, last)
     space = room(rows.shape[1], len(ids))
     search(rows, ids, len(ids), packed, space)
+    _, squares, best, second, index, _, _ = space
+    slope, base = packed[4], packed[5]
     for c in range(len(ids)):
-        labels[first + c] = settle(rows, first + c, centers, packed, space, c)[0]
+        labels[first + c] = settle(rows, first + c, centers, index[c], best[c], second[c], squares[c], slope, base)[0]
 
 
 @numba.njit(parallel=True, nogil=True, cache=True)
@@ -146,7 +148,7 @@ def _nearest(rows, centers):
     index, distance = np.empty(n, np.int32), np.empty(n, np.float32)
     if n <= FEW:
         for i in range(n):
-            j, square, _ = directly(rows[i], centers)
+            j, square, _ = directly(rows, i, centers)
             index[i], distance[i] = j, math.sqrt(square)
         return index, distance
     packed = pack(centers)
@@ -251,6 +253,7 @@ def _revise(rows, weights, centers, mode, labels, upper, lower, moved, sums, cou
     n = len(rows)
     p, k = counts.shape
     packed = pack(centers)
+    slope, base = packed[4], packed[5]
     half, others = np.zeros(k, np.float32), np.zeros(k, np.float32)
     if mode == USE:
         _spared(centers, moved, n, half, others)
@@ -260,6 +263,7 @@ def _revise(rows, weights, centers, mode, labels, upper, lower, moved, sums, cou
         sums[part] = 0.0
         counts[part] = 0.0
         space, ids = room(rows.shape[1], BLOCK), np.empty(BLOCK, np.int64)
+        _, squares, best, second, index, _, _ = space
         for first in range(part * each, min(n, (part + 1) * each), BLOCK):
             last = min(n, (part + 1) * each, first + BLOCK)
             if mode == USE:
@@ -272,7 +276,7 @@ def _revise(rows, weights, centers, mode, labels, upper, lower, moved, sums, cou
             tally[part, 0] += count
             for c in range(count):
                 i = ids[c]
-                j, most, least = settle(rows, i, centers, packed, space, c)
+                j, most, least = settle(rows, i, centers, index[c], best[c], second[c], squares[c], slope, base)
                 if mode != PLAIN:
                     upper[i] = np.float32(math.sqrt(most)) * UP
                     lower[i] = np.float32(math.sqrt(least)) * DOWN
@@ -299,6 +303,8 @@ def _shift(total, row, weight):
 def _doubtful(rows, centers, first, last, labels, upper, lower, moved, half, others, ids):
     """Sets `ids` to the rows that may have another center now; how many these are. Updates the bounds."""
     count = 0
+    unit = (rows.shape[1] + 2) * 2.0**-24
+    slack = 1 / (1 - 2 * unit) if unit < 0.25 else np.inf
     for i in range(first, last):
         own = labels[i]
         most = (upper[i] + moved[own]) * UP
@@ -307,7 +313,7 @@ def _doubtful(rows, centers, first, last, labels, upper, lower, moved, half, oth
         least = max(least, half[own])
         if most < least:
             continue
-        most = np.float32(math.sqrt(square_distance(rows[i], centers[own]))) * UP
+        most = np.float32(math.sqrt(near(rows[i], centers[own]) * slack)) * UP
         upper[i] = most
         if most < least:
             continue
