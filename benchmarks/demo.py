@@ -38,7 +38,8 @@ def main() -> int:
         return code
     _say("2. Serving the model, and asking it for the clusters of three digits")
     with _server(base) as address:
-        _ask(address, rows[:3], digits[:3])
+        some = [int(np.flatnonzero(digits == digit)[0]) for digit in (0, 4, 6)]
+        _ask(address, rows[some], digits[some])
     picture = base / "output/data/centers.png"
     _draw(base, rows, digits, picture)
     _say("3. Where everything lies")
@@ -137,17 +138,16 @@ def _draw(base: Path, rows: NDArray[np.float64], digits: NDArray[np.int64], path
 
     centers = load_file(base / "model/model.safetensors")["centers"]
     nearest = ((rows[:, None] - centers[None]) ** 2).sum(axis=2).argmin(axis=1)
-    figure, axes = plt.subplots(2, len(centers) // 2, figsize=(len(centers) * 0.7, 3.6))
+    figure, axes = plt.subplots(2, len(centers) // 2, figsize=(len(centers) * 0.7, 3.8), layout="constrained")
     for number, axis in enumerate(axes.flat):
         mine = digits[nearest == number]
         axis.imshow(centers[number].reshape(8, 8), cmap="gray_r", interpolation="nearest")
         most = np.bincount(mine, minlength=10)
-        axis.set_title(f"{most.argmax()}\n{most.max()} of {len(mine)}", fontsize=8)
+        axis.set_title(f"{most.argmax()}: {most.max()} of {len(mine)}", fontsize=9)
         axis.axis("off")
     figure.suptitle(
         f"{len(centers)} centers of {len(rows)} handwritten digits, each with the digit it mostly stands for"
     )
-    figure.tight_layout()
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120)
     plt.close(figure)
