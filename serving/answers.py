@@ -22,7 +22,11 @@ Columns: TypeAlias = Mapping[str, NDArray[Any] | Sequence[NDArray[Any]]]
 
 def encoded(columns: Columns, answer: Answer, media: str, records: Rows, *, batch: bool = False) -> bytes:
     """The answer to these records: one entry each, in their order. In batch mode no newline ends it."""
-    return _WRITERS[media](_ordered(columns, answer), answer, records, batch)
+    ordered = _ordered(columns, answer)
+    if any(len(column) != len(records) for column in ordered.values()):
+        sizes = {name: len(column) for name, column in ordered.items()}
+        raise ValueError(f"A prediction of {len(records)} records has columns of other lengths: {sizes}.")
+    return _WRITERS[media](ordered, answer, records, batch)
 
 
 def _ordered(columns: Columns, answer: Answer) -> dict[str, Any]:
@@ -43,12 +47,12 @@ def _typed(column: Any, number: str) -> Any:
 
 
 def _json(columns: Mapping[str, Any], answer: Answer, records: Rows, batch: bool) -> bytes:
-    body = b"[" + b",".join(_objects(columns, len(records))) + b"]"
+    body = b"[" + b",".join(_objects(columns)) + b"]"
     return b'{"' + answer.key.encode() + b'":' + body + b"}" if answer.key else body
 
 
 def _json_lines(columns: Mapping[str, Any], answer: Answer, records: Rows, batch: bool) -> bytes:
-    return _lines(_objects(columns, len(records)), batch)
+    return _lines(_objects(columns), batch)
 
 
 def _csv(columns: Mapping[str, Any], answer: Answer, records: Rows, batch: bool) -> bytes:
@@ -66,13 +70,11 @@ def _lines(lines: Sequence[bytes], batch: bool) -> bytes:
     return text if batch or not lines else text + b"\n"
 
 
-def _objects(columns: Mapping[str, Any], count: int) -> list[bytes]:
+def _objects(columns: Mapping[str, Any]) -> list[bytes]:
     """One JSON object a record."""
     import orjson
 
     texts = [_texts(column, bare=False) for column in columns.values()]
-    if any(len(text) != count for text in texts):
-        raise ValueError(f"A prediction of {count} records has columns of {[len(text) for text in texts]} entries.")
     names = (orjson.dumps(name).replace(b"%", b"%%") for name in columns)
     form = b"{" + b",".join(name + b":%b" for name in names) + b"}"
     return list(map(form.__mod__, zip(*texts, strict=True)))

@@ -1,0 +1,1 @@
+"""How a model answers, watched from the outside."""

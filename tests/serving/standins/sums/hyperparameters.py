@@ -1,0 +1,7 @@
+"""Nothing to set."""
+
+from algorithms.declare import Settings
+
+
+class Hyperparameters(Settings):
+    pass
