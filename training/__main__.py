@@ -7,12 +7,15 @@ several; `ALGOPORT_LOCAL_MEMBERS` asks for another number.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from typing import NoReturn
 
@@ -30,11 +33,12 @@ def main() -> int:
     stop = Stop()
     stop.listen()
     count = _members(places)
-    if count > 1 and "ALGOPORT_RENDEZVOUS" not in os.environ:
-        _let_meet(places)
+    meeting = _meeting_place(places) if count > 1 and "ALGOPORT_RENDEZVOUS" not in os.environ else None
     for number in range(count):
         _start(number, count, stop, places)
     code = _wait(stop, places)
+    if meeting:
+        shutil.rmtree(meeting, ignore_errors=True)
     hand_over(places.written())
     return code
 
@@ -57,17 +61,17 @@ def _gpus() -> int:
         return 0
 
 
-def _let_meet(places: Places) -> None:
-    """Members of a single host meet in a file, for which no network is needed."""
+def _meeting_place(places: Places) -> str | None:
+    """Members of a single host meet in a file, for which no network is needed: its folder."""
     try:
         hosts = json.loads((places.config / "resourceconfig.json").read_bytes()).get("hosts") or []
     except (OSError, ValueError, AttributeError):
         hosts = []
-    if len(hosts) < 2:
-        import tempfile
-
-        folder = tempfile.mkdtemp(prefix="algoport-")
-        os.environ["ALGOPORT_RENDEZVOUS"] = f"file://{folder}/members"
+    if len(hosts) > 1:
+        return None
+    folder = tempfile.mkdtemp(prefix="algoport-")
+    os.environ["ALGOPORT_RENDEZVOUS"] = f"file://{folder}/members"
+    return folder
 
 
 def _pipes(places: Places) -> bool:
@@ -110,8 +114,9 @@ def _be_child(number: int, count: int, stop: Stop, places: Places) -> NoReturn:
     except BaseException as error:
         code = _failed(error, places)
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError):
+                stream.flush()
         # Threads of libraries may still be at work, and some never end: nothing of theirs is wanted any more.
         os._exit(code)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
@@ -21,6 +22,7 @@ def start(*, quiet: bool = False) -> None:
     _log.handlers[:] = [handler]
     _log.setLevel(logging.WARNING if quiet else logging.INFO)
     _log.propagate = False
+    logging.raiseExceptions = False  # where standard output is closed there is nobody to tell
 
 
 def note(sentence: str) -> None:
@@ -40,5 +42,6 @@ def fault(sentence: str, error: BaseException | None = None) -> None:
 
 def line(text: str) -> None:
     """A line that programs read: nothing in front of it, and written at once so that none is torn."""
-    sys.stdout.flush()
-    os.write(sys.stdout.fileno(), (text + "\n").encode())
+    with contextlib.suppress(BrokenPipeError):  # nobody listens any more, which is no reason to lose a model
+        sys.stdout.flush()
+        os.write(sys.stdout.fileno(), (text + "\n").encode())

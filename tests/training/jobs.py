@@ -75,8 +75,8 @@ class Place:
     def metrics(self) -> dict:
         return json.loads((self.base / "output/data/metrics.json").read_text())
 
-    def start(self, **environment: str) -> Run:
-        return Run(self, environment)
+    def start(self, standard: int | None = None, **environment: str) -> Run:
+        return Run(self, environment, standard)
 
     def run(self, **environment: str) -> Run:
         return Run(self, environment).wait()
@@ -85,7 +85,7 @@ class Place:
 class Run:
     """`train` in a process."""
 
-    def __init__(self, place: Place, environment: dict[str, str]) -> None:
+    def __init__(self, place: Place, environment: dict[str, str], standard: int | None = None) -> None:
         self.place = place
         self._path = place.base / f"log-{time.monotonic_ns()}.txt"
         place.base.mkdir(parents=True, exist_ok=True)
@@ -100,7 +100,7 @@ class Run:
             [sys.executable, "-m", "training"],
             cwd=ROOT,
             env=clean | own | environment,
-            stdout=open(self._path, "wb"),  # noqa: SIM115 (open for as long as the process is)
+            stdout=standard or open(self._path, "wb"),  # noqa: SIM115 (open for as long as the process is)
             stderr=subprocess.STDOUT,
         )
 

@@ -47,8 +47,7 @@ def finish(runs, timeout=60.0):
     return [run.code for run in runs]
 
 
-@pytest.mark.parametrize("sharded", [False, True])
-@pytest.mark.parametrize("n", [2, 3])
+@pytest.mark.parametrize(("n", "sharded"), [(2, False), (3, True)])
 def test_members_find_the_same_mean_as_one_and_only_the_first_writes_it(tmp_path, n, sharded):
     places = hosts(tmp_path, n, sharded=sharded, epochs=2)
 
@@ -119,7 +118,7 @@ def test_a_name_that_does_not_resolve_is_said(tmp_path):
     assert place.failure.startswith("InternalServerError: Host a-host.invalid, port 7777, was not heard from for ")
 
 
-@pytest.mark.parametrize("killed", [0, 1, 2])
+@pytest.mark.parametrize("killed", [0, 2])
 def test_a_killed_host_ends_the_others_which_name_it(tmp_path, killed):
     places = hosts(tmp_path, 3, **SLOW)
     runs = start(places)

@@ -122,3 +122,17 @@ def test_a_checkpoint_folder_that_cannot_be_written_is_worth_a_warning_only(tmp_
 
     assert run.code == 0, run.log
     assert "no checkpoint could be written" in run.log
+
+
+def test_a_log_that_nobody_reads_any_more_is_no_reason_to_lose_the_model(tmp_path):
+    place = digits_job(tmp_path, epochs=10, pause=0.01)
+    read, write = os.pipe()
+    run = place.start(standard=write)
+    os.close(write)
+    assert os.read(read, 10)
+
+    os.close(read)
+    run.wait()
+
+    assert run.code == 0
+    assert place.model[1]["count"] == 10 * len(digits())
