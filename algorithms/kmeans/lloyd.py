@@ -18,8 +18,9 @@ Numbers = NDArray[np.float64]
 
 # Parts that rows are summed in: enough for many threads, few enough for their sums to stay small.
 PARTS, PART_BYTES = 64, 1 << 28
-# Where bounds leave more than this share of the rows to be searched they cost more than they spare.
-WORTH = 0.7
+# Bounds pay where they leave less than this share of the rows to be searched, less six k-ths: to measure the distance
+# to one center costs about as much as to search six. With k = 10 they have to spare nearly all.
+WORTH = 0.8
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def lloyd(
     n, k = len(rows), len(centers)
     state = State(np.full(n, -1, np.int32), np.zeros(n, np.float32), np.zeros(n, np.float32), np.zeros(k, np.float32))
     sums, counts = np.zeros(centers.shape), np.zeros(k)
-    bounds = _Bounds()
+    bounds = _Bounds(k)
     loss = _Loss(rows, mass, centers) if tol > 0 else None
     done = 0
     while done < passes:
@@ -99,19 +100,19 @@ def _assign(
 
 class _Bounds:
     """When to keep bounds of the distances: not in the first pass, after which centers leap, and not for a while
-    where they spare little; each time that they do, twice as long."""
+    where they spare little; each time that they do, twice as long. With few centers the first wait is longer."""
 
-    def __init__(self) -> None:
+    def __init__(self, k: int) -> None:
         self.mode = kernels.PLAIN
-        self._wait = 1
-        self._without = 0
+        self._worth = WORTH - 6 / k
+        self._without = self._wait = max(1, 100 // k)
 
     def learn(self, searched: float) -> None:
         """Choose the mode of the next pass, `searched` being the share of the rows that this one searched."""
         if self.mode == kernels.PLAIN:
             self._without -= 1
             self.mode = kernels.PLAIN if self._without > 0 else kernels.FIND
-        elif self.mode == kernels.FIND or searched <= WORTH:
+        elif self.mode == kernels.FIND or searched <= self._worth:
             self.mode = kernels.USE
         else:
             self.mode, self._without, self._wait = kernels.PLAIN, self._wait, self._wait * 2
