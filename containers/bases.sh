@@ -8,8 +8,8 @@
 # What is there already is left alone. Making the stand-in needs root, and takes about a minute.
 set -euo pipefail
 
-STOCK=python:3.11-slim-bookworm
-BUILDER=algoport-builder:3.11
+STOCK=${STOCK:-python:3.11-slim-bookworm}
+BUILDER=${BUILDER:-algoport-builder:3.11}
 SUITE=bookworm
 
 main() {

@@ -7,14 +7,17 @@ import os
 import pty
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import requests
 
 from tests.conformance.example import Example
 from tests.containers.conftest import NAME, ROOT
@@ -136,6 +139,32 @@ def test_a_job_leaves_a_model_that_predicts(algoport: Algoport, rows: Path, tmp_
 
     lines = algoport("predict", "job", rows, "--accept", "text/csv").stdout.splitlines()
     assert [float(line.split(",")[0]) for line in lines] == nearest.tolist()
+
+
+def test_a_job_is_served_until_it_is_stopped(algoport: Algoport, rows: Path, tmp_path: Path) -> None:
+    assert algoport("train", NAME, "--train", unlabeled(rows), *SETTINGS, "--output", "job").returncode == 0
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    server = subprocess.Popen([*COMMAND, "serve", "job", "--port", str(port)], cwd=tmp_path, env=environment)
+    try:
+        asked = _answered(server, f"http://127.0.0.1:{port}/invocations", "9,9,0\n")
+        assert len(asked["predictions"]) == 1
+    finally:
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(30) == 0
+
+
+def _answered(server: subprocess.Popen[bytes], url: str, body: str) -> Any:
+    """The answer, as soon as somebody listens."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end and server.poll() is None:
+        try:
+            return requests.post(url, body, headers={"Content-Type": "text/csv"}, timeout=10).json()
+        except requests.ConnectionError:
+            time.sleep(0.1)
+    raise AssertionError(f"nobody listens; the exit code is {server.poll()}")
 
 
 def test_several_members_find_the_model_of_one(algoport: Algoport, rows: Path, tmp_path: Path) -> None:
