@@ -23,7 +23,7 @@ from algorithms.records import Rows
 from tests.conformance.example import Example
 from training import formats
 
-PATIENCE = 120  # seconds for a job or a start; a hundred times what they take
+PATIENCE = 300  # seconds for a job, a start or a compilation; ten times what they take on a busy machine
 
 
 @dataclass(frozen=True)
