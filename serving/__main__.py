@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -29,11 +30,13 @@ def main() -> int:
         name = named_algorithm(base / "model")
         settings = Settings.read(os.environ, gpu=lambda: bool(algorithms.find(name).gpu))
         _set_threads(settings)
-        # Only now, as libraries read how many threads they may use when they are imported.
-        from serving import log, server
+        with tempfile.TemporaryDirectory(prefix="algoport-serve-", ignore_cleanup_errors=True) as folder:
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+            # Only now, as libraries read the environment when they are imported.
+            from serving import log, server
 
-        log.start(settings.log_level)
-        return server.run(settings, name, began)
+            log.start(settings.log_level)
+            return server.run(settings, name, folder, began)
     except AlgoportError as error:
         from serving import log
 

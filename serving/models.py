@@ -165,8 +165,12 @@ def _turn(entry: Entry) -> Iterator[None]:
     if entry.turn is None:
         yield
         return
-    with entry.turn:
+    if not entry.turn.acquire(timeout=PATIENCE):
+        raise Refusal(503, "The model is still being asked by others.", retry=1)
+    try:
         yield
+    finally:
+        entry.turn.release()
 
 
 def _folder(url: str) -> Path:

@@ -39,7 +39,8 @@ class Refusal(Exception):
     def headers(self) -> dict[str, str]:
         """What stands beside the body."""
         retry = {"Retry-After": str(self.retry)} if self.retry is not None else {}
-        return {"Content-Type": "application/json", **retry}
+        rest = {"Connection": "close"} if self.code == 413 else {}  # of the body, which nobody is going to read
+        return {"Content-Type": "application/json", **retry, **rest}
 
 
 def not_found(name: str) -> Refusal:

@@ -7,11 +7,9 @@ import gc
 import mmap
 import os
 import platform
-import shutil
 import signal
 import socket
 import sys
-import tempfile
 import threading
 import time
 from dataclasses import dataclass
@@ -39,8 +37,11 @@ READY = 4096  # workers of which it is known whether they are ready
 SPARE = 16  # threads that predictions never take, for /ping and the like
 
 
-def run(settings: Settings, name: str, began: float) -> int:
-    """Serve until a SIGTERM; the exit code. `AlgoportError` where that cannot begin."""
+def run(settings: Settings, name: str, folder: str, began: float) -> int:
+    """Serve until a SIGTERM; the exit code. What workers share as files lies in `folder`.
+
+    Raises `AlgoportError` where it cannot begin.
+    """
     predictor = Predictor.of(
         name,
         default=settings.accept,
@@ -50,14 +51,10 @@ def run(settings: Settings, name: str, began: float) -> int:
     )
     bound = _bound(settings.port)
     model = None if settings.multi_model or settings.gpu else loaded(predictor, settings)
-    folder = tempfile.mkdtemp(prefix="algoport-serve-")
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
     try:
         Arbiter(Server(settings, predictor, model, bound, folder, began)).run()
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 1
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     return 0
 
 

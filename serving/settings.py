@@ -32,6 +32,7 @@ class Settings:
     timeout: float  # seconds after which a request is given up
     startup: float  # seconds after which a start is given up
     payload: int  # bytes of a body, as sent and as decompressed
+    payload_given: bool  # whether that was asked for
     accept: str | None  # what an answer is where the request does not say
     batch: bool
     local_batch: bool  # the batch mode of the SDK on one machine, which words one thing otherwise
@@ -70,6 +71,7 @@ class Settings:
             timeout=given.seconds(("SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS", "SAGEMAKER_MODEL_SERVER_TIMEOUT"), 60),
             startup=given.seconds(("SAGEMAKER_STARTUP_TIMEOUT",), 600),
             payload=_payload(given),
+            payload_given=bool(given.text("SAGEMAKER_MAX_PAYLOAD_IN_MB")),
             accept=given.text("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT") or None,
             batch=batch.lower() == "true",
             local_batch=batch == "True",
@@ -83,7 +85,7 @@ class Settings:
     def execution(self) -> dict[str, object]:
         """What batch transform is told: as many requests at a time as there are workers, 100 MB in all at most."""
         size = max(1, min(self.payload // MB, 100))
-        if not os.environ.get("SAGEMAKER_MAX_PAYLOAD_IN_MB"):
+        if not self.payload_given:
             size = min(size, TRANSFORM_PAYLOAD)
         concurrent = max(1, min(max(self.workers, self.concurrent if self.multi_model else 1), 100 // size))
         strategy = "MultiRecord" if self.local_batch else "MULTI_RECORD"

@@ -12,6 +12,7 @@ import time
 from functools import partial
 from typing import Any
 
+from gunicorn import util
 from gunicorn.workers.gthread import ThreadWorker
 
 from serving.refusals import Refusal
@@ -38,9 +39,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def handle(self, conn: Any) -> Any:
         """One request; a client that has stopped in the middle of it is let go without a word in the log."""
         try:
-            return super().handle(conn)
+            kept = super().handle(conn)
         except BlockingIOError:
-            return False
+            kept = False
+        if not kept:
+            # Here and not in the main loop, which a client that does not close its end would hold up for seconds.
+            util.close_graceful(conn.sock, timeout=1.0)
+            conn.close = _closed
+        return kept
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """What is no HTTP gets a JSON answer, too."""
@@ -57,3 +63,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         super().run()
         sys.stdout.flush()
         os._exit(0)
+
+
+def _closed(graceful: bool = False) -> None:
+    """Nothing: the connection has been closed."""

@@ -52,7 +52,7 @@ class Server:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def wait(self, seconds: float = 30) -> "Server":
+    def wait(self, seconds: float = 30) -> Server:
         end = time.monotonic() + seconds
         while time.monotonic() < end and self.process.poll() is None:
             with contextlib.suppress(requests.RequestException):
@@ -102,7 +102,7 @@ class Server:
 def start(base: Path, **more: str) -> Server:
     """`serve` on an ml folder, not waited for."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SAGEMAKER_", "ALGOPORT_"))}
-    port = int(more.get("SAGEMAKER_BIND_TO_PORT", free_port()))
+    port = free_port()
     ours = {
         "ALGORITHM": "sums",
         "ALGORITHM_PATH": str(STANDINS),
