@@ -17,9 +17,12 @@ from numpy.typing import NDArray
 
 from algorithms.group import Group
 from training import log
+from training.places import hand_over
 
 INTERVAL = 60.0  # seconds; ALGOPORT_CHECKPOINT_INTERVAL
 KEEP = 3
+# Of the time, at most this share goes into saving: passes of a few milliseconds are not worth a write each.
+SHARE = 0.1
 SUFFIX = ".checkpoint"
 # What a user may change between the interruption and the resumption: how long the whole is to be.
 LENGTHS = ("epochs", "num_epochs", "numepochs", "n_epochs", "n-epochs", "max_epochs", "num_round", "num_rounds")
@@ -39,6 +42,7 @@ class Kept:
         self._group = group
         self._interval = float(os.environ.get("ALGOPORT_CHECKPOINT_INTERVAL", INTERVAL))
         self._last = time.monotonic()
+        self._next = 0.0  # when a write is worth its time again
         self._number = max((number for number, _ in _found(folder)), default=0)
 
     def due(self, *, ended: bool = False) -> bool:
@@ -46,17 +50,24 @@ class Kept:
         return self._group.rank == 0 and (ended or time.monotonic() - self._last >= self._interval)
 
     def save(self, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> None:
-        """Keep the state: all of it or nothing. The oldest beyond three give way."""
-        if self._group.rank != 0:
+        """Keep the state: all of it or nothing. The oldest beyond three give way.
+
+        Left out where the last one was so recent that writing would take more than a tenth of the time.
+        """
+        begun = time.monotonic()
+        if self._group.rank != 0 or begun < self._next:
             return
-        self._last = time.monotonic()
+        self._last = begun
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._write(arrays, facts)
             for _, path in _found(self._folder)[KEEP:]:
                 path.unlink(missing_ok=True)
+            hand_over([self._folder])  # at once, for a job that is interrupted does not come to its end
         except OSError as error:
             log.warn(f"{self._folder}: no checkpoint could be written: {error.strerror or error}.")
+        ended = time.monotonic()
+        self._next = ended + (ended - begun) * (1 / SHARE - 1)
 
     def _write(self, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> None:
         from safetensors.numpy import save

@@ -6,7 +6,9 @@ import time
 
 import numpy as np
 
+from algorithms.group import Alone
 from tests.training.jobs import digits, digits_job
+from training import checkpoints
 
 SLOW = {"pause": 0.05, "mini_batch_size": 100}
 
@@ -77,12 +79,13 @@ def test_interrupted_and_resumed_is_uninterrupted(tmp_path):
 
 
 def test_checkpoints_of_another_job_are_left_out_and_the_log_says_what_differs(tmp_path):
-    place = digits_job(tmp_path, epochs=2)
+    slow = {"pause": 0.01}
+    place = digits_job(tmp_path, epochs=2, **slow)
     (tmp_path / "checkpoints").mkdir()
     assert place.run().code == 0
 
-    other = digits_job(tmp_path, epochs=2, mini_batch_size=50).run()
-    longer = digits_job(tmp_path, epochs=4, mini_batch_size=50).run()
+    other = digits_job(tmp_path, epochs=2, mini_batch_size=50, **slow).run()
+    longer = digits_job(tmp_path, epochs=4, mini_batch_size=50, **slow).run()
     place.file("train/part-3.csv", b"0," * 63 + b"0\n")
     more = place.run()
 
@@ -94,7 +97,7 @@ def test_checkpoints_of_another_job_are_left_out_and_the_log_says_what_differs(t
 
 
 def test_damaged_checkpoints_are_left_out_for_older_ones(tmp_path):
-    place = digits_job(tmp_path, epochs=3)
+    place = digits_job(tmp_path, epochs=3, **SLOW)  # so slow that each pass is worth a checkpoint
     folder = tmp_path / "elsewhere"
     place.config("checkpointconfig", {"LocalPath": str(folder)})
     assert place.run().code == 0
@@ -136,3 +139,20 @@ def test_a_log_that_nobody_reads_any_more_is_no_reason_to_lose_the_model(tmp_pat
 
     assert run.code == 0
     assert place.model[1]["count"] == 10 * len(digits())
+
+
+def test_passes_of_milliseconds_are_not_slowed_down_by_checkpoints(tmp_path, monkeypatch):
+    now, written = [0.0], []
+    monkeypatch.setattr(checkpoints.time, "monotonic", lambda: now[0])
+    kept = checkpoints.Kept(tmp_path, {}, Alone())
+
+    def write(arrays, facts):
+        written.append(now[0])
+        now[0] += 0.01
+
+    monkeypatch.setattr(kept, "_write", write)
+    for _ in range(1000):
+        now[0] += 0.001
+        kept.save({}, {})
+
+    assert 5 <= len(written) <= 0.11 * now[0] / 0.01
