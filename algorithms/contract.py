@@ -79,7 +79,7 @@ class Answer:
     columns: Sequence[Column]
     key: str = "predictions"
     accepts: Sequence[str]  # content types of requests
-    default_accept: str = "text/csv"  # read as this where a request says nothing of its type
+    default_accept: str | None = None  # read as this where a request says nothing of its type; None: refused
     responses: Sequence[str]  # content types of answers
     default_response: str = "application/json"
 
@@ -99,6 +99,7 @@ class Algorithm:
     log_name: str  # `Algorithm` of the #metrics lines: "AWS/KMeansWebscale"
     gpu: bool = False
     hosts: bool = True
+    missing: bool = False  # whether a feature may have no value; where False, a row that lacks one is refused
     environment: Sequence[str] = ()  # names of variables that reach the options of `predict`
     reserved: Sequence[str] = ()  # hyperparameters with a leading underscore that it wants to see
     quality_line: str = "#quality_metric: host={host}, {epoch}{batch}{channel} {metric} <{kind}>={value}"

@@ -15,7 +15,7 @@ def requested(header: str | None, answer: Answer) -> ContentType:
 
     Refuses with 415 what the algorithm does not read, naming what it does.
     """
-    header = (header or "").strip() or answer.default_accept
+    header = (header or "").strip() or answer.default_accept or ""
     asked = ContentType.parse(header)
     if asked.media in {ContentType.parse(known).media for known in answer.accepts}:
         return asked

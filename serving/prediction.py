@@ -78,7 +78,7 @@ class Predictor:
         """What the server answers to these bytes and headers; `Refusal` says why where it answers nothing."""
         kind = requested(content_type, self.algorithm.answer)
         want = wanted(accept, self.algorithm.answer, self.default)
-        layout = Layout(name="the request", width=model.width, limit=self.limit)
+        layout = Layout(name="the request", width=model.width, limit=self.limit, missing=self.algorithm.missing)
         try:
             records = formats.whole(body, kind, layout)
             columns = self._predicted(model, records, _asked(kind, want))

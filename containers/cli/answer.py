@@ -53,7 +53,8 @@ def predict(
 
     place = model_folder(folder)
     name = algorithm_of(place, algorithm)
-    answer = algorithms.find(name).answer
+    declared = algorithms.find(name)
+    answer = declared.answer
     try:
         body = file.read_bytes()
         kind = requested(content_type or by_suffix(file.name), answer)
@@ -64,7 +65,8 @@ def predict(
         raise UserError(refusal.message.partition("provided: ")[2] or refusal.message) from None
     compiled.prepare()
     model = algorithms.part(name, "model").Model.load(place)
-    records = formats.whole(body, kind, formats.Layout(name=file.name, parameters=kind.parameters, width=model.width))
+    layout = formats.Layout(name=file.name, width=model.width, missing=declared.missing)
+    records = formats.whole(body, kind, layout)
     text = encoded(model.predict(records, _options(name)), answer, media, records)
     sys.stdout.buffer.write(text + b"\n" if media == "application/json" else text)
     sys.stdout.flush()

@@ -67,7 +67,7 @@ def test_every_declared_request_type_is_read_and_answered_as_the_model_answers(
 
 
 def test_every_declared_answer_has_as_many_records_as_the_request(example: Example, server: Server) -> None:
-    media = example.algorithm.answer.default_accept
+    media = example.algorithm.answer.accepts[0]
     for accept in example.algorithm.answer.responses:
         for records in (1, SOME):
             response = server.ask(body(example, media, records), media, accept)
@@ -90,7 +90,7 @@ def count(example: Example, accept: str, response: requests.Response) -> int:
 def test_a_request_that_does_not_say_what_it_wants_gets_the_default(example: Example, server: Server) -> None:
     answer = example.algorithm.answer
     for accept in ("*/*", "", f"text/x-nothing, {answer.default_response};q=0.5"):
-        response = server.ask(body(example, answer.default_accept), answer.default_accept, accept)
+        response = server.ask(body(example, answer.accepts[0]), answer.accepts[0], accept)
 
         assert response.headers["Content-Type"].partition(";")[0] == answer.default_response, response.text
 
@@ -120,7 +120,7 @@ def test_an_unknown_content_type_is_told_with_those_there_are(example: Example, 
 
 
 def test_an_unknown_answer_type_is_told_with_those_there_are(example: Example, server: Server) -> None:
-    media = example.algorithm.answer.default_accept
+    media = example.algorithm.answer.accepts[0]
 
     response = server.ask(body(example, media), media, "text/html")
 

@@ -16,7 +16,7 @@ from training import log
 from training.channels import Channel, Files, Meter, Pipe, Share
 from training.channels.files import shards
 from training.configuration import ChannelConfig, Configuration
-from training.formats import ContentType, Layout, find
+from training.formats import ContentType, Layout, find, records
 from training.places import Places
 
 MODEL = "model"  # the channel with a model to go on from
@@ -128,12 +128,11 @@ class Opening:
 
     def _decoder(self, config: ChannelConfig, declared: contract.Channel) -> Callable[..., Iterator[Rows]]:
         given = content_type(config, declared)
-        module = find(given.media)
-        width = self._width
+        find(given.media)  # a type that is not read is a fault before anything is opened
+        width, missing = self._width, self._algorithm.missing
 
         def decode(stream: BinaryIO, name: str) -> Iterator[Rows]:
-            layout = Layout(name=name, parameters=given.parameters, labels=LABELS, width=width)
-            return module.read(stream, layout)
+            return records(stream, given, Layout(name=name, labels=LABELS, width=width, missing=missing))
 
         return decode
 

@@ -16,6 +16,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO, Protocol, cast
 
+import numpy as np
+
 from algorithms.errors import UserError
 from algorithms.records import Rows, joined, nothing
 from training.formats.layout import Layout
@@ -68,10 +70,31 @@ def find(media: str) -> Format:
     raise UserError(f"Content type '{media}' is not one that rows are read from: {known}.")
 
 
+def records(stream: BinaryIO, content_type: ContentType, layout: Layout) -> Iterator[Rows]:
+    """The rows of a stream, block by block. The parameters are those of the content type."""
+    layout = replace(layout, parameters=content_type.parameters)
+    blocks = find(content_type.media).read(stream, layout)
+    return blocks if layout.missing else _complete(blocks, layout)
+
+
+def _complete(blocks: Iterator[Rows], layout: Layout) -> Iterator[Rows]:
+    """The same blocks; a UserError with the number of the first record that lacks a feature."""
+    before = 0
+    for rows in blocks:
+        values = rows.features.data if rows.is_sparse else rows.features
+        # One sum tells of all: it is no number if one of them is none, or, by overflow, now and then without.
+        with np.errstate(over="ignore", invalid="ignore"):
+            doubtful = np.isnan(np.add.reduce(np.asarray(values), axis=None))
+        if doubtful and len(lacking := np.argwhere(np.isnan(rows.dense()))):
+            raise layout.incomplete(f"record {before + int(lacking[0][0]) + 1}", int(lacking[0][1]))
+        before += len(rows)
+        yield rows
+
+
 def whole(body: bytes, content_type: ContentType, layout: Layout) -> Rows:
     """All rows of a request; none where the body has none. The parameters are those of the content type."""
-    layout = replace(layout, parameters=content_type.parameters, block=min(layout.block, len(body) + 1))
-    parts = list(find(content_type.media).read(io.BytesIO(body), layout))
+    layout = replace(layout, block=min(layout.block, len(body) + 1))
+    parts = list(records(io.BytesIO(body), content_type, layout))
     return joined(parts) if parts else nothing(layout.width or 0)
 
 
@@ -85,4 +108,4 @@ def _canonical() -> dict[str, str]:
     return {name: module.MEDIA[0] for module in _modules() for name in module.MEDIA}
 
 
-__all__ = ["ContentType", "Format", "Layout", "find", "whole"]
+__all__ = ["ContentType", "Format", "Layout", "find", "records", "whole"]

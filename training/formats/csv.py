@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import functools
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -104,6 +105,8 @@ class _Table:
     def decoded(self, data: memoryview, line: int, fresh: bool) -> NDArray[np.float32]:
         """The numbers (n, l + d) of a block whose first line has that number; `fresh`: with the first row of all."""
         matrix = _quick(bytes(data), self.columns) if len(data) <= SMALL else _fast(data, self.columns)
+        if matrix is not None and not self.layout.missing and _lacking(matrix[:, self.labels :]):
+            matrix = None  # read again, line by line
         return self._plain(data, line, fresh) if matrix is None else matrix
 
     def _plain(self, data: memoryview, line: int, fresh: bool) -> NDArray[np.float32]:
@@ -131,7 +134,12 @@ class _Table:
                 self.labels, f"numbers after the {self.labels} labels"
             )
             raise self.layout.misfit(place, found, expected, self._remedy(found, expected), noun)
-        return [number for number in numbers if number is not None]
+        complete = [number for number in numbers if number is not None]
+        if not self.layout.missing:
+            for column, number in enumerate(complete[self.labels :]):
+                if math.isnan(number):
+                    raise self.layout.incomplete(place, column)
+        return complete
 
     def _remedy(self, found: int, expected: int) -> str:
         if expected != self.layout.width:
@@ -154,6 +162,12 @@ class _Table:
         if first and all(number is None for number in present):
             return f"{shown(text)} is a probable header; remove it or say header=present in the content type."
         return f"not a row of numbers: {shown(text)}."
+
+
+def _lacking(matrix: NDArray[np.float32]) -> bool:
+    """True where a value may be missing; by overflow, now and then where none is."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isnan(np.add.reduce(matrix, axis=None)))
 
 
 def _number(field: str) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -111,7 +111,7 @@ class _Placed(Layout):
     """A layout whose faults say "instance 3" or "line 7" where the record's number is meant."""
 
     def __init__(self, layout: Layout, places: Sequence[str]) -> None:
-        super().__init__(layout.name, layout.parameters, layout.labels, layout.width, layout.block, layout.limit)
+        super().__init__(**{each.name: getattr(layout, each.name) for each in fields(layout)})
         object.__setattr__(self, "_places", places)
 
     def fault(self, place: str, sentence: str) -> Any:

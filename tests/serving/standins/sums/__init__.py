@@ -19,7 +19,7 @@ ALGORITHM = Algorithm(
         ),
         key="sums",
         accepts=("text/csv", "application/json", "application/jsonlines", "application/x-recordio-protobuf"),
-        default_accept="",
+        default_accept=None,
         responses=("application/json", "application/jsonlines", "application/x-recordio-protobuf", "text/csv"),
     ),
     log_name="Sums",

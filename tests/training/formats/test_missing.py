@@ -1,0 +1,58 @@
+"""Rows that lack a feature, where the algorithm takes no such rows: the place is named."""
+
+import io
+
+import numpy as np
+import pytest
+
+from algorithms.errors import UserError
+from algorithms.records import Rows
+from training import formats
+from training.formats import ContentType, Layout
+
+ROWS = np.arange(400, dtype=np.float32).reshape(100, 4)
+
+
+def read(body, kind, block=1 << 24, missing=False):
+    layout = Layout(name="train/a", width=4, missing=missing, block=block)
+    return list(formats.records(io.BytesIO(body), ContentType.parse(kind), layout))
+
+
+@pytest.mark.parametrize("block", [64, 1 << 24])
+def test_csv_names_the_line_also_after_blank_ones(block):
+    lines = ["1,2,3,4"] * 5000 + ["", "1,2,,4"]
+
+    with pytest.raises(UserError, match=r"train/a, line 5002: feature 3 has no value"):
+        read("\n".join(lines).encode(), "text/csv", block)
+
+
+def test_csv_with_an_empty_label_is_complete():
+    (rows,) = read(b",1,2,3,4\n", "text/csv;label_size=1")
+
+    np.testing.assert_array_equal(rows.features, [[1, 2, 3, 4]])
+
+
+@pytest.mark.parametrize("media", ["application/x-recordio-protobuf", "application/x-parquet", "application/x-npy"])
+@pytest.mark.parametrize("block", [256, 1 << 24])
+def test_other_formats_name_the_record(media, block):
+    rows = ROWS.copy()
+    rows[77, 1] = np.nan
+
+    with pytest.raises(UserError, match=r"train/a, record 78: feature 2 has no value"):
+        read(formats.find(media).write(Rows(features=rows)), media, block)
+
+
+def test_values_whose_sum_is_no_number_are_complete():
+    """The check is a sum, which these take beyond float32 and back."""
+    rows = np.full((2, 4), 3e38, np.float32)
+    rows[1] = -3e38
+
+    for media in ("text/csv", "application/x-recordio-protobuf"):
+        blocks = read(formats.find(media).write(Rows(features=rows)), media)
+        np.testing.assert_array_equal(np.concatenate([block.features for block in blocks]), rows)
+
+
+def test_an_algorithm_that_takes_missing_values_gets_them():
+    (rows,) = read(b"1,2,,4\n", "text/csv", missing=True)
+
+    assert np.isnan(rows.features[0, 2])
