@@ -28,6 +28,7 @@ from algorithms import machine
 
 RESULTS = Path(__file__).parent / "results"
 US = "algoport"
+PAUSE = 0.3  # seconds before a lap: the last competitor's OpenMP threads keep a core busy for a while
 VERSIONS = ("numba", "numpy", "scikit-learn", "faiss-cpu", "torch", "pyarrow", "pandas", "xgboost", "lightgbm")
 
 
@@ -115,6 +116,7 @@ def race(competitors: Mapping[str, Callable[[], Any]], laps: int = 5, warm: int 
         for name, run in competitors.items():
             results.pop(name, None)
             gc.collect()
+            time.sleep(PAUSE)
             begun = time.perf_counter()
             results[name] = run()
             if lap >= 0:
