@@ -51,11 +51,15 @@ def run(settings: Settings, name: str, folder: str, began: float) -> int:
     )
     bound = _bound(settings.port)
     model = None if settings.multi_model or settings.gpu else loaded(predictor, settings)
+    parent, code = os.getpid(), 0
     try:
         Arbiter(Server(settings, predictor, model, bound, folder, began)).run()
     except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else 1
-    return 0
+        code = ended.code if isinstance(ended.code, int) else 1
+    if os.getpid() != parent:  # a worker that was ended; what lies in the folder is still the others'
+        sys.stdout.flush()
+        os._exit(code)
+    return code
 
 
 def loaded(predictor: Predictor, settings: Settings) -> Model:
