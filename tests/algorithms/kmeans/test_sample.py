@@ -32,7 +32,7 @@ def test_it_holds_the_rows_of_highest_priority_whatever_the_batches(batch):
 
     merged = streamed(rows, batch).merged(Alone())
 
-    highest = np.sort(np.argsort(uniforms(1, np.arange(400)))[-50:])
+    highest = np.sort(np.argsort(uniforms(1, np.arange(400)))[:50])  # a priority is 1 / u
     np.testing.assert_array_equal(merged["numbers"], highest)
     np.testing.assert_array_equal(merged["rows"], rows[highest])
 
