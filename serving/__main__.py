@@ -35,12 +35,12 @@ def main() -> int:
             # Only now, as libraries read the environment when they are imported.
             from serving import log, server
 
-            log.start(settings.log_level)
+            log.start(settings.log_level, number="process")
             return server.run(settings, name, folder, began)
     except AlgoportError as error:
         from serving import log
 
-        log.start()
+        log.start(number="process")
         for finding in error.findings:
             log.fault(finding)
         return error.code

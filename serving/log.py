@@ -1,4 +1,4 @@
-"""The log of the server: what is not well, and a line a request where that is asked for. UTC, without colors."""
+"""The log of the server: what is not well, and a line a request where that is asked for."""
 
 from __future__ import annotations
 
@@ -11,35 +11,7 @@ from typing import Any
 
 from gunicorn import glogging
 
-SHAPE = "[%(asctime)s %(levelname)s %(process)d] %(message)s"
-
-_log = logging.getLogger("algoport")
-
-
-def start(level: int = logging.INFO) -> None:
-    """Send the log to standard output, each line as soon as it is whole."""
-    handler = logging.StreamHandler(sys.stdout)
-    formatter = logging.Formatter(SHAPE, "%m/%d/%Y %H:%M:%S")
-    formatter.converter = time.gmtime
-    handler.setFormatter(formatter)
-    _log.handlers[:] = [handler]
-    _log.setLevel(level)
-    _log.propagate = False
-
-
-def note(sentence: str) -> None:
-    """A sentence for whoever reads the log."""
-    _log.info("%s", sentence)
-
-
-def warn(sentence: str) -> None:
-    """A sentence on something that is not as it should be."""
-    _log.warning("%s", sentence)
-
-
-def fault(sentence: str, error: BaseException | None = None) -> None:
-    """A sentence on what failed; with an error, also where in the code it arose."""
-    _log.error("%s", sentence, exc_info=error)
+from algorithms.log import fault, level, note, start, warn
 
 
 def access(kind: str, facts: Mapping[str, Any]) -> None:
@@ -66,7 +38,7 @@ class Gunicorn(glogging.Logger):  # type: ignore[misc]
     def setup(self, cfg: Any) -> None:
         """Let them go where ours go."""
         self.error_log = logging.getLogger("algoport.gunicorn")
-        self.error_log.setLevel(logging.DEBUG if _log.level <= logging.DEBUG else max(logging.WARNING, _log.level))
+        self.error_log.setLevel(logging.DEBUG if level() <= logging.DEBUG else max(logging.WARNING, level()))
         self.access_log = logging.getLogger("algoport.access")
 
     def access(self, resp: Any, req: Any, environ: Any, request_time: Any) -> None:
@@ -74,3 +46,6 @@ class Gunicorn(glogging.Logger):  # type: ignore[misc]
 
     def reopen_files(self) -> None:
         """Nothing: there are none."""
+
+
+__all__ = ["Gunicorn", "access", "fault", "note", "start", "warn"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import platform
 import time
@@ -56,7 +57,7 @@ class Parts:
 
 def main(places: Places, stop: Stop, local: int = 0, locals_: int = 1) -> int:
     """Run the job as one member of it; the exit code. Whatever goes wrong is told to the others and in `failure`."""
-    log.start(quiet=local > 0)  # members of one host would say the same
+    log.start(logging.WARNING if local > 0 else logging.INFO)  # members of one host would say the same
     membership = cluster.Membership()
     try:
         parts = Parts.of(configuration.named_algorithm())
