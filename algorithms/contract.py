@@ -24,6 +24,25 @@ M = TypeVar("M")
 Distribution = Literal["ShardedByS3Key", "FullyReplicated"]
 Kind = Literal["rows", "objects", "lines", "images"]
 
+# Content types that rows of numbers come in: to a channel, in a request, in an answer.
+CHANNEL_ROWS = (
+    "text/csv",
+    "application/x-recordio-protobuf",
+    "application/x-parquet",
+    "application/jsonlines",
+    "text/libsvm",
+    "application/x-npy",
+)
+REQUEST_ROWS = (
+    "text/csv",
+    "application/json",
+    "application/jsonlines",
+    "application/x-recordio-protobuf",
+    "application/x-parquet",
+    "application/x-npy",
+)
+ANSWERS = ("application/json", "application/jsonlines", "application/x-recordio-protobuf", "text/csv")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Channel:
@@ -32,8 +51,8 @@ class Channel:
     name: str
     meaning: str
     required: bool = False
-    content_types: Sequence[str]
-    default_content_type: str
+    content_types: Sequence[str] = CHANNEL_ROWS
+    default_content_type: str = "text/csv"
     kind: Kind = "rows"
     distributions: Sequence[Distribution] = ("ShardedByS3Key", "FullyReplicated")
     labeled: bool = False  # where False, labels are read over and not required
@@ -78,9 +97,9 @@ class Answer:
 
     columns: Sequence[Column]
     key: str = "predictions"
-    accepts: Sequence[str]  # content types of requests
+    accepts: Sequence[str] = REQUEST_ROWS  # content types of requests
     default_accept: str | None = None  # read as this where a request says nothing of its type; None: refused
-    responses: Sequence[str]  # content types of answers
+    responses: Sequence[str] = ANSWERS  # content types of answers
     default_response: str = "application/json"
 
 

@@ -2,15 +2,6 @@
 
 from algorithms.contract import Algorithm, Answer, Channel, Column, Metric
 
-_TABLES = (
-    "application/x-recordio-protobuf",
-    "text/csv",
-    "application/x-parquet",
-    "application/jsonlines",
-    "text/libsvm",
-    "application/x-npy",
-)
-
 ALGORITHM = Algorithm(
     name="kmeans",
     title="K-Means",
@@ -23,14 +14,10 @@ ALGORITHM = Algorithm(
             name="train",
             meaning="the rows to learn from",
             required=True,
-            content_types=_TABLES,
-            default_content_type="text/csv",
         ),
         Channel(
             name="test",
             meaning="rows to score the finished model with",
-            content_types=_TABLES,
-            default_content_type="text/csv",
             distributions=("FullyReplicated", "ShardedByS3Key"),
         ),
     ),
@@ -48,27 +35,13 @@ ALGORITHM = Algorithm(
         Metric(
             name="train:msd",
             goal="minimize",
-            meaning="mean squared distance of the rows, as the streaming centers carry them, to the final centers",
+            meaning="mean squared distance of a sample of the training rows to their nearest center",
         ),
     ),
     answer=Answer(
         columns=(
             Column(name="closest_cluster", meaning="number of the nearest center, from 0"),
             Column(name="distance_to_cluster", meaning="Euclidean distance to it"),
-        ),
-        accepts=(
-            "text/csv",
-            "application/json",
-            "application/jsonlines",
-            "application/x-recordio-protobuf",
-            "application/x-parquet",
-            "application/x-npy",
-        ),
-        responses=(
-            "application/json",
-            "application/jsonlines",
-            "application/x-recordio-protobuf",
-            "text/csv",
         ),
     ),
     log_name="AWS/KMeansWebscale",
