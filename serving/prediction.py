@@ -44,6 +44,7 @@ class Predictor:
     limit: int | None = None  # bytes that the rows of a request may fill
     environment: Mapping[str, str] = field(default_factory=dict)
     options: type[Any] | None = None
+    source: str = "the request"  # what stands in front of a fault
 
     @classmethod
     def of(
@@ -78,7 +79,7 @@ class Predictor:
         """What the server answers to these bytes and headers; `Refusal` says why where it answers nothing."""
         kind = requested(content_type, self.algorithm.answer)
         want = wanted(accept, self.algorithm.answer, self.default)
-        layout = Layout(name="the request", width=model.width, limit=self.limit, missing=self.algorithm.missing)
+        layout = Layout(name=self.source, width=model.width, limit=self.limit, missing=self.algorithm.missing)
         try:
             records = formats.whole(body, kind, layout)
             columns = self._predicted(model, records, _asked(kind, want))

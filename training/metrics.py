@@ -99,23 +99,8 @@ class Metrics:
             value=repr(value),
         )
 
-    def progress(
-        self,
-        done: float | None = None,
-        of: float | None = None,
-        unit: str = "epochs",
-        *,
-        rows: int = 0,
-        epoch: int | None = None,
-    ) -> None:
-        """Hear how far the job is; say it every ten seconds, and when all is done.
-
-        `rows` need not be told: what channels hand out is counted. `epoch` is the number of those that are over.
-        """
-        done = epoch if epoch is not None else done
-        if done is None or of is None:
-            self._say()
-            return
+    def progress(self, done: float, of: float, unit: str = "epochs") -> None:
+        """Hear how far the job is; say it every ten seconds, and when all is done. Rows are counted by the channels."""
         if unit == "epochs":
             self._epoch, self.epochs = int(done), int(of)
             self._totals(self._epoch - 1)

@@ -52,19 +52,23 @@ class Sample:
         if len(everyone) > self.capacity:
             least = np.partition(everyone, len(everyone) - self.capacity)[len(everyone) - self.capacity]
         mine = np.flatnonzero(keys >= least)
-        kept: Arrays = {"rows": self._rows[mine], "keys": keys[mine], "numbers": self._numbers[mine]}
-        whole = {name: np.concatenate(group.gather(array)) for name, array in kept.items()}
+        mine = mine[np.argsort(self._numbers[mine], kind="stable")]
+        kept: Arrays = {"rows": _taken(self._rows, mine), "keys": keys[mine], "numbers": self._numbers[mine]}
+        gathered = {name: group.gather(array) for name, array in kept.items()}
+        if len(gathered["keys"]) == 1:
+            return {name: array for name, (array,) in gathered.items()}
+        whole = {name: np.concatenate(arrays) for name, arrays in gathered.items()}
         order = np.argsort(whole["numbers"], kind="stable")
         return {name: array[order] for name, array in whole.items()}
 
     def estimate(self, merged: Arrays) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         """Rows (r, d), and how much each stands for (r,), relative to the others.
 
-        A kept row stands for max(w, t), where t is the highest priority of those not kept; the lowest one that was
-        kept is given up to know t. Where all rows were kept, each stands for itself.
+        Where rows fade, a kept one stands for max(w, t), where t is the highest priority of those not kept; the
+        lowest one that was kept is given up to know t. Where all rows were kept, each stands for itself.
         """
         rows, logs = merged["rows"], self._log_weights(merged["numbers"])
-        if self.seen > len(rows):
+        if self._half_life and self.seen > len(rows):
             lowest = int(np.argmin(merged["keys"]))
             logs = np.delete(np.maximum(logs, merged["keys"][lowest]), lowest)
             rows = np.delete(rows, lowest, axis=0)
@@ -102,6 +106,13 @@ class Sample:
         if not self._half_life:
             return np.zeros(len(numbers))
         return numbers.astype(np.float64) * (math.log(2) / self._half_life)
+
+
+def _taken(rows: NDArray[np.float32], order: NDArray[np.int64]) -> NDArray[np.float32]:
+    """The rows in that order; as they lie, and not copied, where that is their order."""
+    if len(order) and order[0] == 0 and order[-1] == len(order) - 1 and (np.diff(order) == 1).all():
+        return rows[: len(order)]
+    return rows[order]
 
 
 def positions(counts: NDArray[np.int64], rank: int) -> NDArray[np.int64]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -46,36 +47,25 @@ def predict(
 ) -> None:
     """Answer the records of a file in this process, as the server would."""
     from algorithms import compiled
-    from serving.answers import encoded
-    from serving.negotiation import requested, wanted
-    from serving.refusals import Refusal
-    from training import formats
+    from serving.prediction import Predictor
+    from serving.refusals import EVALUATE, Refusal
 
     place = model_folder(folder)
-    name = algorithm_of(place, algorithm)
-    declared = algorithms.find(name)
-    answer = declared.answer
+    predictor = replace(Predictor.of(algorithm_of(place, algorithm)), source=file.name)
     try:
         body = file.read_bytes()
-        kind = requested(content_type or by_suffix(file.name), answer)
-        media = wanted(accept, answer, answer.default_response).media
     except OSError as error:
         raise UserError(f"{file}: cannot be read: {error.strerror}.") from None
-    except Refusal as refusal:
-        raise UserError(refusal.message.partition("provided: ")[2] or refusal.message) from None
     compiled.prepare()
-    model = algorithms.part(name, "model").Model.load(place)
-    layout = formats.Layout(name=file.name, width=model.width, missing=declared.missing)
-    records = formats.whole(body, kind, layout)
-    text = encoded(model.predict(records, _options(name)), answer, media, records)
-    sys.stdout.buffer.write(text + b"\n" if media == "application/json" else text)
+    model = predictor.load(place)
+    try:
+        answered = predictor.answer(model, body, content_type or by_suffix(file.name), accept)
+    except Refusal as refusal:
+        raise UserError(refusal.message.removeprefix(EVALUATE)) from None
+    sys.stdout.buffer.write(answered.body)
+    if answered.content_type == "application/json":
+        sys.stdout.buffer.write(b"\n")
     sys.stdout.flush()
-
-
-def _options(name: str) -> Any:
-    """What the algorithm's options are where a request says nothing; None where it has none."""
-    place = Path(algorithms.part(name, "").__file__ or "").with_name("options.py")
-    return algorithms.part(name, "options").Options() if place.is_file() else None
 
 
 def model_folder(folder: Path) -> Path:

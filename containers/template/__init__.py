@@ -5,15 +5,6 @@ This file is data: what the algorithm is, what it accepts and what it reports.
 
 from algorithms.contract import Algorithm, Answer, Channel, Column, Metric
 
-_TABLES = (
-    "text/csv",
-    "application/x-recordio-protobuf",
-    "application/x-parquet",
-    "application/jsonlines",
-    "text/libsvm",
-    "application/x-npy",
-)
-
 ALGORITHM = Algorithm(
     name="TEMPLATE-NAME",
     title="TEMPLATE TITLE",
@@ -25,14 +16,10 @@ ALGORITHM = Algorithm(
             name="train",
             meaning="the rows to learn from",
             required=True,
-            content_types=_TABLES,
-            default_content_type="text/csv",
         ),
         Channel(
             name="test",
             meaning="rows to score the finished model with",
-            content_types=_TABLES,
-            default_content_type="text/csv",
         ),
     ),
     metrics=(
@@ -46,15 +33,6 @@ ALGORITHM = Algorithm(
         columns=(
             Column(name="distance", meaning="standard deviations from the mean, root mean square of all features"),
         ),
-        accepts=(
-            "text/csv",
-            "application/json",
-            "application/jsonlines",
-            "application/x-recordio-protobuf",
-            "application/x-parquet",
-            "application/x-npy",
-        ),
-        responses=("application/json", "application/jsonlines", "application/x-recordio-protobuf", "text/csv"),
     ),
     log_name="TEMPLATE-NAME",
 )

@@ -42,7 +42,6 @@ def fit(job: Job) -> Model:
     for batch in job.in_step(batches, job.hyperparameters.feature_dim):
         rows = _checked(batch, job.hyperparameters, "train")
         _learn(job, state, rows)
-        job.progress(rows=len(rows))
         if agreed(job.group, job.checkpoints.due()):
             _save(job, state)
     if state.seen == 0 and job.start is None:

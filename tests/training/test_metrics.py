@@ -101,8 +101,7 @@ def test_progress_says_how_fast_and_how_long_still(tmp_path, capfd, monkeypatch)
     ours = metrics.Metrics(algorithm(), "algo-1", tmp_path, epochs=4)
 
     ours.used("train", 500, 0.5)
-    ours.progress(rows=500)
-    ours.progress(epoch=1, of=4)
+    ours.progress(1, 4)
 
     out = capfd.readouterr().out
     assert re.search(r"INFO \d+\] epoch 1 of 4, 500 train rows, [\d,]+ rows/s, about 0:00:00 left", out)

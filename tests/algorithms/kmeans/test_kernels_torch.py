@@ -14,7 +14,12 @@ from algorithms.kmeans.train import fit
 
 
 @settings(deadline=None, max_examples=50)
-@given(n=some.sampled_from([0, 1, 7, 300]), d=some.integers(1, 9), k=some.sampled_from([1, 2, 4, 8]), seed=some.integers(0, 999))
+@given(
+    n=some.sampled_from([0, 1, 7, 300]),
+    d=some.integers(1, 9),
+    k=some.sampled_from([1, 2, 4, 8]),
+    seed=some.integers(0, 999),
+)
 def test_both_give_the_same_sums_labels_and_distances(n, d, k, seed):
     """Whole numbers and a power of two of centers, whose mean is exact: ties are ties."""
     random = np.random.default_rng(seed)

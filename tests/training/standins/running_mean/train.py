@@ -35,7 +35,6 @@ def fit(job):
             state["count"] += count
             state["trace"] = np.append(state["trace"], sums[0])  # so that the order of rows matters
             step += 1
-            job.progress(rows=len(batch))
             _go_wrong(job)
             time.sleep(settings.pause)
             if agreed(job.group, job.checkpoints.due()):
@@ -45,7 +44,7 @@ def fit(job):
             break
         epoch, step = epoch + 1, 0
         job.report({"train:norm": float(np.linalg.norm(state["sums"] / state["count"]))}, epoch=epoch)
-        job.progress(epoch=epoch, of=settings.epochs)
+        job.progress(epoch, settings.epochs)
         job.checkpoints.save(state, {"at": [epoch, 0]})
     if state["count"][0] == 0:
         raise Stopped
