@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 from sklearn.datasets import load_digits
@@ -57,15 +58,30 @@ def test_scores_are_made_in_blocks(monkeypatch):
     np.testing.assert_array_equal(kernels_torch.nearest(rows, rows[:3])[0], kernels.nearest(rows, rows[:3])[0])
 
 
-def test_a_job_gives_the_same_model_on_either():
-    """A GPU job differs from a CPU job by the name of its device alone."""
-    rows = load_digits().data.astype(np.float32)
+def test_a_job_finds_the_same_heaps_on_either():
+    """A GPU job differs from a CPU job by the name of its device alone. Float32 may settle a near tie otherwise, and
+    from then on the streaming centers differ; the heaps, and how near they are met, do not."""
+    random = np.random.default_rng(0)
+    middles = np.array([[0, 0], [10, 0], [0, 10], [10, 10]], np.float32)
+    rows = (middles[np.arange(4000) % 4] + random.normal(size=(4000, 2))).astype(np.float32)
 
     def train(device):
-        hyperparameters = Hyperparameters(k=10, feature_dim=64, mini_batch_size=500, epochs=2)
-        return fit(Job(hyperparameters=hyperparameters, channels={"train": Memory(rows)}, device=device))
+        hyperparameters = Hyperparameters(k=4, feature_dim=2, mini_batch_size=500)
+        centers = fit(Job(hyperparameters=hyperparameters, channels={"train": Memory(rows)}, device=device)).centers
+        return centers[np.lexsort(np.rint(centers).T)]
 
-    np.testing.assert_allclose(train("cuda").centers, train("cpu").centers, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(train("cuda"), train("cpu"), atol=1e-3)
+
+
+def test_a_job_on_digits_comes_as_near_on_either():
+    rows = load_digits().data.astype(np.float32)
+
+    def msd(device):
+        hyperparameters = Hyperparameters(k=10, feature_dim=64, mini_batch_size=500, epochs=2)
+        model = fit(Job(hyperparameters=hyperparameters, channels={"train": Memory(rows)}, device=device))
+        return (kernels.nearest(rows, model.centers)[1].astype(np.float64) ** 2).mean()
+
+    assert msd("cuda") == pytest.approx(msd("cpu"), rel=0.03)
 
 
 def test_a_read_only_array_is_read():
