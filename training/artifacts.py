@@ -7,6 +7,7 @@ import secrets
 import shutil
 import tarfile
 import tempfile
+import zlib
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -82,7 +83,7 @@ def _extract(archive: Path, folder: Path) -> None:
                 assert source is not None
                 with source, open(target, "wb") as file:
                     shutil.copyfileobj(source, file, 1 << 20)
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (tarfile.TarError, EOFError, OSError, ValueError, zlib.error) as error:
         raise UserError(f"{archive.name}: cannot be unpacked as a tar archive: {error}.") from error
 
 

@@ -1,6 +1,7 @@
 """One host, from the outside: what goes in, what comes out, and what is said when something is wrong."""
 
 import gzip
+import io
 import json
 import os
 import re
@@ -156,6 +157,14 @@ def test_a_faulty_row_is_named_by_file_and_line(tmp_path):
     assert not list((tmp_path / "model").glob("*")) if (tmp_path / "model").exists() else True
 
 
+@pytest.mark.parametrize("damaged", [lambda data: data[:-200], lambda data: data[:300] + b"\xff" * 300 + data[600:]])
+def test_a_damaged_gzip_file_is_named(tmp_path, damaged):
+    place = digits_job(tmp_path).file("train/part-3.csv.gz", damaged(gzip.compress(csv(digits()))))
+
+    assert place.run().code == 2
+    assert place.failure.startswith("ClientError: train/part-3.csv.gz: must be a whole gzip file; ")
+
+
 @pytest.mark.parametrize(
     ("fault", "code", "said"),
     [
@@ -223,6 +232,20 @@ def test_training_goes_on_from_a_model_in_any_wrapping(tmp_path, kind):
 
     assert run.code == 0, run.log
     assert second.model[1]["count"] == 2 * len(digits())
+
+
+def test_a_damaged_archive_is_named(tmp_path):
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w:gz") as tar:
+        entry = tarfile.TarInfo("model.safetensors")
+        entry.size = 1 << 20
+        tar.addfile(entry, io.BytesIO(np.random.default_rng(0).bytes(entry.size)))
+    data = archive.getvalue()
+    damaged = data[: 1 << 18] + b"\xff" * (1 << 17) + data[3 << 17 :]
+    place = digits_job(tmp_path).channels(train={}, model={}).file("model/model.tar.gz", damaged)
+
+    assert place.run().code == 2
+    assert place.failure.startswith("ClientError: model.tar.gz: cannot be unpacked as a tar archive: ")
 
 
 @pytest.mark.parametrize("evil", ["../../evil", "/tmp/evil", "link"])

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import os
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
+from algorithms.errors import UserError
 from algorithms.machine import memory_free
 from algorithms.records import Rows, joined
 from training.channels import blocks as stream
@@ -86,10 +89,13 @@ class Files:
 
     def _decoded(self, shard: Shard) -> Iterator[Rows]:
         before = self._read
-        with shard.open() as file:
-            for block in self._decode(file, shard.name):
-                self.share = (before + min(shard.size, os.lseek(file.fileno(), 0, os.SEEK_CUR))) / self._bytes
-                yield block
+        try:
+            with shard.open() as file:
+                for block in self._decode(file, shard.name):
+                    self.share = (before + min(shard.size, os.lseek(file.fileno(), 0, os.SEEK_CUR))) / self._bytes
+                    yield block
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise UserError(f"{shard.name}: must be a whole gzip file; it cannot be decompressed: {error}.") from None
         self._read = before + shard.size
 
 
