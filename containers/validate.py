@@ -39,10 +39,9 @@ def findings(name: str, folder: Path, seconds: float = SECONDS, *, settings_only
     try:
         parts = Parts.of(name)
         places = Places(folder)
-        job = configuration.read(places, parts.declaration)
+        job = configuration.read(places, parts.declaration, lambda channels: check(channels, parts.algorithm))
         found.notes.append(f"Settings: {len(job.settings.effective())}, all valid.")
         if not settings_only:
-            check(job.channels, parts.algorithm)
             _unread(job, parts, found)
             _read(places, job, parts, seconds, found)
     except UserError as error:

@@ -107,9 +107,11 @@ def test_validation_names_every_fault_and_trains_nothing(algoport: Algoport, row
     good = algoport("validate", NAME, *SETTINGS, "--train", unlabeled(rows))
     settings = algoport("validate", NAME, "--hp", "k=0", "--hp", "featuredim=3")
     data = algoport("validate", NAME, *SETTINGS, "--train", rows)
+    kind = algoport("validate", NAME, *SETTINGS, "--train", f"{rows};application/json")
 
     assert good.returncode == 0 and "Channel 'train': 300 rows of 3 features, all readable." in good.stdout
     assert settings.returncode == 2 and len(settings.stderr.splitlines()) == 3
+    assert kind.returncode == 2 and "Channel 'train': the content type must be one of text/csv" in kind.stderr
     assert data.returncode == 2 and "train/rows.csv, line 1: 2 numbers after the label" in data.stderr
 
 
