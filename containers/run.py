@@ -97,6 +97,9 @@ def _refused(sentence: str) -> int:
         if _base().is_dir() and not failure.exists():
             failure.parent.mkdir(exist_ok=True)
             failure.write_text(sentence)
+            from training.places import Places, hand_over
+
+            hand_over([Places(_base()).output])
     except OSError:
         pass  # a read-only or absent mount; the log has the sentence
     return 2

@@ -62,21 +62,28 @@ class Places:
 def hand_over(folders: list[Path]) -> None:
     """Give what root has written to the owner of the folder that was mounted.
 
-    A folder mounted by a user must not be left with files that this user cannot delete. Where the owner is
-    root, as on the platform itself, nothing happens. Never fails a job.
+    A folder mounted by a user must not be left with files that this user cannot delete, nor with folders that
+    were made in it. Where the owner is root, as on the platform itself, nothing happens. Never fails a job.
     """
     if os.geteuid() != 0:
         return
     for folder in folders:
-        try:
-            owner = folder.stat()
-        except OSError:
+        owner = _owner(folder)
+        if owner is None:
             continue
-        if owner.st_uid == 0:
-            continue
+        _hand_over(str(folder), owner.st_uid, owner.st_gid)
         for root, inner, files in os.walk(folder):
             for name in (*inner, *files):
                 _hand_over(os.path.join(root, name), owner.st_uid, owner.st_gid)
+
+
+def _owner(folder: Path) -> os.stat_result | None:
+    """Whose the folder is or, where it is root's, the one that it was made in; None where both are root's."""
+    try:
+        found = [place.stat() for place in (folder, folder.parent)]
+    except OSError:
+        return None
+    return next((one for one in found if one.st_uid != 0), None)
 
 
 def _hand_over(path: str, user: int, group: int) -> None:

@@ -275,6 +275,19 @@ def test_what_root_writes_belongs_to_the_owner_of_the_mounted_folders(tmp_path):
     assert {(path.stat().st_uid, path.stat().st_gid) for path in written} == {(12345, 54321)}
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to others")
+def test_folders_that_root_makes_in_a_mounted_one_belong_to_its_owner(tmp_path):
+    place = digits_job(tmp_path / "ml")
+    os.chown(tmp_path / "ml", 12345, 54321)
+
+    assert place.run().code == 0
+
+    made = [tmp_path / "ml" / name for name in ("model", "output")]
+    written = [*made, *(path for folder in made for path in folder.rglob("*"))]
+    assert len(written) > 5
+    assert {(path.stat().st_uid, path.stat().st_gid) for path in written} == {(12345, 54321)}
+
+
 def test_output_that_cannot_be_written_is_no_reason_to_lose_the_model(tmp_path):
     place = digits_job(tmp_path)
     (tmp_path / "output").write_text("not a folder")
