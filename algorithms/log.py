@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 import time
@@ -11,6 +12,8 @@ _log = logging.getLogger("algoport")
 
 def start(level: int = logging.INFO, number: str = "thread") -> None:
     """Send the log to standard output, each line as soon as it is whole; `number`: of the thread or the process."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be text
     handler = logging.StreamHandler(sys.stdout)
     shape = f"[%(asctime)s %(levelname)s %({number})d] %(message)s"
     formatter = logging.Formatter(shape, "%m/%d/%Y %H:%M:%S")

@@ -68,7 +68,7 @@ def write(path: Path, sentence: str) -> None:
             path.parent.mkdir(parents=True)
         if path.exists():
             return
-        with open(path, "x", encoding="utf-8") as file:
+        with open(path, "x", encoding="utf-8", errors="backslashreplace") as file:
             file.write(sentence)
     except OSError as error:
         print(f"{path}: cannot be written ({error.strerror}). It would say:\n{sentence}", file=sys.stderr, flush=True)

@@ -187,6 +187,18 @@ def test_every_end_leaves_its_sentence(tmp_path, fault, code, said):
         assert re.search(r"it had [\d.]+ [MG]iB at most, the limit is", place.failure)
 
 
+def test_a_file_whose_name_is_no_text_is_named_all_the_same(tmp_path):
+    place = digits_job(tmp_path)
+    with open(os.fsencode(tmp_path / "input/data/train") + b"/part-\xff.csv", "wb") as file:
+        file.write(b"1,zwei\n")
+
+    run = place.run()
+
+    assert run.code == 2
+    assert place.failure.startswith("ClientError: train/part-\\udcff.csv, line 1: ")
+    assert "ClientError: train/part-\\udcff.csv, line 1: " in run.log
+
+
 def test_a_failure_that_stands_is_not_overwritten_and_a_long_one_is_cut(tmp_path):
     place = digits_job(tmp_path, **{f"unknown_{i}": 1 for i in range(30)})
 
