@@ -123,7 +123,7 @@ def test_a_pipe_that_is_closed_early_is_a_shorter_pass_and_an_empty_one_is_said(
     assert "Channel 'train' is required and has no records." in empty.failure
 
 
-@pytest.mark.parametrize("where", ["train/part.csv", "train", "train_0"])
+@pytest.mark.parametrize("where", ["train/part.csv", "train", "train_0", "train_0/part.csv"])
 def test_files_in_place_of_a_pipe_are_read_as_in_file_mode(tmp_path, where):
     place = place_of(tmp_path, epochs=2).file(where, csv(digits()))
 

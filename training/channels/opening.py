@@ -120,7 +120,7 @@ class Opening:
         place, first = data / config.name, data / f"{config.name}_0"
         if config.mode == "File":
             return Files(shards(place, config.name), decode)
-        if first.is_file():  # a plain file, and no pipe
+        if first.exists() and not first.is_fifo():  # a plain file or a folder, and no pipe
             return Files(shards(first, first.name), decode)
         if place.exists() and not first.exists():
             return Files(shards(place, config.name), decode)
