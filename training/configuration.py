@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from algorithms.declare import Settings
+from algorithms.declare import Setting, Settings, unquoted
 from algorithms.errors import UserError
 from training import log
 from training.places import Places
@@ -128,10 +128,13 @@ def _optional(path: Path) -> dict[str, Any]:
 
 def _seed(given: Mapping[str, object], findings: _Findings) -> int:
     value = given.get(SEED)
+    if value is None or unquoted(str(value)) in ("", "null", "None"):
+        return 0
+    setting = Setting(name=SEED, kind="integer", meaning="where random numbers start", low=0)
     try:
-        return int(str(value).strip().strip('"')) if value not in (None, "", "null", "None") else 0
-    except ValueError:
-        findings.sentences.append(f"{SEED}: must be a whole number; it is {value!r}.")
+        return int(setting.read(value))
+    except (ValueError, OverflowError):
+        findings.sentences.append(f"{SEED}: must be {setting.allowed}; it is {value!r}.")
         return 0
 
 

@@ -96,7 +96,7 @@ def test_malformed_optional_files_are_worth_a_warning_only(tmp_path):
 
 
 def test_all_that_is_wrong_with_the_configuration_is_said_at_once(tmp_path):
-    place = digits_job(tmp_path, epochs="many", epoch=3, _seed="x", _kvstore="auto", sagemaker_program="x.py")
+    place = digits_job(tmp_path, epochs="many", epoch=3, _seed="-1", _kvstore="auto", sagemaker_program="x.py")
     place.channels(train={"ContentType": "text/html"}, test={"TrainingInputMode": "Stream"})
 
     run = place.run()
@@ -108,7 +108,7 @@ def test_all_that_is_wrong_with_the_configuration_is_said_at_once(tmp_path):
     for part in (
         "epochs: must be a whole number at least 1; it is 'many'.",
         "epoch: is not a hyperparameter of this algorithm; the nearest valid names are epochs.",
-        "_seed: must be a whole number; it is 'x'.",
+        "_seed: must be a whole number at least 0; it is '-1'.",
         "Channel 'train': the content type must be one of text/csv, application/x-recordio-protobuf, "
         "application/x-npy; it is 'text/html'.",
         "Channel 'test': TrainingInputMode must be File, FastFile or Pipe; it is 'Stream'.",
