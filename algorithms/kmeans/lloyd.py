@@ -5,6 +5,7 @@ n rows   d features   k centers   p parts that rows are summed in
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -55,12 +56,14 @@ def lloyd(
     weights: Numbers | None = None,
     passes: int = 300,
     tol: float = 1e-4,
+    over: Callable[[], bool] = lambda: False,
 ) -> Clustering:
     """At most `passes` times, every row goes to its nearest center (ties to the lower index) and every center to the
     mean of its rows, weighted if `weights` are given; a center without rows stays where it is.
 
-    Ends early when a pass finds the loss lower than the one before did by less than `tol` of it, or when no row
-    changes its cluster. With `tol` 0 the loss is not looked at. The result does not depend on the number of threads.
+    Ends early when a pass finds the loss lower than the one before did by less than `tol` of it, when no row changes
+    its cluster, or after a pass when `over` says so. With `tol` 0 the loss is not looked at. The result does not
+    depend on the number of threads.
     """
     rows = np.ascontiguousarray(rows, np.float32)
     centers = np.array(start, np.float32, order="C")
@@ -77,7 +80,7 @@ def lloyd(
         done += 1
         enough = loss is not None and loss.settled(centers, sums, counts, tol)
         kernels.step(centers, sums, counts, state.moved)
-        if changed == 0 or enough:
+        if changed == 0 or enough or over():
             break
     total = float(mass.sum()) if weights is not None else float(n)
     msd = kernels.spread(rows, mass, state.labels, centers) / total if done and total > 0 else 0.0

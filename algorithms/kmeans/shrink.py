@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,11 +25,12 @@ def shrink(
     points: NDArray[np.float32],  # (s, d)
     weights: NDArray[np.float64],  # (s,) how many rows each stands for
     job: Job,
+    over: Callable[[], bool],  # whether the time left after a stop is up
 ) -> list[Clustering]:
     """Several runs of Lloyd's method on the weighted points, the best first.
 
-    A streaming center that no row ever came to has no say, unless too few others are left. One trial is always
-    finished; when a stop is asked for, no further one begins.
+    A streaming center that no row ever came to has no say, unless too few others are left. When a stop is
+    asked for, no further trial begins, and the one at work ends after a pass once it is `over`.
     """
     settings = job.hyperparameters
     seed = int(np.random.SeedSequence([job.seed, TRIALS_STREAM]).generate_state(1)[0])
@@ -40,7 +43,7 @@ def shrink(
     tried: list[Clustering] = []
     trials = TRIALS if settings.local_lloyd_num_trials == "auto" else settings.local_lloyd_num_trials
     for trial in range(trials if len(points) > settings.k else 1):
-        found = _trial(points, weights, settings, np.random.default_rng([seed, trial]))
+        found = _trial(points, weights, settings, np.random.default_rng([seed, trial]), over)
         job.note(f"local kmeans attempt #{trial}. Current mean square distance {found.msd:.6f}")
         tried.append(found)
         if job.asked():
@@ -51,7 +54,11 @@ def shrink(
 
 
 def _trial(
-    points: NDArray[np.float32], weights: NDArray[np.float64], settings: Hyperparameters, random: np.random.Generator
+    points: NDArray[np.float32],
+    weights: NDArray[np.float64],
+    settings: Hyperparameters,
+    random: np.random.Generator,
+    over: Callable[[], bool],
 ) -> Clustering:
     k = settings.k
     if len(points) == k:
@@ -61,4 +68,5 @@ def _trial(
     else:
         chosen = kernels.plus_plus(points, weights, k, random.random(k))
     start = np.ascontiguousarray(points[chosen])
-    return lloyd(points, start, weights=weights, passes=settings.local_lloyd_max_iter, tol=settings.local_lloyd_tol)
+    most, tol = settings.local_lloyd_max_iter, settings.local_lloyd_tol
+    return lloyd(points, start, weights=weights, passes=most, tol=tol, over=over)

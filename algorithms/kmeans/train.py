@@ -6,6 +6,7 @@ n rows of a batch   d features   k centers   s streaming centers, k times the ex
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -34,6 +35,9 @@ SAMPLE_A_CENTER, SAMPLE_MOST_BYTES = 200, 1 << 27
 LEAST_A_CENTER = 100
 # How many of the shrunk trials are refined, and for how many passes before only the best goes on.
 CANDIDATES, BRIEF = 3, 2
+# Seconds that shrinking, refining and scoring may still take once a stop is asked for: what is quick is finished,
+# and what is long does not cost the model.
+GRACE = 5.0
 # Distinct streams of random numbers from one seed.
 FIRST, SAMPLING = 1, 3
 
@@ -60,10 +64,23 @@ def fit(job: Job) -> Model:
     """
     state = _resumed(job) or _begun(job)
     _stream(job, state)
-    centers = _finish(job, state)
+    over = _grace(job)
+    centers = _finish(job, state, over)
     model = Model(centers=centers, streaming=state.centers, weights=state.weights)
-    _score(job, model)
+    _score(job, model, over)
     return model
+
+
+def _grace(job: Job) -> Callable[[], bool]:
+    """True once a stop has been asked for and the time that was left after it is up."""
+    heard: list[float] = []
+
+    def over() -> bool:
+        if not heard and job.asked():
+            heard.append(job.clock())
+        return bool(heard) and job.clock() - heard[0] > GRACE
+
+    return over
 
 
 def _begun(job: Job) -> State:
@@ -183,16 +200,16 @@ def _move(job: Job, state: State, rows: NDArray[np.float32]) -> None:
     state.seen += int(n)
 
 
-def _finish(job: Job, state: State) -> NDArray[np.float32]:
+def _finish(job: Job, state: State, over: Callable[[], bool]) -> NDArray[np.float32]:
     """Shrink, refine and report; all members compute the same, and what counts is the first one's."""
-    found = _refined(job, state, shrink.shrink(state.centers, state.weights, job))
+    found = _refined(job, state, shrink.shrink(state.centers, state.weights, job, over), over)
     centers = np.ascontiguousarray(found.centers, np.float32)
     job.group.broadcast_(centers)
     job.report({"train:msd": found.msd})
     return centers
 
 
-def _refined(job: Job, state: State, shrunk: list[Clustering]) -> Clustering:
+def _refined(job: Job, state: State, shrunk: list[Clustering], over: Callable[[], bool]) -> Clustering:
     """The best of the shrunk centers after Lloyd's method on the sample.
 
     Shrinking sees the streaming centers as points and nothing of the spread around them. That alone left msd
@@ -207,12 +224,13 @@ def _refined(job: Job, state: State, shrunk: list[Clustering]) -> Clustering:
     most, tol = settings.local_lloyd_max_iter, settings.local_lloyd_tol
     begun = []
     for candidate in shrunk[:CANDIDATES]:
-        begun.append(lloyd(rows, candidate.centers, weights=weights, passes=min(BRIEF, most), tol=tol))
+        passes = min(BRIEF, most)
+        begun.append(lloyd(rows, candidate.centers, weights=weights, passes=passes, tol=tol, over=over))
         if job.asked():
             break
     best = min(begun, key=lambda found: found.msd)
     if most > BRIEF and best.passes == BRIEF and not job.asked():
-        best = lloyd(rows, best.centers, weights=weights, passes=most - BRIEF, tol=tol)
+        best = lloyd(rows, best.centers, weights=weights, passes=most - BRIEF, tol=tol, over=over)
     job.note(f"refined on {len(rows)} rows: {best.msd:.6f}")
     return best
 
@@ -228,21 +246,26 @@ def _sampled(job: Job, state: State) -> tuple[NDArray[np.float32], NDArray[np.fl
     return np.concatenate([rows, state.inherited]), np.concatenate([weights, state.inherited_weights])
 
 
-def _score(job: Job, model: Model) -> None:
-    """The metrics of the test channel."""
+def _score(job: Job, model: Model, over: Callable[[], bool]) -> None:
+    """The metrics of the test channel; none where a stop leaves no time to see it to its end."""
     settings = job.hyperparameters
     channel = job.channels.get("test")
     if channel is None:
         job.note("Test data is not provided.")
         return
-    loss, count = 0.0, 0.0
+    loss, count, cut = 0.0, 0.0, False
     for batch in channel.batches(settings.mini_batch_size):
+        cut = over()
+        if cut:
+            break
         rows = batch.dense()
         _check_rows(rows, settings, "test")
         loss += float((_on(job.device).nearest(rows, model.centers)[1].astype(np.float64) ** 2).sum())
         count += len(rows)
-    loss, rows_scored = total(job.group, loss, count)
-    if rows_scored:
+    loss, rows_scored, cuts = total(job.group, loss, count, cut)
+    if cuts:
+        job.note("The test channel is not scored, as a stop was asked for.")
+    elif rows_scored:
         scores = {"msd": loss / rows_scored, "ssd": loss}
         job.report({f"test:{name}": scores[name] for name in settings.eval_metrics})
 

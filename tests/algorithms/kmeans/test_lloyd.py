@@ -133,3 +133,10 @@ def test_it_goes_where_scikit_learn_goes(data, k):
 
     distance = kernels.nearest(rows, found.centers)[1].astype(np.float64)
     assert (distance**2).mean() == pytest.approx(theirs.inertia_ / len(rows), rel=1e-3)
+
+
+def test_it_ends_after_a_pass_when_it_is_told_to():
+    rows = heaps(500, 3, 0)
+
+    assert lloyd(rows, rows[:9], passes=50, tol=0).passes > 1
+    assert lloyd(rows, rows[:9], passes=50, tol=0, over=lambda: True).passes == 1

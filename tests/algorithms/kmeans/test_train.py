@@ -1,5 +1,8 @@
 """What is particular to k-means: its streaming, its settings, its quality beside scikit-learn."""
 
+import itertools
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.cluster import KMeans
@@ -100,6 +103,36 @@ def test_a_value_that_is_not_finite_is_a_users_error(value):
 
     with pytest.raises(UserError, match="missing or infinite"):
         fit(job(rows, k=4, mini_batch_size=50))
+
+
+def test_a_stop_leaves_a_long_test_channel_unscored():
+    """On a clock that goes a second a look."""
+    stop, notes, reports = [], [], {}
+
+    class Stopping(Memory):
+        def batches(self, rows, **order):
+            for batch in super().batches(rows, **order):
+                yield batch
+                stop.append(True)
+
+    class Long(Memory):
+        def batches(self, rows, **order):
+            for _ in range(100):
+                yield from super().batches(rows, **order)
+
+    rows = heaps(400)[0]
+    stopped = replace(
+        job(rows, k=4, mini_batch_size=100, notes=notes, reports=reports),
+        channels={"train": Stopping(rows), "test": Long(rows)},
+        asked=lambda: bool(stop),
+        clock=itertools.count().__next__,
+    )
+
+    model = fit(stopped)
+
+    assert model.weights.sum() == 100 and model.centers.shape == (4, 2)
+    assert list(reports) == ["train:msd"]
+    assert "The test channel is not scored, as a stop was asked for." in notes
 
 
 def test_equal_rows_give_a_model_without_loss():
