@@ -173,6 +173,7 @@ def _stream(job: Job, state: State) -> None:
             _save(job, state)
         if job.stopping():
             job.note(f"a stop was asked for in epoch {state.epoch + 1}, after {state.seen} examples")
+            _save(job, state, ended=True)  # the platform may take the job up again elsewhere
             break
         state.epoch, state.step = state.epoch + 1, 0
         job.progress(state.epoch, settings.epochs, "epochs")

@@ -82,11 +82,12 @@ def _complete(blocks: Iterator[Rows], layout: Layout) -> Iterator[Rows]:
     before = 0
     for rows in blocks:
         values = rows.features.data if rows.is_sparse else rows.features
-        # One sum tells of all: it is no number if one of them is none, or, by overflow, now and then without.
+        # One sum tells of all: it is finite where they are, but for an overflow now and then.
         with np.errstate(over="ignore", invalid="ignore"):
-            doubtful = np.isnan(np.add.reduce(np.asarray(values), axis=None))
-        if doubtful and len(lacking := np.argwhere(np.isnan(rows.dense()))):
-            raise layout.incomplete(f"record {before + int(lacking[0][0]) + 1}", int(lacking[0][1]))
+            doubtful = not np.isfinite(np.add.reduce(np.asarray(values), axis=None))
+        if doubtful and len(lacking := np.argwhere(~np.isfinite(dense := rows.dense()))):
+            row, column = (int(number) for number in lacking[0])
+            raise layout.incomplete(f"record {before + row + 1}", column, float(dense[row, column]))
         before += len(rows)
         yield rows
 

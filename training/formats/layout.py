@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -18,7 +19,7 @@ class Layout:
     width: int | None = None  # features a row must have; where None, the first row decides
     block: int = 1 << 24  # bytes decoded at a time
     limit: int | None = None  # bytes that decoding may fill, where the sender is not trusted
-    missing: bool = True  # whether a feature may be missing; where False, a row that lacks one is a fault
+    missing: bool = True  # whether a feature may be missing or infinite; where False, such a row is a fault
 
     @property
     def label_size(self) -> int:
@@ -41,9 +42,11 @@ class Layout:
         norm = f"feature_dim is {expected}" if self.width == expected else f"the first row has {expected}"
         return self.fault(place, f"{found} {noun}, where {norm}.{' ' if remedy else ''}{remedy}")
 
-    def incomplete(self, place: str, column: int) -> UserError:
-        """The error of a row that lacks a feature."""
-        return self.fault(place, f"feature {column + 1} has no value, and this algorithm takes no missing values.")
+    def incomplete(self, place: str, column: int, value: float) -> UserError:
+        """The error of a row with a feature that is missing or infinite."""
+        if math.isnan(value):
+            return self.fault(place, f"feature {column + 1} has no value, and this algorithm takes no missing values.")
+        return self.fault(place, f"feature {column + 1} must be a finite float32 number; it is {value}.")
 
     def spend(self, size: int) -> None:
         """UserError where decoding would fill more bytes than the limit."""

@@ -32,6 +32,20 @@ def test_csv_with_an_empty_label_is_complete():
     np.testing.assert_array_equal(rows.features, [[1, 2, 3, 4]])
 
 
+@pytest.mark.parametrize("field", ["inf", "-Infinity", "1e39"])
+def test_csv_names_the_line_of_a_number_beyond_all_bounds(field):
+    with pytest.raises(UserError, match=r"train/a, line 2: feature 3 must be a finite float32 number"):
+        read(f"1,2,3,4\n1,2,{field},4\n".encode(), "text/csv")
+
+
+def test_an_infinite_number_of_a_record_is_named():
+    rows = ROWS.copy()
+    rows[7, 3] = np.inf
+
+    with pytest.raises(UserError, match=r"train/a, record 8: feature 4 must be a finite float32 number; it is inf"):
+        read(formats.find("recordio-protobuf").write(Rows(features=rows)), "application/x-recordio-protobuf")
+
+
 @pytest.mark.parametrize("media", ["application/x-recordio-protobuf", "application/x-parquet", "application/x-npy"])
 @pytest.mark.parametrize("block", [256, 1 << 24])
 def test_other_formats_name_the_record(media, block):
