@@ -137,5 +137,6 @@ def _tell_what_there_is(folder: Path) -> None:
         return
     sizes = ", ".join(f"{path.name} ({path.stat().st_size:,} bytes)" for path in files)
     print(f"Model in {folder / 'model'}: {sizes}")
-    shown = "algoport" if shutil.which("algoport") else f"{sys.executable} -m containers.cli"
+    typed = Path(sys.argv[0])
+    shown = str(typed) if typed.name == "algoport" and not shutil.which("algoport") else "algoport"
     print(f"Ask it: {shown} predict {folder} FILE, or {shown} serve {folder}")
