@@ -19,7 +19,7 @@ from serving import answers
 from serving.negotiation import Wanted, requested, wanted
 from serving.refusals import EVALUATE, Refusal
 from training import formats
-from training.formats import ContentType, Layout
+from training.formats import ContentType, Layout, recordio
 
 DENSE = 1 << 26  # bytes that sparse rows may take when they are spread out; more are predicted part by part
 
@@ -81,6 +81,8 @@ class Predictor:
         want = wanted(accept, self.algorithm.answer, self.default)
         layout = Layout(name=self.source, width=model.width, limit=self.limit, missing=self.algorithm.missing)
         try:
+            if kind.media == recordio.MEDIA[0]:
+                body = recordio.framed(body)
             records = formats.whole(body, kind, layout)
             columns = self._predicted(model, records, _asked(kind, want))
         except UserError as error:

@@ -59,6 +59,15 @@ def test_a_protobuf_answer_carries_what_came_with_each_record(server: Server) ->
     assert not any(entry.features for entry in found)
 
 
+def test_a_record_without_its_frame_is_answered_as_batch_transform_sends_it_alone(server: Server) -> None:
+    framed = formats.find(PROTOBUF).write(Rows(features=ROWS[:1]))
+    _, length = struct.unpack_from("<II", framed)
+    bare = framed[8 : 8 + length]
+
+    assert server.ask(bare, PROTOBUF).json() == {"sums": [WANT[0]]}
+    assert "record 1" in message(server.ask(bare[:-1], PROTOBUF), 400)
+
+
 @pytest.mark.parametrize("kind", ["Text/CSV; charset=UTF-8", "text/csv;label_size=0", "csv"])
 def test_a_content_type_may_be_written_in_other_ways(server: Server, kind: str) -> None:
     assert server.ask("1,2,3", kind).json() == {"sums": [WANT[0]]}

@@ -80,6 +80,20 @@ def frame(payload: bytes) -> bytes:
     return struct.pack("<II", MAGIC, len(payload)) + payload + bytes(-len(payload) % 4)
 
 
+def framed(body: bytes) -> bytes:
+    """The frames of a request. A bare record gets one: batch transform sends records so where it splits RecordIO into
+    single ones. No record begins as a frame does."""
+    if not body or body.startswith(_MAGIC) or len(body) > _LENGTH:
+        return body
+    from google.protobuf.message import DecodeError
+
+    try:
+        features = record.message().FromString(body).features
+    except DecodeError:
+        return body
+    return frame(body) if features else body
+
+
 def answers(
     columns: Mapping[str, NDArray[Any] | Sequence[NDArray[Any]]],
     uid: Sequence[str | None] | None = None,
