@@ -133,22 +133,13 @@ class _Table:
             noun = {0: "numbers", 1: "numbers after the label"}.get(
                 self.labels, f"numbers after the {self.labels} labels"
             )
-            raise self.layout.misfit(place, found, expected, self._remedy(found, expected), noun)
+            raise self.layout.misfit(place, found, expected, self.layout.label_remedy(MEDIA[0], found, expected), noun)
         complete = [number for number in numbers if number is not None]
         if not self.layout.missing:
             for column, number in enumerate(complete[self.labels :]):
                 if not abs(number) <= _LARGEST:
                     raise self.layout.incomplete(place, column, number)
         return complete
-
-    def _remedy(self, found: int, expected: int) -> str:
-        if expected != self.layout.width:
-            return ""
-        if self.labels and found + self.labels == expected:
-            return "If the rows have no label, their content type is text/csv;label_size=0."
-        if not self.labels and found == expected + 1:
-            return "If the first of them is a label, their content type is text/csv;label_size=1."
-        return ""
 
     def _no_numbers(self, text: str, numbers: list[float | None], first: bool) -> str:
         other = recognized_text(text.encode()) if first else None

@@ -42,6 +42,17 @@ class Layout:
         norm = f"feature_dim is {expected}" if self.width == expected else f"the first row has {expected}"
         return self.fault(place, f"{found} {noun}, where {norm}.{' ' if remedy else ''}{remedy}")
 
+    def label_remedy(self, media: str, found: int, expected: int) -> str:
+        """What helps where features were taken for a label, or a label for a feature; empty where that is not it."""
+        if expected != self.width:
+            return ""
+        labels = self.label_size
+        if labels and found + labels == expected:
+            return f"If the rows have no label, their content type is {media};label_size=0."
+        if not labels and found == expected + 1:
+            return f"If the first of them is a label, their content type is {media};label_size=1."
+        return ""
+
     def incomplete(self, place: str, column: int, value: float) -> UserError:
         """The error of a row with a feature that is missing or infinite."""
         if math.isnan(value):

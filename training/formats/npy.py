@@ -31,7 +31,7 @@ def read(stream: BinaryIO, layout: Layout) -> Iterator[Rows]:
             labels = layout.label_size
             found = matrix.shape[1] - labels
             if width is not None and found != width:
-                raise layout.misfit(f"row {row}", found, width)
+                raise layout.misfit(f"row {row}", found, width, layout.label_remedy(MEDIA[0], found, width))
             if found <= 0:
                 raise layout.fault("", f"has {matrix.shape[1]} columns and no features, where label_size is {labels}.")
             width, row = found, row + len(matrix)

@@ -130,7 +130,8 @@ def _rows(batch: Any, labels: int, layout: Layout, row: int) -> Rows:
     else:
         features = _matrix(columns[labels:])
     if layout.width is not None and features.shape[1] != layout.width:
-        raise layout.misfit(f"row {row}", features.shape[1], layout.width)
+        found, expected = features.shape[1], layout.width
+        raise layout.misfit(f"row {row}", found, expected, layout.label_remedy(MEDIA[0], found, expected))
     return Rows(features=features, label=_matrix(columns[:labels]) if labels else None)
 
 

@@ -93,6 +93,11 @@ def test_there_must_be_features_beside_the_labels():
     assert "has 1 columns and no features, where label_size is 1" in fault(written({"a": [1.0]}), labels=1)
 
 
+def test_a_label_that_is_missing_is_a_likely_cause():
+    told = fault(written({"a": [1.0], "b": [2.0]}), labels=1, width=2)
+    assert told.endswith("If the rows have no label, their content type is application/x-parquet;label_size=0.")
+
+
 def test_a_file_that_unpacks_to_too_much_is_refused_before_it_is():
     """Ten million equal numbers take a few kilobytes."""
     bomb = written({"a": np.zeros(10_000_000)}, use_dictionary=True)
