@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import sys
+import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -52,20 +54,30 @@ def predict(
 
     place = model_folder(folder)
     predictor = replace(Predictor.of(algorithm_of(place, algorithm)), source=file.name)
-    try:
-        body = file.read_bytes()
-    except OSError as error:
-        raise UserError(f"{file}: cannot be read: {error.strerror}.") from None
+    body, kind = _bytes(file), content_type or by_suffix(file.name) or predictor.algorithm.answer.default_accept
+    if not kind:
+        raise UserError(f"{file}: its name does not say what it holds; say it with --content-type, as in text/csv.")
     compiled.prepare()
     model = predictor.load(place)
     try:
-        answered = predictor.answer(model, body, content_type or by_suffix(file.name), accept)
+        answered = predictor.answer(model, body, kind, accept)
     except Refusal as refusal:
         raise UserError(refusal.message.removeprefix(EVALUATE)) from None
     sys.stdout.buffer.write(answered.body)
     if answered.content_type == "application/json":
         sys.stdout.buffer.write(b"\n")
     sys.stdout.flush()
+
+
+def _bytes(file: Path) -> bytes:
+    """What a file holds, decompressed where its name ends in .gz."""
+    try:
+        body = file.read_bytes()
+        return gzip.decompress(body) if file.suffix == ".gz" else body
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise UserError(f"{file}: cannot be decompressed: {error}.") from None
+    except OSError as error:
+        raise UserError(f"{file}: cannot be read: {error.strerror}.") from None
 
 
 def model_folder(folder: Path) -> Path:

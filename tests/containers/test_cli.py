@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import pty
@@ -138,6 +139,17 @@ def test_a_job_leaves_a_model_that_predicts(algoport: Algoport, rows: Path, tmp_
     nearest = ((np.loadtxt(rows, delimiter=",")[:, None] - model.centers[None]) ** 2).sum(2).argmin(1)
     assert asked.returncode == 0, asked.stderr
     assert [entry["closest_cluster"] for entry in json.loads(asked.stdout)["predictions"]] == nearest.tolist()
+
+    packed = tmp_path / "rows.csv.gz"
+    packed.write_bytes(gzip.compress(rows.read_bytes()))
+    assert algoport("predict", "job", packed).stdout == asked.stdout
+    packed.write_bytes(packed.read_bytes()[:-9])
+    damaged = algoport("predict", "job", packed)
+    assert damaged.returncode == 2 and "rows.csv.gz: cannot be decompressed: " in damaged.stderr
+    unnamed = rows.rename(tmp_path / "rows.txt")
+    mute = algoport("predict", "job", unnamed)
+    assert mute.returncode == 2 and "say it with --content-type" in mute.stderr
+    unnamed.rename(rows)
 
     lines = algoport("predict", "job", rows, "--accept", "text/csv").stdout.splitlines()
     assert [float(line.split(",")[0]) for line in lines] == nearest.tolist()
