@@ -28,7 +28,10 @@ def serve(
     port: Annotated[int, typer.Option(help="Where it listens.", min=1, max=65535)] = 8080,
     algorithm: Algorithm = None,
 ) -> None:
-    """Answer requests over HTTP, as the image does: /ping and /invocations."""
+    """Answer requests over HTTP.
+
+    As the image does: /ping, /invocations and the other paths.
+    """
     model = model_folder(folder)
     environment = os.environ | {
         "ALGORITHM": algorithm_of(model, algorithm),
@@ -47,7 +50,10 @@ def predict(
     content_type: Annotated[str | None, typer.Option(help="The content type of the records.")] = None,
     algorithm: Algorithm = None,
 ) -> None:
-    """Answer the records of a file in this process, as the server would."""
+    """Answer the records of a file.
+
+    In this process, with what the server would answer.
+    """
     from algorithms import compiled
     from serving.prediction import Predictor
     from serving.refusals import EVALUATE, Refusal

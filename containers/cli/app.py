@@ -48,5 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         message = getattr(error, "format_message", None)
         if message is None:
             raise
-        print(f"{message().rstrip('.')}. See algoport --help.", file=sys.stderr)
+        sentence = message().rstrip(".")
+        stop = "" if sentence.endswith("?") else "."
+        words = getattr(getattr(error, "ctx", None), "info_name", None)
+        command = f"algoport {words}" if words in _COMMANDS else "algoport"
+        print(f"{sentence}{stop} See {command} --help.", file=sys.stderr)
         return 2

@@ -66,6 +66,8 @@ def train(
 ) -> int:
     """Train a model. Ends with the job's exit code; Ctrl-C ends the job with the model it has."""
     name = known(name)
+    if image and not docker:
+        raise UserError("--image: is for jobs in containers; say --docker, too.")
     channels = folders.inputs([("train", train), ("test", test), ("model", model)], channel or [])
     folders.lay_out(output, folders.hyperparameters(hp or []), channels, linked=not docker)
     if checkpoints:

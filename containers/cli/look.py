@@ -12,6 +12,7 @@ from algorithms.errors import UserError
 
 Name = Annotated[str, typer.Argument(help="An algorithm, as `algoport list` names it.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+Specification = Annotated[bool, typer.Option("--json", help="As a TrainingSpecification, for programs.")]
 
 
 def known(name: str) -> str:
@@ -40,8 +41,8 @@ def listing(as_json: AsJson = False) -> None:
     Console().print(table)
 
 
-def describe(name: Name, as_json: AsJson = False) -> None:
-    """What an algorithm accepts and reports; --json gives the TrainingSpecification."""
+def describe(name: Name, as_json: Specification = False) -> None:
+    """What an algorithm accepts, sets and reports."""
     from containers import describe as pages
 
     name = known(name)

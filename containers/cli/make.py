@@ -27,7 +27,10 @@ Runtime = Annotated[str, typer.Option(help="The image that everything is put on.
 
 
 def build(names: Names, flavor: Flavor = "cpu", builder: Builder = STOCK, runtime: Runtime = STOCK) -> None:
-    """Build the images of algorithms, also of those that lie in a folder of ALGORITHM_PATH."""
+    """Build the images of algorithms.
+
+    Also of those that lie in a folder of ALGORITHM_PATH.
+    """
     if flavor not in ("cpu", "gpu"):
         raise UserError(f"--flavor: must be cpu or gpu; it is {flavor!r}.")
     if shutil.which("docker") is None:

@@ -74,6 +74,12 @@ def test_it_describes_an_algorithm_for_people_and_for_programs(algoport: Algopor
     assert {entry["Name"] for entry in found["TrainingChannels"]} == {"train", "test"}
 
 
+def test_the_help_says_each_command_in_one_whole_line(algoport: Algoport) -> None:
+    lines = algoport("--help", COLUMNS="80").stdout.partition("Commands:")[2].strip().splitlines()
+
+    assert len(lines) == 8 and all(line.endswith(".") and not line.endswith("...") for line in lines)
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
@@ -87,13 +93,18 @@ def test_it_describes_an_algorithm_for_people_and_for_programs(algoport: Algopor
             ["train", NAME, "--output", "job", "--channel", "x"],
             "--channel: must be NAME=PATH[;content type]; it is 'x'.",
         ),
-        (["train", NAME], "Missing option '--output'. See algoport --help."),
+        (["train", NAME], "Missing option '--output'. See algoport train --help."),
         (["train", NAME, "--output", "job", "--hosts", "0"], "Invalid value for '--hosts'"),
         (["predict", "nowhere", "rows.csv"], "/nowhere: must be the folder of a job, with model/ in it"),
         (["serve", "nowhere"], "/nowhere: must be the folder of a job, with model/ in it"),
         (["new", "My Algorithm"], "'My Algorithm': a name has lower-case letters, digits and hyphens"),
         (["new", NAME], f"{NAME}: is the name of an algorithm that there is."),
         (["build", NAME, "--flavor", "tpu"], "--flavor: must be cpu or gpu; it is 'tpu'."),
+        (
+            ["train", NAME, "--output", "job", "--image", "mine"],
+            "--image: is for jobs in containers; say --docker, too.",
+        ),
+        (["trian"], "Did you mean 'train'? See algoport --help."),
         (["frobnicate"], "No such command 'frobnicate'. See algoport --help."),
     ],
 )
