@@ -167,6 +167,8 @@ def _watch(app: Flask, service: Service) -> None:
     def end(response: Response) -> Response:
         seconds = time.perf_counter() - g.began
         response.headers["X-Request-Id"] = g.request
+        if response.calculate_content_length() == 0:
+            del response.headers["Content-Type"]  # the framework's guess, of what is not there
         if request.path in SILENT:
             return response
         route = str(request.url_rule) if request.url_rule else "other"

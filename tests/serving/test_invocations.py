@@ -142,6 +142,7 @@ def test_an_empty_body_is_a_204(server: Server) -> None:
     answer = server.ask(b"")
 
     assert (answer.status_code, answer.content) == (204, b"")
+    assert "Content-Type" not in answer.headers and "Content-Type" not in server.get("/ping").headers
 
 
 @pytest.mark.parametrize("kind", [None, "text/html", "application/octet-stream", "nonsense", "application/x-npy"])
@@ -197,6 +198,7 @@ def test_bodies_may_come_in_chunks_or_as_gzip(server: Server) -> None:
     assert server.ask(iter([b"1,2", b",3\n-1,", b"0.5,0"])).json() == {"sums": WANT}
     assert server.ask(whole, headers={"Content-Encoding": "gzip"}).json() == {"sums": WANT}
     assert "ends early" in message(server.ask(whole[:-3], headers={"Content-Encoding": "gzip"}), 400)
+    assert "Content-Encoding: gzip" in message(server.ask(whole), 400)
     assert "not gzip" in message(server.ask(b"1,2,3", headers={"Content-Encoding": "gzip"}), 400)
     assert "br" in message(server.ask(b"1,2,3", headers={"Content-Encoding": "br"}), 415)
 

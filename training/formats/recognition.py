@@ -8,7 +8,7 @@ _STARTS = (
     (b"\x0a\x23\xd7\xce", "RecordIO (application/x-recordio-protobuf)"),
     (b"PAR1", "Parquet (application/x-parquet)"),
     (b"\x93NUMPY", "a NumPy array (application/x-npy)"),
-    (b"\x1f\x8b", "compressed by gzip; decompress it, or let its name end in .gz"),
+    (b"\x1f\x8b", "compressed by gzip; let its name end in .gz, or send it with Content-Encoding: gzip"),
     (b"PK\x03\x04", "a ZIP archive; unpack it"),
     (b"\x28\xb5\x2f\xfd", "compressed by Zstandard; decompress it"),
     (b"BZh", "compressed by bzip2; decompress it"),
