@@ -123,8 +123,9 @@ def _first_batch(job: Job) -> NDArray[np.float32]:
     before = -1.0
     while True:
         mine = job.channels["train"].head(wanted)
-        _check_rows(mine.dense() if len(mine) else np.empty((0, settings.feature_dim), np.float32), settings)
-        (count,) = total(job.group, len(mine))
+        rows = mine.dense() if len(mine) else np.empty((0, settings.feature_dim), np.float32)
+        _check_rows(rows, settings)
+        (count,) = total(job.group, len(rows))
         if count >= settings.k or count == before:
             break
         before, wanted = count, wanted * 2
@@ -132,7 +133,6 @@ def _first_batch(job: Job) -> NDArray[np.float32]:
         raise Stopped
     if count < settings.k and job.start is None:
         raise UserError(f"Channel 'train' has {int(count)} rows, which is fewer than k, {settings.k}.")
-    rows = mine.dense() if len(mine) else np.empty((0, settings.feature_dim), np.float32)
     return np.ascontiguousarray(interleaved(job.group.gather(rows)))
 
 
