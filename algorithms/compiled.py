@@ -240,21 +240,30 @@ def bake(names: list[str]) -> None:
 
 
 def run_example(name: str) -> None:
-    """Train an algorithm's example job, save, load, and answer one row and all rows."""
+    """Train an algorithm's example jobs, save, load, and answer one row and all rows."""
     import algorithms
     from algorithms.contract import Job, Memory
 
-    example = algorithms.part(name, "example")
-    rows = example.channels()
-    settings = algorithms.part(name, "hyperparameters").Hyperparameters.read(example.HYPERPARAMETERS)
-    job: Any = Job(hyperparameters=settings, channels={channel: Memory(data) for channel, data in rows.items()})
-    model = algorithms.part(name, "train").fit(job)
-    with tempfile.TemporaryDirectory() as place:
-        model.save(Path(place))
-        loaded = algorithms.part(name, "model").Model.load(Path(place))
+    declared = algorithms.part(name, "hyperparameters").Hyperparameters
+    for given, rows in examples(name):
+        channels = {channel: Memory(data) for channel, data in rows.items()}
+        job: Any = Job(hyperparameters=declared.read(given), channels=channels)
+        model = algorithms.part(name, "train").fit(job)
+        with tempfile.TemporaryDirectory() as place:
+            model.save(Path(place))
+            loaded = algorithms.part(name, "model").Model.load(Path(place))
         records = next(iter(rows.values()))
         for asked in (records[:1], records):
             loaded.predict(asked, _options(name))
+
+
+def examples(name: str) -> list[tuple[dict[str, object], dict[str, Any]]]:
+    """Settings and rows of an algorithm's smallest job, and of the others that reach what the first does not."""
+    import algorithms
+
+    example = algorithms.part(name, "example")
+    others = getattr(example, "others", list)
+    return [(example.HYPERPARAMETERS, example.channels()), *others()]
 
 
 def _options(name: str) -> Any:

@@ -66,6 +66,8 @@ class Metric:
     goal: Literal["minimize", "maximize"]
     meaning: str
     kind: str = "loss"  # the word in the angle brackets of its line
+    written: str = ""  # its name in the log where that is another: "binary_f_*", with * for what varies
+    epochs: bool | None = None  # whether its lines tell an epoch; None: they may. Two metrics can share a name so.
 
     @property
     def channel(self) -> str:
@@ -85,6 +87,7 @@ class Column:
     name: str
     meaning: str
     number: Literal["float", "int"] = "float"
+    optional: bool = False  # only of some models, or only there when it is asked for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,7 +207,10 @@ class Job(Generic[H, M]):
     hyperparameters: H
     channels: Mapping[str, Source]
     group: Group = field(default_factory=Alone)
-    report: Callable[..., None] = _nothing  # (values, *, epoch=None, batch=None); values: {"train:msd": 1.5}
+    # (values, *, epoch=None, batch=None, written=None); values: {"train:msd": 1.5}; written: {"train:f": "f_0.500"},
+    # the name in the log of a metric whose name varies
+    report: Callable[..., None] = _nothing
+    figures: Callable[..., None] = _nothing  # (values, **dimensions): what is not a metric, for a `#metrics` line
     note: Callable[[str], None] = _nothing  # a sentence for the log
     progress: Callable[..., None] = _nothing  # (done, of, unit): share of the whole job, at any rate
     keep: Callable[..., None] = _nothing  # (name, table or figure) for output/data
@@ -212,6 +218,7 @@ class Job(Generic[H, M]):
     asked: Callable[[], bool] = _no  # has this member been asked to stop? no exchange
     start: M | None = None
     device: str = "cpu"
+    host: str = "algo-1"  # this member's, for lines of the log that name it
     seed: int = 0
     clock: Callable[[], float] = time.monotonic
 

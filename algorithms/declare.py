@@ -39,7 +39,7 @@ class Setting:
     high: float | None = None
     above: float | None = None  # bounds that are not reached themselves
     below: float | None = None
-    auto: bool = False  # whether the word "auto" is a value
+    words: Sequence[str] = ()  # that are values beside those of the kind: "auto", mostly
     values: Sequence[str] = ()  # of a choice, or of the items of a list
     tune: Sequence[Any] | None = None  # (low, high), or the values, that a tuner searches
     scale: Scale = "Auto"
@@ -50,14 +50,16 @@ class Setting:
         """What must be, to stand after "must be"."""
         if self.kind == "choice":
             return "one of " + ", ".join(self.values)
-        if self.kind == "boolean":
-            return "true or false"
         if self.kind == "text":
             return "text"
+        return self._noun() + "".join(f" or '{word}'" for word in self.words)
+
+    def _noun(self) -> str:
+        if self.kind == "boolean":
+            return "true or false"
         if self.kind == "list":
             return "a list of " + (", ".join(self.values) if self.values else "values")
-        noun = "a whole number" if self.kind == "integer" else "a number"
-        return noun + self._limits() + (" or 'auto'" if self.auto else "")
+        return ("a whole number" if self.kind == "integer" else "a number") + self._limits()
 
     def _limits(self) -> str:
         parts = []
@@ -76,8 +78,8 @@ class Setting:
     def read(self, given: object) -> Any:
         """The value that a user wrote, in any of the contract's dialects; ValueError where it is none."""
         value = unquoted(given) if isinstance(given, str) else given
-        if self.auto and value == AUTO:
-            return AUTO
+        if isinstance(value, str) and value in self.words:
+            return value
         value = _READERS[self.kind](value)
         if self.kind in ("integer", "real"):
             self._check_limits(value)
@@ -182,6 +184,11 @@ _READERS: dict[str, Any] = {
 }
 
 
+def _words(auto: bool, words: Sequence[str] = ()) -> tuple[str, ...]:
+    """The words beside numbers; `auto` is short for the one that most of them have."""
+    return (*words, AUTO) if auto and AUTO not in words else tuple(words)
+
+
 def _declared(kind: str, meaning: str, default: Any, name: str | None, **facts: Any) -> Any:
     """A pydantic field that carries the declaration; `Settings` finds it there."""
     facts = {"kind": kind, "meaning": meaning, "default": default, "name": name, **facts}
@@ -195,12 +202,13 @@ def integer(
     low: int | None = None,
     high: int | None = None,
     auto: bool = False,
+    words: Sequence[str] = (),
     tune: tuple[int, int] | None = None,
     scale: Scale = "Auto",
     name: str | None = None,
     aliases: Sequence[str] = (),
 ) -> Any:
-    """A whole number."""
+    """A whole number, or one of `words`."""
     return _declared(
         "integer",
         meaning,
@@ -208,7 +216,7 @@ def integer(
         name,
         low=low,
         high=high,
-        auto=auto,
+        words=_words(auto, words),
         tune=tune,
         scale=scale,
         aliases=aliases,
@@ -224,12 +232,13 @@ def real(
     above: float | None = None,
     below: float | None = None,
     auto: bool = False,
+    words: Sequence[str] = (),
     tune: tuple[float, float] | None = None,
     scale: Scale = "Auto",
     name: str | None = None,
     aliases: Sequence[str] = (),
 ) -> Any:
-    """A finite number; `above` and `below` are bounds that are not reached themselves."""
+    """A finite number, or one of `words`; `above` and `below` are bounds that are not reached themselves."""
     return _declared(
         "real",
         meaning,
@@ -239,7 +248,7 @@ def real(
         high=high,
         above=above,
         below=below,
-        auto=auto,
+        words=_words(auto, words),
         tune=tune,
         scale=scale,
         aliases=aliases,
@@ -259,21 +268,28 @@ def choice(
 
 
 def boolean(
-    meaning: str, *, default: bool | None = REQUIRED, name: str | None = None, aliases: Sequence[str] = ()
+    meaning: str,
+    *,
+    default: bool | str | None = REQUIRED,
+    auto: bool = False,
+    tune: Sequence[bool] | None = None,
+    name: str | None = None,
+    aliases: Sequence[str] = (),
 ) -> Any:
     """True or false."""
-    return _declared("boolean", meaning, default, name, aliases=aliases)
+    return _declared("boolean", meaning, default, name, words=_words(auto), tune=tune, aliases=aliases)
 
 
 def listing(
     meaning: str,
     *values: str,
-    default: Sequence[Any] | None = REQUIRED,
+    default: Sequence[Any] | str | None = REQUIRED,
+    auto: bool = False,
     name: str | None = None,
     aliases: Sequence[str] = (),
 ) -> Any:
     """Several values; with `values`, only those, and at least one."""
-    return _declared("list", meaning, default, name, values=values, aliases=aliases)
+    return _declared("list", meaning, default, name, words=_words(auto), values=values, aliases=aliases)
 
 
 def text(meaning: str, *, default: str | None = REQUIRED, name: str | None = None) -> Any:

@@ -137,8 +137,8 @@ def _hyperparameter(setting: Setting) -> dict[str, Any]:
         "IsTunable": setting.tune is not None and kind != "FreeText",
         "IsRequired": setting.required,
     }
-    # A default must be a value of the type. Where it is the word `auto`, saying nothing means the same.
-    if setting.default is not None and not (setting.default == "auto" and kind in ("Integer", "Continuous")):
+    # A default must be a value of the type. Where it is a word such as `auto`, saying nothing means the same.
+    if setting.default is not None and not (setting.default in setting.words and kind in ("Integer", "Continuous")):
         entry["DefaultValue"] = written(setting.default)
     if bounds:
         entry["Range"] = bounds
@@ -148,14 +148,14 @@ def _hyperparameter(setting: Setting) -> dict[str, Any]:
 def _kind(setting: Setting) -> tuple[str, dict[str, Any]]:
     """Type and range of a hyperparameter in the words of the document."""
     if setting.kind in ("integer", "real"):
-        # A number that may also be `auto` is free text, unless tuners search it: they need its range.
-        if setting.auto and setting.tune is None:
+        # A number that may also be a word is free text, unless tuners search it: they need its range.
+        if setting.words and setting.tune is None:
             return "FreeText", {}
         kind = "Integer" if setting.kind == "integer" else "Continuous"
         low, high = _ends(setting)
         return kind, {f"{kind}ParameterRangeSpecification": {"MinValue": written(low), "MaxValue": written(high)}}
     if setting.kind in ("choice", "boolean"):
-        values = list(setting.values) or ["true", "false"]
+        values = [*(setting.values or ("true", "false")), *setting.words]
         return "Categorical", {"CategoricalParameterRangeSpecification": {"Values": values}}
     return "FreeText", {}
 

@@ -52,7 +52,7 @@ def _meaning(setting: Setting) -> str:
     tuned = ""
     if setting.tune is not None:
         ends = [written(value) for value in setting.tune]
-        span = ", ".join(ends) if setting.kind == "choice" else " to ".join(ends)
+        span = " to ".join(ends) if setting.kind in ("integer", "real") else ", ".join(ends)
         tuned = f" Tuners search {span}."
     return sentence(setting.meaning) + tuned
 

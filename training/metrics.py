@@ -18,6 +18,8 @@ from algorithms.machine import peak_memory
 from training import log, tables
 
 INTERVAL = 10.0  # seconds between lines of progress; ALGOPORT_PROGRESS_INTERVAL
+# How a line tells its epoch, by whether the metric's lines do.
+_EPOCH = {None: r"(?:epoch=\d+, )?", True: r"epoch=\d+, ", False: ""}
 MOST_HISTORY = 100_000  # entries that metrics.json keeps; the log has them all
 
 
@@ -30,10 +32,10 @@ def _regex(algorithm: Algorithm, metric: Metric) -> str:
     """The template of the lines, with what varies from line to line left open."""
     pieces = {
         "host": r"\S+",
-        "epoch": r"(?:epoch=\d+, )?",
+        "epoch": _EPOCH[metric.epochs],
         "batch": r"(?:batch=\d+, )?",
         "channel": re.escape(metric.channel),
-        "metric": re.escape(metric.short),
+        "metric": r"\S+".join(map(re.escape, (metric.written or metric.short).split("*"))),
         "kind": re.escape(metric.kind),
         "value": r"(\S+)",
     }
@@ -76,28 +78,41 @@ class Metrics:
     _last: float = field(default_factory=time.monotonic)
     _epoch_begun: float = field(default_factory=time.time)
 
-    def report(self, values: Mapping[str, float], *, epoch: int | None = None, batch: int | None = None) -> None:
-        """Print and keep figures: {"train:msd": 1.5}, of an epoch where they belong to one."""
+    def report(
+        self,
+        values: Mapping[str, float],
+        *,
+        epoch: int | None = None,
+        batch: int | None = None,
+        written: Mapping[str, str] | None = None,
+    ) -> None:
+        """Print and keep figures: {"train:msd": 1.5}, of an epoch where they belong to one; `written`: their names in
+        the log where these vary."""
         for name, value in values.items():
             self.latest[name] = float(value)
             if len(self.history) < MOST_HISTORY:
                 entry = {"time": round(time.time(), 3), "epoch": epoch, "batch": batch}
                 self.history.append({**entry, "metric": name, "value": float(value)})
             if self.first:
-                log.line(self._line(name, float(value), epoch, batch))
+                log.line(self._line(name, (written or {}).get(name), float(value), epoch, batch))
 
-    def _line(self, name: str, value: float, epoch: int | None, batch: int | None) -> str:
+    def _line(self, name: str, written: str | None, value: float, epoch: int | None, batch: int | None) -> str:
         channel, _, short = name.partition(":")
         metric = self.algorithm.metric(name)
+        known = metric.written if metric and "*" not in metric.written else ""
         return self.algorithm.quality_line.format(
             host=self.host,
             epoch="" if epoch is None else f"epoch={epoch}, ",
             batch="" if batch is None else f"batch={batch}, ",
             channel=channel,
-            metric=short,
+            metric=written or known or short,
             kind=metric.kind if metric else "loss",
             value=repr(value),
         )
+
+    def figures(self, values: Mapping[str, float], **dimensions: Any) -> None:
+        """A `#metrics` line of figures that are no metrics, with what they are of: figures({"loss": 1.5}, model=3)."""
+        self._emit(values, self._epoch_begun, **dimensions)
 
     def progress(self, done: float, of: float, unit: str = "epochs") -> None:
         """Hear how far the job is; say it every ten seconds, and when all is done. Rows are counted by the channels."""
@@ -153,19 +168,13 @@ class Metrics:
         for channel, total in self.rows.items():
             figures[f"{channel} Total Records Seen"] = float(total)
         figures["update.time"] = 1000 * (time.time() - self._epoch_begun)
-        self._emit(figures, self._epoch_begun, epoch)
+        self._emit(figures, self._epoch_begun, epoch=epoch)
         self._epoch_begun = time.time()
 
-    def _emit(self, figures: Mapping[str, float], begun: float, epoch: int | None = None) -> None:
+    def _emit(self, figures: Mapping[str, float], begun: float, **more: Any) -> None:
         if not self.first:
             return
-        dimensions: dict[str, Any] = {
-            "Algorithm": self.algorithm.log_name,
-            "Host": self.host,
-            "Operation": "training",
-        }
-        if epoch is not None:
-            dimensions["epoch"] = epoch
+        dimensions = {"Algorithm": self.algorithm.log_name, "Host": self.host, "Operation": "training", **more}
         whole = {
             "StartTime": round(begun, 6),
             "EndTime": round(time.time(), 6),

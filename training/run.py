@@ -114,6 +114,7 @@ def run(places: Places, parts: Parts, job: Configuration, membership: cluster.Me
                 channels=sources,
                 group=group,
                 report=metrics.report,
+                figures=metrics.figures,
                 note=log.note,
                 progress=metrics.progress,
                 keep=metrics.keep,
@@ -121,6 +122,7 @@ def run(places: Places, parts: Parts, job: Configuration, membership: cluster.Me
                 asked=stop.asked,
                 start=start,
                 device=_device(parts.algorithm, membership.local[0]),
+                host=job.hosts.current,
                 seed=job.seed,
             )
         )

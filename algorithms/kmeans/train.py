@@ -21,7 +21,7 @@ from algorithms.kmeans import kernels, shrink
 from algorithms.kmeans.hyperparameters import Hyperparameters
 from algorithms.kmeans.lloyd import Clustering, lloyd
 from algorithms.kmeans.model import Model
-from algorithms.kmeans.sample import Sample
+from algorithms.sample import Sample
 
 Job = contract.Job[Hyperparameters, Model]
 

@@ -77,6 +77,39 @@ def test_a_word_reads_alike_in_every_dialect(value: str) -> None:
         assert read(solver=written).solver == value
 
 
+class Worded(Settings):
+    weight: float | Literal["balanced", "auto"] = real("a weight", default=1.0, above=0, words=("balanced", "auto"))
+    shift: bool | Literal["auto"] = boolean("a switch", default="auto", auto=True)
+    layers: tuple[int, ...] | Literal["auto"] = listing("sizes", default="auto", auto=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("weight", "balanced"),
+        ("weight", "auto"),
+        ("weight", 2.5),
+        ("shift", "auto"),
+        ("shift", True),
+        ("shift", False),
+        ("layers", "auto"),
+    ],
+)
+def test_words_stand_beside_the_values_of_any_kind(name: str, value: Any) -> None:
+    for written in dialects(value):
+        assert getattr(Worded.read({name: written}), name) == value
+
+
+def test_what_is_neither_a_value_nor_a_word_is_told_both() -> None:
+    with pytest.raises(UserError) as caught:
+        Worded.read({"weight": "heavy", "shift": "maybe"})
+
+    assert caught.value.findings == [
+        "weight: must be a number above 0 or 'balanced' or 'auto'; it is 'heavy'.",
+        "shift: must be true or false or 'auto'; it is 'maybe'.",
+    ]
+
+
 def test_the_word_auto_reads_alike_in_every_dialect_where_it_is_a_value() -> None:
     for written in dialects("auto"):
         assert read(width=written).width == "auto"
@@ -239,7 +272,7 @@ def test_a_declaration_tells_everything_about_itself() -> None:
     by_name = {setting.name: setting for setting in Everything.settings()}
 
     assert by_name["k"].required and by_name["k"].default is None and by_name["k"].low == 1
-    assert not by_name["width"].required and by_name["width"].default == "auto" and by_name["width"].auto
+    assert not by_name["width"].required and by_name["width"].default == "auto" and by_name["width"].words == ("auto",)
     assert by_name["lambda"].aliases == ("reg_lambda",)
     assert by_name["solver"].values == ("adam", "sgd", "l-bfgs")
     assert by_name["rate"].above == 0 and by_name["rate"].low is None and by_name["rate"].high == 1

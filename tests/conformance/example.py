@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 import algorithms
-from algorithms import artifact
+from algorithms import artifact, compiled
 from algorithms.contract import Algorithm, Job, Memory
 from algorithms.errors import Stopped
 from algorithms.group import Alone, interleaved
@@ -52,6 +52,10 @@ class Example:
         """The records of each channel."""
         channels: dict[str, Rows] = algorithms.part(self.name, "example").channels()
         return channels
+
+    def others(self) -> list[tuple[dict[str, object], dict[str, Rows]]]:
+        """Settings and records of the further jobs that reach what the smallest does not."""
+        return compiled.examples(self.name)[1:]
 
     def job(self, group: Any = None, *, channels: Mapping[str, Any] | None = None, **more: Any) -> Any:
         """The job, on one member or on those of a group, which all hold the whole data unless told otherwise."""

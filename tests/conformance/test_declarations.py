@@ -53,8 +53,8 @@ def limits(setting: Setting) -> Iterator[tuple[Any, bool]]:
         outward = bound + direction if step else math.nextafter(bound, direction * math.inf)
         yield bound, reached
         yield (outward, False) if reached else (inward, True)
-    if setting.auto:
-        yield from (("auto", True), ("automatic", False))
+    for word in setting.words:
+        yield from ((word, True), (f"{word}s", False))
     if setting.kind == "choice" or (setting.kind == "list" and setting.values):
         yield from ((value, True) for value in setting.values)
         yield "none of these", False

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from algorithms import compiled
+from algorithms.contract import Memory
 from tests.conformance.example import CLOSE, Example, same
 from tests.conformance.folder import PATIENCE, Trained, ml_folder, typed_folder, wider
 from training import formats, metrics
@@ -26,10 +27,16 @@ def test_train_runs_from_a_bare_ml_folder(example: Example, model: object, train
     same(example.answers(model), example.answers(trained.folder.model()), **CLOSE)
 
 
-def test_every_declared_metric_is_reported_and_its_regex_matches(example: Example, trained: Trained) -> None:
+def test_every_declared_metric_is_reported_and_its_regex_matches(
+    example: Example, trained: Trained, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     """Each finds its own value, a finite number, in lines that no other metric's regex takes for its own."""
     definitions = metrics.definitions(example.algorithm)
-    lines = trained.log.splitlines()
+    report = metrics.Metrics(example.algorithm, "algo-1", tmp_path).report
+    for given, rows in example.others():
+        channels = {channel: Memory(data) for channel, data in rows.items()}
+        example.fit(hyperparameters=example.Hyperparameters.read(given), channels=channels, report=report)
+    lines = [*trained.log.splitlines(), *capfd.readouterr().out.splitlines()]
 
     assert [entry["Name"] for entry in definitions] == [metric.name for metric in example.algorithm.metrics]
     taken: dict[str, str] = {}

@@ -32,6 +32,7 @@ def columns(example: Example, found: list[Any]) -> dict[str, Any]:
     return {
         column.name: [np.asarray(entry[column.name], float) for entry in found]
         for column in example.algorithm.answer.columns
+        if not column.optional or (found and column.name in found[0])
     }
 
 

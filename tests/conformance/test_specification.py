@@ -20,7 +20,6 @@ def _beyond(name: str, fact: Mapping[str, Any]) -> list[Any]:
 NAMES = sorted(path.stem for path in specification.FOLDER.glob("*.yaml"))
 # What the words of algorithms.declare cannot say as yet; who ports one of these adds the word, or the exception.
 BEYOND = {
-    "linear-learner-positive_example_weight_mult": "a number, or one of two words",
     "ntm-clip_gradient": "a default that is infinite",
     "seq2seq-rnn_attention_num_hidden": "a default that is another setting",
 }
@@ -32,13 +31,16 @@ FACTS = [
 WORDS = {"string": "text", "json": "text", "categorical": "choice", "float": "real"}
 
 
+def _words(fact: Mapping[str, Any]) -> list[str]:
+    """The words beside the values of the kind; `auto` is one as soon as it is the default."""
+    words = list(fact.get("special_values") or [])
+    return [*words, "auto"] if fact["default"] == "auto" and "auto" not in words else words
+
+
 def declared(fact: Mapping[str, Any]) -> Setting:
     """A declaration that says what the fact says, in the words there are."""
-    special = list(fact.get("special_values") or [])
     kind: Any = WORDS.get(fact["type"], fact["type"])
     values = [str(value) for value in fact["values"] or []] if kind in ("choice", "list") else []
-    if set(special) - {"auto"} or (special and kind == "boolean") or (kind == "list" and fact["default"] == "auto"):
-        kind = "text"  # what has words beside numbers is text that the algorithm reads, as yet
     if kind == "list" and not all(isinstance(value, str) for value in fact["values"] or []):
         values = []
     bounds: dict[str, Any] = {}
@@ -50,7 +52,7 @@ def declared(fact: Mapping[str, Any]) -> Setting:
     plain = Setting(name=fact["name"], kind=kind, meaning="", required=fact["required"], values=values, **bounds)
     setting = replace(
         plain,
-        auto=kind in ("integer", "real") and "auto" in [*special, fact["default"]],
+        words=_words(fact) if kind != "choice" else (),
         tune=tune,
         scale=(tunable or {}).get("scale") or "Auto",
     )

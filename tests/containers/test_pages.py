@@ -63,8 +63,8 @@ def test_the_document_has_a_range_where_tuners_search_and_free_text_where_a_word
     def entry(**facts: object) -> dict[str, object]:
         return describe._hyperparameter(Setting(name="x", meaning="how much", **facts))  # type: ignore[arg-type]
 
-    tuned = entry(kind="integer", default="auto", auto=True, low=1, tune=(4, 10))
-    free = entry(kind="integer", default="auto", auto=True, low=1)
+    tuned = entry(kind="integer", default="auto", words=("auto",), low=1, tune=(4, 10))
+    free = entry(kind="integer", default="auto", words=("auto",), low=1)
     real = entry(kind="real", default=0.5, above=0, high=1)
     flag = entry(kind="boolean", default=True)
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -46,6 +47,36 @@ def test_the_regex_of_a_metric_finds_its_lines_and_no_others(tmp_path, capfd, wh
     assert found(text, "test:msd") == [repr(value)]
     assert found(text, "train:f1 (macro)") == ["0.5"]
     assert float(found(text, "test:msd")[0]) == pytest.approx(value, nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("train:loss", "1.0"), ("train:loss:final", "2.0"), ("train:f_beta", "3.0")]
+)
+def test_metrics_that_share_a_name_in_the_log_or_have_one_that_varies_are_told_apart(tmp_path, capfd, name, value):
+    told = (
+        Metric(name="train:loss", goal="minimize", meaning="", written="*_objective", epochs=True),
+        Metric(name="train:loss:final", goal="minimize", meaning="", written="*_objective", epochs=False),
+        Metric(name="train:f_beta", goal="maximize", meaning="", written="f_*", epochs=False, kind="score"),
+    )
+    ours = metrics.Metrics(replace(algorithm(), metrics=told), "algo-1", tmp_path)
+
+    ours.report({"train:loss": 1.0}, epoch=4, written={"train:loss": "mse_objective"})
+    ours.report({"train:loss:final": 2.0}, written={"train:loss:final": "mse_objective"})
+    ours.report({"train:f_beta": 3.0}, written={"train:f_beta": "f_0.500"})
+
+    text = capfd.readouterr().out
+    assert "epoch=4, train mse_objective <loss>=1.0" in text and "train f_0.500 <score>=3.0" in text
+    regexes = {entry["Name"]: entry["Regex"] for entry in metrics.definitions(ours.algorithm)}
+    assert re.findall(regexes[name], text) == [value]
+    assert list(ours.latest) == ["train:loss", "train:loss:final", "train:f_beta"]
+
+
+def test_figures_stand_in_a_line_of_metrics_with_what_they_are_of(tmp_path, capfd):
+    metrics.Metrics(algorithm(), "algo-1", tmp_path).figures({"train_mse": 0.5}, epoch=0, model=3)
+
+    told = json.loads(capfd.readouterr().out.removeprefix("#metrics "))
+    assert told["Dimensions"] == {"Algorithm": "X/Y", "Host": "algo-1", "Operation": "training", "epoch": 0, "model": 3}
+    assert told["Metrics"] == {"train_mse": {"sum": 0.5, "count": 1, "min": 0.5, "max": 0.5}}
 
 
 def test_a_template_of_its_own_has_a_regex_of_its_own(tmp_path, capfd):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from algorithms.group import Alone
-from algorithms.kmeans.sample import Sample, positions, uniforms
+from algorithms.sample import Sample, positions, uniforms
 from tests.groups import together
 
 
