@@ -9,6 +9,33 @@ from tests import data
 
 
 @pytest.mark.parametrize(
+    ("load", "shape", "positive"),
+    [
+        (data.spambase, (4597, 57), 0.394),
+        (data.magic, (19020, 10), 0.648),
+        (data.shuttle, (49097, 9), 0.0715),
+    ],
+    ids=["spambase", "magic", "shuttle"],
+)
+def test_a_set_of_two_classes_has_the_share_of_ones_that_its_source_says(
+    load: object, shape: object, positive: float
+) -> None:
+    rows, labels = load()  # type: ignore[operator]
+
+    assert rows.shape == shape and rows.dtype == np.float32 and np.isfinite(rows).all()
+    assert set(labels.tolist()) == {0, 1}
+    assert abs(labels.mean() - positive) < 0.001
+    assert abs(labels[: len(labels) // 2].mean() - positive) < 0.02, "not shuffled"
+
+
+def test_diamonds_are_numbers_and_a_price() -> None:
+    rows, price = data.diamonds()
+
+    assert rows.shape == (53940, 6 + 4 + 6 + 7) and rows.dtype == np.float32
+    assert price.min() == 326 and price.max() == 18823
+
+
+@pytest.mark.parametrize(
     ("load", "shape", "classes", "most"),
     [
         (data.digits, (1797, 64), 10, 16),
