@@ -21,16 +21,21 @@ NAME = "kmeans"
 
 @pytest.fixture(scope="session")
 def image() -> str:
-    """The image of one algorithm, built from this checkout; quick where its layers are there already."""
+    """The image of the algorithm that most of these tests use."""
+    return built(NAME)
+
+
+def built(name: str) -> str:
+    """The image of an algorithm, built from this checkout; quick where its layers are there already."""
     answers = shutil.which("docker") is not None and ran("docker", "info").returncode == 0
     if not answers:
         reason = "no Docker Engine answers"
         if os.environ.get("ALGOPORT_REQUIRE_DOCKER") == "1":
             pytest.fail(f"{reason}, and ALGOPORT_REQUIRE_DOCKER forbids to skip")
         pytest.skip(reason)
-    done = ran("make", "base", "image", f"A={NAME}")
+    done = ran("make", "base", "image", f"A={name}")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return f"algoport/{NAME}:cpu"
+    return f"algoport/{name}:cpu"
 
 
 def ran(*words: str) -> subprocess.CompletedProcess[str]:

@@ -1,0 +1,79 @@
+"""The image of every algorithm: it has its kernels, trains, serves, and works on several hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import algorithms
+from tests.conformance.example import CLOSE, Example, same
+from tests.conformance.folder import Folder, ml_folder
+from tests.containers.conftest import built, open_to_all
+from tests.containers.engine import Engine, mounted
+from tests.containers.test_hosts import folders, hosts
+from tests.containers.test_image import LOCKED
+from training import formats
+
+pytestmark = pytest.mark.docker
+
+SOME = 5  # records of a request
+
+
+@pytest.fixture(params=algorithms.names(), scope="module")
+def example(request: Any) -> Example:
+    return Example(request.param)
+
+
+@pytest.fixture
+def engine(example: Example) -> Iterator[Engine]:
+    engine = Engine(built(example.name))
+    yield engine
+    engine.clear()
+
+
+def job_of(path: Path, example: Example) -> Folder:
+    """The smallest job, in a folder that every user may write into."""
+    folder = ml_folder(path, example)
+    for name in ("model", "output"):
+        (folder.path / name).mkdir()
+    open_to_all(folder.path)
+    return folder
+
+
+def test_it_trains_and_serves_locked_up_and_compiles_nothing(engine: Engine, example: Example, tmp_path: Path) -> None:
+    job = job_of(tmp_path / "ml", example)
+    options = (*mounted(job.path), *LOCKED)
+
+    done = engine.run("train", options=(*options, "-e", "NUMBA_DEBUG_CACHE=1"))
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "[cache] data loaded from" in done.stdout and "[cache] data saved to" not in done.stdout
+    rows = example.requests()[:SOME]
+    want = example.answers(job.model(), rows)
+    server = engine.start("serve", options=options)
+    server.healthy()
+    answer = server.ask("/invocations", formats.find("text/csv").write(rows).decode())
+    assert answer.status == 200, answer.body
+    key = example.algorithm.answer.key
+    found = answer.json[key] if key else answer.json
+    same(want, {name: np.array([entry[name] for entry in found]) for name in want}, **CLOSE)
+
+
+def test_two_hosts_leave_one_and_the_same_model(engine: Engine, example: Example, tmp_path: Path) -> None:
+    """On replicated data, which is what one host has; the second host writes none."""
+    if not example.algorithm.hosts:
+        pytest.skip("it runs on one host")
+    alone = job_of(tmp_path / "alone", example)
+    places = folders(alone)
+    assert engine.run("train", options=mounted(alone.path)).returncode == 0
+
+    with hosts(engine, places) as both:
+        assert [host.end() for host in both] == [0, 0], "\n".join(host.log for host in both)
+
+    shared = example.Model.load(places[0] / "model")
+    same(example.answers(alone.model()), example.answers(shared), **CLOSE)
+    assert not list((places[1] / "model").iterdir()), "only the first host writes the model"
