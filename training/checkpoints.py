@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algorithms.group import Group
-from training import log
+from training import environment, log
 from training.places import hand_over
 
 INTERVAL = 60.0  # seconds; ALGOPORT_CHECKPOINT_INTERVAL
@@ -40,7 +40,7 @@ class Kept:
         self._folder = folder
         self._facts = facts  # what the fingerprint is made of, kept so that a difference can be named
         self._group = group
-        self._interval = float(os.environ.get("ALGOPORT_CHECKPOINT_INTERVAL", INTERVAL))
+        self._interval = environment.seconds("ALGOPORT_CHECKPOINT_INTERVAL", INTERVAL)
         self._last = time.monotonic()
         self._next = 0.0  # when a write is worth its time again
         self._number = max((number for number, _ in _found(folder)), default=0)

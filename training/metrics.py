@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import string
 import time
@@ -15,7 +14,7 @@ from typing import Any
 
 from algorithms.contract import Algorithm, Metric
 from algorithms.machine import peak_memory
-from training import log, tables
+from training import environment, log, tables
 
 INTERVAL = 10.0  # seconds between lines of progress; ALGOPORT_PROGRESS_INTERVAL
 # How a line tells its epoch, by whether the metric's lines do.
@@ -70,6 +69,7 @@ class Metrics:
     latest: dict[str, float] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    _interval: float = field(default_factory=lambda: environment.seconds("ALGOPORT_PROGRESS_INTERVAL", INTERVAL))
     _passes: dict[str, _Pass] = field(default_factory=dict)
     _resets: dict[str, int] = field(default_factory=dict)
     _epoch: int = 0
@@ -142,9 +142,8 @@ class Metrics:
         log.line(f"#throughput_metric: host={self.host}, {channel} throughput={speed:.1f} records/second")
 
     def _say(self) -> None:
-        interval = float(os.environ.get("ALGOPORT_PROGRESS_INTERVAL", INTERVAL))
         now = time.monotonic()
-        if now - self._last < interval:
+        if now - self._last < self._interval:
             return
         self._last = now
         channel = max(self.rows, key=lambda name: self.rows[name], default=None)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from algorithms.errors import PlatformError, UserError
-from training import log
+from training import environment, log
 
 MAGIC = 0xCED7230A
 PATIENCE = 900  # seconds until a pipe must be there; ALGOPORT_PIPE_TIMEOUT
@@ -37,7 +37,7 @@ def opened(path: Path, over: Callable[[], bool]) -> BinaryIO:
 
 
 def _await(path: Path, over: Callable[[], bool]) -> None:
-    patience = float(os.environ.get("ALGOPORT_PIPE_TIMEOUT", PATIENCE))
+    patience = environment.seconds("ALGOPORT_PIPE_TIMEOUT", PATIENCE)
     begun, pause, reminded = time.monotonic(), 0.01, 0.0
     while not path.exists():
         waited = time.monotonic() - begun

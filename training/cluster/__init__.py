@@ -7,14 +7,13 @@ A member is a process: one a host, or several on one host. Members on several ho
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from typing import Any
 
 from algorithms.errors import AlgoportError, Stopped
 from algorithms.group import Alone, Group
-from training import log
+from training import environment, log
 from training.cluster.joined import Broken, Joined
 from training.cluster.meeting import Meeting, meet
 from training.cluster.watch import Watch, as_error
@@ -119,7 +118,7 @@ def join(
         meeting.board,
         meeting.rank,
         meeting.names,
-        float(os.environ.get("ALGOPORT_BEAT_INTERVAL", BEAT)),
+        environment.seconds("ALGOPORT_BEAT_INTERVAL", BEAT),
         abort or (lambda error: None),
     )
     watch.start()

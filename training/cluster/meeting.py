@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from algorithms.errors import PlatformError, Stopped
-from training import log
+from training import environment, log
 from training.cluster import network
 from training.configuration import Hosts
 from training.stop import Stop
@@ -81,7 +81,7 @@ def meet(hosts: Hosts, stop: Stop, local: tuple[int, int]) -> Meeting:
     number, here = local
     rank = hosts.index * here + number
     names = [name if here == 1 else f"{name} (process {i + 1} of {here})" for name in hosts.names for i in range(here)]
-    deadline = time.monotonic() + float(os.environ.get("ALGOPORT_RENDEZVOUS_TIMEOUT", RENDEZVOUS))
+    deadline = time.monotonic() + environment.seconds("ALGOPORT_RENDEZVOUS_TIMEOUT", RENDEZVOUS)
     waiting = _Waiting(stop, deadline)
     file = os.environ.get("ALGOPORT_RENDEZVOUS", "")
     if file.startswith("file://"):
@@ -122,7 +122,7 @@ def _at_first_host(hosts: Hosts, rank: int, waiting: _Waiting) -> list[Any]:
     """The board at the first host, which the first member brings and the others wait for."""
     from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
-    port = int(os.environ.get("MASTER_PORT") or PORT)
+    port = environment.port("MASTER_PORT", PORT)
     patience = timedelta(seconds=60)
     stores = []
     address = "localhost"
@@ -230,7 +230,7 @@ def _connect(store: Any, rank: int, names: list[str], interface: str | None) -> 
 
     if interface:
         os.environ.setdefault("GLOO_SOCKET_IFNAME", interface)
-    limit = float(os.environ.get("ALGOPORT_EXCHANGE_TIMEOUT", EXCHANGE))
+    limit = environment.seconds("ALGOPORT_EXCHANGE_TIMEOUT", EXCHANGE)
     try:
         distributed.init_process_group(
             "gloo",
