@@ -400,7 +400,8 @@ class Settings(BaseModel):
     def _unknown(cls, name: str) -> str:
         valid = [setting.name for setting in cls.settings()]
         near = difflib.get_close_matches(name, valid, n=3, cutoff=0.5)
-        hint = f"the nearest valid names are {', '.join(near)}" if near else f"there are {', '.join(valid)}"
+        nearest = "the nearest valid name is" if len(near) == 1 else "the nearest valid names are"
+        hint = f"{nearest} {', '.join(near)}" if near else f"there are {', '.join(valid)}"
         return f"{name}: is not a hyperparameter of this algorithm; {hint}."
 
 

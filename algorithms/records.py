@@ -77,14 +77,17 @@ def nothing(width: int) -> Rows:
 
 
 def joined(parts: Iterable[Rows]) -> Rows:
-    """The rows of all parts, one after another; sparse as soon as one part is. There must be one part."""
+    """The rows of all parts, one after another; sparse as soon as one part is. There must be one part.
+
+    Where only some parts have labels, the others' are missing (NaN); where only some have weights, the others' are 1.
+    """
     parts = list(parts)
     if len(parts) == 1:
         return parts[0]
     return Rows(
         features=_joined_features(parts),
-        label=_joined_arrays([part.label for part in parts]),
-        weight=_joined_arrays([part.weight for part in parts]),
+        label=_joined_arrays(parts, [part.label for part in parts], np.nan),
+        weight=_joined_arrays(parts, [part.weight for part in parts], 1.0),
         uid=_joined_lists(parts, [part.uid for part in parts]),
         metadata=_joined_lists(parts, [part.metadata for part in parts]),
         configuration=_joined_lists(parts, [part.configuration for part in parts]),
@@ -98,9 +101,18 @@ def _joined_features(parts: Sequence[Rows]) -> Features:
     return np.concatenate([part.features for part in parts])
 
 
-def _joined_arrays(parts: Sequence[NDArray[np.float32] | None]) -> NDArray[np.float32] | None:
-    present = [part for part in parts if part is not None]
-    return np.concatenate(present) if len(present) == len(parts) else None
+def _joined_arrays(
+    parts: Sequence[Rows], arrays: Sequence[NDArray[np.float32] | None], missing: float
+) -> NDArray[np.float32] | None:
+    present = [array for array in arrays if array is not None]
+    if not present:
+        return None
+    shape = present[0].shape[1:]
+    filled = [
+        np.full((len(part), *shape), missing, np.float32) if array is None else array
+        for part, array in zip(parts, arrays, strict=True)
+    ]
+    return np.concatenate(filled)
 
 
 def _joined_lists(parts: Sequence[Rows], columns: Sequence[Sequence[Any] | None]) -> list[Any] | None:

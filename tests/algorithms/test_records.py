@@ -90,16 +90,6 @@ def test_joined_rows_without_a_name_stand_beside_those_with_one() -> None:
     assert whole.configuration == [None, None, {"k": 1}]
 
 
-@pytest.mark.parametrize("part", ["label", "weight"])
-def test_a_label_that_only_some_rows_have_is_none(part: str) -> None:
-    plain = Rows(features=np.zeros((2, 1), np.float32))
-    told = {"label": np.ones((1, 1), np.float32), "weight": np.ones(1, np.float32)}[part]
-
-    whole = joined([plain, Rows(features=np.zeros((1, 1), np.float32), **{part: told})])
-
-    assert getattr(whole, part) is None
-
-
 def test_dense_rows_are_in_c_order_and_float32_whatever_they_were() -> None:
     turned = np.asfortranarray(np.arange(6, dtype=np.float64).reshape(2, 3))
     for features in (turned, turned[::2], sparse.csr_array(turned), sparse.csr_array(turned)[::2]):
@@ -119,3 +109,16 @@ def test_nothing_is_no_rows_of_a_width() -> None:
     rows = nothing(5)
 
     assert len(rows) == 0 and rows.width == 5 and rows.dense().shape == (0, 5)
+
+
+def test_joined_rows_without_a_label_or_weight_miss_it_beside_those_with_one() -> None:
+    plain = Rows(features=np.zeros((2, 3), np.float32))
+    told = Rows(
+        features=np.ones((1, 3), np.float32), label=np.array([[4]], np.float32), weight=np.array([5], np.float32)
+    )
+
+    whole = joined([plain, told])
+
+    assert whole.label is not None and whole.weight is not None
+    np.testing.assert_array_equal(whole.label, [[np.nan], [np.nan], [4]])
+    np.testing.assert_array_equal(whole.weight, [1, 1, 5])

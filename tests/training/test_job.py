@@ -107,7 +107,7 @@ def test_all_that_is_wrong_with_the_configuration_is_said_at_once(tmp_path):
     whole = "\n".join([first, *rest])
     for part in (
         "epochs: must be a whole number at least 1; it is 'many'.",
-        "epoch: is not a hyperparameter of this algorithm; the nearest valid names are epochs.",
+        "epoch: is not a hyperparameter of this algorithm; the nearest valid name is epochs.",
         "_seed: must be a whole number at least 0; it is '-1'.",
         "Channel 'train': the content type must be one of text/csv, application/x-recordio-protobuf, "
         "application/x-npy; it is 'text/html'.",
