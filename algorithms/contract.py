@@ -125,6 +125,9 @@ class Algorithm:
     environment: Sequence[str] = ()  # names of variables that reach the options of `predict`
     reserved: Sequence[str] = ()  # hyperparameters with a leading underscore that it wants to see
     quality_line: str = "#quality_metric: host={host}, {epoch}{batch}{channel} {metric} <{kind}>={value}"
+    # Where all figures of an epoch stand in one line: its shape, "[{round}]{figures}", in which every figure is a
+    # `quality_line`, "\t{channel}-{metric}:{value:.5f}".
+    round_line: str = ""
     exceptions: Mapping[str, str] = field(default_factory=dict)  # a promise it does not keep -> why
 
     def channel(self, name: str) -> Channel | None:

@@ -36,12 +36,20 @@ def _regex(algorithm: Algorithm, metric: Metric) -> str:
         "channel": re.escape(metric.channel),
         "metric": r"\S+".join(map(re.escape, (metric.written or metric.short).split("*"))),
         "kind": re.escape(metric.kind),
-        "value": r"(\S+)",
+        "value": r"([^\s#]+)" if algorithm.round_line else r"(\S+)",  # the next figure stands behind a tab, or #011
     }
+    figure = _opened(algorithm.quality_line, pieces)
+    if not algorithm.round_line:
+        return figure
+    return _opened(algorithm.round_line, {"round": r"\d+", "figures": ".*" + figure})
+
+
+def _opened(template: str, pieces: Mapping[str, str]) -> str:
+    """A template as a regular expression. A tab is also what the platform's log viewer makes of it."""
     whole = ""
-    for literal, name, _, _ in string.Formatter().parse(algorithm.quality_line):
+    for literal, name, _, _ in string.Formatter().parse(template):
         # re.escape would write "\ " and "\=", which are longer and mean the same.
-        whole += re.sub(r"([.^$*+?{}\[\]\\|()])", r"\\\1", literal)
+        whole += re.sub(r"([.^$*+?{}\[\]\\|()])", r"\\\1", literal).replace("\t", r"(?:\t|#011)")
         whole += pieces[name] if name else ""
     return whole
 
@@ -88,13 +96,17 @@ class Metrics:
     ) -> None:
         """Print and keep figures: {"train:msd": 1.5}, of an epoch where they belong to one; `written`: their names in
         the log where these vary."""
+        lines = []
         for name, value in values.items():
             self.latest[name] = float(value)
             if len(self.history) < MOST_HISTORY:
                 entry = {"time": round(time.time(), 3), "epoch": epoch, "batch": batch}
                 self.history.append({**entry, "metric": name, "value": float(value)})
-            if self.first:
-                log.line(self._line(name, (written or {}).get(name), float(value), epoch, batch))
+            lines.append(self._line(name, (written or {}).get(name), float(value), epoch, batch))
+        if self.algorithm.round_line and epoch is not None:
+            lines = [self.algorithm.round_line.format(round=epoch, figures="".join(lines))]
+        for line in lines if self.first else ():
+            log.line(line)
 
     def _line(self, name: str, written: str | None, value: float, epoch: int | None, batch: int | None) -> str:
         channel, _, short = name.partition(":")
@@ -107,7 +119,7 @@ class Metrics:
             channel=channel,
             metric=written or known or short,
             kind=metric.kind if metric else "loss",
-            value=repr(value),
+            value=value,
         )
 
     def figures(self, values: Mapping[str, float], **dimensions: Any) -> None:

@@ -86,6 +86,20 @@ def test_a_template_of_its_own_has_a_regex_of_its_own(tmp_path, capfd):
     assert found(capfd.readouterr().out, "test:msd", quality_line=line) == ["2.5"]
 
 
+@pytest.mark.parametrize("viewer", ["\t", "#011"])
+def test_all_figures_of_a_round_can_stand_in_one_line(tmp_path, capfd, viewer):
+    """As the tuning service knows them, which sees a tab as #011."""
+    shape = {"round_line": "[{round}]{figures}", "quality_line": "\t{channel}-{metric}:{value:.5f}"}
+    ours = metrics.Metrics(algorithm(**shape), "algo-1", tmp_path)
+
+    ours.report({"train:f1 (macro)": 0.25, "test:msd": 2.0}, epoch=3)
+
+    text = capfd.readouterr().out
+    assert text == "[3]\ttrain-f1 (macro):0.25000\ttest-msd:2.00000\n"
+    assert found(text.replace("\t", viewer), "test:msd", **shape) == ["2.00000"]
+    assert found(text.replace("\t", viewer), "train:f1 (macro)", **shape) == ["0.25000"]
+
+
 def test_every_algorithm_has_a_regex_for_each_of_its_metrics():
     for name in algorithms.names():
         declared = algorithms.find(name)
