@@ -231,6 +231,18 @@ class Job(Generic[H, M]):
         self.group.sum_(flag)
         return bool(flag[0] > 0)
 
+    def grace(self, seconds: float) -> Callable[[], bool]:
+        """A question that is true once this member has been asked to stop and so many seconds have passed since it
+        first knew: what is quick is finished, and what is long does not cost the model. No exchange."""
+        heard: list[float] = []
+
+        def over() -> bool:
+            if not heard and self.asked():
+                heard.append(self.clock())
+            return bool(heard) and self.clock() - heard[0] > seconds
+
+        return over
+
     def in_step(self, batches: Iterator[Rows], width: int) -> Iterator[Rows]:
         """Batches, as many at every member: who has no more gets empty ones until all are through.
 

@@ -64,23 +64,11 @@ def fit(job: Job) -> Model:
     """
     state = _resumed(job) or _begun(job)
     _stream(job, state)
-    over = _grace(job)
+    over = job.grace(GRACE)
     centers = _finish(job, state, over)
     model = Model(centers=centers, streaming=state.centers, weights=state.weights)
     _score(job, model, over)
     return model
-
-
-def _grace(job: Job) -> Callable[[], bool]:
-    """True once a stop has been asked for and the time that was left after it is up."""
-    heard: list[float] = []
-
-    def over() -> bool:
-        if not heard and job.asked():
-            heard.append(job.clock())
-        return bool(heard) and job.clock() - heard[0] > GRACE
-
-    return over
 
 
 def _begun(job: Job) -> State:
