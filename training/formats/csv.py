@@ -1,4 +1,6 @@
-"""Comma-separated numbers: leading labels, then features.    n rows   d features   l labels
+"""Numbers separated by commas, or else by what the first line has: leading labels, then features.
+
+n rows   d features   l labels
 
 Blocks are parsed by pyarrow, on all cores. Small bodies and blocks that pyarrow refuses go through Python's own
 reader, which takes the same texts as numbers and knows the line of what is none.
@@ -24,6 +26,7 @@ MEDIA = ("text/csv", "csv", "application/csv")
 MISSING = frozenset(("", "nan", "NaN", "NA", "N/A", "null", "NULL"))
 # Bytes up to which Python's float is quicker than setting up pyarrow, which takes 0.15 ms and more with each column.
 SMALL = 1 << 15
+DELIMITERS = ",;\t|"  # the first of these that the first line has; a comma where it has none
 _LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -33,15 +36,17 @@ def read(stream: BinaryIO, layout: Layout) -> Iterator[Rows]:
     Parameters: `label_size`, and `header=present` where the first line is names.
     """
     table: _Table | None = None
+    delimiter = ","
     header = layout.parameters.get("header", "absent").lower() in ("present", "true", "1")
     for block in blocks(stream, layout, quoted=True):
         data, line = block.data, block.line
         if block.line == 1:
             check_text(bytes(data[:8]), layout, MEDIA[0])
+            delimiter = _guessed(data)
         if header:
-            data, line, header = _behind_header(data, line, layout)
+            data, line, header = _behind_header(data, line, layout, delimiter)
         fresh = table is None
-        table = table or _opened(data, line, layout)
+        table = table or _opened(data, line, layout, delimiter)
         if table is not None:
             matrix = table.decoded(data, line, fresh)
             if len(matrix):
@@ -63,24 +68,30 @@ def write(rows: Rows) -> bytes:
     return bytes(sink.getvalue())
 
 
-def _behind_header(data: memoryview, line: int, layout: Layout) -> tuple[memoryview, int, bool]:
+def _guessed(data: memoryview) -> str:
+    """What separates the fields of the first line that is not blank."""
+    first = bytes(data[: 1 << 20]).lstrip().partition(b"\n")[0].decode("utf-8", "replace")
+    return next((sign for sign in DELIMITERS if sign in first), ",")
+
+
+def _behind_header(data: memoryview, line: int, layout: Layout, delimiter: str) -> tuple[memoryview, int, bool]:
     """What follows the first line that is not blank, its number, and whether that line is still to come."""
-    for _, fields, end, lines in _records(data, line, layout):
+    for _, fields, end, lines in _records(data, line, layout, delimiter):
         if fields:
             return data[end:], line + lines, False
     return data[:0], line, True
 
 
-def _opened(data: memoryview, line: int, layout: Layout) -> _Table | None:
+def _opened(data: memoryview, line: int, layout: Layout, delimiter: str) -> _Table | None:
     """What the first row says of all; None where there is no row. UserError where it is not as it must be."""
     labels = layout.label_size
-    columns = bytes(data[:SMALL]).partition(b"\n")[0].count(b",") + 1
+    columns = bytes(data[:SMALL]).partition(b"\n")[0].count(delimiter.encode()) + 1
     if len(data) <= SMALL and columns - labels == layout.width:
         # Nothing to be told of a row that is as it must be: a request of one row spends most of its time here.
-        return _Table(layout, labels, columns)
-    for number, fields, _, _ in _records(data, line, layout):
+        return _Table(layout, labels, columns, delimiter)
+    for number, fields, _, _ in _records(data, line, layout, delimiter):
         if fields:
-            table = _Table(layout, labels, len(fields))
+            table = _Table(layout, labels, len(fields), delimiter)
             table.row(number, fields, first=True)
             return table
     return None
@@ -93,6 +104,7 @@ class _Table:
     layout: Layout
     labels: int
     columns: int
+    delimiter: str
 
     def rows(self, matrix: NDArray[np.float32]) -> Rows:
         if not self.labels:
@@ -104,14 +116,15 @@ class _Table:
 
     def decoded(self, data: memoryview, line: int, fresh: bool) -> NDArray[np.float32]:
         """The numbers (n, l + d) of a block whose first line has that number; `fresh`: with the first row of all."""
-        matrix = _quick(bytes(data), self.columns) if len(data) <= SMALL else _fast(data, self.columns)
+        small, delimiter = len(data) <= SMALL, self.delimiter
+        matrix = _quick(bytes(data), self.columns, delimiter) if small else _fast(data, self.columns, delimiter)
         if matrix is not None and not self.layout.missing and _lacking(matrix[:, self.labels :]):
             matrix = None  # read again, line by line
         return self._plain(data, line, fresh) if matrix is None else matrix
 
     def _plain(self, data: memoryview, line: int, fresh: bool) -> NDArray[np.float32]:
         rows: list[list[float]] = []
-        for number, fields, _, _ in _records(data, line, self.layout):
+        for number, fields, _, _ in _records(data, line, self.layout, self.delimiter):
             if fields:
                 rows.append(self.row(number, fields, first=fresh and not rows))
         with np.errstate(over="ignore"):
@@ -122,7 +135,7 @@ class _Table:
         place = f"line {line}"
         numbers = [_number(field) for field in fields]
         if any(number is None for number in numbers):
-            raise self.layout.fault(place, self._no_numbers(",".join(fields), numbers, first))
+            raise self.layout.fault(place, self._no_numbers(self.delimiter.join(fields), numbers, first))
         expected = self.layout.width if first and self.layout.width is not None else self.columns - self.labels
         found = len(fields) - self.labels
         if found <= 0 and (first or expected > 0):
@@ -148,8 +161,8 @@ class _Table:
         if len(numbers) == 1:
             for sign, name in ((";", "semicolons"), ("\t", "tabs")):
                 if sign in text:
-                    return f"numbers are separated by {name}, and must be by commas: {shown(text)}."
-        present = (number for number, field in zip(numbers, text.split(","), strict=False) if field.strip())
+                    return f"numbers are separated by {name}, and must be as in the first line: {shown(text)}."
+        present = (number for number, field in zip(numbers, text.split(self.delimiter), strict=False) if field.strip())
         if first and all(number is None for number in present):
             return f"{shown(text)} is a probable header; remove it or say header=present in the content type."
         return f"not a row of numbers: {shown(text)}."
@@ -171,7 +184,7 @@ def _number(field: str) -> float | None:
         return None
 
 
-def _records(data: memoryview, line: int, layout: Layout) -> Iterator[tuple[int, list[str], int, int]]:
+def _records(data: memoryview, line: int, layout: Layout, delimiter: str) -> Iterator[tuple[int, list[str], int, int]]:
     """Record by record: its first line's number, its fields (none for a blank line), and the bytes and lines up
     to its end."""
     position = 0
@@ -192,7 +205,7 @@ def _records(data: memoryview, line: int, layout: Layout) -> Iterator[tuple[int,
                 yield part.decode("utf-8", "replace")
             rest, size = data[position:], 1 << 20
 
-    reader = csv.reader(lines())
+    reader = csv.reader(lines(), delimiter=delimiter)
     while True:
         start = reader.line_num
         try:
@@ -205,20 +218,21 @@ def _records(data: memoryview, line: int, layout: Layout) -> Iterator[tuple[int,
         yield line + start, [] if blank else fields, position, reader.line_num
 
 
-def _quick(data: bytes, columns: int) -> NDArray[np.float32] | None:
+def _quick(data: bytes, columns: int, delimiter: str) -> NDArray[np.float32] | None:
     """The numbers of a small body without quotes and empty fields, or None. A row of four takes microseconds."""
     lines = [line for line in data.splitlines() if line]
-    if b'"' in data or b"_" in data or any(line.count(b",") != columns - 1 for line in lines):
+    sign = delimiter.encode()
+    if b'"' in data or b"_" in data or any(line.count(sign) != columns - 1 for line in lines):
         return None
     try:
-        numbers = [float(field) for line in lines for field in line.split(b",")]
+        numbers = [float(field) for line in lines for field in line.split(sign)]
     except ValueError:
         return None
     with np.errstate(over="ignore"):
         return np.array(numbers, np.float64).astype(np.float32).reshape(len(lines), columns)
 
 
-def _fast(data: memoryview, columns: int) -> NDArray[np.float32] | None:
+def _fast(data: memoryview, columns: int, delimiter: str) -> NDArray[np.float32] | None:
     """The numbers of a block, or None where pyarrow refuses it."""
     import pyarrow as pa
     import pyarrow.csv as pa_csv
@@ -229,7 +243,7 @@ def _fast(data: memoryview, columns: int) -> NDArray[np.float32] | None:
         table = pa_csv.read_csv(
             pa.BufferReader(data),
             pa_csv.ReadOptions(column_names=_names(columns), block_size=size, use_threads=len(data) > size),
-            pa_csv.ParseOptions(newlines_in_values=_quotes(data)),
+            pa_csv.ParseOptions(delimiter=delimiter, newlines_in_values=_quotes(data)),
             _conversion(columns),
         )
     except pa.ArrowInvalid:

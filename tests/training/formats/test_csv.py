@@ -161,12 +161,28 @@ def test_the_wrong_width_comes_with_its_remedy():
         (b"\x0a\x23\xd7\xce\x00\x00\x00\x00", "RecordIO"),
         (b"PAR1....", "Parquet"),
         ("1,2\n".encode("utf-16"), "UTF-16"),
-        (b"1;2;3\n", "semicolons"),
-        (b"1\t2\t3\n", "tabs"),
     ],
 )
 def test_what_is_plainly_something_else_is_said(data, name):
     assert name in fault(data)
+
+
+@pytest.mark.parametrize("sign", [";", "\t", "|"])
+@pytest.mark.parametrize("lines", [3, 30_000])
+@pytest.mark.parametrize("header", [False, True])
+def test_what_separates_the_first_line_s_fields_separates_all(sign, lines, header):
+    text = "".join(sign.join((str(i), "", "2.5")) + "\n" for i in range(lines))
+    parameters = {"header": "present"} if header else {}
+
+    rows = read(("\n" + sign.join("abc") + "\n" if header else "") + text, labels=1, parameters=parameters)
+
+    np.testing.assert_array_equal(rows.label[:, 0], np.arange(lines))
+    np.testing.assert_array_equal(rows.features, np.tile(np.array([[np.nan, 2.5]], np.float32), (lines, 1)))
+
+
+def test_a_comma_goes_before_other_signs_and_a_change_is_told():
+    assert "not a row of numbers" in fault("1,5;2,5\n")
+    assert "separated by semicolons, and must be as in the first line: '1;2'" in fault("1,2\n1;2\n")
 
 
 def test_other_charsets_are_refused():
