@@ -56,6 +56,7 @@ class Channel:
     kind: Kind = "rows"
     distributions: Sequence[Distribution] = ("ShardedByS3Key", "FullyReplicated")
     labeled: bool = False  # where False, labels are read over and not required
+    weighted: str = ""  # the hyperparameter that, where true, says that a weight follows the label in CSV
 
 
 @dataclass(frozen=True, kw_only=True)

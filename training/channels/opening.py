@@ -129,10 +129,12 @@ class Opening:
     def _decoder(self, config: ChannelConfig, declared: contract.Channel) -> Callable[..., Iterator[Rows]]:
         given = content_type(config, declared)
         find(given.media)  # a type that is not read is a fault before anything is opened
+        weighted = bool(self._configuration.settings.effective().get(declared.weighted))
         width, missing = self._width, self._algorithm.missing
 
         def decode(stream: BinaryIO, name: str) -> Iterator[Rows]:
-            return records(stream, given, Layout(name=name, labels=LABELS, width=width, missing=missing))
+            layout = Layout(name=name, labels=LABELS, weighted=weighted, width=width, missing=missing)
+            return records(stream, given, layout)
 
         return decode
 

@@ -84,7 +84,7 @@ def _behind_header(data: memoryview, line: int, layout: Layout, delimiter: str) 
 
 def _opened(data: memoryview, line: int, layout: Layout, delimiter: str) -> _Table | None:
     """What the first row says of all; None where there is no row. UserError where it is not as it must be."""
-    labels = layout.label_size
+    labels = layout.label_size + layout.weighted
     columns = bytes(data[:SMALL]).partition(b"\n")[0].count(delimiter.encode()) + 1
     if len(data) <= SMALL and columns - labels == layout.width:
         # Nothing to be told of a row that is as it must be: a request of one row spends most of its time here.
@@ -102,17 +102,18 @@ class _Table:
     """Rows of one number of columns."""
 
     layout: Layout
-    labels: int
+    labels: int  # and the weight, where there is one: the columns before the features
     columns: int
     delimiter: str
 
     def rows(self, matrix: NDArray[np.float32]) -> Rows:
         if not self.labels:
             return Rows(features=matrix)
-        return Rows(
-            features=np.ascontiguousarray(matrix[:, self.labels :]),
-            label=np.ascontiguousarray(matrix[:, : self.labels]),
-        )
+        features, front = np.ascontiguousarray(matrix[:, self.labels :]), matrix[:, : self.labels]
+        if not self.layout.weighted:
+            return Rows(features=features, label=np.ascontiguousarray(front))
+        label, weight = np.ascontiguousarray(front[:, :-1]), np.ascontiguousarray(front[:, -1])
+        return Rows(features=features, label=label if label.shape[1] else None, weight=weight)
 
     def decoded(self, data: memoryview, line: int, fresh: bool) -> NDArray[np.float32]:
         """The numbers (n, l + d) of a block whose first line has that number; `fresh`: with the first row of all."""
@@ -143,9 +144,10 @@ class _Table:
                 place, f"has {len(fields)} columns and no features, where label_size is {self.labels}."
             )
         if found != expected:
-            noun = {0: "numbers", 1: "numbers after the label"}.get(
-                self.labels, f"numbers after the {self.labels} labels"
-            )
+            told = {0: "numbers", 1: "numbers after the label"}
+            noun = told.get(self.labels, f"numbers after the {self.labels} labels")
+            if self.layout.weighted:
+                noun = "numbers after the label and the weight"
             raise self.layout.misfit(place, found, expected, self.layout.label_remedy(MEDIA[0], found, expected), noun)
         complete = [number for number in numbers if number is not None]
         if not self.layout.missing:

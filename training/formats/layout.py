@@ -16,6 +16,7 @@ class Layout:
     name: str  # stands in front of every fault: "train/part-3.csv"
     parameters: Mapping[str, str] = field(default_factory=dict)  # of the content type
     labels: int = 0  # leading label columns, where neither parameters nor format say
+    weighted: bool = False  # whether a column with the row's weight follows the labels, in formats of bare columns
     width: int | None = None  # features a row must have; where None, the first row decides
     block: int = 1 << 24  # bytes decoded at a time
     limit: int | None = None  # bytes that decoding may fill, where the sender is not trusted

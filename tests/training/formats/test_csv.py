@@ -180,6 +180,15 @@ def test_what_separates_the_first_line_s_fields_separates_all(sign, lines, heade
     np.testing.assert_array_equal(rows.features, np.tile(np.array([[np.nan, 2.5]], np.float32), (lines, 1)))
 
 
+@pytest.mark.parametrize("lines", [3, 30_000])
+def test_a_weight_can_follow_the_label(lines):
+    rows = read("".join(f"{i},0.5,7,8\n" for i in range(lines)), labels=1, weighted=True)
+
+    np.testing.assert_array_equal(rows.label, np.arange(lines)[:, None])
+    np.testing.assert_array_equal(rows.weight, np.full(lines, 0.5))
+    np.testing.assert_array_equal(rows.features, np.tile([7, 8], (lines, 1)))
+
+
 def test_a_comma_goes_before_other_signs_and_a_change_is_told():
     assert "not a row of numbers" in fault("1,5;2,5\n")
     assert "separated by semicolons, and must be as in the first line: '1;2'" in fault("1,2\n1;2\n")
