@@ -8,7 +8,10 @@ import numba
 import numpy as np
 
 from algorithms.randomcutforest.kernels.growth import box_of
-from algorithms.randomcutforest.kernels.vectors import extension
+from algorithms.randomcutforest.kernels.vectors import LANES, SPARE, part, rise
+
+# What is written down of a visit.
+NODE, BEGIN, SOME, DEPTH, LEFT, RIGHT, WORDS = range(7)
 
 
 @numba.njit(parallel=True, nogil=True, cache=True)
@@ -26,112 +29,108 @@ def _block(rows, points, feature, cut, child, span, mass, first, box, boxes, roo
     """Scores rows together: down each tree they are parted as its cuts say, and on the way up every node adds what it
     means to those of its rows that lie outside its box. Who is inside of one is inside of all above it."""
     n, d = rows.shape
-    flat = rows.reshape(n * d)
-    leaves = points.reshape(len(points) * d)
-    ids, aside = np.empty(n, np.uint32), np.empty(n, np.uint32)
-    value, total = np.empty(n, np.float32), np.zeros(n)
-    visits = np.empty((2 * s + 1, 5), np.int32)  # node, begin, end, depth, first visit of a child
-    alive = np.empty(2 * s + 1, np.int32)
+    flat, stride, leaves = _padded(rows), _stride(d), points.reshape(len(points) * d)
+    ids, values = np.zeros(n + SPARE, np.int32), np.empty(n + SPARE, np.float32)
+    done_ids, done_values = np.empty(n + SPARE, np.int32), np.empty(n + SPARE, np.float32)
+    total = np.zeros(n)
+    visits, stack = np.empty((2 * s, WORDS), np.int64), np.empty((2 * s, WORDS), np.int64)
     scratch = np.empty(2 * d, np.float32)
     for root in roots:
-        count = _part(flat, d, root, feature, cut, child, ids, aside, visits)
+        count, done = _descend(flat, stride, root, feature, cut, child, ids, done_ids, visits, stack), 0
         for v in range(count - 1, -1, -1):
-            node, begin, end, depth, kid = visits[v]
-            inverse = np.float32(1.0 / (depth + 1))
+            node, begin, some, depth, left, right = visits[v]
             if feature[node] < 0:
-                known = _known(depth, mass[node], s)
-                at = np.int64(first[node]) * d
-                alive[v] = _leaf(flat, d, ids[begin:end], leaves, at, inverse, known, value)
-                continue
-            some = alive[kid]
-            if visits[kid, 2] < end:
-                other = visits[kid + 1, 1]
-                for j in range(alive[kid + 1]):
-                    ids[begin + some + j] = ids[other + j]
-                some += alive[kid + 1]
-            if some > 0:
+                values[begin : begin + some] = _known(depth, mass[node], s)
+                sides = leaves
+                high = low = np.int64(first[node]) * d
+            else:
+                some = _joined(visits, left, right, ids, values)
+                if some == 0:
+                    visits[v, SOME] = 0
+                    continue
                 if box[node] >= 0:
-                    some = _outside(flat, d, ids[begin : begin + some], boxes, np.int64(box[node]) * 2 * d,
-                                    span[node], inverse, value)  # fmt: skip
+                    sides, high = boxes, np.int64(box[node]) * 2 * d
                 else:
                     box_of(points, first[node], mass[node], scratch)
-                    some = _outside(flat, d, ids[begin : begin + some], scratch, 0, span[node], inverse, value)
-            alive[v] = some
-        for i in range(n):
-            total[i] += value[i]
+                    sides, high = scratch, 0
+                low = high + d
+            kept = rise(flat, d, ids, values, begin, some, sides, high, low, span[node],
+                        np.float32(1.0) / np.float32(depth + 1), done_ids, done_values, done)  # fmt: skip
+            done += some - kept
+            visits[v, SOME] = kept
+        for j in range(done):
+            total[done_ids[j]] += done_values[j]
+        for j in range(visits[0, SOME]):
+            total[ids[j]] += values[j]
     for i in range(n):
         result[i] = total[i] / len(roots)
 
 
 @numba.njit(nogil=True, cache=True)
-def _part(flat, d, root, feature, cut, child, ids, aside, visits):
-    """Sets `visits`: each node that rows come to, parents first, and ids[begin:end], which rows these are. How many."""
-    n = len(ids)
+def _stride(d):
+    """How far padded rows of d numbers lie apart."""
+    return (d + LANES - 1) // LANES * LANES
+
+
+@numba.njit(nogil=True, cache=True)
+def _padded(rows):
+    """The rows, flat, with zeros up to whole vectors, and on the borders of cache lines: a vector that lies across
+    two of them takes twice as long to load."""
+    n, d = rows.shape
+    stride = _stride(d)
+    room = np.zeros(n * stride + LANES, np.float32)
+    start = (-room.ctypes.data % (4 * LANES)) // 4
+    flat = room[start : start + n * stride]
+    for i in range(n):
+        flat[i * stride : i * stride + d] = rows[i]
+    return flat
+
+
+@numba.njit(nogil=True, cache=True)
+def _descend(flat, stride, root, feature, cut, child, ids, aside, visits, stack):
+    """Sets `visits`, the nodes that rows come to, a parent before its children and a subtree without a gap, so that
+    its rows stay in the nearest cache. ids[begin:begin + some] are a node's rows. Returns how many visits there are."""
+    n = len(ids) - SPARE
     for i in range(n):
         ids[i] = i
-    visits[0, 0], visits[0, 1], visits[0, 2], visits[0, 3] = root, 0, n, 0
-    count, v = 1, 0
-    while v < count:
-        node, begin, end = visits[v, 0], visits[v, 1], visits[v, 2]
-        f = feature[node]
-        if f >= 0:
-            where = cut[node]
-            middle = np.uint64(begin)
-            right = np.uint64(0)
-            for j in range(begin, end):
-                i = ids[j]
-                over = flat[np.uint64(i) * np.uint64(d) + np.uint64(f)] > where
-                ids[middle] = i
-                aside[right] = i
-                right += np.uint64(over)
-                middle += np.uint64(not over)
-            for j in range(np.int64(right)):
-                ids[np.int64(middle) + j] = aside[j]
-            visits[v, 4] = count
-            depth = visits[v, 3] + 1
-            if middle > begin:
-                visits[count, 0], visits[count, 1], visits[count, 2] = child[node], begin, middle
-                visits[count, 3] = depth
-                count += 1
-            if middle < end:
-                visits[count, 0], visits[count, 1], visits[count, 2] = child[node] + 1, middle, end
-                visits[count, 3] = depth
-                count += 1
-        v += 1
+    count, height = 0, 1
+    stack[0, NODE], stack[0, BEGIN], stack[0, SOME], stack[0, DEPTH], stack[0, LEFT] = root, 0, n, 0, -1
+    while height > 0:
+        height -= 1
+        node, begin, some, depth, parent, _ = stack[height]
+        visits[count, NODE], visits[count, BEGIN], visits[count, SOME], visits[count, DEPTH] = node, begin, some, depth
+        visits[count, LEFT] = visits[count, RIGHT] = -1
+        if parent >= 0:
+            # Of a stacked node, LEFT is the visit of its parent.
+            visits[parent, LEFT if node == child[visits[parent, NODE]] else RIGHT] = count
+        if feature[node] >= 0:
+            less = part(flat, stride, ids, begin, begin + some, np.int64(feature[node]), cut[node], aside)
+            for side, start, rows in ((1, begin + less, some - less), (0, begin, less)):
+                if rows > 0:
+                    stack[height, NODE], stack[height, BEGIN], stack[height, SOME] = child[node] + side, start, rows
+                    stack[height, DEPTH], stack[height, LEFT] = depth + 1, count
+                    height += 1
+        count += 1
     return count
+
+
+@numba.njit(nogil=True, cache=True)
+def _joined(visits, left, right, ids, values):
+    """Moves the rows that are left of a node's children together; how many."""
+    if left < 0 or right < 0:
+        return visits[max(left, right), SOME]
+    some, others = visits[left, SOME], visits[right, SOME]
+    to, from_ = visits[left, BEGIN] + some, visits[right, BEGIN]
+    if to < from_:
+        for j in range(others):
+            ids[to + j] = ids[from_ + j]
+            values[to + j] = values[from_ + j]
+    return some + others
 
 
 @numba.njit(nogil=True, cache=True)
 def _known(depth, mass, s):
     """What a leaf says to a row equal to it: less, the more points there are of it."""
+    if mass == 1:
+        return np.float32((1.0 - 1 / (2.0 * s)) / (depth + 1))
     return np.float32((1.0 - mass / (2.0 * s)) / (depth + math.log2(mass + 1.0)))
-
-
-@numba.njit(nogil=True, cache=True)
-def _leaf(flat, d, ids, leaves, at, inverse, known, value):
-    """Sets the value of the rows of a leaf; moves those that differ from its point to the front. How many."""
-    kept = np.uint64(0)
-    for j in range(len(ids)):
-        i = ids[j]
-        row = np.int64(i) * d
-        f = 0
-        while f < d and flat[row + f] == leaves[at + f]:
-            f += 1
-        value[i] = inverse if f < d else known
-        ids[kept] = i
-        kept += np.uint64(f < d)
-    return np.int64(kept)
-
-
-@numba.njit(nogil=True, cache=True)
-def _outside(flat, d, ids, boxes, at, span, inverse, value):
-    """Mixes what the node says into the value of its rows; moves those outside its box to the front. How many."""
-    kept = np.uint64(0)
-    for j in range(len(ids)):
-        i = ids[j]
-        beyond = extension(flat, np.int64(i) * d, boxes, at, d)
-        chance = beyond / (span + beyond)
-        value[i] += chance * (inverse - value[i])
-        ids[kept] = i
-        kept += np.uint64(beyond > 0)
-    return np.int64(kept)
