@@ -1,0 +1,141 @@
+"""Inner loops that find the best split of each node.    k nodes   d features   s bins a feature has room for
+
+Gains are those of Chen and Guestrin (XGBoost, KDD 2016, eq. 7), in the library's arithmetic: sums in float64, gains
+in float32, so that equal histograms give equal splits. Among equal gains the feature of the lower number wins, then
+that of the earlier candidate.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numba
+import numpy as np
+
+# Where each setting stands in the array of `rules`.
+LAMBDA, ALPHA, MAX_DELTA, MIN_CHILD = 0, 1, 2, 3
+
+
+@numba.njit(nogil=True, cache=True)
+def shrunk(g, alpha):
+    """The gradient less the L1 term."""
+    if g > alpha:
+        return g - alpha
+    if g < -alpha:
+        return g + alpha
+    return 0.0
+
+
+@numba.njit(nogil=True, cache=True)
+def weight_of(g, h, rules, lower, upper):
+    """What a leaf of these sums adds, before the learning rate; within bounds that constraints have set."""
+    if h <= 0:
+        weight = np.float32(0)
+    else:
+        value = -shrunk(g, rules[ALPHA]) / (h + rules[LAMBDA])
+        most = rules[MAX_DELTA]
+        if most != 0 and abs(value) > most:
+            value = math.copysign(most, value)
+        weight = np.float32(value)
+    return min(max(weight, lower), upper)
+
+
+@numba.njit(nogil=True, cache=True)
+def gain_of(g, h, rules, lower, upper, bounded):
+    """By how much a leaf of these sums lessens the loss, times 2."""
+    if h <= 0:
+        return np.float32(0)
+    if rules[MAX_DELTA] == 0 and not bounded:
+        thin = shrunk(g, rules[ALPHA])
+        return np.float32(np.float32(thin * thin) / np.float32(h + rules[LAMBDA]))
+    # As the library's 3.2 has it: in float32, and without the L1 term.
+    weight = weight_of(g, h, rules, lower, upper)
+    bent = np.float32(np.float32(h) + np.float32(rules[LAMBDA])) * np.float32(weight * weight)
+    return -(np.float32(np.float32(2) * np.float32(g)) * weight + bent)
+
+
+@numba.njit(nogil=True, cache=True)
+def _gain(gl, hl, gr, hr, rules, lower, upper, bounded, direction):
+    """The gain of both sides; minus infinity where the direction of a constraint is violated."""
+    if direction != 0:
+        left, right = weight_of(gl, hl, rules, lower, upper), weight_of(gr, hr, rules, lower, upper)
+        if (direction > 0 and left > right) or (direction < 0 and left < right):
+            return np.float32(-np.inf)
+    return gain_of(gl, hl, rules, lower, upper, bounded) + gain_of(gr, hr, rules, lower, upper, bounded)
+
+
+@numba.njit(nogil=True, cache=True)
+def _scan(hist, bins, g, h, unit_g, unit_h, root, rules, lower, upper, bounded, direction):
+    """The best split of one feature: (gain, last bin that goes left, default left, sums of the left side)."""
+    best, at, default = np.float32(0), -2, False
+    best_g, best_h = 0, 0
+    least = rules[MIN_CHILD]
+    total_g, total_h = g * unit_g, h * unit_h
+    sum_g, sum_h = 0, 0
+    for b in range(bins):
+        sum_g += hist[b, 0]
+        sum_h += hist[b, 1]
+        gl, hl = sum_g * unit_g, sum_h * unit_h
+        gr, hr = (g - sum_g) * unit_g, (h - sum_h) * unit_h
+        if hl >= least and hr >= least:
+            gain = _gain(gl, hl, gr, hr, rules, lower, upper, bounded, direction) - root
+            if gain > best and gain != np.inf:
+                best, at, default, best_g, best_h = gain, b, False, sum_g, sum_h
+    if sum_g == g and sum_h == h:  # nothing is missing
+        return best, at, default, best_g, best_h
+    sum_g, sum_h = 0, 0
+    for b in range(bins - 1, -1, -1):
+        sum_g += hist[b, 0]
+        sum_h += hist[b, 1]
+        gr, hr = sum_g * unit_g, sum_h * unit_h
+        gl, hl = (g - sum_g) * unit_g, (h - sum_h) * unit_h
+        if hl >= least and hr >= least:
+            gain = _gain(gl, hl, gr, hr, rules, lower, upper, bounded, direction) - root
+            if gain > best and gain != np.inf:
+                best, at, default, best_g, best_h = gain, b - 1, True, g - sum_g, h - sum_h
+    return best, at, default, best_g, best_h
+
+
+@numba.njit(parallel=True, nogil=True, cache=True)
+def evaluate(
+    pool,  # in   (slots, d * s, 2) int64
+    slots,  # in   (k,) int64
+    sums,  # in   (k, 2) int64 of all rows of each node
+    bins,  # in   (d,) int64 how many bins each feature has
+    allowed,  # in   (k, d) uint8
+    unit_g,  # what 1 stands for
+    unit_h,
+    rules,  # in   (4,) float64
+    bounds,  # in   (k, 2) float32
+    directions,  # in   (d,) int8, or (0,) where nothing is constrained
+    gains,  # sets (k,) float32
+    features,  # sets (k,) int64
+    cuts,  # sets (k,) int64 the last bin that goes left
+    defaults,  # sets (k,) uint8 1 where missing values go left
+    left,  # sets (k, 2) int64
+):
+    """The best split of every node; its gain is 0 where there is none."""
+    k, d = allowed.shape
+    stride = pool.shape[1] // max(d, 1)
+    bounded = len(directions) > 0
+    found_gain, found_at = np.zeros((k, d), np.float32), np.full((k, d), -2)
+    found_default, found_left = np.zeros((k, d), np.uint8), np.zeros((k, d, 2), np.int64)
+    root = np.empty(k, np.float32)
+    for j in range(k):
+        root[j] = gain_of(sums[j, 0] * unit_g, sums[j, 1] * unit_h, rules, bounds[j, 0], bounds[j, 1], bounded)
+    for task in numba.prange(k * d):
+        j, f = task // d, task % d
+        if allowed[j, f]:
+            gain, at, default, g, h = _scan(
+                pool[slots[j], f * stride : f * stride + bins[f]], bins[f], sums[j, 0], sums[j, 1], unit_g, unit_h,
+                root[j], rules, bounds[j, 0], bounds[j, 1], bounded, directions[f] if bounded else 0,
+            )  # fmt: skip
+            found_gain[j, f], found_at[j, f], found_default[j, f] = gain, at, default
+            found_left[j, f, 0], found_left[j, f, 1] = g, h
+    for j in range(k):
+        gains[j], features[j], cuts[j], defaults[j] = 0, 0, -2, 0
+        for f in range(d):
+            if found_gain[j, f] > gains[j]:
+                gains[j], features[j], cuts[j] = found_gain[j, f], f, found_at[j, f]
+                defaults[j] = found_default[j, f]
+                left[j, 0], left[j, 1] = found_left[j, f, 0], found_left[j, f, 1]
