@@ -189,9 +189,8 @@ def _cut(values: Floats, sums: Longs, count: int, max_bin: int, missing: bool) -
     if missing and max_bin == 256 and len(inner) == 255:
         ranks = np.concatenate([[0.0], low[np.searchsorted(values, inner)], [high[-1]]])
         inner = np.delete(inner, int(np.argmin(ranks[2:] - ranks[:-2])))
-    last = chosen[-1] + (np.abs(chosen[-1]) + np.float32(1e-5))
-    lowest = np.float32(chosen[0] - np.abs(chosen[0]) - np.float32(1e-5))
-    return np.append(inner, last).astype(np.float32), lowest
+    least, most, little = float(chosen[0]), float(chosen[-1]), float(np.float32(1e-5))
+    return np.append(inner, most + (abs(most) + little)).astype(np.float32), np.float32(least - abs(least) - little)
 
 
 def _sizes(count: int, max_bin: int) -> list[int]:
@@ -219,4 +218,4 @@ def _dense(features: Features) -> Floats:
 
 
 def _threads() -> int:
-    return int(os.environ.get("NUMBA_NUM_THREADS", 0)) or os.cpu_count() or 1
+    return int(os.environ.get("NUMBA_NUM_THREADS", "0")) or os.cpu_count() or 1

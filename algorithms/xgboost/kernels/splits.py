@@ -70,7 +70,6 @@ def _scan(hist, bins, g, h, unit_g, unit_h, root, rules, lower, upper, bounded, 
     best, at, default = np.float32(0), -2, False
     best_g, best_h = 0, 0
     least = rules[MIN_CHILD]
-    total_g, total_h = g * unit_g, h * unit_h
     sum_g, sum_h = 0, 0
     for b in range(bins):
         sum_g += hist[b, 0]
