@@ -144,7 +144,9 @@ def test_neither_threads_nor_company_change_a_bit(threads):
         numba.set_num_threads(before)
 
     np.testing.assert_array_equal(found, want)
-    np.testing.assert_array_equal(np.concatenate([kernels.scores(rows[i : i + 1], grove) for i in range(50)]), want[:50])
+    np.testing.assert_array_equal(
+        np.concatenate([kernels.scores(rows[i : i + 1], grove) for i in range(50)]), want[:50]
+    )
     for name in forest.Forest.NODES:
         np.testing.assert_array_equal(getattr(again, name), getattr(grove, name))
 
