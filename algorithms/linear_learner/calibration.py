@@ -1,0 +1,54 @@
+"""From which score on a row is positive.    n rows   m models"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from algorithms.linear_learner import kernels_sweep
+from algorithms.linear_learner.hyperparameters import Hyperparameters
+
+Singles = NDArray[np.float32]
+Numbers = NDArray[np.float64]
+
+_CRITERIA = {
+    "accuracy": kernels_sweep.ACCURACY,
+    "f_beta": kernels_sweep.F_BETA,
+    "precision_at_target_recall": kernels_sweep.PRECISION_AT_RECALL,
+    "recall_at_target_precision": kernels_sweep.RECALL_AT_PRECISION,
+}
+
+
+def natural(settings: Hyperparameters) -> float:
+    """The threshold of margins where nothing is calibrated: both classes as probable, or as far."""
+    return 0.5 if settings.objective == "hinge_loss" else 0.0
+
+
+def calibrated(margins: Singles, positive: NDArray[np.bool_], settings: Hyperparameters) -> tuple[Numbers, Numbers]:
+    """For margins (n, m) of rows of which `positive` (n,) are, the value (m,) of the criterion at the best threshold
+    of every model, and that threshold (m,). A model that has diverged is worth minus infinity.
+
+    n log n a model; exact, as every threshold that makes a difference is tried.
+    """
+    criterion = _CRITERIA[settings.binary_classifier_model_selection_criteria]
+    target = settings.target_recall if criterion == kernels_sweep.PRECISION_AT_RECALL else settings.target_precision
+    middle = natural(settings)
+    found = []
+    for column in np.ascontiguousarray(margins.T):
+        positives, negatives = parted(column, positive)
+        if not np.isfinite(column).all():
+            found.append((-np.inf, middle))
+        else:
+            found.append(kernels_sweep.sweep(positives, negatives, criterion, settings.f_beta, target, middle))
+    values, thresholds = np.array(found, np.float64).reshape(-1, 2).T
+    return values, thresholds
+
+
+def parted(margins: Singles, positive: NDArray[np.bool_]) -> tuple[Singles, Singles]:
+    """The margins (n,) of the positives and of the negatives, each in ascending order."""
+    return np.sort(margins[positive]), np.sort(margins[~positive])
+
+
+def area(margins: Singles, positive: NDArray[np.bool_]) -> float:
+    """The area under the ROC curve."""
+    return float(kernels_sweep.area(*parted(margins, positive)))

@@ -1,0 +1,144 @@
+"""Reads the artifact of the original images: a zip of an MXNet network and its weights.    d features   k outputs
+
+What lies in it is public (`additional-params.json`, `manifest.json`, `mx-mod-symbol.json`, `mx-mod-0000.params`), and
+that `fc0_weight` (k, d) and `fc0_bias` (k,) are those of the raw features. What `additional-params.json` says is not:
+predictor type, loss and threshold are taken where they stand under a plausible name, else from the network, else as
+0.5. The file may come from anywhere: every length is bounded before anything is allocated.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from algorithms import mxnet
+from algorithms.errors import UserError
+from algorithms.linear_learner.hyperparameters import LOSSES
+
+FILE = "model_algo-1"
+_PARAMS, _SYMBOL, _FACTS = "mx-mod-0000.params", "mx-mod-symbol.json", "additional-params.json"
+# Bytes that an entry may have once it is unpacked, and how many times what it has when it is packed.
+_MOST_PARAMS, _MOST_JSON, _MOST_RATIO = 1 << 32, 1 << 24, 1000
+_THRESHOLDS = ("threshold", "binary_classifier_threshold", "decision_threshold", "classification_threshold")
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What the file says."""
+
+    weights: NDArray[np.float32]  # (d, k)
+    bias: NDArray[np.float32]  # (k,)
+    predictor_type: str
+    loss: str
+    threshold: float  # of the score
+
+
+def load(path: Path) -> Found:
+    """The model of a file; `UserError` where it is none."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = _entries(archive)
+            params = _unpacked(archive, entries, _PARAMS, _MOST_PARAMS)
+            texts = {name: _json(archive, entries, name) for name in (_FACTS, _SYMBOL)}
+    except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError, OSError, ValueError) as error:
+        raise UserError(f"{FILE}: cannot be read as a zip: {error}.") from None
+    weights, bias = _arrays(params)
+    facts = dict(_facts(texts[_FACTS]))
+    predictor_type, loss = _kind(facts, json.dumps(texts[_SYMBOL]), weights.shape[1])
+    return Found(weights, bias, predictor_type, loss, _threshold(facts))
+
+
+def _entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """The entries by name, each of which there must be once."""
+    entries: dict[str, zipfile.ZipInfo] = {}
+    for entry in archive.infolist():
+        if entry.filename in entries:
+            raise UserError(f"{FILE}: has the entry '{entry.filename[:80]}' twice.")
+        entries[entry.filename] = entry
+    return entries
+
+
+def _unpacked(archive: zipfile.ZipFile, entries: dict[str, zipfile.ZipInfo], name: str, most: int) -> bytes:
+    """The bytes of an entry; what its header says of their number is not believed beyond the bounds."""
+    entry = entries.get(name)
+    if entry is None:
+        raise UserError(f"{FILE}: has no entry '{name}'.")
+    most = min(most, max(1 << 20, _MOST_RATIO * entry.compress_size))
+    if entry.file_size > most:
+        raise UserError(f"{FILE}: the entry '{name}' would be {entry.file_size} bytes, where at most {most} are read.")
+    with archive.open(entry) as file:
+        data = file.read(entry.file_size + 1)
+    if len(data) > entry.file_size:
+        raise UserError(f"{FILE}: the entry '{name}' is longer than it says.")
+    return data
+
+
+def _json(archive: zipfile.ZipFile, entries: dict[str, zipfile.ZipInfo], name: str) -> Any:
+    """What a JSON entry says; nothing where there is none."""
+    if name not in entries:
+        return {}
+    try:
+        return json.loads(_unpacked(archive, entries, name, _MOST_JSON))
+    except (ValueError, RecursionError):
+        raise UserError(f"{FILE}: the entry '{name}' is not JSON.") from None
+
+
+def _arrays(params: bytes) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / _PARAMS
+        path.write_bytes(params)
+        found = mxnet.load(path)
+    named = {name.rpartition(":")[2]: array for name, array in found.items()} if isinstance(found, dict) else {}
+    weights, bias = named.get("fc0_weight"), named.get("fc0_bias")
+    if weights is None or weights.ndim != 2 or 0 in weights.shape or weights.shape[0] == 2:
+        raise UserError(f"{FILE}: '{_PARAMS}' must have an array fc0_weight with a row for each output.")
+    if bias is None:
+        bias = np.zeros(len(weights), np.float32)
+    if bias.shape != (len(weights),) or not (np.isfinite(weights).all() and np.isfinite(bias).all()):
+        raise UserError(f"{FILE}: fc0_weight and fc0_bias must fit each other and be finite.")
+    return np.ascontiguousarray(weights.T, np.float32), np.ascontiguousarray(bias, np.float32)
+
+
+def _facts(told: Any, depth: int = 0) -> Iterator[tuple[str, Any]]:
+    """Every plain value of nested objects with its name, however deep, within reason."""
+    if isinstance(told, dict) and depth < 8:
+        for name, value in told.items():
+            if isinstance(value, dict | list):
+                yield from _facts(value, depth + 1)
+            else:
+                yield str(name).lower(), value
+    elif isinstance(told, list) and depth < 8:
+        for value in told:
+            yield from _facts(value, depth + 1)
+
+
+def _kind(facts: dict[str, Any], symbol: str, outputs: int) -> tuple[str, str]:
+    """Predictor type and loss: as told, else as the network looks."""
+    loss = facts.get("loss")
+    told = facts.get("predictor_type")
+    if outputs > 1:
+        return "multiclass_classifier", "softmax_loss"
+    if told not in LOSSES:
+        fitting = [kind for kind, losses in LOSSES.items() if loss in losses]
+        squashed = any(word in symbol for word in ("sigmoid", "LogisticRegressionOutput"))
+        told = fitting[0] if fitting else "binary_classifier" if squashed else "regressor"
+    return str(told), str(loss) if loss in LOSSES[told] else LOSSES[told][0]
+
+
+def _threshold(facts: dict[str, Any]) -> float:
+    for name in _THRESHOLDS:
+        try:
+            value = float(facts[name])
+        except (KeyError, TypeError, ValueError):
+            continue
+        if np.isfinite(value):
+            return value
+    return 0.5

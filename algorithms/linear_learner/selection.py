@@ -1,0 +1,174 @@
+"""Which model of which epoch is the best, with which threshold, and when there is no sense in going on.
+
+n rows   d features   k outputs of a model   m models   c columns, the outputs of all models
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from algorithms.contract import part
+from algorithms.group import Group
+from algorithms.linear_learner import calibration
+from algorithms.linear_learner.batch import Batch, scores
+from algorithms.linear_learner.hyperparameters import Hyperparameters
+from algorithms.linear_learner.objective import Objective
+from algorithms.linear_learner.scaling import Scaling
+
+Singles = NDArray[np.float32]
+Numbers = NDArray[np.float64]
+
+# Rows whose thresholds are calibrated under auto: the original's number, within so many bytes of scores.
+CALIBRATED, CALIBRATED_BYTES = 10_000_000, 1 << 27
+
+
+@dataclass(frozen=True, eq=False)
+class Judgement:
+    """What the models are worth at the end of an epoch."""
+
+    losses: Numbers  # (m,) mean objective
+    values: Numbers  # (m,) of the criterion; the higher the better
+    thresholds: Numbers  # (m,) of margins
+    noise: float  # by how much values differ by chance
+
+
+@dataclass(frozen=True)
+class Judge:
+    """How models are judged."""
+
+    settings: Hyperparameters
+    scaling: Scaling
+    objective: Objective
+    positive: Numbers  # (m,) what a positive row weighs when losses are compared
+
+    def judged(
+        self,
+        batches: Iterable[Batch],
+        weights: Singles,
+        bias: Singles,
+        group: Group,
+        over: Callable[[], bool] = lambda: False,
+    ) -> Judgement | None:
+        """Of models (d, c) and (c,), on the batches of all members; None where one of them was over before the end,
+        or where there are no rows."""
+        m = len(self.positive)
+        losses, weight, room = np.zeros(m), 0.0, self._room(m, group)
+        kept: list[Singles] = [np.empty((0, m), np.float32)]
+        labels: list[NDArray[np.bool_]] = [np.empty(0, np.bool_)]
+        cut = False
+        for batch in batches:
+            cut = over()
+            if cut:
+                break
+            margins = scores(batch.rows, self.scaling.shift, self.scaling.scale, weights, bias)
+            losses += batch.losses(margins, self.scaling, self.objective, self.positive)
+            weight += float(batch.weights.sum(dtype=np.float64))
+            if room > 0:
+                kept.append(margins[:room])
+                labels.append(batch.targets[:room] > 0)
+                room -= len(kept[-1])
+        sums = np.array([*losses, weight, cut], np.float64)
+        group.sum_(sums)
+        if sums[-1] > 0 or sums[-2] <= 0:
+            return None
+        mean = sums[:m] / sums[m] * self.objective.unit
+        if not self._calibrates:
+            middle = calibration.natural(self.settings)
+            values = np.where(np.isfinite(mean), -mean, -np.inf)
+            return Judgement(mean, values, np.full(m, middle), 0.0)
+        return self._calibrated(mean, np.concatenate(kept), np.concatenate(labels), group)
+
+    def _calibrated(self, losses: Numbers, margins: Singles, positive: NDArray[np.bool_], group: Group) -> Judgement:
+        margins = np.concatenate(group.gather(margins))
+        positive = np.concatenate(group.gather(positive))
+        values, thresholds = calibration.calibrated(margins, positive, self.settings)
+        best = float(np.clip(values.max(), 0, 1))
+        noise = 0.0
+        if self.settings.binary_classifier_model_selection_criteria == "accuracy":
+            noise = math.sqrt(best * (1 - best) / max(len(margins), 1))
+        return Judgement(losses, values, thresholds, noise)
+
+    @property
+    def _calibrates(self) -> bool:
+        settings = self.settings
+        return settings.is_binary and settings.binary_classifier_model_selection_criteria != "loss_function"
+
+    def _room(self, models: int, group: Group) -> int:
+        """How many rows of this member are calibrated on."""
+        if not self._calibrates:
+            return 0
+        return part(calibrated_rows(self.settings, models), group.rank, group.size)
+
+
+def calibrated_rows(settings: Hyperparameters, models: int) -> int:
+    """How many rows of all members thresholds are calibrated on."""
+    given = settings.num_calibration_samples
+    return given if not isinstance(given, str) else min(CALIBRATED, CALIBRATED_BYTES // (4 * models))
+
+
+@dataclass
+class Selection:
+    """The best so far. Its facts are plain numbers; its weights stand beside them."""
+
+    value: float = -math.inf
+    loss: float = math.inf
+    highest: float = -math.inf  # of all values so far
+    threshold: float = 0.0
+    epoch: int = -1
+    model: int = 0
+    watched: float | None = None  # the best of the figure that decides on going on; the higher the better
+    waited: int = 0  # epochs since it was better
+    weights: Singles = field(default_factory=lambda: np.empty((0, 0), np.float32))  # (d, k)
+    bias: Singles = field(default_factory=lambda: np.empty(0, np.float32))  # (k,)
+
+    def consider(self, found: Judgement, weights: Singles, bias: Singles, epoch: int) -> bool:
+        """Take the best model of an epoch if it is better than the best so far; whether it was.
+
+        Of models whose values cannot be told from the highest by chance, the one with the lowest loss is the best: of
+        hundreds of models with about the same accuracy, the highest is the luckiest.
+        """
+        self.highest = max(self.highest, float(found.values.max()))
+        enough = self.highest - found.noise
+        fit = np.isfinite(found.losses) & (found.values >= enough)
+        if not fit.any():
+            return False
+        number = int(np.argmin(np.where(fit, found.losses, np.inf)))
+        if self.epoch >= 0 and self.value >= enough and self.loss <= found.losses[number]:
+            return False
+        k = len(bias) // len(found.losses)
+        columns = slice(number * k, (number + 1) * k)
+        self.weights, self.bias = weights[:, columns].copy(), bias[columns].copy()
+        self.value, self.loss = float(found.values[number]), float(found.losses[number])
+        self.threshold, self.epoch, self.model = float(found.thresholds[number]), epoch, number
+        return True
+
+    def settled(self, figure: float, settings: Hyperparameters) -> bool:
+        """Whether to end, after an epoch with this figure, the higher the better: whether it has been better by
+        less than early_stopping_tolerance, as a share, for early_stopping_patience epochs."""
+        before = self.watched
+        if (
+            before is None
+            or not math.isfinite(before)
+            or figure - before > settings.early_stopping_tolerance * abs(before)
+        ):
+            self.watched, self.waited = figure, 0
+        else:
+            self.waited += 1
+        return self.waited >= settings.early_stopping_patience
+
+    def facts(self) -> dict[str, Any]:
+        """All but the weights, as JSON can hold it."""
+        told = {name: value for name, value in asdict(self).items() if name not in ("weights", "bias")}
+        return {name: value if value is None or math.isfinite(value) else None for name, value in told.items()}
+
+    @classmethod
+    def restored(cls, facts: Mapping[str, Any], weights: Singles, bias: Singles) -> Selection:
+        """What `facts` told."""
+        there = {name: value for name, value in facts.items() if value is not None}
+        return cls(**there, weights=weights.copy(), bias=bias.copy())
