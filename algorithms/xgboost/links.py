@@ -21,12 +21,12 @@ def transform(objective: str, margins: Floats) -> Floats:
     """What the library's `predict` answers: (n,), or (n, k) where a row has several answers.
 
     A probability for binary:logistic, the margin for binary:logitraw, the class as a number for binary:hinge and
-    multi:softmax, a probability a class for multi:softprob, quantiles in rising order.
+    multi:softmax, a probability a class for multi:softprob.
     """
     if objective == "multi:softmax":
-        return np.argmax(margins, axis=1).astype(np.float32)
+        return np.asarray(np.argmax(margins, axis=1), np.float32)
     if objective == "binary:hinge":
-        return (margins > 0).astype(np.float32)[:, 0]
+        return np.asarray(margins[:, 0] > 0, np.float32)
     values = _smooth(objective, margins)
     return values[:, 0] if values.shape[1] == 1 and objective != "multi:softprob" else values
 
