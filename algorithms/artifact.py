@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from algorithms.errors import UserError
 
 ARRAYS, FACTS = "model.safetensors", "model.json"
 FORMAT_VERSION = 1
+_TYPES = {"F64": "<f8", "F32": "<f4", "I64": "<i8", "I32": "<i4", "U8": "u1"}  # of arrays that can be mapped
 
 
 def save(folder: Path, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> None:
@@ -31,19 +33,42 @@ def save(folder: Path, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, A
     put(folder / FACTS, text.encode())
 
 
-def load(folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """The arrays and facts of an artifact; `UserError` names the file that is missing or damaged."""
+def load(folder: Path, *, mapped: Collection[str] = ()) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """The arrays and facts of an artifact; `UserError` names the file that is missing or damaged.
+
+    Those named in `mapped` stay on disk until they are looked at: what only further training needs costs a server
+    no memory. They can be read after the file is gone.
+    """
     facts = _facts(folder / FACTS)
     path = folder / ARRAYS
     try:
-        from safetensors.numpy import load_file
+        from safetensors import safe_open
 
-        arrays = load_file(path)
+        with safe_open(path, framework="numpy") as file:
+            there = list(file.keys())
+            arrays = {name: file.get_tensor(name) for name in there if name not in mapped}
+        arrays |= _mapped(path, [name for name in there if name in mapped])
     except FileNotFoundError:
         raise UserError(f"{ARRAYS}: is missing beside {FACTS}.") from None
     except Exception as error:
         raise UserError(f"{ARRAYS}: cannot be read as safetensors: {error}.") from None
     return arrays, facts
+
+
+def _mapped(path: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """Arrays of a safetensors file that has been found sound, where they lie."""
+    if not names:
+        return {}
+    with open(path, "rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+    found: dict[str, NDArray[Any]] = {}
+    for name in names:
+        kind, shape = np.dtype(_TYPES[header[name]["dtype"]]), tuple(header[name]["shape"])
+        start = 8 + length + header[name]["data_offsets"][0]
+        # Of nothing there is nothing to map.
+        found[name] = np.memmap(path, kind, "r", start, shape) if math.prod(shape) else np.empty(shape, kind)
+    return found
 
 
 def exists(folder: Path) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algorithms.distances import FAST, directly, near, pack, room, search, settle, square_distance
+from algorithms.views import fixed
 
 # Rows whose nearest centers are sought together. 128 was as fast and 2,048 no faster.
 BLOCK = 512
@@ -28,14 +29,14 @@ def accumulate(rows, centers, sums, counts) -> float:
     Adds to `sums` (k, d) and `counts` (k,), both float64. Ties go to the lower index. The result does not depend
     on the number of threads. Returns the sum of squared Euclidean distances to the nearest centers.
     """
-    rows, centers = _taken(rows), _taken(centers)
+    rows, centers = fixed(rows), fixed(centers)
     return sum(float(_accumulate(rows[part], centers, sums, counts)) for part in spans(len(rows), centers.size))
 
 
 def nearest(rows, centers) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Index (n,) int32 of the nearest center, and the Euclidean distance (n,) float32 to it; ties go to the lower
     index. A row's answer does not depend on the rows beside it."""
-    rows, centers = _taken(rows), _taken(centers)
+    rows, centers = fixed(rows), fixed(centers)
     found = [_nearest(rows[part], centers) for part in spans(len(rows), centers.size)]
     if len(found) == 1:
         return found[0]
@@ -62,7 +63,7 @@ def plus_plus(points, weights, k, uniforms) -> NDArray[np.int64]:
     `uniforms` (k,) in [0, 1) are all its randomness. Where every point left has weight or distance zero, the first
     not yet drawn is taken.
     """
-    points, weights = _taken(points), _taken(weights, np.float64)
+    points, weights = fixed(points), fixed(weights, np.float64)
     least, chosen = np.full(len(points), np.inf), np.full(k, -1, np.int64)
     for step in range(k):
         # A call for each, so that a signal need not wait for all of them.
@@ -72,7 +73,7 @@ def plus_plus(points, weights, k, uniforms) -> NDArray[np.int64]:
 
 def finite(rows) -> bool:
     """True where no value is missing or infinite."""
-    return bool(_finite(_taken(rows).reshape(-1).view(np.uint32)))
+    return bool(_finite(fixed(rows).reshape(-1).view(np.uint32)))
 
 
 def spans(n: int, size: int) -> list[slice]:
@@ -82,15 +83,6 @@ def spans(n: int, size: int) -> list[slice]:
     """
     length = max(BLOCK, int(3e10) // max(size, 1) // BLOCK * BLOCK)
     return [slice(first, min(n, first + length)) for first in range(0, max(n, 1), length)]
-
-
-def _taken(array, dtype=np.float32):
-    """As a compiled function takes it: contiguous, and read-only, so that a mapped file is no case of its own."""
-    view = np.require(array, dtype, ["C", "A"]).view(np.ndarray)
-    if view is array:
-        view = view[:]
-    view.flags.writeable = False
-    return view
 
 
 @numba.njit(nogil=True, cache=True)
@@ -244,7 +236,7 @@ def revise(rows, weights, centers, mode, state, sums, counts) -> tuple[int, int]
     Returns how many rows were searched, and how many changed their center.
     """
     labels, upper, lower, moved = state
-    return _revise(_taken(rows), _taken(weights, np.float64), _taken(centers), mode, labels, upper, lower, moved,
+    return _revise(fixed(rows), fixed(weights, np.float64), fixed(centers), mode, labels, upper, lower, moved,
                    sums, counts)  # fmt: skip
 
 
@@ -378,7 +370,7 @@ def step(
 
 def spread(rows, weights, labels, centers) -> float:
     """Weighted sum of the squared distances of rows to the centers of these numbers; measured directly."""
-    return float(_spread(_taken(rows), _taken(weights, np.float64), labels, _taken(centers)))
+    return float(_spread(fixed(rows), fixed(weights, np.float64), labels, fixed(centers)))
 
 
 @numba.njit(parallel=True, nogil=True, cache=True)

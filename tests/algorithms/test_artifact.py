@@ -216,3 +216,17 @@ def test_an_array_s_name_is_no_path(tmp_path: Path) -> None:
 
     assert list(arrays) == ["../../outside"]
     assert os.listdir(tmp_path) == ["model"]
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (), (0, 4)])
+def test_a_mapped_array_is_the_same_and_outlives_its_file(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    array = np.random.default_rng(0).normal(size=shape)
+    artifact.save(tmp_path, {"centers": CENTERS, "large": array, "after": CENTERS}, FACTS)
+
+    found, _ = artifact.load(tmp_path, mapped=("large", "not there"))
+    (tmp_path / artifact.ARRAYS).unlink()
+
+    assert set(found) == {"centers", "large", "after"}
+    assert isinstance(found["large"], np.memmap) is bool(array.size) and not isinstance(found["centers"], np.memmap)
+    np.testing.assert_array_equal(found["large"], array)
+    np.testing.assert_array_equal(found["after"], CENTERS)
