@@ -125,6 +125,6 @@ def labels(rows: Rows, settings: Hyperparameters, channel: str) -> Singles:
 
 def check_features(rows: Rows, channel: str) -> None:
     """`UserError` where a feature is missing or infinite."""
-    held: Any = rows.features.data if rows.is_sparse else rows.features  # type: ignore[union-attr]
+    held: Any = rows.features.data if rows.is_sparse else rows.features
     if not np.isfinite(held).all():
         raise UserError(f"Channel '{channel}': a row has a missing or infinite feature.")

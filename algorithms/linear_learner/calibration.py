@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.linear_learner import kernels_sweep
 from algorithms.linear_learner.hyperparameters import Hyperparameters
+from algorithms.linear_learner.kernels import sweep
 
 Singles = NDArray[np.float32]
 Numbers = NDArray[np.float64]
 
 _CRITERIA = {
-    "accuracy": kernels_sweep.ACCURACY,
-    "f_beta": kernels_sweep.F_BETA,
-    "precision_at_target_recall": kernels_sweep.PRECISION_AT_RECALL,
-    "recall_at_target_precision": kernels_sweep.RECALL_AT_PRECISION,
+    "accuracy": sweep.ACCURACY,
+    "f_beta": sweep.F_BETA,
+    "precision_at_target_recall": sweep.PRECISION_AT_RECALL,
+    "recall_at_target_precision": sweep.RECALL_AT_PRECISION,
 }
 
 
@@ -31,7 +31,7 @@ def calibrated(margins: Singles, positive: NDArray[np.bool_], settings: Hyperpar
     n log n a model; exact, as every threshold that makes a difference is tried.
     """
     criterion = _CRITERIA[settings.binary_classifier_model_selection_criteria]
-    target = settings.target_recall if criterion == kernels_sweep.PRECISION_AT_RECALL else settings.target_precision
+    target = settings.target_recall if criterion == sweep.PRECISION_AT_RECALL else settings.target_precision
     middle = natural(settings)
     found = []
     for column in np.ascontiguousarray(margins.T):
@@ -39,7 +39,7 @@ def calibrated(margins: Singles, positive: NDArray[np.bool_], settings: Hyperpar
         if not np.isfinite(column).all():
             found.append((-np.inf, middle))
         else:
-            found.append(kernels_sweep.sweep(positives, negatives, criterion, settings.f_beta, target, middle))
+            found.append(sweep.best(positives, negatives, criterion, settings.f_beta, target, middle))
     values, thresholds = np.array(found, np.float64).reshape(-1, 2).T
     return values, thresholds
 
@@ -51,4 +51,4 @@ def parted(margins: Singles, positive: NDArray[np.bool_]) -> tuple[Singles, Sing
 
 def area(margins: Singles, positive: NDArray[np.bool_]) -> float:
     """The area under the ROC curve."""
-    return float(kernels_sweep.area(*parted(margins, positive)))
+    return float(sweep.area(*parted(margins, positive)))

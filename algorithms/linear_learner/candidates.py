@@ -98,14 +98,17 @@ def _grid(settings: Hyperparameters, balance: float) -> list[Candidate]:
         (True, False),
         _axis(settings.learning_rate, RATES[optimizer(settings)]),
     )
-    schedule = {
-        "scheduled": settings.use_lr_scheduler,
-        "factor": _resolved(settings.lr_scheduler_factor, FACTOR),
-        "step": int(_resolved(settings.lr_scheduler_step, STEP)),
-        "least": _resolved(settings.lr_scheduler_minimum_lr, LEAST),
-    }
+    schedule = Candidate(
+        learning_rate=0.0,
+        wd=0.0,
+        l1=0.0,
+        scheduled=settings.use_lr_scheduler,
+        factor=_resolved(settings.lr_scheduler_factor, FACTOR),
+        step=int(_resolved(settings.lr_scheduler_step, STEP)),
+        least=_resolved(settings.lr_scheduler_minimum_lr, LEAST),
+    )
     return [
-        Candidate(learning_rate=rate, wd=wd, l1=l1, positive=positive, averaged=averaged, **schedule)
+        replace(schedule, learning_rate=rate, wd=wd, l1=l1, positive=positive, averaged=averaged)
         for l1, wd, positive, averaged, rate in itertools.product(*axes)
     ]
 

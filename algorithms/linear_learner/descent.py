@@ -44,8 +44,10 @@ class Parameters:
         """All models start from the same weights (d, k) and bias (k,)."""
         weights = np.ascontiguousarray(np.tile(weights, (1, models)), np.float32)
         bias = np.tile(bias, models).astype(np.float32)
-        moments = [np.zeros_like(each) for each in (weights, weights, bias, bias)]
-        return cls(weights, bias, *moments, weights.copy(), bias.copy())
+        nothing, none = np.zeros_like(weights), np.zeros_like(bias)
+        return cls(
+            weights, bias, nothing, nothing.copy(), none, none.copy(), mean=weights.copy(), mean_bias=bias.copy()
+        )
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """All of it, for a checkpoint."""

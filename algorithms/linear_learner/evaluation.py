@@ -54,7 +54,7 @@ class _Errors:
 
     def add(self, batch: Batch, margins: Singles) -> None:
         error = margins[:, 0].astype(np.float64) - batch.targets
-        self._sums += (error @ error, np.abs(error).sum(), len(error))
+        self._sums += np.array([error @ error, np.abs(error).sum(), len(error)])
 
     def scores(self, group: Group) -> Scores:
         group.sum_(self._sums)
@@ -106,17 +106,18 @@ class _Multiclass:
         before = np.arange(k) < label[:, None]
         rank = ((margins > own) | ((margins == own) & before)).sum(axis=1)  # 0 is the first; ties to the lower class
         taken = margins.argmax(axis=1)
-        for counts, classes in zip(self._classes, (label, taken, label[taken == label]), strict=True):
-            counts += np.bincount(classes, minlength=k)
+        found = (label, taken, label[taken == label])
+        self._classes += np.array([np.bincount(classes, minlength=k) for classes in found])
         top = margins.max(axis=1, initial=-np.inf)[:, None].astype(np.float64) if n else np.zeros((0, 1))
         log_sum = np.log(np.exp(margins - top).sum(axis=1)) + top[:, 0]
-        self._sums += (n, (rank < self._top).sum(), (1 / np.log2(rank + 2)).sum(), (log_sum - own[:, 0]).sum())
+        gain = 1 / np.log2(rank + 2)
+        self._sums += np.array([n, (rank < self._top).sum(), gain.sum(), (log_sum - own[:, 0]).sum()])
 
     def scores(self, group: Group) -> Scores:
         group.sum_(self._classes, self._sums)
         there, taken, both = self._classes
         rows, top, gain, log_loss = self._sums
-        rows = max(rows, 1)
+        rows = np.maximum(rows, 1)
         seen = there > 0
         recall = _ratio(both, there)
         every = (there > 0) | (taken > 0)

@@ -17,6 +17,8 @@ HYPERPARAMETERS: dict[str, object] = {
     "mini_batch_size": 50,
     "num_models": 6,
     "num_point_for_scaler": 200,
+    "feature_dim": 4,
+    "unbias_data": True,
 }
 SIZE = 360
 
@@ -81,7 +83,7 @@ def _parted(rows: Rows) -> dict[str, Rows]:
 
 
 def _unvalidated(parts: dict[str, Rows]) -> dict[str, Rows]:
-    return {name: rows for name, rows in parts.items() if name != "validation"}
+    return {**parts, "validation": parts["validation"][:0]}
 
 
 def _sparse(parts: dict[str, Rows]) -> dict[str, Rows]:

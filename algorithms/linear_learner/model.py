@@ -148,7 +148,7 @@ def probabilities(margins: Singles) -> Singles:
 def shares(margins: Singles) -> Singles:
     """exp(y) of each class (n, k), divided by their sum."""
     powers = np.exp(margins.astype(np.float64) - margins.max(axis=1, keepdims=True))
-    return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
 
 
 def sigmoid(margin: float) -> float:

@@ -74,7 +74,7 @@ def fit(job: Job) -> Model:
     state = _resumed(job, plan) or _begun(job, plan)
     while state.epoch < job.hyperparameters.epochs and not state.ended:
         stopping = not _pass(job, plan, state)
-        if state.descent.steps == 0:
+        if state.step == 0 and state.descent.steps == 0:
             raise Stopped
         _judge(job, plan, state, over if stopping else lambda: False)
         if stopping:
@@ -113,7 +113,8 @@ def _pass(job: Job, plan: Plan, state: State) -> bool:
     """The rest of an epoch, step by step; False where a stop was asked for."""
     settings = job.hyperparameters
     size = settings.mini_batch_size
-    sums = Sums(*state.descent.parameters.weights.shape, len(plan.models))
+    d, c = state.descent.parameters.weights.shape
+    sums = Sums(d, c, len(plan.models))
     for rows in job.in_step(job.channels["train"].batches(size, start=state.step * size), plan.width):
         mine = batch(rows, settings, plan.width, "train", plan.classes)
         _step(job, plan, state, mine, sums)

@@ -7,7 +7,7 @@ ACCURACY, F_BETA, PRECISION_AT_RECALL, RECALL_AT_PRECISION = range(4)
 
 
 @numba.njit(nogil=True, cache=True)
-def sweep(
+def best(
     positives,  # in (p,) float32, ascending
     negatives,  # in (q,) float32, ascending
     criterion,
@@ -25,7 +25,7 @@ def sweep(
     """
     p, q = len(positives), len(negatives)
     i, j = p, q  # where the rows that are positive begin
-    best, second, nearest, threshold = -np.inf, -np.inf, np.inf, natural
+    highest, second, nearest, threshold = -np.inf, -np.inf, np.inf, natural
     while True:
         # Rows from i and j on are positive. The threshold is above all that are not, and not above those that are.
         below = max(positives[i - 1] if i > 0 else -np.inf, negatives[j - 1] if j > 0 else -np.inf)
@@ -40,10 +40,10 @@ def sweep(
             place = (np.float64(below) + np.float64(above)) / 2
         value, further = _worth(p - i, q - j, p, q, criterion, beta, target)
         far = abs(place - natural)
-        if (value, further, -far) > (best, second, -nearest):
-            best, second, nearest, threshold = value, further, far, place
+        if (value, further, -far) > (highest, second, -nearest):
+            highest, second, nearest, threshold = value, further, far, place
         if i == 0 and j == 0:
-            return best, threshold
+            return highest, threshold
         while i > 0 and positives[i - 1] == below:
             i -= 1
         while j > 0 and negatives[j - 1] == below:
