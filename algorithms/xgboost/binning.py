@@ -26,6 +26,10 @@ Longs = NDArray[np.int64]
 
 # How much finer than the cuts the summary is that they are taken from, as the library has it.
 FINER = 8
+# Features of a group at most: so many bytes are a line of the cache.
+MOST = 64
+# Columns that are put in order together.
+TURNED = 32
 # Weights become whole numbers below 2^62 together.
 WHOLE = 62
 
@@ -60,18 +64,20 @@ class Bins:
     """The rows of one member as codes: the bin of each value, and after the last bin the code of a missing one."""
 
     cuts: Cuts
-    codes: NDArray[Any]  # (n, d) uint8 or uint16
+    codes: NDArray[Any]  # (groups, n * width) uint8 or uint16, row by row
     columns: NDArray[Any]  # (d, n) the same, column by column
     missing: Longs  # (d,) the code of a missing value; -1 where there is none
+    per: int  # features of a group, a multiple of 4
+    row: int  # codes that a row has room for in a group
     space: dict[str, NDArray[Any]] = field(default_factory=dict)  # where trees are grown; kept from one to the next
 
     def __len__(self) -> int:
-        return int(self.codes.shape[0])
+        return int(self.columns.shape[1])
 
     @property
     def width(self) -> int:
         """How many features."""
-        return int(self.codes.shape[1])
+        return int(self.columns.shape[0])
 
 
 def cuts(features: Features, weights: Floats | None, max_bin: int, group: Group) -> Cuts:
@@ -80,14 +86,13 @@ def cuts(features: Features, weights: Floats | None, max_bin: int, group: Group)
     With `max_bin` 256, a feature of which values are missing has at most 255, so that codes stay bytes.
     """
     whole = _whole(weights, group)
-    with ThreadPoolExecutor(_threads()) as pool:
-        mine = list(pool.map(lambda f: _summary(features, whole, f), range(features.shape[1])))
+    mine = _summaries(features, whole)
     rows, present = _counts(features, mine, group)
     merged = _merged(mine, group)
-    parts = [
-        _cut(values, sums, int(count), max_bin, bool(count < rows))
-        for (values, sums), count in zip(merged, present, strict=True)
-    ]
+    with ThreadPoolExecutor(_threads()) as pool:
+        parts = list(
+            pool.map(lambda one, count: _cut(one[0], one[1], int(count), max_bin, bool(count < rows)), merged, present)
+        )
     sizes = [len(part) for part, _ in parts]
     return Cuts(
         values=np.concatenate([part for part, _ in parts]) if parts else np.empty(0, np.float32),
@@ -103,11 +108,29 @@ def binned(features: Features, cut: Cuts) -> Bins:
     dtype = np.uint8 if cut.stride <= 256 else np.uint16
     rows = _dense(features)
     n, d = rows.shape
+    per, row = _layout(d)
     missing = np.where(cut.missing, cut.bins, -1)
-    codes, columns = np.empty((n, d), dtype), np.empty((d, n), dtype)
-    complete = kernels.assign(rows, cut.values, cut.offsets, missing, codes, columns)
+    codes, columns = np.zeros((-(-d // per), n * row), dtype), np.empty((d, n), dtype)
+    complete = kernels.assign(rows, _table(cut), missing, per, row, codes, columns)
     assert complete, "a value is missing where the cuts were made of complete columns"
-    return Bins(cut, codes, columns, missing)
+    return Bins(cut, codes, columns, missing, per, row)
+
+
+def _layout(d: int) -> tuple[int, int]:
+    """Features of a group, and codes that a row of it has room for: a power of 2, so that none lies in two lines."""
+    groups = max(1, -(-d // MOST))
+    per = max(4, -(-d // groups))
+    per += -per % 4
+    return per, 1 << (per - 1).bit_length()
+
+
+def _table(cut: Cuts) -> Floats:
+    """(d, p) the cuts of each feature but the last, and infinity after them; p a power of 2."""
+    most = int(cut.bins.max(initial=1))
+    table = np.full((len(cut.bins), 1 << (most - 1).bit_length()), np.inf, np.float32)
+    for f, (begin, end) in enumerate(zip(cut.offsets[:-1], cut.offsets[1:], strict=True)):
+        table[f, : end - begin - 1] = cut.values[begin : end - 1]
+    return table
 
 
 def _whole(weights: Floats | None, group: Group) -> Longs:
@@ -123,27 +146,48 @@ def _whole(weights: Floats | None, group: Group) -> Longs:
     return np.asarray(np.rint(weights.astype(np.float64) * 2.0 ** min(bits, 40)), np.int64)
 
 
-def _summary(features: Features, weights: Longs, f: int) -> tuple[Floats, Longs, int]:
-    """The distinct values of a column, their weights, and how many rows have a value."""
-    if sparse.issparse(features):
-        matrix = cast(Any, features)
-        mine = np.flatnonzero(matrix.indices == f)
-        column = matrix.data[mine]
-        rows = np.searchsorted(matrix.indptr, mine, side="right") - 1
-    else:
-        column, rows = np.asarray(features[:, f]), None
-    kept = ~np.isnan(column)
-    if not kept.all():
-        column = column[kept]
-        rows = np.flatnonzero(kept) if rows is None else rows[kept]
+Summary = tuple[Floats, Longs, int]  # the distinct values of a column, their weights, and how many rows have a value
+
+
+def _summaries(features: Features, weights: Longs) -> list[Summary]:
+    """Those of all columns, some columns at a time."""
+    d = features.shape[1]
+    with ThreadPoolExecutor(_threads()) as pool:
+        if sparse.issparse(features):
+            matrix = cast(Any, features).tocsc()
+            ends = matrix.indptr
+            return list(
+                pool.map(
+                    lambda f: _summary(
+                        matrix.data[ends[f] : ends[f + 1]].astype(np.float32),
+                        weights[matrix.indices[ends[f] : ends[f + 1]]] if len(weights) else weights,
+                    ),
+                    range(d),
+                )
+            )
+        found: list[Summary] = []
+        rows = np.ascontiguousarray(features, np.float32)
+        for first in range(0, d, TURNED):
+            columns = np.empty((min(TURNED, d - first), len(rows)), np.float32)
+            kernels.turned(rows, first, columns)
+            found.extend(pool.map(lambda column: _summary(column, weights), columns))
+        return found
+
+
+def _summary(column: Floats, weights: Longs) -> Summary:
+    """Of one column, which is put in order."""
     if len(weights):
-        order = np.argsort(column, kind="stable")
-        ordered, weights = column[order], weights[order if rows is None else rows[order]]
+        order = np.argsort(column)
+        column, weights = column[order], weights[order]
     else:
-        ordered = np.sort(column)
-    values, sums = np.empty(len(ordered), np.float32), np.empty(len(ordered), np.int64)
-    m = kernels.distinct(np.ascontiguousarray(ordered, np.float32), weights, values, sums)
-    return values[:m].copy(), sums[:m].copy(), len(ordered)
+        column.sort()
+    count = len(column)
+    if count and np.isnan(column[-1]):  # missing values come last
+        count = int(np.searchsorted(column, np.float32(np.nan)))
+        column, weights = column[:count], weights[:count]
+    sums = np.empty(count, np.int64)
+    m = kernels.distinct(column, weights, column, sums)
+    return column[:m], sums[:m], count
 
 
 def _counts(features: Features, mine: list[tuple[Floats, Longs, int]], group: Group) -> tuple[int, Longs]:
@@ -177,13 +221,14 @@ def _cut(values: Floats, sums: Longs, count: int, max_bin: int, missing: bool) -
     """The cuts of one feature, and what is below all of its values."""
     if len(values) == 0:
         return np.array([2e-5], np.float32), np.float32(1e-5)
-    scale = count / sums.sum() if count else 1.0  # ranks in rows: as float32 has them, these are the library's
-    high = np.cumsum(sums) * scale
-    weight = sums * scale
-    low = high - weight
+    high = np.cumsum(sums)
+    unit = count / float(high[-1])  # ranks in rows: as float32 has them, these are the library's
+    low = high - sums
     kept = np.arange(len(values))
     for size in _sizes(count, max_bin):
-        kept = kept[kernels.pruned(values[kept], low[kept], high[kept], weight[kept], size, bool(count < 1 << 24))]
+        if size < len(kept):
+            parts = (low, high, sums) if len(kept) == len(values) else (low[kept], high[kept], sums[kept])
+            kept = kept[kernels.pruned(*parts, size, unit, bool(count < 1 << 24))]
     chosen = values[kept]
     inner = chosen[1 : min(max_bin, len(chosen))]
     if missing and max_bin == 256 and len(inner) == 255:

@@ -80,7 +80,7 @@ class _Node:
 
     number: int
     depth: int
-    begin: int  # its rows in `order`
+    begin: int  # its rows in `entries`
     end: int
     parent: int = NO_PARENT
     slot: int = -1  # its histogram in the pool
@@ -112,12 +112,11 @@ class _Growth:
         self.interactions = Interactions(bins.width, settings.interactions)
         self.bounds = Bounds(bins.width, settings.monotone)
         m = len(bins) if rows is None else len(rows)
-        self.order = _kept(bins, "order", m, np.int32)
-        self.order[:] = np.arange(m, dtype=np.int32) if rows is None else rows
-        self.spare = _kept(bins, "spare", m, np.int32)
-        self.pairs = _kept(bins, "pairs", len(bins), np.int64)
-        self.size = bins.width * bins.cuts.stride
-        self.pool = bins.space.get("pool", np.empty((0, self.size, 2), np.int64))
+        self.entries = _kept(bins, "entries", m)
+        self.spare = _kept(bins, "spare", m)
+        self.words = bins.codes.view(np.uint32)
+        self.size = len(bins.codes) * bins.per * bins.cuts.stride
+        self.pool = bins.space.get("pool", np.empty((0, 2, self.size), np.int64))
         self.free: list[int] = list(range(len(self.pool)))[::-1]
         self.nodes = [_Node(0, 0, 0, m)]
         self.leaves = 1
@@ -127,10 +126,9 @@ class _Growth:
     def run(self) -> None:
         """Split nodes until none is left that should be."""
         root = self.nodes[0]
-        sums = histograms.totals(self.pairs, self.order)
-        self.group.sum_(sums)
-        root.sums = (int(sums[0]), int(sums[1]))
         self._histograms([root])
+        sums = self.pool[root.slot, :, : self.bins.cuts.stride].sum(axis=1)  # of any feature, missing values included
+        root.sums = (int(sums[0]), int(sums[1]))
         self._search([root])
         waiting = [root]
         while chosen := self._chosen(waiting):
@@ -191,7 +189,7 @@ class _Growth:
         if self.rows is None:
             leaves = [node for node in self.nodes if node.left < 0]
             begins, ends = self._places(leaves)
-            partition.label(self.order, begins, ends, np.array([node.number for node in leaves], np.int32), leaf)
+            partition.label(self.entries, begins, ends, np.array([node.number for node in leaves], np.int32), leaf)
             return leaf
         partition.descend(
             self.bins.columns,
@@ -214,7 +212,8 @@ class _Growth:
     def _rounded(self) -> tuple[float, float]:
         """Round the gradients; returns what 1 stands for. Powers of 2, so that what can be exact is."""
         scales = [_scale(self.most[0], 15), _scale(self.most[1], 16)]
-        histograms.packed(self.gradients, scales[0], scales[1], self.pairs)
+        rows = np.empty(0, np.int32) if self.rows is None else self.rows
+        histograms.enter(self.gradients, rows, scales[0], scales[1], self.entries)
         return 1 / scales[0], 1 / scales[1]
 
     def _chosen(self, waiting: list[_Node]) -> list[_Node]:
@@ -262,7 +261,7 @@ class _Growth:
         features = np.array([node.feature for node in chosen], np.int64)
         lefts = np.empty(len(chosen), np.int64)
         partition.split(
-            self.bins.columns, self.order, self.spare, begins, ends, features,
+            self.bins.columns, self.entries, self.spare, begins, ends, features,
             np.array([node.bin for node in chosen], np.int64), self.bins.missing[features],
             np.array([node.default_left for node in chosen], np.uint8), lefts,
         )  # fmt: skip
@@ -306,7 +305,12 @@ class _Growth:
             node.slot = self.free.pop()
         slots = np.array([node.slot for node in nodes], np.int64)
         begins, ends = self._places(nodes)
-        histograms.build(self.bins.codes, self.pairs, self.order, begins, ends, slots, self.pool, _threads())
+        bins = self.bins
+        per_word = 4 // bins.codes.itemsize
+        histograms.build(
+            self.words, bins.row // per_word, bins.per, bins.cuts.stride, per_word == 2, self.entries, begins, ends,
+            slots, self.pool, _threads(),
+        )  # fmt: skip
         self.group.sum_(*(self.pool[slot] for slot in slots))
 
     def _reserve(self, count: int) -> None:
@@ -314,7 +318,7 @@ class _Growth:
         if missing > 0:
             before = len(self.pool)
             after = max(before + missing, 2 * before)
-            self.pool = np.concatenate([self.pool, np.empty((after - before, self.size, 2), np.int64)])
+            self.pool = np.concatenate([self.pool, np.empty((after - before, 2, self.size), np.int64)])
             self.free.extend(range(before, after))
 
     def _search(self, nodes: list[_Node]) -> None:
@@ -327,7 +331,7 @@ class _Growth:
             self.columns.restrict_(row, node.depth, node.number)
             self.interactions.restrict_(row, node.number)
         splits.evaluate(
-            self.pool, np.array([node.slot for node in nodes], np.int64),
+            self.pool, self.bins.cuts.stride, np.array([node.slot for node in nodes], np.int64),
             np.array([node.sums for node in nodes], np.int64), self.bins.cuts.bins, allowed, self.unit_g,
             self.unit_h, self.settings.rules, np.array([self.bounds[node.number] for node in nodes], np.float32),
             self.bounds.directions, gains, features, cuts, defaults, left,
@@ -347,7 +351,7 @@ class _Growth:
         scales = [_scale(most, room) for most in self.most]
         sums = np.zeros((len(self.nodes), 2), np.int64)
         own = np.empty((len(leaves), 2), np.int64)
-        histograms.leaf_sums(self.gradients, self.order, *self._places(leaves), scales[0], scales[1], own)
+        histograms.leaf_sums(self.gradients, self.entries, *self._places(leaves), scales[0], scales[1], own)
         self.group.sum_(own)
         sums[[node.number for node in leaves]] = own
         for node in reversed(self.nodes[1:]):
@@ -362,11 +366,11 @@ def _scale(most: float, bits: int) -> float:
     return 2.0 ** min(bits - math.frexp(most)[1], 1000)
 
 
-def _kept(bins: Bins, name: str, count: int, dtype: Any) -> NDArray[Any]:
+def _kept(bins: Bins, name: str, count: int) -> NDArray[np.uint64]:
     """An array that lives as long as the bins do."""
     have = bins.space.get(name)
     if have is None or len(have) < count:
-        have = bins.space[name] = np.empty(count, dtype)
+        have = bins.space[name] = np.empty(count, np.uint64)
     return have[:count]
 
 

@@ -9,7 +9,7 @@ import numba
 import numpy as np
 
 # Rows that are binned together: their positions and one column of their values stay in the first cache.
-BLOCK = 2048
+BLOCK = 512
 
 
 @numba.njit(nogil=True, cache=True)
@@ -37,11 +37,11 @@ def distinct(
 
 @numba.njit(nogil=True, cache=True)
 def pruned(
-    values,  # in   (m,) float32, rising
-    low,  # in   (m,) float64  the least rank of each value
-    high,  # in   (m,) float64  its greatest rank
-    weight,  # in   (m,) float64
+    low,  # in   (m,) int64  the least rank of each value
+    high,  # in   (m,) int64  its greatest rank; what it weighs lies between
+    weight,  # in   (m,) int64
     size,  # how many to keep at most, 2 or more
+    unit,  # how many rows a rank of 1 is
     single,  # true: compute as the library does, in float32, so that the same values are kept
 ):
     """Which entries a summary of that size keeps: those nearest to evenly spaced ranks, and both ends.
@@ -49,26 +49,25 @@ def pruned(
     The summary and its pruning are those of the weighted quantile sketch (Chen and Guestrin, XGBoost, KDD 2016,
     appendix A); ranks are exact where the summary is new.
     """
-    m = len(values)
+    m = len(low)
     if m <= size:
         return np.arange(m)
     kept = np.empty(size, np.int64)
     kept[0] = 0
     count, last, i = 1, 0, 1
-    begin, reach = high[0], low[m - 1] - high[0]
+    begin, reach = high[0] * unit, (low[m - 1] - high[0]) * unit
     n = size - 1
     for k in range(1, n):
         if single:
-            twice = np.float64(
-                np.float32(2) * np.float32(np.float32(np.float32(k * reach) / np.float32(n)) + np.float32(begin))
-            )
+            share = np.float32(np.float32(k * reach) / np.float32(n))
+            twice = np.float64(np.float32(2) * np.float32(share + np.float32(begin)))
         else:
             twice = 2 * (k * reach / n + begin)
-        while i < m - 1 and twice >= high[i + 1] + low[i + 1]:
+        while i < m - 1 and twice >= (high[i + 1] + low[i + 1]) * unit:
             i += 1
         if i == m - 1:
             break
-        chosen = i if twice < low[i] + weight[i] + high[i + 1] - weight[i + 1] else i + 1
+        chosen = i if twice < (low[i] + weight[i] + high[i + 1] - weight[i + 1]) * unit else i + 1
         if chosen != last:
             kept[count] = chosen
             count += 1
@@ -80,40 +79,65 @@ def pruned(
 
 
 @numba.njit(parallel=True, nogil=True, cache=True)
+def turned(
+    rows,  # in   (n, d) float32
+    first,
+    columns,  # sets (c, n) float32: the columns first to first + c
+):
+    """Copy columns, so that each lies together."""
+    n, c = len(rows), len(columns)
+    for block in numba.prange((n + BLOCK - 1) // BLOCK):
+        begin, end = block * BLOCK, min(n, (block + 1) * BLOCK)
+        for f in range(c):
+            for i in range(begin, end):
+                columns[f, i] = rows[i, first + f]
+
+
+@numba.njit(parallel=True, nogil=True, cache=True)
 def assign(
     rows,  # in   (n, d) float32
-    cuts,  # in   (total,) float32, rising within a feature
-    offsets,  # in   (d + 1,) int64 where each feature's cuts begin
+    cuts,  # in   (d, p) float32  the cuts but the last of each feature, and infinity after them; p a power of 2
     missing,  # in   (d,) int64 the code of a missing value
-    codes,  # sets (n, d) unsigned  row by row
+    per,  # features a group
+    width,  # codes a row has room for in a group
+    codes,  # sets (groups, n * width) unsigned  row by row
     columns,  # sets (d, n) unsigned  the same, column by column
 ):
-    """The bin of every value: how many cuts it reaches, and the last bin where it reaches all.
+    """The bin of every value: how many cuts it reaches.
 
     Returns true where every missing value has a code.
     """
     n, d = rows.shape
+    reach = cuts.shape[1]
     blocks = (n + BLOCK - 1) // BLOCK
     faults = np.zeros(blocks, np.int64)
     for block in numba.prange(blocks):
         first, last = block * BLOCK, min(n, (block + 1) * BLOCK)
+        values, found = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.uint32)
         for f in range(d):
-            begin, size = offsets[f], offsets[f + 1] - offsets[f]
+            own = cuts[f]
+            for i in range(BLOCK):
+                values[i] = rows[first + i, f] if first + i < last else np.float32(0)
+                found[i] = 0
+            step = reach >> 1
+            while step > 0:
+                _halve(values, own, found, np.uint32(step))
+                step >>= 1
+            group, place = f // per, f % per
             for i in range(first, last):
-                value = rows[i, f]
-                low, length = 0, size
-                while length > 0:
-                    half = length >> 1
-                    if cuts[begin + low + half] <= value:
-                        low += half + 1
-                        length -= half + 1
-                    else:
-                        length = half
-                code = min(low, size - 1)
-                if value != value:
+                code = np.int64(found[i - first])
+                if values[i - first] != values[i - first]:
                     code = missing[f]
                     if code < 0:
                         faults[block] += 1
-                codes[i, f] = code
+                codes[group, i * width + place] = code
                 columns[f, i] = code
     return faults.sum() == 0
+
+
+@numba.njit(nogil=True, cache=True)
+def _halve(values, cuts, found, step):
+    """One step of a binary search for all values of a block."""
+    for i in range(BLOCK):
+        next_ = found[i] + step
+        found[i] = next_ if cuts[next_ - np.uint32(1)] <= values[i] else found[i]

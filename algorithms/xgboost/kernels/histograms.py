@@ -1,10 +1,11 @@
 """Inner loops of histograms: sums of gradients and Hessians for every bin of every feature, in whole numbers.
 
-n rows   d features   s bins a feature has room for
+n rows   d features   s bins a feature has room for   m entries, the rows of a tree
 
-Gradients are rounded to whole numbers, so that sums do not depend on the order of the rows, on threads or on hosts.
-A row's two numbers are packed into one, h * 2^32 + g, and added at once; after FLUSH rows the packed sums are taken
-apart and added to wide ones before they could overflow.
+Gradients are rounded to 16 bits, so that sums do not depend on the order of the rows, on threads or on hosts. An entry
+is a row's number and above it its gradient (signed) and its Hessian (unsigned): h * 2^48 + g * 2^32 + row. In a sum of
+its own each thread adds both at once, as h * 2^32 + g; after FLUSH rows these are taken apart and added to wide ones,
+before they could overflow.
 """
 
 from __future__ import annotations
@@ -12,8 +13,14 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-FLUSH = 32768  # rows: times 2^16 that is less than 2^31
-GROUP = 28  # features whose packed histograms of 256 bins stay near the first cache together
+from algorithms.xgboost.kernels.memory import prefetch
+
+FLUSH = 32768  # rows: times 2^16 that is 2^31 at most
+AHEAD = 32  # entries between a row's call for memory and its use; the trials of 16 and 64 were no faster
+ROW = np.uint64(0xFFFFFFFF)
+U1, U2, U3, U8, U16, U24, U32, U48 = (np.uint64(x) for x in (1, 2, 3, 8, 16, 24, 32, 48))
+BYTE, PAIR = np.uint64(0xFF), np.uint64(0xFFFF)
+PARTS = 64
 
 
 @numba.njit(parallel=True, nogil=True, cache=True)
@@ -22,11 +29,10 @@ def largest(
 ):
     """The greatest absolute gradient and the greatest absolute Hessian."""
     n = len(gradients)
-    parts = 64
-    most = np.zeros((parts, 2), np.float32)
-    for p in numba.prange(parts):
+    most = np.zeros((PARTS, 2), np.float32)
+    for p in numba.prange(PARTS):
         g, h = np.float32(0), np.float32(0)
-        for i in range(n * p // parts, n * (p + 1) // parts):
+        for i in range(n * p // PARTS, n * (p + 1) // PARTS):
             g = max(g, abs(gradients[i, 0]))
             h = max(h, abs(gradients[i, 1]))
         most[p, 0], most[p, 1] = g, h
@@ -34,93 +40,135 @@ def largest(
 
 
 @numba.njit(parallel=True, nogil=True, cache=True)
-def packed(
+def enter(
     gradients,  # in   (n, 2) float32
+    rows,  # in   (m,) int32, or (0,): all
     scale_g,
     scale_h,
-    pairs,  # sets (n,) int64  h * 2^32 + g, both rounded
+    entries,  # sets (m,) uint64
 ):
-    """Round gradients times their scale and pack them."""
-    for i in numba.prange(len(gradients)):
-        g = np.int64(np.rint(gradients[i, 0] * scale_g))
-        h = np.int64(np.rint(gradients[i, 1] * scale_h))
-        pairs[i] = (h << 32) + g
+    """Round gradients times their scale, and make the entries of a tree."""
+    some = len(rows) > 0
+    for c in numba.prange(len(entries)):
+        i = np.int64(rows[c]) if some else np.int64(c)
+        # What rounds up to a power of 2 would be a bit too many.
+        g = max(min(np.int64(np.rint(gradients[i, 0] * scale_g)), 32767), -32767)
+        h = max(min(np.int64(np.rint(gradients[i, 1] * scale_h)), 65535), 0)
+        entries[c] = np.uint64((h << 48) | ((g & 0xFFFF) << 32) | i)
 
 
-@numba.njit(parallel=True, nogil=True, cache=True)
-def totals(
-    pairs,  # in   (n,) int64
-    order,  # in   (m,) int32 which rows
-):
-    """The sums of g and of h over these rows."""
-    m = len(order)
-    parts = 64
-    sums = np.zeros((parts, 2), np.int64)
-    for p in numba.prange(parts):
-        g, h = 0, 0
-        for c in range(m * p // parts, m * (p + 1) // parts):
-            v = pairs[order[c]]
-            low = np.int64(np.int32(v & 0xFFFFFFFF))
-            g += low
-            h += (v - low) >> 32
-        sums[p, 0], sums[p, 1] = g, h
-    return sums.sum(axis=0)
+@numba.njit(nogil=True, cache=True, forceinline=True)
+def _packed(entry):
+    """h * 2^32 + g of an entry."""
+    g = np.int64(np.int16(entry >> U32))
+    return (np.int64(entry >> U48) << 32) + g
+
+
+@numba.njit(nogil=True, cache=True, forceinline=True)
+def _add_bytes(words, width, used, entries, begin, end, stride, own):
+    """Adds the rows of entries[begin:end] to packed sums; four features a word."""
+    step = np.uint64(stride)
+    last = np.uint64(end - 1)
+    wide = np.uint64(width)
+    for c in range(np.uint64(begin), np.uint64(end)):
+        entry = entries[c]
+        prefetch(words, (entries[min(c + np.uint64(AHEAD), last)] & ROW) * wide)
+        v = _packed(entry)
+        place = (entry & ROW) * wide
+        base = np.uint64(0)
+        for k in range(np.uint64(used)):
+            word = np.uint64(words[place + np.uint64(k)])
+            own[base + (word & BYTE)] += v
+            own[base + step + ((word >> U8) & BYTE)] += v
+            own[base + step * U2 + ((word >> U16) & BYTE)] += v
+            own[base + step * U3 + (word >> U24)] += v
+            base += step << U2
+
+
+@numba.njit(nogil=True, cache=True, forceinline=True)
+def _add_pairs(words, width, used, entries, begin, end, stride, own):
+    """The same of codes of two bytes; two features a word."""
+    step = np.uint64(stride)
+    last = np.uint64(end - 1)
+    wide = np.uint64(width)
+    for c in range(np.uint64(begin), np.uint64(end)):
+        entry = entries[c]
+        prefetch(words, (entries[min(c + np.uint64(AHEAD), last)] & ROW) * wide)
+        v = _packed(entry)
+        place = (entry & ROW) * wide
+        base = np.uint64(0)
+        for k in range(np.uint64(used)):
+            word = np.uint64(words[place + np.uint64(k)])
+            own[base + (word & PAIR)] += v
+            own[base + step + (word >> U16)] += v
+            base += step << U1
 
 
 @numba.njit(nogil=True, cache=True)
-def _flush(own, wide):
-    """Adds packed sums to wide ones, and sets them to 0."""
-    for k in range(len(own)):
-        v = own[k]
-        if v != 0:
-            low = np.int64(np.int32(v & 0xFFFFFFFF))
-            wide[k, 0] += low
-            wide[k, 1] += (v - low) >> 32
+def _flush(own, wide_g, wide_h, fresh):
+    """Adds packed sums to wide ones, or sets these where they are fresh; sets the packed to 0."""
+    if fresh:
+        for k in range(len(own)):
+            v = own[k]
+            low = np.int64(np.int32(v))
+            wide_g[k] = low
+            wide_h[k] = (v - low) >> 32
+            own[k] = 0
+    else:
+        for k in range(len(own)):
+            v = own[k]
+            low = np.int64(np.int32(v))
+            wide_g[k] += low
+            wide_h[k] += (v - low) >> 32
             own[k] = 0
 
 
 @numba.njit(nogil=True, cache=True)
-def _sum_rows(codes, pairs, order, begin, end, stride, own, wide):
-    """Adds the rows order[begin:end] to a wide histogram (d * s, 2)."""
-    d = codes.shape[1]
-    for first in range(0, d, GROUP):
-        last = min(d, first + GROUP)
-        part = own[: (last - first) * stride]
+def _sum_rows(words, width, per, stride, two, entries, begin, end, own, wide):
+    """Sets a wide histogram (2, d * s) to the sums of entries[begin:end].
+
+    `words` (groups, n * width) uint32; `per`: features a group.
+    """
+    size = per * stride
+    for group in range(len(words)):
+        g, h = wide[0, group * size : (group + 1) * size], wide[1, group * size : (group + 1) * size]
         for start in range(begin, end, FLUSH):
-            for c in range(start, min(end, start + FLUSH)):
-                i = order[c]
-                v = pairs[i]
-                for f in range(first, last):
-                    part[(f - first) * stride + codes[i, f]] += v
-            _flush(part, wide[first * stride : last * stride])
+            stop = min(end, start + FLUSH)
+            if two:
+                _add_pairs(words[group], width, per >> 1, entries, start, stop, stride, own)
+            elif stride == 256:
+                _add_bytes(words[group], width, per >> 2, entries, start, stop, 256, own)
+            else:
+                _add_bytes(words[group], width, per >> 2, entries, start, stop, stride, own)
+            _flush(own, g, h, start == begin)
 
 
 @numba.njit(parallel=True, nogil=True, cache=True)
 def build(
-    codes,  # in   (n, d) unsigned
-    pairs,  # in   (n,) int64
-    order,  # in   (m,) int32
-    begins,  # in   (k,) int64 where the rows of each node begin in `order`
+    words,  # in   (groups, n * width) uint32  codes of the rows, four or two a word
+    width,  # words of a row in a group
+    per,  # features of a group
+    stride,  # s
+    two,  # true: codes have two bytes
+    entries,  # in   (m,) uint64
+    begins,  # in   (k,) int64 where the entries of each node begin
     ends,  # in   (k,) int64
     slots,  # in   (k,) int64 which histogram each node fills
-    pool,  # sets (slots, d * s, 2) int64
+    pool,  # sets (slots, 2, d * s) int64
     threads,
 ):
     """The histograms of some nodes. Threads take equally many rows, whichever nodes these belong to."""
     k = len(begins)
-    d = codes.shape[1]
-    size = pool.shape[1]
-    stride = size // max(d, 1)
     counts = np.zeros(k + 1, np.int64)
     for j in range(k):
         counts[j + 1] = counts[j] + ends[j] - begins[j]
+        if begins[j] == ends[j]:
+            pool[slots[j]] = 0
     m = counts[k]
-    edges = np.zeros((threads, size, 2), np.int64)
+    edges = np.empty((threads, 2, pool.shape[2]), np.int64)
     edge_of = np.full(threads, -1)
-    for j in numba.prange(k):
-        pool[slots[j]] = 0
     for t in numba.prange(threads):
-        own = np.zeros(min(d, GROUP) * stride, np.int64)
+        own = np.zeros(per * stride, np.int64)
         first, last = m * t // threads, m * (t + 1) // threads
         for j in range(k):
             begin, end = max(first, counts[j]), min(last, counts[j + 1])
@@ -128,10 +176,11 @@ def build(
                 continue
             shift = begins[j] - counts[j]
             if begin == counts[j]:
-                _sum_rows(codes, pairs, order, begin + shift, end + shift, stride, own, pool[slots[j]])
+                wide = pool[slots[j]]
             else:  # another thread began this node, and both may be writing now
                 edge_of[t] = j
-                _sum_rows(codes, pairs, order, begin + shift, end + shift, stride, own, edges[t])
+                wide = edges[t]
+            _sum_rows(words, width, per, stride, two, entries, begin + shift, end + shift, own, wide)
     for t in range(threads):
         if edge_of[t] >= 0:
             pool[slots[edge_of[t]]] += edges[t]
@@ -139,19 +188,22 @@ def build(
 
 @numba.njit(parallel=True, nogil=True, cache=True)
 def subtract(
-    pool,  # sets (slots, size, 2) int64
+    pool,  # sets (slots, 2, size) int64
     parents,  # in   (k,) int64 histograms that become what is left
     children,  # in   (k,) int64
 ):
     """A parent's histogram less one child's is the other child's."""
-    for j in numba.prange(len(parents)):
-        pool[parents[j]] -= pool[children[j]]
+    for task in numba.prange(2 * len(parents)):
+        j, half = task // 2, task % 2
+        parent, child = pool[parents[j], half], pool[children[j], half]
+        for i in range(len(parent)):
+            parent[i] -= child[i]
 
 
 @numba.njit(parallel=True, nogil=True, cache=True)
 def leaf_sums(
     gradients,  # in   (n, 2) float32
-    order,  # in   (m,) int32
+    entries,  # in   (m,) uint64
     begins,  # in   (k,) int64
     ends,  # in   (k,) int64
     scale_g,
@@ -159,10 +211,21 @@ def leaf_sums(
     sums,  # sets (k, 2) int64
 ):
     """The sums of some leaves, rounded far finer than a histogram's."""
-    for j in numba.prange(len(begins)):
-        g, h = 0, 0
-        for c in range(begins[j], ends[j]):
-            i = order[c]
-            g += np.int64(np.rint(np.float64(gradients[i, 0]) * scale_g))
-            h += np.int64(np.rint(np.float64(gradients[i, 1]) * scale_h))
-        sums[j, 0], sums[j, 1] = g, h
+    k = len(begins)
+    parts = np.zeros((PARTS, k, 2), np.int64)
+    counts = np.zeros(k + 1, np.int64)
+    for j in range(k):
+        counts[j + 1] = counts[j] + ends[j] - begins[j]
+    m = counts[k]
+    for p in numba.prange(PARTS):
+        first, last = m * p // PARTS, m * (p + 1) // PARTS
+        for j in range(k):
+            g, h = 0, 0
+            shift = begins[j] - counts[j]
+            for c in range(max(first, counts[j]) + shift, min(last, counts[j + 1]) + shift):
+                i = entries[c] & ROW
+                g += np.int64(np.rint(np.float64(gradients[i, 0]) * scale_g))
+                h += np.int64(np.rint(np.float64(gradients[i, 1]) * scale_h))
+            parts[p, j, 0], parts[p, j, 1] = g, h
+    for j in range(k):
+        sums[j, 0], sums[j, 1] = parts[:, j, 0].sum(), parts[:, j, 1].sum()

@@ -6,6 +6,7 @@ import numba
 import numpy as np
 
 CHUNK = 8192  # rows a thread takes at a time
+ROW = np.uint64(0xFFFFFFFF)  # the part of an entry that is the row's number; see `histograms`
 
 
 @numba.njit(nogil=True, cache=True)
@@ -23,12 +24,12 @@ def _chunks(begins, ends):
     return node, start
 
 
-@numba.njit(parallel=True, nogil=True, cache=True)
+@numba.njit(parallel=True, nogil=True, cache=True, error_model="numpy")
 def split(
     columns,  # in   (d, n) unsigned
-    order,  # sets (m,) int32
-    spare,  # sets (m,) int32
-    begins,  # in   (k,) int64 where the rows of each node begin in `order`
+    entries,  # sets (m,) uint64
+    spare,  # sets (m,) uint64
+    begins,  # in   (k,) int64 where the rows of each node begin in `entries`
     ends,  # in   (k,) int64
     features,  # in   (k,) int64
     bins,  # in   (k,) int64 the last bin that goes left; -1: only missing values do
@@ -46,15 +47,14 @@ def split(
         column, most, none, default = columns[features[j]], bins[j], missing[j], default_left[j]
         low, high = first, last
         for p in range(first, last):
-            i = order[p]
-            code = np.int64(column[i])
-            goes_left = (code <= most) if code != none else (default != 0)
-            if goes_left:
-                spare[low] = i
-                low += 1
-            else:
-                high -= 1
-                spare[high] = i
+            entry = entries[p]
+            code = np.int64(column[entry & ROW])
+            goes_left = np.int64((code <= most) if code != none else (default != 0))
+            # Both are written, as a branch would be guessed wrong half of the time.
+            spare[np.uint64(low)] = entry
+            spare[np.uint64(high - 1)] = entry
+            low += goes_left
+            high -= 1 - goes_left
         left[c] = low - first
     lefts[:] = 0
     for c in range(count):
@@ -74,14 +74,14 @@ def split(
         first, last = start[c], min(ends[j], start[c] + CHUNK)
         a, b = left_at[c], right_at[c]
         for p in range(left[c]):
-            order[a + p] = spare[first + p]
+            entries[a + p] = spare[first + p]
         for p in range(last - first - left[c]):
-            order[b + p] = spare[last - 1 - p]
+            entries[b + p] = spare[last - 1 - p]
 
 
-@numba.njit(parallel=True, nogil=True, cache=True)
+@numba.njit(parallel=True, nogil=True, cache=True, error_model="numpy")
 def label(
-    order,  # in   (m,) int32
+    entries,  # in   (m,) uint64
     begins,  # in   (k,) int64
     ends,  # in   (k,) int64
     nodes,  # in   (k,) int32
@@ -92,10 +92,10 @@ def label(
     for c in numba.prange(len(node)):
         j = node[c]
         for p in range(start[c], min(ends[j], start[c] + CHUNK)):
-            leaf[order[p]] = nodes[j]
+            leaf[entries[p] & ROW] = nodes[j]
 
 
-@numba.njit(parallel=True, nogil=True, cache=True)
+@numba.njit(parallel=True, nogil=True, cache=True, error_model="numpy")
 def descend(
     columns,  # in   (d, n) unsigned
     left,  # in   (nodes,) int32
