@@ -32,7 +32,7 @@ _POINTWISE = {
     "binary:hinge": kernels.HINGE,
 }
 _LOGISTIC = ("reg:logistic", "binary:logistic", "binary:logitraw")
-_NOISES = {"normal": kernels.NORMAL, "logistic": kernels.LOGISTIC_NOISE, "extreme": kernels.EXTREME}
+NOISES = {"normal": kernels.NORMAL, "logistic": kernels.LOGISTIC_NOISE, "extreme": kernels.EXTREME}
 # Those of which the library counts rows with label 1 as often as scale_pos_weight says.
 _SCALED = ("reg:squarederror", *_LOGISTIC, "reg:gamma")
 _METRICS = {
@@ -169,7 +169,7 @@ class Objective:
             kernels.softmax(np.ascontiguousarray(margins), label, weight, out)
         elif self.name == "survival:aft":
             upper = label if targets.upper is None else targets.upper
-            kind, scale = _NOISES[self.aft_loss_distribution], float(self.aft_loss_distribution_scale)
+            kind, scale = NOISES[self.aft_loss_distribution], float(self.aft_loss_distribution_scale)
             kernels.times(kind, column(margins, 0), label, upper, weight, scale, out[0])
         else:
             assert whole is not None

@@ -1,0 +1,304 @@
+"""Sums that evaluation metrics are made of.    n rows   k classes   q queries
+
+Sums are kept by blocks of fixed size in float64, so that the number of threads cannot change a bit.
+"""
+
+import math
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+
+from algorithms.xgboost.kernels.objectives import _noise, exp
+
+SQUARES, LOG_SQUARES, ABSOLUTE, SHARES, LOG_LOSS, HUBER, WRONG, POISSON, DEVIANCE, GAMMA, TWEEDIE, QUANTILE = range(12)
+IDENTITY, SIGMOID, EXPONENTIAL = range(3)
+
+BLOCK = 4096
+_TINY = np.float32(1e-16)
+
+
+@intrinsic
+def _bits(typing, number):
+    """The bits of a float32."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.bitcast(arguments[0], ir.IntType(32))
+
+    return types.int32(types.float32), generate
+
+
+@intrinsic
+def _number(typing, bits):
+    """The float32 of these bits."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.bitcast(arguments[0], ir.FloatType())
+
+    return types.float32(types.int32), generate
+
+
+@numba.njit(inline="always", error_model="numpy")
+def log(x):
+    """The natural logarithm in float32, to 1e-7 of its value; x is positive and normal. After Cephes' logf."""
+    bits = _bits(x)
+    # The mantissa from 0.70711 to 1.41421, and its exponent.
+    shifted = np.int32(bits - np.int32(0x3F3504F3))
+    whole = np.float32(shifted >> np.int32(23))
+    x = _number(np.int32((shifted & np.int32(0x7FFFFF)) + np.int32(0x3F3504F3))) - np.float32(1)
+    z = x * x
+    y = np.float32(7.0376836292e-2)
+    y = y * x - np.float32(1.1514610310e-1)
+    y = y * x + np.float32(1.1676998740e-1)
+    y = y * x - np.float32(1.2420140846e-1)
+    y = y * x + np.float32(1.4249322787e-1)
+    y = y * x - np.float32(1.6668057665e-1)
+    y = y * x + np.float32(2.0000714765e-1)
+    y = y * x - np.float32(2.4999993993e-1)
+    y = y * x + np.float32(3.3333331174e-1)
+    y = y * x * z + whole * np.float32(-2.12194440e-4) - np.float32(0.5) * z
+    return x + y + whole * np.float32(0.693359375)
+
+
+@numba.njit(inline="always", error_model="numpy")
+def _linked(link, margin):
+    if link == SIGMOID:
+        return np.float32(1) / (exp(-margin) + np.float32(1))
+    if link == EXPONENTIAL:
+        return np.float32(math.exp(margin))
+    return margin
+
+
+@numba.njit(inline="always", error_model="numpy")
+def _loss(kind, y, p, fact):
+    """The loss of one row with the label y and the answer p."""
+    one = np.float32(1)
+    if kind == SQUARES:
+        return (y - p) * (y - p)
+    if kind == LOG_SQUARES:
+        apart = np.float32(math.log1p(y)) - np.float32(math.log1p(p))
+        return apart * apart
+    if kind == ABSOLUTE:
+        return abs(y - p)
+    if kind == SHARES:
+        return abs((y - p) / y)
+    if kind == HUBER:
+        a = (y - p) / fact
+        return fact * fact * (np.float32(math.sqrt(one + a * a)) - one)
+    if kind == WRONG:
+        return one - y if p > fact else y
+    if kind == POISSON:
+        p = max(p, _TINY)
+        return np.float32(math.lgamma(y + one)) + p - np.float32(math.log(p)) * y
+    if kind == DEVIANCE:
+        p, y = p + np.float32(1e-6), y + np.float32(1e-6)
+        return np.float32(2) * (np.float32(math.log(p / y)) + y / p - one)
+    if kind == GAMMA:
+        p = max(p, np.float32(1e-6))
+        return y / p + np.float32(math.log(p))
+    if kind == TWEEDIE:
+        left, right = one - fact, np.float32(2) - fact
+        power = np.float32(math.log(p))
+        return np.float32(math.exp(right * power)) / right - y * np.float32(math.exp(left * power)) / left
+    return fact * (y - p) if y >= p else (fact - one) * (y - p)  # QUANTILE
+
+
+@numba.njit(parallel=True, nogil=True, cache=True, error_model="numpy")
+def pointwise(
+    kind,  # one of SQUARES ... QUANTILE
+    link,  # IDENTITY, SIGMOID or EXPONENTIAL: from margins to answers
+    margins,  # in (n,) float32
+    labels,  # in (n,) float32
+    weights,  # in (n,) float32; (0,) where each row weighs 1
+    fact,  # float32: the threshold, the variance power, the quantile or the slope
+):
+    """The sum of the rows' losses times their weights, and of the weights."""
+    n = margins.shape[0]
+    blocks = (n + BLOCK - 1) // BLOCK
+    losses, whole = np.zeros(blocks), np.zeros(blocks)
+    plain = weights.shape[0] == 0
+    for block in numba.prange(blocks):
+        first, last = block * BLOCK, min(n, (block + 1) * BLOCK)
+        loss, total = 0.0, 0.0
+        for i in range(first, last):
+            w = np.float32(1) if plain else weights[i]
+            loss += _loss(kind, labels[i], _linked(link, margins[i]), fact) * w
+            total += w
+        losses[block], whole[block] = loss, total
+    return losses.sum(), whole.sum()
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
+def _log_losses(margins, labels, weights):
+    """The log losses of a block, many rows at once."""
+    one, zero, loss = np.float32(1), np.float32(0), np.float32(0)
+    plain = weights.shape[0] == 0
+    for i in range(margins.shape[0]):
+        y = labels[i]
+        p = one / (exp(-margins[i]) + one)
+        right = zero if y == zero else y * log(max(p, _TINY))
+        wrong = zero if y == one else (one - y) * log(max(one - p, _TINY))
+        loss -= (right + wrong) * (one if plain else weights[i])
+    return loss
+
+
+@numba.njit(parallel=True, nogil=True, cache=True, error_model="numpy")
+def log_loss(
+    margins,  # in (n,) float32
+    labels,  # in (n,) float32
+    weights,  # in (n,) float32; (0,) where each row weighs 1
+):
+    """The sum of the rows' log losses times their weights. A kernel of its own, as most jobs print it each round."""
+    n = margins.shape[0]
+    size = 256  # rows that are added up in float32
+    blocks = (n + size - 1) // size
+    losses = np.zeros(blocks)
+    for block in numba.prange(blocks):
+        rows = slice(block * size, min(n, (block + 1) * size))
+        losses[block] = _log_losses(margins[rows], labels[rows], weights[rows])
+    return losses.sum()
+
+
+@numba.njit(parallel=True, nogil=True, cache=True, error_model="numpy")
+def classes(
+    margins,  # in (n, k) float32
+    labels,  # in (n,) float32
+    weights,  # in (n,) float32; (0,) where each row weighs 1
+):
+    """Sums over the rows: wrong classes, log losses, and weights. Of equal margins the first class counts."""
+    n, k = margins.shape
+    blocks = (n + BLOCK - 1) // BLOCK
+    sums = np.zeros((blocks, 3))
+    for block in numba.prange(blocks):
+        for i in range(block * BLOCK, min(n, (block + 1) * BLOCK)):
+            best = 0
+            for c in range(1, k):
+                if margins[i, c] > margins[i, best]:
+                    best = c
+            whole = 0.0
+            for c in range(k):
+                whole += exp(margins[i, c] - margins[i, best])
+            mine = np.int64(labels[i])
+            p = exp(margins[i, mine] - margins[i, best]) / np.float32(whole)
+            w = 1.0 if weights.shape[0] == 0 else np.float64(weights[i])
+            sums[block, 0] += w if best != mine else 0.0
+            sums[block, 1] -= log(max(p, _TINY)) * w
+            sums[block, 2] += w
+    return sums.sum(axis=0)
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def confusion(
+    margins,  # in (n, k) float32
+    labels,  # in (n,) float32
+    weights,  # in (n,) float32; (0,) where each row weighs 1
+    out,  # adds (c, c) float64: label, then answer; c is k, or 2 where k is 1
+):
+    """How often each class was answered for each; the second of two where the margin is above 0."""
+    n, k = margins.shape
+    for i in range(n):
+        best = 0
+        if k == 1:
+            best = 1 if margins[i, 0] > 0 else 0
+        for c in range(1, k):
+            if margins[i, c] > margins[i, best]:
+                best = c
+        out[np.int64(labels[i]), best] += 1.0 if weights.shape[0] == 0 else np.float64(weights[i])
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def times(
+    kind,  # of the noise
+    margins,  # in (n,) float32, logarithms of times
+    lower,  # in (n,) float32
+    upper,  # in (n,) float32
+    weights,  # in (n,) float32; (0,) where each row weighs 1
+    sigma,  # float64, the scale of the noise
+):
+    """Sums over the rows: negative log-likelihoods, answers within their interval, and weights."""
+    sums = np.zeros(3)
+    for i in range(margins.shape[0]):
+        low, high, p = float(lower[i]), float(upper[i]), float(margins[i])
+        if low == high:
+            density, _, _, _ = _noise(kind, (math.log(low) - p) / sigma)
+            likely = density / (sigma * low)
+        else:
+            above, below = 1.0, 0.0
+            if not math.isinf(high):
+                _, _, _, above = _noise(kind, (math.log(high) - p) / sigma)
+            if low > 0:
+                _, _, _, below = _noise(kind, (math.log(low) - p) / sigma)
+            likely = above - below
+        w = 1.0 if weights.shape[0] == 0 else np.float64(weights[i])
+        sums[0] -= math.log(max(likely, 1e-12)) * w
+        sums[1] += w if low <= math.exp(p) <= high else 0.0
+        sums[2] += w
+    return sums
+
+
+@numba.njit(parallel=True, nogil=True, cache=True, error_model="numpy")
+def gains(
+    margins,  # in (n,) float32, query by query
+    labels,  # in (n,) float32
+    queries,  # in (q + 1,) int64
+    top,  # how many of a query's rows count
+    empty,  # what a query without a gain scores
+):
+    """(q,) normalized discounted cumulative gains."""
+    scores = np.empty(len(queries) - 1)
+    for q in numba.prange(len(scores)):
+        own = labels[queries[q] : queries[q + 1]]
+        ranked = np.argsort(-margins[queries[q] : queries[q + 1]], kind="mergesort")
+        best = np.sort(own)[::-1]
+        score, ideal = 0.0, 0.0
+        for i in range(min(len(own), top)):
+            discount = math.log2(i + 2.0)
+            score += (2.0 ** own[ranked[i]] - 1) / discount
+            ideal += (2.0 ** best[i] - 1) / discount
+        scores[q] = score / ideal if ideal > 0 else empty
+    return scores
+
+
+@numba.njit(parallel=True, nogil=True, cache=True, error_model="numpy")
+def precisions(
+    margins,  # in (n,) float32, query by query
+    labels,  # in (n,) float32, 0 or 1
+    queries,  # in (q + 1,) int64
+    top,  # how many of a query's rows count
+    empty,  # what a query without a hit scores
+):
+    """(q,) average precisions."""
+    scores = np.empty(len(queries) - 1)
+    for q in numba.prange(len(scores)):
+        own = labels[queries[q] : queries[q + 1]]
+        ranked = np.argsort(-margins[queries[q] : queries[q + 1]], kind="mergesort")
+        score, hits = 0.0, 0.0
+        for i in range(len(own)):
+            hits += own[ranked[i]]
+            if i < top:
+                score += hits / (i + 1.0) * own[ranked[i]]
+        scores[q] = score / min(hits, float(top)) if hits > 0 else empty
+    return scores
+
+
+@numba.njit(parallel=True, nogil=True, cache=True, error_model="numpy")
+def orders(
+    margins,  # in (n,) float32, query by query
+    labels,  # in (n,) float32
+    queries,  # in (q + 1,) int64
+):
+    """(q,) which share of the pairs of a query's rows is in order of their labels, pairs with equal labels included
+    as the library counts them; NaN for queries of less than three."""
+    scores = np.empty(len(queries) - 1)
+    for q in numba.prange(len(scores)):
+        ranked = np.argsort(-labels[queries[q] : queries[q + 1]], kind="mergesort") + queries[q]
+        n = len(ranked)
+        right = 0.0
+        for i in range(n):
+            for j in range(i + 1, n):
+                apart = margins[ranked[i]] - margins[ranked[j]]
+                right += 1.0 if apart > 0 else (0.5 if apart == 0 else 0.0)
+        scores[q] = right / (n * (n - 1) / 2) if n > 2 else np.nan
+    return scores
