@@ -68,6 +68,12 @@ class Example:
         """The model of the job."""
         return algorithms.part(self.name, "train").fit(self.job(group, **more))
 
+    def fit_other(self, given: Mapping[str, object], rows: Mapping[str, Rows], **more: Any) -> Any:
+        """The model of one of the `others`."""
+        sources = {channel: Memory(data) for channel, data in rows.items()}
+        settings = self.Hyperparameters.read(given)
+        return algorithms.part(self.name, "train").fit(Job(hyperparameters=settings, channels=sources, **more))
+
     def requests(self) -> Rows:
         """Records as they are asked about: without labels."""
         return replace(self.rows()["train"], label=None, weight=None)

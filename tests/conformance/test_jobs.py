@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from algorithms import compiled
-from algorithms.contract import Memory
 from tests.conformance.example import CLOSE, Example, same
 from tests.conformance.folder import PATIENCE, Trained, ml_folder, typed_folder, wider
 from training import formats, metrics
@@ -34,8 +33,7 @@ def test_every_declared_metric_is_reported_and_its_regex_matches(
     definitions = metrics.definitions(example.algorithm)
     report = metrics.Metrics(example.algorithm, "algo-1", tmp_path).report
     for given, rows in example.others():
-        channels = {channel: Memory(data) for channel, data in rows.items()}
-        example.fit(hyperparameters=example.Hyperparameters.read(given), channels=channels, report=report)
+        example.fit_other(given, rows, report=report)
     lines = [*trained.log.splitlines(), *capfd.readouterr().out.splitlines()]
 
     assert [entry["Name"] for entry in definitions] == [metric.name for metric in example.algorithm.metrics]
