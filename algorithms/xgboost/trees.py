@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +54,7 @@ class Tree:
     @property
     def is_leaf(self) -> NDArray[np.bool_]:
         """(m,) which nodes are leaves."""
-        return self.left == LEAF
+        return np.equal(self.left, LEAF)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,10 +94,11 @@ class Forest:
         """(t + 1,) where each tree begins in the flat arrays."""
         return np.concatenate([[0], np.cumsum([len(tree) for tree in self.trees], dtype=np.int64)]).astype(np.int64)
 
-    def flat(self, name: str) -> NDArray[np.generic]:
+    def flat(self, name: str) -> NDArray[Any]:
         """One array of all trees, one tree after another; children and parents are numbered within their tree."""
         parts = [getattr(tree, name) for tree in self.trees]
-        return np.concatenate(parts) if parts else getattr(Tree.of_one_leaf(0), name)[:0]
+        empty: NDArray[Any] = getattr(Tree.of_one_leaf(0), name)[:0]
+        return np.concatenate([*parts, empty])
 
 
 def nothing() -> Forest:

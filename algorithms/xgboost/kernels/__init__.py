@@ -1,0 +1,1 @@
+"""Inner loops of boosted trees: arrays in, arrays out."""

@@ -1,0 +1,157 @@
+"""The library's model as a tree of objects, to and from a booster.
+
+Written as version 3.2 writes it; read as 1.0 and all since have written it.    t trees   m nodes   k outputs
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from algorithms.errors import UserError
+from algorithms.xgboost.booster import VERSION, Booster, Kind
+from algorithms.xgboost.interchange.forest import Faulty, array, forest, forest_layout, whole
+
+MOST_FEATURES, MOST_OUTPUTS = 1 << 31, 1 << 20
+_KINDS = ("gbtree", "dart", "gblinear")
+
+
+def booster(found: Any, name: str) -> Booster:
+    """The booster; `UserError` with the name of the file and the place in it where it makes no sense."""
+    try:
+        return _booster(_object(found, "the file"))
+    except Faulty as fault:
+        raise UserError(f"{name}: {fault}.") from None
+
+
+def layout(booster: Booster) -> dict[str, Any]:
+    """The objects that the library writes for this booster."""
+    k = booster.outputs
+    score = np.broadcast_to(booster.base_score, k)
+    same = bool((score == score[0]).all())
+    return {
+        "learner": {
+            "attributes": dict(booster.attributes),
+            "feature_names": list(booster.feature_names),
+            "feature_types": list(booster.feature_types),
+            "gradient_booster": _gradient_booster(booster),
+            "learner_model_param": {
+                # A single number and not a list of one, so that releases before 3.1 read it, too.
+                "base_score": _number(score[0]) if same else "[" + ",".join(map(_number, score)) + "]",
+                "boost_from_average": "1",
+                "num_class": str(booster.num_class),
+                "num_feature": str(booster.num_feature),
+                "num_target": str(booster.num_target),
+            },
+            "objective": {"name": booster.objective, **booster.objective_facts},
+        },
+        "version": list(VERSION),
+    }
+
+
+def _booster(found: Mapping[str, Any]) -> Booster:
+    learner = _object(found.get("learner"), "learner")
+    facts = _object(learner.get("learner_model_param"), "learner.learner_model_param")
+    trained = _object(learner.get("gradient_booster"), "learner.gradient_booster")
+    aim = _object(learner.get("objective"), "learner.objective")
+    kind = _text(trained.get("name"), "gradient_booster.name")
+    if kind not in _KINDS:
+        raise Faulty(f"gradient_booster.name must be one of {', '.join(_KINDS)}; it is {kind[:40]!r}")
+    num_class = whole(facts.get("num_class", 0), "num_class", 0, MOST_OUTPUTS)
+    num_target = whole(facts.get("num_target", 1), "num_target", 0, MOST_OUTPUTS)
+    k = max(1, num_class, num_target)
+    d = whole(facts.get("num_feature", 0), "num_feature", 0, MOST_FEATURES)
+    given: dict[str, Any] = {
+        "objective": _text(aim.get("name"), "objective.name"),
+        "objective_facts": {key: value for key, value in aim.items() if key != "name"},
+        "kind": cast(Kind, kind),
+        "num_feature": d,
+        "num_class": num_class,
+        "num_target": max(num_target, 1),
+        "base_score": _base_score(facts.get("base_score", "5E-1"), k),
+        "attributes": {
+            str(key): str(value) for key, value in _object(learner.get("attributes", {}), "attributes").items()
+        },
+        "feature_names": _texts(learner.get("feature_names", []), "feature_names", d),
+        "feature_types": _texts(learner.get("feature_types", []), "feature_types", d),
+        "version": _version(found.get("version")),
+    }
+    if kind == "gblinear":
+        return Booster(**given, **_linear(_object(trained.get("model"), "gradient_booster.model"), d, k))
+    inner = _object(trained.get("gbtree"), "gradient_booster.gbtree") if kind == "dart" else trained
+    drop = trained.get("weight_drop") if kind == "dart" else None
+    grown, parallel = forest(_object(inner.get("model"), "gradient_booster.model"), drop, d, k)
+    return Booster(**given, forest=grown, num_parallel_tree=parallel)
+
+
+def _linear(model: Mapping[str, Any], d: int, k: int) -> dict[str, Any]:
+    weights = array(model.get("weights"), np.float32, "gradient_booster.model.weights")
+    if len(weights) != (d + 1) * k or not np.isfinite(weights).all():
+        raise Faulty(f"gblinear must have {(d + 1) * k} finite weights; it has {len(weights)}")
+    rounds = whole(model.get("boosted_rounds", 0), "boosted_rounds", 0, 1 << 31)
+    return {"linear": weights.reshape(d + 1, k), "linear_rounds": rounds}
+
+
+def _gradient_booster(booster: Booster) -> dict[str, Any]:
+    if booster.kind == "gblinear":
+        assert booster.linear is not None
+        weights = np.ascontiguousarray(booster.linear, np.float32).reshape(-1)
+        return {"model": {"boosted_rounds": booster.linear_rounds, "weights": weights}, "name": "gblinear"}
+    model = forest_layout(booster.forest, booster.num_feature, booster.num_parallel_tree)
+    trees: dict[str, Any] = {"model": model, "name": "gbtree"}
+    if booster.kind == "gbtree":
+        return trees
+    drop = booster.forest.drop
+    factors = np.ones(len(booster.forest), np.float32) if drop is None else drop
+    return {"gbtree": trees, "name": "dart", "weight_drop": [float(factor) for factor in factors]}
+
+
+def _base_score(written: Any, k: int) -> NDArray[np.float32]:
+    """(1,) or (k,). "5E-1" before 3.1 and "[5E-1]" since."""
+    try:
+        value = json.loads(written) if isinstance(written, str) else written
+        score = np.atleast_1d(np.asarray(value, np.float32))
+    except (ValueError, TypeError, RecursionError, OverflowError):
+        raise Faulty(f"base_score must be a number or a list of them; it is {str(written)[:40]!r}") from None
+    if score.shape not in ((1,), (k,)) or not np.isfinite(score).all():
+        raise Faulty(f"base_score must be one finite number, or {k}; it is {str(written)[:40]!r}")
+    return score
+
+
+def _number(value: np.float32) -> str:
+    """As the library writes a float32: 5E-1."""
+    text = np.format_float_scientific(np.float32(value), unique=True, trim="-", exp_digits=1)
+    mantissa, _, exponent = text.partition("e")
+    return f"{mantissa}E{int(exponent)}"
+
+
+def _object(value: Any, place: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise Faulty(f"{place} must be an object, as in every XGBoost model; it is {type(value).__name__}")
+    return value
+
+
+def _text(value: Any, place: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise Faulty(f"{place} must be a word; it is {str(value)[:40]!r}")
+    return value
+
+
+def _texts(value: Any, place: str, d: int) -> tuple[str, ...]:
+    if not isinstance(value, Sequence) or isinstance(value, str) or not all(isinstance(entry, str) for entry in value):
+        raise Faulty(f"{place} must be a list of words")
+    if len(value) not in (0, d):
+        raise Faulty(f"{place} must be as many as there are features, {d}; they are {len(value)}")
+    return tuple(value)
+
+
+def _version(value: Any) -> tuple[int, int, int]:
+    try:
+        major, minor, patch = (int(part) for part in value)
+    except (TypeError, ValueError, OverflowError):
+        return VERSION
+    return major, minor, patch
