@@ -83,7 +83,7 @@ def _parted(rows: Rows) -> dict[str, Rows]:
 
 
 def _unvalidated(parts: dict[str, Rows]) -> dict[str, Rows]:
-    return {**parts, "validation": parts["validation"][:0]}
+    return {name: rows for name, rows in parts.items() if name != "validation"}
 
 
 def _sparse(parts: dict[str, Rows]) -> dict[str, Rows]:

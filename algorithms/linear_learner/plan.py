@@ -43,7 +43,7 @@ class Plan:
     weights: Singles  # (d, k) that all models start from
     bias: Singles  # (k,)
     judge: Judge
-    sample: Batch | None  # this member's training rows that select, where no validation channel does
+    sample: Batch | None  # this member's training rows that select, where there is no validation channel
 
     @property
     def positive(self) -> NDArray[np.float64]:
@@ -77,15 +77,9 @@ def planned(job: Job) -> Plan:
     # Losses in which positive rows weigh differently cannot be compared: there, none weighs more.
     positive = np.full(len(models), positives.pop() if len(positives) == 1 else 1.0)
     classes = _class_weights(counts) if settings.balance_multiclass_weights and settings.outputs > 1 else None
-    sample = None if _validated(job) else _sample(job, head, width, classes)
+    sample = None if "validation" in job.channels else _sample(job, head, width, classes)
     judge = Judge(settings, scaling, loss, positive)
     return Plan(width, scaling, loss, models, classes, weights, bias, judge, sample)
-
-
-def _validated(job: Job) -> bool:
-    """Whether there is a validation channel with rows."""
-    source = job.channels.get("validation")
-    return source is not None and total(job.group, len(source.head(1)))[0] > 0
 
 
 def _none(width: int) -> Rows:

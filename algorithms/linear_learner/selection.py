@@ -26,6 +26,10 @@ Numbers = NDArray[np.float64]
 
 # Rows whose thresholds are calibrated under auto: the original's number, within so many bytes of scores.
 CALIBRATED, CALIBRATED_BYTES = 10_000_000, 1 << 27
+# Standard errors of an accuracy within which the loss decides. Over six splits, with none: spambase .9258 of the test
+# rows right and an area under the curve of .967, magic .793 and .834; with half: .928, .967, .793, .839; with one: no
+# better. Logistic regression: .930, .972, .793, .841.
+NOISE = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +95,7 @@ class Judge:
         best = float(np.clip(values.max(), 0, 1))
         noise = 0.0
         if self.settings.binary_classifier_model_selection_criteria == "accuracy":
-            noise = math.sqrt(best * (1 - best) / max(len(margins), 1))
+            noise = NOISE * math.sqrt(best * (1 - best) / max(len(margins), 1))
         return Judgement(losses, values, thresholds, noise)
 
     @property

@@ -76,7 +76,7 @@ def fit(job: Job) -> Model:
         stopping = not _pass(job, plan, state)
         if state.step == 0 and state.descent.steps == 0:
             raise Stopped
-        _judge(job, plan, state, over if stopping else lambda: False)
+        _judge(job, plan, state, over if stopping else None)
         if stopping:
             job.note(f"a stop was asked for in epoch {state.epoch}, after {state.descent.steps} steps")
             break
@@ -153,21 +153,24 @@ def _step(job: Job, plan: Plan, state: State, mine: Batch, sums: Sums) -> None:
         job.checkpoints.save(*_held(state))
 
 
-def _judge(job: Job, plan: Plan, state: State, over: Callable[[], bool]) -> None:
-    """See what the models are worth, keep the best, say so, and see whether there is sense in going on."""
+def _judge(job: Job, plan: Plan, state: State, over: Callable[[], bool] | None) -> None:
+    """See what the models are worth, keep the best, say so, and see whether there is sense in going on.
+
+    `over`, where there is one, says that a stop leaves no more time for it.
+    """
     losses = state.losses / max(state.weight, 1e-300) * plan.objective.unit
     weights, bias = state.descent.current()
     channel = "train" if plan.sample is not None else "validation"
     m = len(plan.models)
     size = report.rows(job, plan, m)
     batches = plan.sample.parts(size) if plan.sample is not None else report.batches(job, plan, "validation", m)
-    found = plan.judge.judged(batches, weights, bias, job.group, over)
+    found = plan.judge.judged(batches, weights, bias, job.group, over or (lambda: False))
     told = {"train": losses}
+    if found is None and over is not None and state.selection.epoch >= 0:
+        return
     if found is None:  # no time, or no rows: the training loss must do
         middle = np.full(m, calibration.natural(job.hyperparameters))
-        found = Judgement(losses, np.where(np.isfinite(losses), -losses, -np.inf), middle, np.inf)
-        if state.selection.epoch >= 0:
-            return
+        found = Judgement(losses, np.where(np.isfinite(losses), -losses, -np.inf), middle, 0.0)
     elif channel == "validation":
         told["validation"] = found.losses
     report.epoch(job, plan, state.epoch, told)

@@ -1,0 +1,88 @@
+"""The models that are trained side by side."""
+
+import pytest
+
+from algorithms.linear_learner.candidates import candidates, optimizer
+from algorithms.linear_learner.hyperparameters import Hyperparameters
+
+
+def models(balance=1.0, width=10, seed=0, **given):
+    settings = Hyperparameters.read({"predictor_type": "binary_classifier", **given})
+    return candidates(settings, width, balance, seed)
+
+
+def test_there_are_thirty_two_and_the_first_has_the_published_settings():
+    found = models()
+
+    assert len(found) == len(set(found)) == 32
+    shown = found[0].shown("adam")
+    published = {
+        "optimizer": "adam",
+        "learning_rate": 0.1,
+        "wd": 1e-4,
+        "l1": 0.0,
+        "lr_scheduler_step": 100,
+        "lr_scheduler_factor": 0.99,
+        "lr_scheduler_minimum_lr": 1e-5,
+    }
+    assert published.items() <= shown.items()
+
+
+@pytest.mark.parametrize(("name", "value"), [("learning_rate", 0.03), ("wd", 0.5), ("l1", 0.25)])
+def test_what_the_user_gave_does_not_vary(name, value):
+    found = models(**{name: value})
+
+    assert {getattr(model, name) for model in found} == {value}
+    assert len(found) == len(set(found)) < 32
+
+
+def test_more_models_than_there_are_combinations_lie_near_them():
+    found = models(num_models=100, learning_rate=0.1, wd=0.01, l1=0.0)
+
+    assert len(found) == 100
+    assert found[0].learning_rate == 0.1
+    assert len(set(found)) >= 98
+    assert all(0.1 / 3 <= model.learning_rate <= 0.3 and model.l1 == 0 for model in found)
+    assert found == models(num_models=100, learning_rate=0.1, wd=0.01, l1=0.0)
+
+
+@pytest.mark.parametrize("count", [1, 5, 32])
+def test_so_many_are_trained_as_are_asked_for(count):
+    assert len(models(num_models=count)) == count
+
+
+def test_a_tuner_gets_one_model_whatever_is_given():
+    assert len(models(num_models=7, _tuning_objective_metric="validation:objective_loss")) == 1
+
+
+def test_so_many_models_are_trained_under_auto_as_fit_into_memory():
+    assert len(models(width=100_000)) == 32
+    assert len(models(width=5_000_000)) == 10
+    assert len(models(width=500_000_000)) == 1
+    assert len(models(width=5_000_000, num_models=12)) == 12
+
+
+def test_the_weight_of_positive_rows_is_given_balanced_or_searched():
+    def found(given):
+        return {model.positive for model in models(balance=4.0, positive_example_weight_mult=given)}
+
+    assert found("2.5") == {2.5}
+    assert found("balanced") == {4.0}
+    assert found("auto") == {1.0, 4.0}
+
+
+def test_the_learning_rate_falls_in_steps_and_not_below_its_least():
+    (model,) = models(
+        num_models=1, learning_rate=1.0, lr_scheduler_step=10, lr_scheduler_factor=0.5, lr_scheduler_minimum_lr=0.2
+    )
+
+    assert [model.rate(steps) for steps in (0, 9, 10, 20, 30, 1000)] == [1, 1, 0.5, 0.25, 0.2, 0.2]
+    (steady,) = models(num_models=1, learning_rate=1.0, use_lr_scheduler="False")
+    assert steady.rate(10_000) == 1
+    (slow,) = models(num_models=1, learning_rate=1e-7)
+    assert slow.rate(0) == 1e-7
+
+
+def test_auto_is_adam():
+    assert optimizer(Hyperparameters(predictor_type="regressor")) == "adam"
+    assert optimizer(Hyperparameters(predictor_type="regressor", optimizer="sgd")) == "sgd"
