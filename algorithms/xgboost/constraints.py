@@ -7,47 +7,40 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from algorithms.xgboost.kernels import splits
+
+Rules = NDArray[np.float64]
+
 MOST = np.float32(np.finfo(np.float32).max)
-Pair = tuple[np.float32, np.float32]
 
 
 class Bounds:
-    """Between what each node's weight must lie, so that a tree rises or falls in the features that it should.
-
-    A split in such a feature sets the middle of its children's weights as the bound of both their subtrees, as the
-    library does.
-    """
+    """Between what each node's weight must lie, so that a tree rises or falls in the features that it should."""
 
     def __init__(self, d: int, monotone: Sequence[int]) -> None:
-        self.any = len(monotone) > 0
+        self.any = any(monotone)
         self.directions = np.zeros(d if self.any else 0, np.int8)
-        self.directions[: len(monotone)] = monotone
-        self.restart()
+        self.directions[: len(monotone)] = monotone if self.any else ()
+        self._lower, self._upper = np.full(1, -MOST), np.full(1, MOST)
 
-    def restart(self) -> None:
-        """Forget all nodes but the root, which is free."""
-        self._bounds: dict[int, Pair] = {0: (-MOST, MOST)}
-
-    def __getitem__(self, node: int) -> Pair:
-        return self._bounds[node] if self.any else (-MOST, MOST)
-
-    def split(self, node: int, left: int, right: int, feature: int, low: np.float32, high: np.float32) -> Pair:
-        """Give the children their bounds. `low` and `high`: their weights, left and right.
-
-        Returns the weights. Where rounding has put them in the wrong order, both are the middle.
-        """
+    def of(self, nodes: Sequence[int]) -> NDArray[np.float32]:
+        """(k, 2) the bounds of some nodes."""
         if not self.any:
-            return low, high
-        lower, upper = self._bounds[node]
-        self._bounds[left], self._bounds[right] = (lower, upper), (lower, upper)
-        direction, middle = self.directions[feature], np.float32((low + high) / np.float32(2))
-        if direction == 0:
-            return low, high
-        if direction > 0:
-            self._bounds[left], self._bounds[right] = (lower, middle), (middle, upper)
-        else:
-            self._bounds[left], self._bounds[right] = (middle, upper), (lower, middle)
-        return (low, high) if (high - low) * direction >= 0 else (middle, middle)
+            return np.tile(np.array([-MOST, MOST], np.float32), (len(nodes), 1))
+        return np.stack([self._lower[nodes], self._upper[nodes]], axis=1)
+
+    def split(self, node: int, left: int, right: int, feature: int, sums: NDArray[np.float64], rules: Rules) -> None:
+        """Give the children, whose sums of gradients and Hessians are `sums` (2, 2), their bounds."""
+        if not self.any:
+            return
+        if right >= len(self._lower):
+            more = np.full(right + 1, MOST)
+            self._lower, self._upper = np.append(self._lower, -more), np.append(self._upper, more)
+        low, high = self._lower[node], self._upper[node]
+        weights = [splits.weight_of(float(g), float(h), rules, low, high) for g, h in sums]
+        splits.share_bounds(
+            self._lower, self._upper, node, left, right, int(self.directions[feature]), weights[0], weights[1]
+        )
 
 
 class Interactions:

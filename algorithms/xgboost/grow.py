@@ -23,6 +23,7 @@ from algorithms.xgboost.kernels import histograms, partition, splits
 from algorithms.xgboost.sampling import Columns
 from algorithms.xgboost.trees import NO_PARENT, Tree
 
+Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
 Gradients = NDArray[np.float32]  # (n, 2) gradient and Hessian
 
@@ -71,17 +72,17 @@ def grow(
     """
     growth = _Growth(bins, gradients, settings, group, key, rows)
     growth.run()
-    return growth.tree(), growth.leaf()
+    return growth.result()
 
 
-@dataclass
+@dataclass(slots=True)
 class _Node:
     """A node while its tree is grown."""
 
     number: int
     depth: int
-    begin: int  # its rows in `entries`
-    end: int
+    begin: int = -1  # its rows in `entries`; -1 where only `leaf` knows them
+    end: int = -1
     parent: int = NO_PARENT
     slot: int = -1  # its histogram in the pool
     gain: float = 0.0
@@ -107,13 +108,15 @@ class _Growth:
         rows: NDArray[np.int32] | None,
     ) -> None:
         self.bins, self.settings, self.group, self.rows = bins, settings, group, rows
+        self.drawn = np.empty(0, np.int32) if rows is None else np.require(rows, np.int32, ["C"])
         self.gradients = np.require(gradients, np.float32, ["C"])
         self.columns = Columns(bins.width, settings, key)
         self.interactions = Interactions(bins.width, settings.interactions)
         self.bounds = Bounds(bins.width, settings.monotone)
         m = len(bins) if rows is None else len(rows)
         self.entries = _kept(bins, "entries", m)
-        self.spare = _kept(bins, "spare", m)
+        self.spare = _kept(bins, "spare", 2 * m).reshape(2, m)
+        self.leaf = np.empty(len(bins), np.int32)
         self.words = bins.codes.view(np.uint32)
         self.size = len(bins.codes) * bins.per * bins.cuts.stride
         self.pool = bins.space.get("pool", np.empty((0, 2, self.size), np.int64))
@@ -132,12 +135,11 @@ class _Growth:
         self._search([root])
         waiting = [root]
         while chosen := self._chosen(waiting):
-            children = self._split(chosen)
-            alive = [pair for node, pair in zip(chosen, children, strict=True) if self._child_may_split(node)]
-            for node in chosen:
-                if node.slot >= 0 and not self._child_may_split(node):
-                    self.free.append(node.slot)
-                    node.slot = -1
+            # Whether children may be split is the same for all of a level; only its last leaves may be too many.
+            may = [self._child_may_split(node) for node in chosen]
+            pairs = self._split(chosen, last=not any(may))
+            self.free.extend(node.slot for node, goes_on in zip(chosen, may, strict=True) if not goes_on)
+            alive = [pair for pair, goes_on in zip(pairs, may, strict=True) if goes_on]
             if alive:
                 self._histograms_of(alive)
                 fresh = [node for pair in alive for node in pair]
@@ -146,62 +148,44 @@ class _Growth:
                 self.free.extend(node.slot for node in fresh if node.gain <= LEAST_GAIN)
         self.bins.space["pool"] = self.pool
 
-    def tree(self) -> Tree:
-        """The tree, its sums computed anew from the gradients themselves."""
+    def result(self) -> tuple[Tree, NDArray[np.int32]]:
+        """The tree, its sums computed anew from the gradients themselves, and every row's leaf."""
         m = len(self.nodes)
-        sums = self._fine_sums()
-        weight, gain = np.zeros(m, np.float32), np.zeros(m, np.float32)
-        self.bounds.restart()
-        rules = self.settings.rules
-        eta = np.float32(self.settings.eta)
-        weight[0] = splits.weight_of(*sums[0], rules, *self.bounds[0])
-        value = np.float32(weight[0] * eta)
-        threshold = np.full(m, value, np.float32)
-        cover = sums[:, 1].astype(np.float32)
-        for node in self.nodes:
-            if node.left < 0:
-                continue
-            low, high = self.bounds[node.number]
-            pair = [splits.weight_of(*sums[child], rules, low, high) for child in (node.left, node.right)]
-            pair = self.bounds.split(node.number, node.left, node.right, node.feature, pair[0], pair[1])
-            bounded = self.bounds.any
-            parts = [splits.gain_of(*sums[i], rules, low, high, bounded) for i in (node.left, node.right, node.number)]
-            gain[node.number] = np.float32(np.float32(parts[0] + parts[1]) - parts[2])
-            weight[node.number] = splits.weight_of(*sums[node.number], rules, low, high)
-            for child, own in zip((node.left, node.right), pair, strict=True):
-                threshold[child] = weight[child] = np.float32(own * eta)
-            threshold[node.number] = self.bins.cuts.threshold(node.feature, node.bin)
-        return Tree(
-            left=np.array([node.left for node in self.nodes], np.int32),
-            right=np.array([node.right for node in self.nodes], np.int32),
+        left = np.array([node.left for node in self.nodes], np.int32)
+        right = np.array([node.right for node in self.nodes], np.int32)
+        inner = left >= 0
+        feature = np.array([node.feature for node in self.nodes], np.int32) * inner
+        leaf = self._leaf(left, right, feature)
+        sums = self._fine_sums(leaf)
+        threshold, weight, gain = np.empty(m, np.float32), np.empty(m, np.float32), np.zeros(m, np.float32)
+        splits.finish(
+            left, right, feature, sums, self.settings.rules, self.bounds.directions, np.float32(self.settings.eta),
+            threshold, weight, gain,
+        )  # fmt: skip
+        threshold[inner] = [self.bins.cuts.threshold(node.feature, node.bin) for node in self.nodes if node.left >= 0]
+        tree = Tree(
+            left=left,
+            right=right,
             parent=np.array([node.parent for node in self.nodes], np.int32),
-            feature=np.array([node.feature if node.left >= 0 else 0 for node in self.nodes], np.int32),
+            feature=feature,
             threshold=threshold,
-            default_left=np.array([node.default_left and node.left >= 0 for node in self.nodes], np.uint8),
+            default_left=np.array([node.default_left for node in self.nodes], np.uint8) * inner,
             gain=gain,
-            cover=cover,
+            cover=sums[:, 1].astype(np.float32),
             weight=weight,
         )
+        return tree, leaf
 
-    def leaf(self) -> NDArray[np.int32]:
+    def _leaf(self, left: Ints, right: Ints, feature: Ints) -> Ints:
         """The leaf of every row, those included that the tree was not grown on."""
-        leaf = np.empty(len(self.bins), np.int32)
-        if self.rows is None:
-            leaves = [node for node in self.nodes if node.left < 0]
-            begins, ends = self._places(leaves)
-            partition.label(self.entries, begins, ends, np.array([node.number for node in leaves], np.int32), leaf)
-            return leaf
-        partition.descend(
-            self.bins.columns,
-            np.array([node.left for node in self.nodes], np.int32),
-            np.array([node.right for node in self.nodes], np.int32),
-            np.array([node.feature for node in self.nodes], np.int64),
-            np.array([node.bin for node in self.nodes], np.int64),
-            self.bins.missing,
-            np.array([node.default_left for node in self.nodes], np.uint8),
-            leaf,
-        )
-        return leaf
+        if self.rows is not None:
+            places = np.array([[node.bin, self._also(node)] for node in self.nodes], np.int64).T.copy()
+            partition.descend(self.bins.columns, left, right, feature.astype(np.int64), *places, self.leaf)
+            return self.leaf
+        leaves = [node for node in self.nodes if node.left < 0 and node.begin >= 0]
+        numbers = np.array([node.number for node in leaves], np.int32)
+        partition.label(self.entries, *self._places(leaves), numbers, self.leaf)
+        return self.leaf
 
     def _most(self, m: int) -> tuple[NDArray[np.float64], int]:
         """The greatest gradient and Hessian, and the number of rows, over all members."""
@@ -212,8 +196,7 @@ class _Growth:
     def _rounded(self) -> tuple[float, float]:
         """Round the gradients; returns what 1 stands for. Powers of 2, so that what can be exact is."""
         scales = [_scale(self.most[0], 15), _scale(self.most[1], 16)]
-        rows = np.empty(0, np.int32) if self.rows is None else self.rows
-        histograms.enter(self.gradients, rows, scales[0], scales[1], self.entries)
+        histograms.enter(self.gradients, self.drawn, scales[0], scales[1], self.entries)
         return 1 / scales[0], 1 / scales[1]
 
     def _chosen(self, waiting: list[_Node]) -> list[_Node]:
@@ -255,35 +238,42 @@ class _Growth:
             s.max_leaves > 0 and self.leaves >= s.max_leaves
         )
 
-    def _split(self, chosen: list[_Node]) -> list[tuple[_Node, _Node]]:
-        """Give the nodes their children, and the children their rows."""
+    def _split(self, chosen: list[_Node], last: bool) -> list[tuple[_Node, _Node]]:
+        """Give the nodes their children, and the children their rows; if they stay leaves, the rows their leaf."""
+        pairs = [self._children(node) for node in chosen]
         begins, ends = self._places(chosen)
         features = np.array([node.feature for node in chosen], np.int64)
-        lefts = np.empty(len(chosen), np.int64)
-        partition.split(
-            self.bins.columns, self.entries, self.spare, begins, ends, features,
-            np.array([node.bin for node in chosen], np.int64), self.bins.missing[features],
-            np.array([node.default_left for node in chosen], np.uint8), lefts,
-        )  # fmt: skip
-        pairs, rules = [], self.settings.rules
-        for node, count in zip(chosen, lefts, strict=True):
-            middle = node.begin + int(count)
-            node.left, node.right = len(self.nodes), len(self.nodes) + 1
-            left = _Node(node.left, node.depth + 1, node.begin, middle, node.number)
-            right = _Node(node.right, node.depth + 1, middle, node.end, node.number)
-            left.sums = node.left_sums
-            right.sums = (node.sums[0] - left.sums[0], node.sums[1] - left.sums[1])
-            self.interactions.split(node.number, node.left, node.right, node.feature)
-            sides = [
-                splits.weight_of(
-                    child.sums[0] * self.unit_g, child.sums[1] * self.unit_h, rules, *self.bounds[node.number]
+        bins = np.array([node.bin for node in chosen], np.int64)
+        also = np.array([self._also(node) for node in chosen], np.int64)
+        lefts = np.array([node.left for node in chosen], np.int64)
+        if last:
+            if self.rows is None:
+                partition.split_last(
+                    self.bins.columns, self.entries, begins, ends, features, bins, also, lefts, self.leaf
                 )
-                for child in (left, right)
-            ]
-            self.bounds.split(node.number, node.left, node.right, node.feature, sides[0], sides[1])
-            self.nodes.extend((left, right))
-            pairs.append((left, right))
+            return pairs
+        partition.split(self.bins.columns, self.entries, self.spare, begins, ends, features, bins, also, lefts)
+        for node, (left, right), count in zip(chosen, pairs, lefts.tolist(), strict=True):
+            left.begin, right.end = node.begin, node.end
+            left.end = right.begin = node.begin + count
         return pairs
+
+    def _children(self, node: _Node) -> tuple[_Node, _Node]:
+        """The two new nodes below one."""
+        node.left, node.right = len(self.nodes), len(self.nodes) + 1
+        left, right = (_Node(number, node.depth + 1, parent=node.number) for number in (node.left, node.right))
+        left.sums = node.left_sums
+        right.sums = (node.sums[0] - left.sums[0], node.sums[1] - left.sums[1])
+        self.nodes.extend((left, right))
+        self.interactions.split(node.number, node.left, node.right, node.feature)
+        if self.bounds.any:
+            sums = np.array([left.sums, right.sums]) * (self.unit_g, self.unit_h)
+            self.bounds.split(node.number, node.left, node.right, node.feature, sums, self.settings.rules)
+        return left, right
+
+    def _also(self, node: _Node) -> int:
+        """The code of missing values where they go left, else -1."""
+        return int(self.bins.missing[node.feature]) if node.default_left else -1
 
     def _histograms_of(self, pairs: list[tuple[_Node, _Node]]) -> None:
         """The histograms of both children: one is summed, the other is what remains of the parent's."""
@@ -333,27 +323,26 @@ class _Growth:
         splits.evaluate(
             self.pool, self.bins.cuts.stride, np.array([node.slot for node in nodes], np.int64),
             np.array([node.sums for node in nodes], np.int64), self.bins.cuts.bins, allowed, self.unit_g,
-            self.unit_h, self.settings.rules, np.array([self.bounds[node.number] for node in nodes], np.float32),
+            self.unit_h, self.settings.rules, self.bounds.of([node.number for node in nodes]),
             self.bounds.directions, gains, features, cuts, defaults, left,
         )  # fmt: skip
-        for j, node in enumerate(nodes):
-            node.gain, node.feature, node.bin = float(gains[j]), int(features[j]), int(cuts[j])
-            node.default_left = bool(defaults[j])
-            node.left_sums = (int(left[j, 0]), int(left[j, 1]))
+        found = zip(
+            nodes, gains.tolist(), features.tolist(), cuts.tolist(), defaults.tolist(), left.tolist(), strict=True
+        )
+        for node, gain, feature, cut, default, (g, h) in found:
+            node.gain, node.feature, node.bin, node.default_left = gain, feature, cut, bool(default)
+            node.left_sums = (g, h)
 
     def _places(self, nodes: list[_Node]) -> tuple[Longs, Longs]:
         return np.array([node.begin for node in nodes], np.int64), np.array([node.end for node in nodes], np.int64)
 
-    def _fine_sums(self) -> NDArray[np.float64]:
+    def _fine_sums(self, leaf: Ints) -> NDArray[np.float64]:
         """The sums (nodes, 2) of gradients and Hessians over all members, from leaves up."""
-        leaves = [node for node in self.nodes if node.left < 0]
         room = 62 - math.ceil(math.log2(max(self.total, 2)))
         scales = [_scale(most, room) for most in self.most]
-        sums = np.zeros((len(self.nodes), 2), np.int64)
-        own = np.empty((len(leaves), 2), np.int64)
-        histograms.leaf_sums(self.gradients, self.entries, *self._places(leaves), scales[0], scales[1], own)
-        self.group.sum_(own)
-        sums[[node.number for node in leaves]] = own
+        sums = np.empty((len(self.nodes), 2), np.int64)
+        histograms.leaf_sums(self.gradients, leaf, self.drawn, scales[0], scales[1], sums)
+        self.group.sum_(sums)
         for node in reversed(self.nodes[1:]):
             sums[node.parent] += sums[node.number]
         return sums / np.array(scales)

@@ -76,13 +76,14 @@ def _add_bytes(words, width, used, entries, begin, end, stride, own):
         v = _packed(entry)
         place = (entry & ROW) * wide
         base = np.uint64(0)
-        for k in range(np.uint64(used)):
-            word = np.uint64(words[place + np.uint64(k)])
+        for _ in range(np.uint64(used)):
+            word = np.uint64(words[place])
             own[base + (word & BYTE)] += v
             own[base + step + ((word >> U8) & BYTE)] += v
             own[base + step * U2 + ((word >> U16) & BYTE)] += v
             own[base + step * U3 + (word >> U24)] += v
             base += step << U2
+            place += U1
 
 
 @numba.njit(nogil=True, cache=True, forceinline=True)
@@ -136,6 +137,8 @@ def _sum_rows(words, width, per, stride, two, entries, begin, end, own, wide):
             stop = min(end, start + FLUSH)
             if two:
                 _add_pairs(words[group], width, per >> 1, entries, start, stop, stride, own)
+            elif stride == 256 and per == 28:  # known to the compiler, the loop over features is no loop
+                _add_bytes(words[group], 8, 7, entries, start, stop, 256, own)
             elif stride == 256:
                 _add_bytes(words[group], width, per >> 2, entries, start, stop, 256, own)
             else:
@@ -203,29 +206,24 @@ def subtract(
 @numba.njit(parallel=True, nogil=True, cache=True)
 def leaf_sums(
     gradients,  # in   (n, 2) float32
-    entries,  # in   (m,) uint64
-    begins,  # in   (k,) int64
-    ends,  # in   (k,) int64
+    leaf,  # in   (n,) int32 the node of every row
+    rows,  # in   (m,) int32 those that count, or (0,): all
     scale_g,
     scale_h,
-    sums,  # sets (k, 2) int64
+    sums,  # sets (nodes, 2) int64
 ):
-    """The sums of some leaves, rounded far finer than a histogram's."""
-    k = len(begins)
-    parts = np.zeros((PARTS, k, 2), np.int64)
-    counts = np.zeros(k + 1, np.int64)
-    for j in range(k):
-        counts[j + 1] = counts[j] + ends[j] - begins[j]
-    m = counts[k]
+    """The sums of the leaves, rounded far finer than a histogram's."""
+    nodes = len(sums)
+    some = len(rows) > 0
+    m = len(rows) if some else len(leaf)
+    parts = np.zeros((PARTS, nodes, 2), np.int64)
     for p in numba.prange(PARTS):
-        first, last = m * p // PARTS, m * (p + 1) // PARTS
-        for j in range(k):
-            g, h = 0, 0
-            shift = begins[j] - counts[j]
-            for c in range(max(first, counts[j]) + shift, min(last, counts[j + 1]) + shift):
-                i = entries[c] & ROW
-                g += np.int64(np.rint(np.float64(gradients[i, 0]) * scale_g))
-                h += np.int64(np.rint(np.float64(gradients[i, 1]) * scale_h))
-            parts[p, j, 0], parts[p, j, 1] = g, h
-    for j in range(k):
-        sums[j, 0], sums[j, 1] = parts[:, j, 0].sum(), parts[:, j, 1].sum()
+        own = parts[p]
+        for c in range(np.uint64(m * p // PARTS), np.uint64(m * (p + 1) // PARTS)):
+            i = np.uint64(rows[c]) if some else c
+            j = np.uint64(leaf[i])
+            own[j, 0] += np.int64(np.rint(np.float64(gradients[i, 0]) * scale_g))
+            own[j, 1] += np.int64(np.rint(np.float64(gradients[i, 1]) * scale_h))
+    sums[:] = 0
+    for p in range(PARTS):
+        sums += parts[p]

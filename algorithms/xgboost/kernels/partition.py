@@ -6,6 +6,7 @@ import numba
 import numpy as np
 
 CHUNK = 8192  # rows a thread takes at a time
+ONE = np.uint64(1)
 ROW = np.uint64(0xFFFFFFFF)  # the part of an entry that is the row's number; see `histograms`
 
 
@@ -24,17 +25,23 @@ def _chunks(begins, ends):
     return node, start
 
 
-@numba.njit(parallel=True, nogil=True, cache=True, error_model="numpy")
+@numba.njit(nogil=True, cache=True, forceinline=True)
+def _goes_left(column, entry, most, also):
+    """1 where a row's code is at most `most`, or the code of missing values that go left, else 0; no branch."""
+    code = np.int64(column[entry & ROW])
+    return np.uint64(code <= most) | np.uint64(code == also)
+
+
+@numba.njit(parallel=True, nogil=True, cache=True)
 def split(
     columns,  # in   (d, n) unsigned
     entries,  # sets (m,) uint64
-    spare,  # sets (m,) uint64
+    spare,  # sets (2, m) uint64
     begins,  # in   (k,) int64 where the rows of each node begin in `entries`
     ends,  # in   (k,) int64
     features,  # in   (k,) int64
     bins,  # in   (k,) int64 the last bin that goes left; -1: only missing values do
-    missing,  # in   (k,) int64 the code of missing values
-    default_left,  # in   (k,) uint8
+    also,  # in   (k,) int64 the code of missing values where they go left, else -1
     lefts,  # sets (k,) int64 how many rows go left
 ):
     """Put the rows of each node that go left before those that go right; both stay in order."""
@@ -43,18 +50,18 @@ def split(
     left = np.empty(count, np.int64)
     for c in numba.prange(count):
         j = node[c]
-        first, last = start[c], min(ends[j], start[c] + CHUNK)
-        column, most, none, default = columns[features[j]], bins[j], missing[j], default_left[j]
-        low, high = first, last
+        first, last = np.uint64(start[c]), np.uint64(min(ends[j], start[c] + CHUNK))
+        column, most, code = columns[features[j]], bins[j], also[j]
+        to_left, to_right = spare[0], spare[1]
+        low, high = first, first
         for p in range(first, last):
             entry = entries[p]
-            code = np.int64(column[entry & ROW])
-            goes_left = np.int64((code <= most) if code != none else (default != 0))
             # Both are written, as a branch would be guessed wrong half of the time.
-            spare[np.uint64(low)] = entry
-            spare[np.uint64(high - 1)] = entry
-            low += goes_left
-            high -= 1 - goes_left
+            to_left[low] = entry
+            to_right[high] = entry
+            goes = _goes_left(column, entry, most, code)
+            low += goes
+            high += ONE - goes
         left[c] = low - first
     lefts[:] = 0
     for c in range(count):
@@ -70,16 +77,36 @@ def split(
         at += left[c]
         behind += min(ends[j], start[c] + CHUNK) - start[c] - left[c]
     for c in numba.prange(count):
+        first, stays = start[c], left[c]
+        goes = min(ends[node[c]], first + CHUNK) - first - stays
+        entries[left_at[c] : left_at[c] + stays] = spare[0, first : first + stays]
+        entries[right_at[c] : right_at[c] + goes] = spare[1, first : first + goes]
+
+
+@numba.njit(parallel=True, nogil=True, cache=True)
+def split_last(
+    columns,  # in   (d, n) unsigned
+    entries,  # in   (m,) uint64
+    begins,  # in   (k,) int64
+    ends,  # in   (k,) int64
+    features,  # in   (k,) int64
+    bins,  # in   (k,) int64
+    also,  # in   (k,) int64
+    lefts,  # in   (k,) int64 the number of each left child; the right one's is the next
+    leaf,  # sets (n,) int32
+):
+    """Write the number of its leaf to each row of nodes whose children are leaves."""
+    node, start = _chunks(begins, ends)
+    for c in numba.prange(len(node)):
         j = node[c]
-        first, last = start[c], min(ends[j], start[c] + CHUNK)
-        a, b = left_at[c], right_at[c]
-        for p in range(left[c]):
-            entries[a + p] = spare[first + p]
-        for p in range(last - first - left[c]):
-            entries[b + p] = spare[last - 1 - p]
+        column, most, code = columns[features[j]], bins[j], also[j]
+        right = np.uint64(lefts[j]) + ONE
+        for p in range(np.uint64(start[c]), np.uint64(min(ends[j], start[c] + CHUNK))):
+            entry = entries[p]
+            leaf[entry & ROW] = right - _goes_left(column, entry, most, code)
 
 
-@numba.njit(parallel=True, nogil=True, cache=True, error_model="numpy")
+@numba.njit(parallel=True, nogil=True, cache=True)
 def label(
     entries,  # in   (m,) uint64
     begins,  # in   (k,) int64
@@ -91,27 +118,24 @@ def label(
     node, start = _chunks(begins, ends)
     for c in numba.prange(len(node)):
         j = node[c]
-        for p in range(start[c], min(ends[j], start[c] + CHUNK)):
+        for p in range(np.uint64(start[c]), np.uint64(min(ends[j], start[c] + CHUNK))):
             leaf[entries[p] & ROW] = nodes[j]
 
 
-@numba.njit(parallel=True, nogil=True, cache=True, error_model="numpy")
+@numba.njit(parallel=True, nogil=True, cache=True)
 def descend(
     columns,  # in   (d, n) unsigned
     left,  # in   (nodes,) int32
     right,  # in   (nodes,) int32
     features,  # in   (nodes,) int64
     bins,  # in   (nodes,) int64
-    missing,  # in   (d,) int64
-    default_left,  # in   (nodes,) uint8
+    also,  # in   (nodes,) int64
     leaf,  # sets (n,) int32
 ):
     """The leaf of every row, from its bins."""
     for i in numba.prange(len(leaf)):
-        j = 0
+        j = np.int64(0)
         while left[j] >= 0:
-            f = features[j]
-            code = np.int64(columns[f, i])
-            goes_left = (code <= bins[j]) if code != missing[f] else (default_left[j] != 0)
-            j = left[j] if goes_left else right[j]
+            code = np.int64(columns[features[j], i])
+            j = np.int64(left[j] if code <= bins[j] or code == also[j] else right[j])
         leaf[i] = j
