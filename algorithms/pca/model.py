@@ -1,0 +1,141 @@
+"""What PCA leaves: its components, weakest first.    n rows   d features   k components"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from algorithms import artifact, mxnet
+from algorithms.errors import UserError
+from algorithms.pca import kernels
+from algorithms.pca.moments import Scatter, Sketch
+from algorithms.records import Rows
+from algorithms.views import fixed
+
+# How the original images name their file: an MXNet dict of mean, v and s.
+ORIGINAL = "model_algo-1"
+# Arrays that only further training needs, and that a server leaves on disk.
+MOMENTS = ("triangle", "signs", "rows")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Model:
+    """The components, and the sums that they were found from where training can go on."""
+
+    mean: NDArray[np.float32]  # (d,) what is taken from rows before they are projected; zeros where nothing is
+    components: NDArray[np.float32]  # (d, k) columns, the strongest last
+    singular_values: NDArray[np.float32]  # (k,) of the centered rows, ascending
+    moments: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    centered: bool = True
+
+    @property
+    def width(self) -> int:
+        """How many features a row must have."""
+        return len(self.mean)
+
+    def predict(self, records: Rows, options: object = None) -> Mapping[str, NDArray[Any]]:
+        """The projection (n, k) of each row, the strongest component last, as the original orders them."""
+        return {"projection": self.project(records.dense())}
+
+    def project(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(rows - mean) times the components."""
+        found = np.empty((len(rows), self.components.shape[1]), np.float32)
+        kernels.project(fixed(rows), fixed(self.mean), self._packed, found)
+        return found
+
+    @cached_property
+    def _packed(self) -> NDArray[np.float32]:
+        return fixed(kernels.packed(self.components))
+
+    @property
+    def sums(self) -> Scatter | Sketch | None:
+        """What training goes on from; None in a model of the original, which does not keep it."""
+        kept = self.moments
+        if not kept:
+            return None
+        count, mean = float(kept["count"][0]), np.asarray(kept["center"])
+        if "triangle" in kept:
+            return Scatter(count=count, mean=mean, products=_square(np.asarray(kept["triangle"]), self.width))
+        rows, signs = np.asarray(kept["rows"]), np.asarray(kept["signs"])
+        return Sketch(count=count, mean=mean, signs=signs, rows=rows)
+
+    def save(self, folder: Path) -> None:
+        """Write `model.safetensors` and `model.json`; the arrays are named as in the original."""
+        arrays = {"mean": self.mean[None], "v": self.components, "s": self.singular_values, **self.moments}
+        d, k = self.components.shape
+        facts = {"algorithm": "pca", "feature_dim": d, "num_components": k, "subtract_mean": self.centered}
+        artifact.save(folder, arrays, facts)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote, or else what an original image left."""
+        if artifact.exists(folder) or not (folder / ORIGINAL).is_file():
+            arrays, facts = artifact.load(folder, mapped=MOMENTS)
+            if facts.get("algorithm") != "pca":
+                raise UserError(f"{artifact.FACTS}: is a model of '{facts.get('algorithm')}' and not of 'pca'.")
+            centered = facts.get("subtract_mean", True)
+            model = cls(**_checked(arrays, artifact.ARRAYS), moments=_moments(arrays), centered=bool(centered))
+            model._check_moments()
+            return model
+        found = mxnet.load(folder / ORIGINAL)
+        if not isinstance(found, dict):
+            raise UserError(f"{ORIGINAL}: must hold arrays named mean, v and s; they have no names.")
+        return cls(**_checked({name.partition(":")[2] or name: array for name, array in found.items()}, ORIGINAL))
+
+    def _check_moments(self) -> None:
+        """`UserError` where the sums do not fit the components. Their numbers are looked at when they are used."""
+        shapes = {name: array.shape for name, array in self.moments.items()}
+        if not shapes:
+            return
+        d = self.width
+        exact = {"count": (1,), "center": (d,), "triangle": (d * (d + 1) // 2,)}
+        drawn = shapes["signs"][0] if len(shapes.get("signs", ())) == 1 else 0
+        random = {"count": (1,), "center": (d,), "signs": (drawn,), "rows": (drawn, d)}
+        kinds = {array.dtype for array in self.moments.values()}
+        if shapes not in (exact, random) or kinds != {np.dtype(np.float64)} or shapes.get("signs") == (0,):
+            raise UserError(f"{artifact.ARRAYS}: the sums that training goes on from do not fit the components.")
+        if not self.moments["count"][0] > 0 or not np.isfinite(self.moments["center"]).all():
+            raise UserError(f"{artifact.ARRAYS}: 'count' must be above 0 and 'center' finite.")
+
+
+def packed_moments(sums: Scatter | Sketch) -> dict[str, NDArray[Any]]:
+    """The sums as arrays of an artifact; of the symmetric ones a half."""
+    arrays: dict[str, NDArray[Any]] = {"count": np.array([sums.count]), "center": sums.mean}
+    if isinstance(sums, Scatter):
+        return arrays | {"triangle": sums.products[np.triu_indices(len(sums.products))]}
+    return arrays | {"signs": sums.signs, "rows": sums.rows}
+
+
+def _square(triangle: NDArray[np.float64], d: int) -> NDArray[np.float64]:
+    whole = np.zeros((d, d))
+    whole[np.triu_indices(d)] = triangle
+    lower = np.tril_indices(d, -1)
+    whole[lower] = whole.T[lower]
+    return whole
+
+
+def _moments(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    return {name: arrays[name] for name in ("count", "center", *MOMENTS) if name in arrays}
+
+
+def _checked(arrays: Mapping[str, NDArray[Any]], file: str) -> dict[str, Any]:
+    """Mean, components and singular values; `UserError` where one is missing or they do not fit."""
+    missing = [name for name in ("mean", "v", "s") if name not in arrays]
+    if missing:
+        raise UserError(f"{file}: has no array '{missing[0]}'.")
+    mean, v, s = (np.asarray(arrays[name], np.float32) for name in ("mean", "v", "s"))
+    d, k = v.shape if v.ndim == 2 else (0, 0)
+    if not d or not k or mean.size != d or s.shape != (k,):
+        raise UserError(
+            f"{file}: mean, v and s must be (1, d), (d, k) and (k,); their shapes are {mean.shape}, {v.shape} "
+            f"and {s.shape}."
+        )
+    if not all(np.isfinite(array).all() for array in (mean, v, s)):
+        raise UserError(f"{file}: mean, v and s must be finite.")
+    return {"mean": mean.reshape(d), "components": np.ascontiguousarray(v), "singular_values": s}
