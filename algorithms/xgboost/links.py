@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 
+OLD_NAMES = {"reg:linear": "reg:squarederror"}
 LOGISTIC = ("reg:logistic", "binary:logistic")
 LOG = ("count:poisson", "reg:gamma", "reg:tweedie", "survival:cox", "survival:aft")
 SOFTMAX = ("multi:softmax", "multi:softprob")

@@ -20,7 +20,6 @@ from algorithms.xgboost.together import exact, mean
 
 Floats = NDArray[np.float32]
 
-OLD_NAMES = {"reg:linear": "reg:squarederror"}
 _POINTWISE = {
     "reg:squarederror": kernels.SQUARED,
     "reg:squaredlogerror": kernels.SQUARED_LOG,

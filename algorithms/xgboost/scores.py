@@ -19,15 +19,12 @@ from algorithms.group import Group
 from algorithms.xgboost import links
 from algorithms.xgboost.curves import area
 from algorithms.xgboost.kernels import scores as kernels
+from algorithms.xgboost.metrics import CONFUSION, QUERIES, Score
 from algorithms.xgboost.objectives import NOISES, Objective
 from algorithms.xgboost.related import Targets, Whole, column
 
 Floats = NDArray[np.float32]
 
-MAXIMIZED = (
-    "accuracy", "auc", "aucpr", "balanced_accuracy", "f1", "f1_binary", "f1_macro", "interval-regression-accuracy",
-    "map", "ndcg", "precision", "precision_macro", "precision_micro", "r2", "recall", "recall_macro", "recall_micro",
-)  # fmt: skip
 _POINTWISE = {
     "rmse": kernels.SQUARES,
     "mse": kernels.SQUARES,
@@ -43,52 +40,7 @@ _POINTWISE = {
 }
 _CLASSES = {"merror": 0, "mlogloss": 1}
 _TIMES = {"aft-nloglik": 0, "interval-regression-accuracy": 1}
-_QUERIES = ("ndcg", "map")
-CONFUSION = (
-    "accuracy", "balanced_accuracy", "f1", "f1_binary", "f1_macro", "precision", "precision_macro", "precision_micro",
-    "recall", "recall_macro", "recall_micro",
-)  # fmt: skip
-NAMES = (
-    *_POINTWISE, *_CLASSES, *_TIMES, *_QUERIES, *CONFUSION, "auc", "aucpr", "cox-nloglik", "logloss", "quantile", "r2",
-)  # fmt: skip
-WITH_NUMBER = ("error", "ndcg", "map", "tweedie-nloglik")  # those that may have a number behind an @
 EVERY = 1 << 30  # how many rows of a query count where no number says
-
-
-@dataclass(frozen=True)
-class Score:
-    """A metric as it was asked for."""
-
-    written: str  # "error@0.7"
-    base: str  # "error"
-    number: float | None  # 0.7
-    minus: bool = False  # "ndcg@5-": a query without a gain scores 0
-
-    @classmethod
-    def named(cls, written: str) -> Score:
-        """The metric of that name; ValueError where there is none."""
-        base, at, text = written.strip().partition("@")
-        minus = base.removesuffix("-") in _QUERIES and written.endswith("-")
-        if at == "" and minus:
-            base = base.removesuffix("-")
-        if base not in NAMES or (at and base not in WITH_NUMBER):
-            raise ValueError
-        number = float(text.removesuffix("-") if minus else text) if at else None
-        if number is not None and base in _QUERIES and (number < 1 or not number.is_integer()):
-            raise ValueError
-        if number is not None and base == "tweedie-nloglik" and not 1 <= number < 2:
-            raise ValueError
-        return cls(written.strip(), base, number, minus)
-
-    @property
-    def maximized(self) -> bool:
-        """Whether more is better."""
-        return self.base in MAXIMIZED
-
-    @property
-    def related(self) -> bool:
-        """Whether it needs all members' rows together."""
-        return self.base in ("auc", "aucpr", "cox-nloglik", *_QUERIES)
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +78,7 @@ class Measured:
         everyone = self.whole.everyone.of(links.evaluated(self.objective.name, margins))
         if score.base == "cox-nloglik":
             return partial_likelihood(everyone[:, 0], self.whole.targets.label)
-        if score.base in _QUERIES:
+        if score.base in QUERIES:
             return self._queries(score, everyone[:, 0], self.whole)
         return area(score.base, everyone, self.whole)
 

@@ -11,6 +11,7 @@ from sklearn import metrics
 from algorithms.group import Alone
 from algorithms.xgboost import objectives, scores
 from algorithms.xgboost.kernels import scores as kernels
+from algorithms.xgboost.metrics import Score
 from algorithms.xgboost.related import Targets
 from tests.algorithms.xgboost.test_objectives import labels
 from tests.groups import together
@@ -66,7 +67,7 @@ def test_metrics_are_the_library_s(name: str, weighted: bool) -> None:
     more = {"num_class": 4} if name.startswith("multi") else {"quantile_alpha": 0.5} if "quantile" in name else {}
     xgboost.train({**settings, **more}, data, 1, evals=[(data, "x")], evals_result=theirs, verbose_eval=False)
     objective = objectives.Objective(name, num_class=4)
-    wanted = [scores.Score.named(metric) for metric in asked]
+    wanted = [Score.named(metric) for metric in asked]
 
     found = scores.Measured.of(objective, targets, Alone(), wanted).values(wanted, margins)
 
@@ -96,7 +97,7 @@ def test_metrics_of_classes_are_scikit_learn_s(name: str, weighted: bool) -> Non
             "precision": metrics.precision_score(y, answer, **how),
             "recall": metrics.recall_score(y, answer, **how),
         }
-    wanted = [scores.Score.named(metric) for metric in want]
+    wanted = [Score.named(metric) for metric in want]
 
     found = scores.Measured.of(objectives.Objective(name, num_class=4), targets, Alone(), wanted).values(
         wanted, margins
@@ -108,7 +109,7 @@ def test_metrics_of_classes_are_scikit_learn_s(name: str, weighted: bool) -> Non
 
 def test_squares_and_r2_are_scikit_learn_s() -> None:
     targets, _, margins = given("reg:squarederror", weighted=True)
-    wanted = [scores.Score.named(metric) for metric in ("mse", "r2")]
+    wanted = [Score.named(metric) for metric in ("mse", "r2")]
 
     found = scores.Measured.of(objectives.Objective("reg:squarederror"), targets, Alone(), wanted).values(
         wanted, margins
@@ -123,7 +124,7 @@ def test_squares_and_r2_are_scikit_learn_s() -> None:
 def test_every_member_measures_all_rows(name: str) -> None:
     targets, _, margins = given(name, weighted=True)
     names = [*OF_LIBRARY[name], *(["f1", "accuracy", "balanced_accuracy"] if "multi" in name else [])]
-    wanted = [scores.Score.named(metric) for metric in names]
+    wanted = [Score.named(metric) for metric in names]
     objective = objectives.Objective(name, num_class=4)
 
     def member(group) -> dict[str, float]:
@@ -142,7 +143,7 @@ def test_every_member_measures_all_rows(name: str) -> None:
 @pytest.mark.parametrize("metric", ["auc", "aucpr"])
 def test_there_is_no_area_where_there_is_one_class(metric: str, labels_: list[float]) -> None:
     targets = Targets(np.array(labels_, np.float32))
-    wanted = [scores.Score.named(metric)]
+    wanted = [Score.named(metric)]
     margins = np.ones((len(labels_), 1), np.float32)
 
     found = scores.Measured.of(objectives.Objective("binary:logistic"), targets, Alone(), wanted).values(
@@ -157,7 +158,7 @@ def test_there_is_no_area_where_there_is_one_class(metric: str, labels_: list[fl
 )
 def test_what_is_no_metric_is_none(written: str) -> None:
     with pytest.raises(ValueError):
-        scores.Score.named(written)
+        Score.named(written)
 
 
 def test_logarithms_are_right_to_float32() -> None:
