@@ -6,10 +6,7 @@ and their sentences, the table of a page, the ranges that a tuner may search and
 
 from __future__ import annotations
 
-import ast
 import difflib
-import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self, cast
@@ -17,13 +14,13 @@ from typing import Any, ClassVar, Literal, Self, cast
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError, PydanticUndefined
 
+from algorithms.dialects import READERS, unquoted
 from algorithms.errors import UserError
 
 AUTO = "auto"
 REQUIRED: Any = PydanticUndefined
 Scale = Literal["Auto", "Linear", "Logarithmic", "ReverseLogarithmic"]
 _NOT_GIVEN = {"", "null", "None"}
-_TRUE, _FALSE = {"true", "1", "yes"}, {"false", "0", "no"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +77,7 @@ class Setting:
         value = unquoted(given) if isinstance(given, str) else given
         if isinstance(value, str) and value in self.words:
             return value
-        value = _READERS[self.kind](value)
+        value = READERS[self.kind](value)
         if self.kind in ("integer", "real"):
             self._check_limits(value)
         if self.kind == "choice" and value not in self.values:
@@ -100,88 +97,8 @@ class Setting:
             raise ValueError
 
 
-def unquoted(text: str) -> str:
-    """The text without blanks around it, and without one pair of quotes if it is a JSON string."""
-    text = text.strip()
-    if len(text) > 1 and text[0] == text[-1] == '"':
-        try:
-            inner = json.loads(text)
-        except ValueError:
-            return text
-        return inner.strip() if isinstance(inner, str) else text
-    return text
-
-
 def _plain(number: float) -> str:
     return str(int(number)) if float(number).is_integer() else repr(number)
-
-
-def _integer(value: object) -> int:
-    if isinstance(value, bool):
-        raise ValueError
-    if isinstance(value, int):
-        return value
-    text = _digits(value)
-    try:
-        return int(text)
-    except ValueError:
-        number = float(text)
-        if not number.is_integer():
-            raise
-        return int(number)
-
-
-def _digits(value: object) -> str:
-    """The text of a number; ValueError for 1_000, which Python reads and nobody else does."""
-    text = str(value)
-    if "_" in text:
-        raise ValueError
-    return text
-
-
-def _real(value: object) -> float:
-    if isinstance(value, bool):
-        raise ValueError
-    number = float(_digits(value))
-    if not math.isfinite(number):
-        raise ValueError
-    return number
-
-
-def _boolean(value: object) -> bool:
-    word = str(value).lower()
-    if word not in _TRUE | _FALSE:
-        raise ValueError
-    return word in _TRUE
-
-
-def _items(value: object) -> tuple[Any, ...]:
-    if isinstance(value, list | tuple):
-        return tuple(value)
-    text = str(value)
-    for parse in (json.loads, ast.literal_eval):
-        try:
-            parsed = parse(text)
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
-            continue
-        return tuple(parsed) if isinstance(parsed, list | tuple) else (parsed,)
-    return tuple(unquoted(item) for item in text.strip("[]").split(",") if item.strip())
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError
-    return value
-
-
-_READERS: dict[str, Any] = {
-    "integer": _integer,
-    "real": _real,
-    "boolean": _boolean,
-    "choice": str,
-    "list": _items,
-    "text": _text,
-}
 
 
 def _words(auto: bool, words: Sequence[str] = ()) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ ARROWS = {
     "containers": ("containers", "serving", "training", "algorithms", "benchmarks"),
 }
 # What an inner loop may import beside other files that keep to this list.
-KERNEL = ("__future__", "numba", "numpy", "math", "llvmlite")
+KERNEL = ("__future__", "typing", "collections.abc", "numba", "numpy", "math", "llvmlite")
 EMPTY_NAMES = {"util", "utils", "common", "core", "helper", "helpers", "base", "manager", "managers", "misc"}
 
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from algorithms.declare import Setting, Settings, unquoted
+from algorithms.declare import Setting, Settings
+from algorithms.dialects import unquoted
 from algorithms.errors import UserError
 from training import log
 from training.places import Places
