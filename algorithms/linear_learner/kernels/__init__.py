@@ -1,167 +1,168 @@
-"""Inner loops of linear models trained side by side.
+"""Inner loops of linear models that are trained side by side.
 
 n rows   d features   m candidates   k outputs of each   c = m k columns, column = candidate * k + output
+
+Arrays that are read may be read-only or of another type; they are made what the compiled functions take, so that each
+of these is compiled once. Arrays that are set or added to are contiguous and float32, losses float64. Nothing depends
+on the number of threads, not in the last bit.
+
+A row weighs `row_weights`, and where the loss is one of two classes and its target is 1 also what the candidate gives
+positive rows, `positive` (m,). What `parameter` is: the margin, insensitivity, quantile or delta of the loss.
 """
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+from numpy.typing import NDArray
 
-LOGISTIC, HINGE, SQUARED, ABSOLUTE, EPS_SQUARED, EPS_ABSOLUTE, QUANTILE, HUBER, SOFTMAX = range(9)
-SGD, ADAM, RMSPROP = range(3)
+from algorithms.linear_learner.kernels import dense, optimizers, sparse
+from algorithms.linear_learner.kernels.losses import (
+    ABSOLUTE,
+    EPS_ABSOLUTE,
+    EPS_SQUARED,
+    HINGE,
+    HUBER,
+    LOGISTIC,
+    QUANTILE,
+    SOFTMAX,
+    SQUARED,
+    measure,
+)
+from algorithms.linear_learner.kernels.optimizers import ADAM, RMSPROP, SGD
 
-EPSILON = 1e-8
+__all__ = [
+    "ABSOLUTE", "ADAM", "EPS_ABSOLUTE", "EPS_SQUARED", "HINGE", "HUBER", "LOGISTIC", "QUANTILE", "RMSPROP", "SGD",
+    "SOFTMAX", "SQUARED", "gradients", "loss_sums", "predict", "scores", "sparse_gradients", "sparse_scores", "update",
+]  # fmt: skip
+
+# Operations that are not worth waking another thread for.
+FEW = 2_000_000
+# What a loss costs beside the products, in operations a score.
+LOSS = 100
 
 
 def gradients(
-    rows, shift, scale, targets, row_weights, positive, weights, bias, loss, parameter, gradient, bias_gradient, losses
-):
-    """Adds the sums over the rows of the gradient (d, c), of that of the bias (c,), and of the losses (m,)."""
-    moved = (_taken(rows) - _taken(shift)) * _taken(scale)
-    slopes = moved @ weights + bias
-    _slopes(slopes, targets, row_weights, positive, loss, parameter, losses)
-    gradient += moved.T @ slopes
-    bias_gradient += slopes.sum(axis=0, dtype=np.float64)
+    rows,  # in   (n, d) float32
+    shift,  # in   (d,) float32: a model sees (x - shift) * scale
+    scale,  # in   (d,) float32
+    targets,  # in   (n,) float32  0 or 1, the number of a class, or a number
+    row_weights,  # in   (n,) float32
+    positive,  # in   (m,) float64
+    weights,  # in   (d, c) float32
+    bias,  # in   (c,) float32
+    loss,
+    parameter,
+    gradient,  # adds (d, c) float32
+    bias_gradient,  # adds (c,) float32
+    losses,  # adds (m,) float64
+) -> None:
+    """Adds the sums over the rows: of the losses, and of their derivatives by weights and bias."""
+    work = len(rows) * len(bias) * (4 * len(shift) + LOSS)
+    run = dense.serial if work < FEW else dense.parallel
+    run(_taken(rows), _taken(shift), _taken(scale), _taken(targets), _taken(row_weights), _taken(positive, np.float64),
+        _taken(weights), _taken(bias), int(loss), float(parameter), gradient, bias_gradient, losses)  # fmt: skip
 
 
 def sparse_gradients(
-    indptr, indices, values, shift, scale, targets, row_weights, positive, weights, bias, loss, parameter,
-    gradient, bias_gradient, losses,
-):  # fmt: skip
-    """As `gradients`, of rows in CSR."""
-    slopes = np.empty((len(indptr) - 1, len(bias)), np.float32)
-    sparse_scores(indptr, indices, values, shift, scale, weights, bias, slopes)
-    _slopes(slopes, targets, row_weights, positive, loss, parameter, losses)
-    sums = slopes.sum(axis=0, dtype=np.float64)
-    bias_gradient += sums
-    raw = np.zeros((len(weights), len(bias)))
-    _transposed(indptr, indices, values, slopes, raw)
-    gradient += scale[:, None] * (raw - np.outer(shift, sums))
+    indptr,  # in   (n + 1,)
+    indices,
+    values,
+    shift,
+    scale,
+    targets,
+    row_weights,
+    positive,
+    weights,
+    bias,
+    loss,
+    parameter,
+    gradient,
+    bias_gradient,
+    losses,
+) -> None:
+    """As `gradients`, of rows in CSR. A shift costs digits where it dwarfs the spread, and time: d c operations."""
+    sparse.gradients(
+        *_entries(indptr, indices, values), _taken(shift), _taken(scale), _taken(targets), _taken(row_weights),
+        _taken(positive, np.float64), _taken(weights), _taken(bias), int(loss), float(parameter), gradient,
+        bias_gradient, losses,
+    )  # fmt: skip
 
 
-def scores(rows, shift, scale, weights, bias, out):
-    """Sets `out` (n, c): ((x - shift) * scale) @ weights + bias."""
-    out[:] = ((rows - shift) * scale) @ weights + bias
+def scores(rows, shift, scale, weights, bias, out) -> None:
+    """Sets `out` (n, c) float32: ((x - shift) * scale) @ weights + bias. A row's scores do not depend on the others."""
+    run = dense.serial_scores if 2 * rows.size * len(bias) < FEW else dense.parallel_scores
+    run(_taken(rows), _taken(shift), _taken(scale), _taken(weights), _taken(bias), out)
 
 
-def sparse_scores(indptr, indices, values, shift, scale, weights, bias, out):
+def sparse_scores(indptr, indices, values, shift, scale, weights, bias, out) -> None:
     """As `scores`, of rows in CSR."""
-    scaled = weights * scale[:, None]
-    _sparse(indptr, indices, values, scaled, bias - shift @ scaled, out)
+    sparse.scores(*_entries(indptr, indices, values), _taken(shift), _taken(scale), _taken(weights), _taken(bias), out)
 
 
-def loss_sums(scores, targets, row_weights, positive, loss, parameter, losses):
-    """Adds the weighted sum of the losses over the rows to `losses` (m,)."""
-    _slopes(np.array(scores, np.float32), targets, row_weights, positive, loss, parameter, losses)
+def loss_sums(scores, targets, row_weights, positive, loss, parameter, losses) -> None:
+    """Adds the weighted sums (m,) float64 of the losses of scores (n, c)."""
+    measure(_taken(scores), _taken(targets), _taken(row_weights), _taken(positive, np.float64), int(loss),
+            float(parameter), losses)  # fmt: skip
 
 
-def predict(rows, weights, bias):
-    """Scores (n, k) of one model."""
-    rows = _taken(rows)
+def predict(rows, weights, bias) -> NDArray[np.float32]:
+    """Scores (n, k) of one model with weights (d, k) for rows as they are."""
+    d = rows.shape[1]
     out = np.empty((len(rows), len(bias)), np.float32)
-    scores(rows, np.zeros(rows.shape[1], np.float32), np.ones(rows.shape[1], np.float32), weights, bias, out)
+    scores(rows, np.zeros(d, np.float32), np.ones(d, np.float32), weights, bias, out)
     return out
 
 
 def update(
-    weights, bias, first, second, first_bias, second_bias, gradient, bias_gradient, weight_sum, step, optimizer,
-    learning_rates, wd, l1, beta_1, beta_2, bias_lr_mult, bias_wd_mult, use_bias,
-):  # fmt: skip
-    """One step of every candidate. Sets weights and bias and their moments."""
-    k = len(bias) // len(learning_rates)
-    rates, decays, norms = (np.repeat(np.asarray(a, np.float32), k) for a in (learning_rates, wd, l1))
-    _step(weights, first, second, gradient / weight_sum, rates, decays, norms, step, optimizer, beta_1, beta_2)
+    weights,  # sets (d, c) float32
+    bias,  # sets (c,) float32
+    first,  # sets (d, c) float32  moments; zero at the start
+    second,  # sets (d, c) float32
+    first_bias,  # sets (c,) float32
+    second_bias,  # sets (c,) float32
+    gradient,  # in   (d, c) float32  sums, as of `gradients`
+    bias_gradient,  # in   (c,) float32
+    weight_sum,  # what the rows weigh together
+    step,  # the number of this step, from 1 on
+    optimizer,
+    learning_rates,  # in   (m,)
+    wd,  # in   (m,)  the objective has wd |w|^2
+    l1,  # in   (m,)  and l1 |w|_1
+    beta_1,  # decay of the first moment; the momentum of SGD
+    beta_2,  # decay of the second moment
+    bias_lr_mult,
+    bias_wd_mult,
+    use_bias,
+    mean=None,  # sets (d, c) float32  moves towards the weights by `share` of the way
+    mean_bias=None,  # sets (c,) float32
+    share=0.0,
+) -> None:
+    """One step of every candidate.
+
+    The l1 norm is a proximal step: after the step, weights come nearer to zero by l1 times what a unit of gradient
+    moves them in the long run, and those that reach it are zero (Duchi, Hazan and Singer, JMLR 2011, section 5.1).
+    """
+    inverse, share = 1 / float(weight_sum), float(share)
+    pace = (_taken(learning_rates, np.float64), _taken(wd, np.float64), _taken(l1, np.float64))
+    rule, betas = (int(step), int(optimizer)), (float(beta_1), float(beta_2))
+    run = optimizers.serial if weights.size * 30 < FEW else optimizers.parallel
+    means = weights if mean is None else mean
+    run(weights.reshape(-1), first.reshape(-1), second.reshape(-1), means.reshape(-1), gradient.reshape(-1), len(bias),
+        *pace, *rule, *betas, inverse, share)  # fmt: skip
     if use_bias:
-        _step(bias[None], first_bias[None], second_bias[None], (bias_gradient / weight_sum)[None],
-              rates * np.float32(bias_lr_mult), decays * np.float32(bias_wd_mult), norms * 0, step, optimizer, beta_1, beta_2)  # fmt: skip
+        means = bias if mean_bias is None else mean_bias
+        optimizers.move_bias(bias, first_bias, second_bias, means, bias_gradient, *pace[:2], *rule, *betas, inverse,
+                             share, float(bias_lr_mult), float(bias_wd_mult))  # fmt: skip
 
 
-def _step(weights, first, second, mean, rates, decays, norms, step, optimizer, beta_1, beta_2):
-    g = (mean + 2 * decays * weights).astype(np.float32)
-    if optimizer == SGD:
-        first[:] = beta_1 * first + g
-        pace = rates
-        weights -= rates * first
-        threshold = rates * norms / (1 - beta_1)
-    elif optimizer == ADAM:
-        first[:] = beta_1 * first + (1 - beta_1) * g
-        second[:] = beta_2 * second + (1 - beta_2) * g * g
-        pace = rates / (1 - beta_1**step) / (np.sqrt(second / (1 - beta_2**step)) + EPSILON)
-        weights -= (pace * first).astype(np.float32)
-        threshold = pace * (1 - beta_1**step) * norms
-    else:
-        second[:] = beta_2 * second + (1 - beta_2) * g * g
-        pace = rates / (np.sqrt(second) + EPSILON)
-        weights -= (pace * g).astype(np.float32)
-        threshold = pace * norms
-    weights[:] = np.where(norms > 0, np.sign(weights) * np.maximum(np.abs(weights) - threshold, 0), weights)
+def _entries(indptr, indices, values):
+    return _taken(indptr, np.int64), _taken(indices, np.int32), _taken(values)
 
 
-def _taken(array):
-    return np.asarray(array, np.float32)
-
-
-@numba.njit(nogil=True, cache=True)
-def _sparse(indptr, indices, values, weights, bias, out):
-    for r in range(len(out)):
-        out[r] = bias
-        for i in range(indptr[r], indptr[r + 1]):
-            for j in range(out.shape[1]):
-                out[r, j] += values[i] * weights[indices[i], j]
-
-
-@numba.njit(nogil=True, cache=True)
-def _transposed(indptr, indices, values, slopes, raw):
-    for r in range(len(slopes)):
-        for i in range(indptr[r], indptr[r + 1]):
-            for j in range(slopes.shape[1]):
-                raw[indices[i], j] += values[i] * slopes[r, j]
-
-
-def _slopes(scores, targets, row_weights, positive, loss, parameter, losses):
-    """Turns scores (n, c) into the losses' derivatives, adds the losses."""
-    m = len(positive)
-    y, s = targets[:, None].astype(np.float64), scores.astype(np.float64)
-    w = np.repeat(row_weights[:, None].astype(np.float64), m, axis=1)
-    e = s - y
-    if loss in (LOGISTIC, HINGE):
-        w = np.where(y > 0.5, w * positive, w)
-    if loss == LOGISTIC:
-        value = np.logaddexp(0, s) - y * s
-        slope = 1 / (1 + np.exp(-s)) - y
-    elif loss == HINGE:
-        up, down = (parameter + 1) / 2 - s, (parameter - 1) / 2 + s
-        value = y * np.maximum(0, up) + (1 - y) * np.maximum(0, down)
-        slope = -y * (up > 0) + (1 - y) * (down > 0)
-    elif loss == SQUARED:
-        value, slope = e * e, 2 * e
-    elif loss == ABSOLUTE:
-        value, slope = np.abs(e), np.sign(e)
-    elif loss == EPS_SQUARED:
-        far = np.abs(e) > parameter
-        value, slope = np.where(far, e * e - parameter**2, 0), np.where(far, 2 * e, 0)
-    elif loss == EPS_ABSOLUTE:
-        far = np.abs(e) > parameter
-        value, slope = np.where(far, np.abs(e) - parameter, 0), np.where(far, np.sign(e), 0)
-    elif loss == QUANTILE:
-        value = parameter * np.maximum(0, -e) + (1 - parameter) * np.maximum(0, e)
-        slope = np.where(e > 0, 1 - parameter, np.where(e < 0, -parameter, 0))
-    elif loss == HUBER:
-        near = np.abs(e) < parameter
-        value = np.where(near, e * e / 2, parameter * np.abs(e) - parameter**2 / 2)
-        slope = np.where(near, e, parameter * np.sign(e))
-    else:
-        n = len(s)
-        s = s.reshape(n, m, -1)
-        top = s.max(axis=2, keepdims=True)
-        exp = np.exp(s - top)
-        whole = exp.sum(axis=2, keepdims=True)
-        mine = targets[:, None] == np.arange(s.shape[2])
-        value = (np.log(whole) + top)[:, :, 0] - (s * mine[:, None]).sum(axis=2)
-        slope = (exp / whole - mine[:, None]) * w[:, :, None]
-        losses += (value * w).sum(axis=0)
-        scores[:] = slope.reshape(n, -1)
-        return
-    losses += (value * w).sum(axis=0)
-    scores[:] = slope * w
+def _taken(array, dtype=np.float32):
+    """As a compiled function takes it: contiguous, and read-only, so that a mapped file is no case of its own."""
+    view = np.require(array, dtype, ["C", "A"]).view(np.ndarray)
+    if view is array:
+        view = view[:]
+    view.flags.writeable = False
+    return view

@@ -1,0 +1,233 @@
+"""Gradients and scores of dense rows.    n rows   d features   m candidates   k outputs of each   c = m k columns
+
+Rows go in blocks of a size that depends on the problem and not on the threads. A block's rows are copied, shifted and
+scaled, into a panel that stays in the cache for both products: with the weights, and with the losses' derivatives.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from algorithms.linear_learner.kernels import layout
+from algorithms.linear_learner.kernels.losses import HINGE, SOFTMAX, slopes, slopes_of_one
+from algorithms.linear_learner.kernels.products import MOST_LINES, combine, move, multiply, project
+from algorithms.vectors import LANES
+
+# Rows of a panel, and numbers of one where a single column leaves them little use.
+BLOCK, NARROW_BLOCK, NARROW = 96, 256, 8192
+# Numbers that the partial sums of blocks may hold together.
+PARTIAL = 1 << 24
+
+
+@numba.njit(nogil=True, cache=True)
+def prepared(d, positive, weights, bias, softmax):
+    """What blocks need of the candidates, in the order of `layout`."""
+    m = len(positive)
+    k = len(bias) // m
+    across, inner = layout.arranged(m, k)
+    found = layout.outside(m, k)
+    widths = layout.tiles(len(found))
+    stride = layout.whole(d, LANES) if len(bias) == 1 else layout.room(d, widths)
+    size = min(NARROW_BLOCK, max(layout.whole(NARROW // stride, LANES), LANES)) if len(bias) == 1 else BLOCK
+    tiles = np.empty(d * len(found), np.float32)
+    if len(bias) == 1:
+        tiles[:d] = weights[:, 0]
+    else:
+        layout.packed(weights, found, widths, 0, d, tiles)
+    start = layout.begun(bias, found, softmax)
+    factors = layout.factors(positive, found, k)
+    return found, widths, stride, size, tiles, start, factors, inner, k, across
+
+
+@numba.njit(nogil=True, cache=True)
+def fill(rows, first, some, shift, scale, panel, stride):
+    """Sets the panel to some rows, shifted and scaled."""
+    d = rows.shape[1]
+    flat = rows.reshape(rows.size)
+    for r in range(some):
+        move(flat, (first + r) * d, shift, scale, 0, d, panel, r * stride)
+
+
+@numba.njit(nogil=True, cache=True)
+def forward(panel, stride, some, d, weights, start, widths, scores, columns):
+    """Sets the scores (some, columns) of a panel's rows."""
+    begin = 0
+    for width in widths:
+        multiply(width, some, panel, 0, stride, 1, weights, begin * d, width * LANES, d, start, begin, 0, scores, begin,
+                 columns)  # fmt: skip
+        begin += width * LANES
+
+
+@numba.njit(nogil=True, cache=True)
+def backward(panel, stride, some, d, scores, columns, zeros, widths, partial):
+    """Sets the partial gradient, tile by tile as the weights are, but with room for more features."""
+    begin = 0
+    for width in widths:
+        multiply(width, d, panel, 0, 1, stride, scores, begin, columns, some, zeros, 0, 0, partial, begin * stride,
+                 width * LANES)  # fmt: skip
+        begin += width * LANES
+
+
+@numba.njit(nogil=True, cache=True)
+def block(rows, first, some, shift, scale, targets, row_weights, parts, loss, parameter, partial, sums):
+    """Sets the partial gradient of some rows, and `sums` (2, columns): of the bias, and the losses."""
+    _, widths, stride, _, tiles, start, factors, inner, k, across = parts
+    d, columns = rows.shape[1], len(start)
+    lines = layout.whole(some, MOST_LINES)
+    panel, scores = np.zeros(lines * stride, np.float32), np.empty(lines * columns, np.float32)
+    fill(rows, first, some, shift, scale, panel, stride)
+    forward(panel, stride, some, d, tiles, start, widths, scores, columns)
+    sums[:] = 0
+    slopes(scores, columns, some, columns, targets, row_weights, first, factors, inner, k, across, loss, parameter,
+           sums[0], sums[1])  # fmt: skip
+    backward(panel, stride, some, d, scores, columns, np.zeros(columns, np.float32), widths, partial)
+
+
+@numba.njit(nogil=True, cache=True)
+def block_of_one(rows, first, some, shift, scale, targets, row_weights, parts, loss, parameter, partial, sums):
+    """As `block`, of a single column: features fill the vectors, and rows where there are no features."""
+    _, _, stride, _, weights, start, factors, _, _, _ = parts
+    lines = layout.whole(some, LANES)
+    panel, scores = np.empty(lines * stride, np.float32), np.zeros(lines, np.float32)
+    project(rows, first, some, shift, scale, weights, start[0], panel, stride, scores)
+    mine, heavy = np.zeros(lines, np.float32), np.zeros(lines, np.float32)
+    positive = factors[LANES] if loss <= HINGE else np.float32(1)
+    for r in range(some):
+        mine[r] = targets[first + r]
+        heavy[r] = row_weights[first + r] * (positive if mine[r] > 0.5 else np.float32(1))
+    total = np.zeros((2, LANES), np.float32)
+    slopes_of_one(scores, some, mine, heavy, loss, parameter, total[0], total[1])
+    sums[0, 0], sums[1, 0] = total[0].sum(), total[1].sum()
+    combine(scores, some, panel, stride, np.zeros(8 * LANES, np.float32), partial)
+
+
+@numba.njit(nogil=True, cache=True)
+def gather(partial, sums, first, last, parts, gradient):
+    """Adds the blocks' sums of the features from first to last, in float64 and in the blocks' order."""
+    found, widths, stride, _, _, _, _, _, _, _ = parts
+    columns, c = len(found), gradient.shape[1]
+    plain = found[c - 1] == c - 1
+    total = np.empty(columns)
+    for f in range(first, last):
+        total[:] = 0
+        for b in range(len(partial)):
+            if c == 1:
+                total[0] += partial[b, f]
+                continue
+            begin = 0
+            for width in widths:
+                at = begin * stride + f * width * LANES
+                for j in range(width * LANES):
+                    total[begin + j] += partial[b, at + j]
+                begin += width * LANES
+        if plain:
+            for j in range(c):
+                gradient[f, j] += np.float32(total[j])
+        else:
+            for j in range(columns):
+                if found[j] >= 0:
+                    gradient[f, found[j]] += np.float32(total[j])
+
+
+@numba.njit(nogil=True, cache=True)
+def gather_sums(sums, found, k, bias_gradient, losses):
+    """Adds the blocks' sums of the bias and the losses."""
+    for j in range(len(found)):
+        if found[j] >= 0:
+            slope, value = 0.0, 0.0
+            for b in range(len(sums)):
+                slope += sums[b, 0, j]
+                value += sums[b, 1, j]
+            bias_gradient[found[j]] += np.float32(slope)
+            losses[found[j] // k] += value
+
+
+@numba.njit(nogil=True, cache=True)
+def serial(
+    rows, shift, scale, targets, row_weights, positive, weights, bias, loss, parameter, gradient, bias_gradient, losses
+):
+    """As `parallel`, on one thread."""
+    n, d = rows.shape
+    parts = prepared(d, positive, weights, bias, loss == SOFTMAX)
+    found, stride, size, k = parts[0], parts[2], parts[3], parts[8]
+    each = stride * (len(found) if len(bias) > 1 else 1)
+    together = max(1, PARTIAL // each)
+    for begin in range(0, n, together * size):
+        blocks = min(together, (n - begin + size - 1) // size)
+        partial, sums = np.empty((blocks, each), np.float32), np.empty((blocks, 2, len(found)), np.float32)
+        for b in range(blocks):
+            first = begin + b * size
+            some = min(size, n - first)
+            if len(bias) == 1:
+                block_of_one(rows, first, some, shift, scale, targets, row_weights, parts, loss, parameter, partial[b],
+                             sums[b])  # fmt: skip
+            else:
+                block(rows, first, some, shift, scale, targets, row_weights, parts, loss, parameter, partial[b],
+                      sums[b])  # fmt: skip
+        gather(partial, sums, 0, d, parts, gradient)
+        gather_sums(sums, found, k, bias_gradient, losses)
+
+
+@numba.njit(parallel=True, nogil=True, cache=True)
+def parallel(
+    rows, shift, scale, targets, row_weights, positive, weights, bias, loss, parameter, gradient, bias_gradient, losses
+):
+    """Adds the sums over all rows of the gradient, of that of the bias, and of the losses."""
+    n, d = rows.shape
+    parts = prepared(d, positive, weights, bias, loss == SOFTMAX)
+    found, stride, size, k = parts[0], parts[2], parts[3], parts[8]
+    each = stride * (len(found) if len(bias) > 1 else 1)
+    together = max(1, PARTIAL // each)
+    for begin in range(0, n, together * size):
+        blocks = min(together, (n - begin + size - 1) // size)
+        partial, sums = np.empty((blocks, each), np.float32), np.empty((blocks, 2, len(found)), np.float32)
+        for b in numba.prange(blocks):
+            first = begin + b * size
+            some = min(size, n - first)
+            if len(bias) == 1:
+                block_of_one(rows, first, some, shift, scale, targets, row_weights, parts, loss, parameter, partial[b],
+                             sums[b])  # fmt: skip
+            else:
+                block(rows, first, some, shift, scale, targets, row_weights, parts, loss, parameter, partial[b],
+                      sums[b])  # fmt: skip
+        for part in numba.prange(64):
+            gather(partial, sums, part * d // 64, (part + 1) * d // 64, parts, gradient)
+        gather_sums(sums, found, k, bias_gradient, losses)
+
+
+@numba.njit(nogil=True, cache=True)
+def _scored(rows, first, some, shift, scale, parts, out):
+    """Sets the scores of some rows."""
+    found, widths, stride, _, tiles, start, _, _, _, _ = parts
+    c, columns, d = out.shape[1], len(found), rows.shape[1]
+    lines = layout.whole(some, MOST_LINES)
+    panel, scores = np.zeros(lines * stride, np.float32), np.empty(lines * columns, np.float32)
+    if c == 1:
+        project(rows, first, some, shift, scale, tiles, start[0], panel, stride, scores)
+        out[first : first + some, 0] = scores[:some]
+        return
+    fill(rows, first, some, shift, scale, panel, stride)
+    forward(panel, stride, some, d, tiles, start, widths, scores, columns)
+    for r in range(some):
+        for j in range(columns):
+            if found[j] >= 0:
+                out[first + r, found[j]] = scores[r * columns + j]
+
+
+@numba.njit(nogil=True, cache=True)
+def serial_scores(rows, shift, scale, weights, bias, out):
+    """As `parallel_scores`, on one thread."""
+    parts = prepared(rows.shape[1], np.ones(1), weights, bias, False)
+    size = parts[3]
+    for first in range(0, len(rows), size):
+        _scored(rows, first, min(size, len(rows) - first), shift, scale, parts, out)
+
+
+@numba.njit(parallel=True, nogil=True, cache=True)
+def parallel_scores(rows, shift, scale, weights, bias, out):
+    """Sets `out` (n, c)."""
+    parts = prepared(rows.shape[1], np.ones(1), weights, bias, False)
+    size = parts[3]
+    for b in numba.prange((len(rows) + size - 1) // size):
+        _scored(rows, b * size, min(size, len(rows) - b * size), shift, scale, parts, out)

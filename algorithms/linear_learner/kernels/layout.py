@@ -1,0 +1,107 @@
+"""How the outputs of all candidates lie in memory while they are computed.
+
+m candidates   k outputs of each   c = m k columns outside, column = candidate * k + output
+
+Inside either candidates lie side by side or the outputs of one, filled up to whole vectors of the processor, whichever
+is less to fill; and columns are cut into tiles of a few vectors.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from algorithms.linear_learner.kernels.products import LINES, WIDEST
+from algorithms.vectors import LANES
+
+# The score of an output that is none: e to it is nothing, and it is finite.
+NOTHING = np.float32(-1e30)
+
+
+@numba.njit(nogil=True, cache=True)
+def whole(number, of):
+    """The least multiple of it that is not below the number."""
+    return (number + of - 1) // of * of
+
+
+@numba.njit(nogil=True, cache=True)
+def arranged(m, k):
+    """(side by side, inner): whether candidates lie side by side, and from an output (or candidate) to the next."""
+    across, along = whole(m, LANES), whole(k, LANES)
+    if k * across <= m * along:
+        return True, across
+    return False, along
+
+
+@numba.njit(nogil=True, cache=True)
+def outside(m, k):
+    """The column outside (columns,) of every column inside; -1 where there is none."""
+    across, inner = arranged(m, k)
+    columns = (k if across else m) * inner
+    found = np.full(columns, -1, np.int64)
+    for candidate in range(m):
+        for output in range(k):
+            place = output * inner + candidate if across else candidate * inner + output
+            found[place] = candidate * k + output
+    return found
+
+
+@numba.njit(nogil=True, cache=True)
+def tiles(columns):
+    """The widths in vectors of the tiles that these columns are cut into."""
+    vectors = columns // LANES
+    widths = np.full((vectors + WIDEST - 1) // WIDEST, WIDEST)
+    if vectors % WIDEST:
+        widths[-1] = vectors % WIDEST
+    return widths
+
+
+@numba.njit(nogil=True, cache=True)
+def room(d, widths):
+    """Features (at least d) that a row of a panel has room for: products work on some at a time."""
+    most = whole(d, LANES)
+    for width in widths:
+        most = max(most, whole(d, LINES[width]))
+    return most
+
+
+@numba.njit(nogil=True, cache=True)
+def packed(weights, found, widths, first, last, out):
+    """Sets `out` to the weights (d, c) of the features from first to last, tile by tile."""
+    d = weights.shape[0]
+    begin = 0
+    for width in widths:
+        some = width * LANES
+        for f in range(first, last):
+            at = begin * d + f * some
+            if found[begin + some - 1] - found[begin] == some - 1 and found[begin] >= 0 and found[-1] == len(found) - 1:
+                out[at : at + some] = weights[f, found[begin] : found[begin] + some]
+                continue
+            for j in range(some):
+                column = found[begin + j]
+                out[at + j] = weights[f, column] if column >= 0 else np.float32(0)
+        begin += some
+
+
+@numba.njit(nogil=True, cache=True)
+def begun(bias, found, softmax):
+    """The bias (columns,) inside."""
+    start = np.zeros(len(found), np.float32)
+    for j in range(len(found)):
+        if found[j] >= 0:
+            start[j] = bias[found[j]]
+        elif softmax:
+            start[j] = NOTHING
+    return start
+
+
+@numba.njit(nogil=True, cache=True)
+def factors(positive, found, k):
+    """(2 * columns,): what a negative row weighs, and what a positive one."""
+    columns = len(found)
+    result = np.zeros(2 * columns, np.float32)
+    for j in range(columns):
+        if found[j] >= 0:
+            result[j] = 1
+            result[columns + j] = positive[found[j] // k]
+    return result
