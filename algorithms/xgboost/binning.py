@@ -8,8 +8,6 @@ are shared out: ranks are whole numbers. Where a feature has no more distinct va
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -19,19 +17,17 @@ from scipy import sparse
 
 from algorithms.group import Group
 from algorithms.records import Features
+from algorithms.xgboost import quantiles
 from algorithms.xgboost.kernels import bins as kernels
 
 Floats = NDArray[np.float32]
 Longs = NDArray[np.int64]
+Part = tuple[Floats, np.float32]  # the cuts of a feature, and what is below all of its values
 
 # How much finer than the cuts the summary is that they are taken from, as the library has it.
 FINER = 8
 # Features of a group at most: so many bytes are a line of the cache.
 MOST = 64
-# Columns that are put in order together.
-TURNED = 32
-# Weights become whole numbers below 2^62 together.
-WHOLE = 62
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,24 +77,34 @@ class Bins:
 
 
 def cuts(features: Features, weights: Floats | None, max_bin: int, group: Group) -> Cuts:
-    """At most `max_bin` bins for each feature, with about equal weights. An exchange of what is distinct.
+    """At most `max_bin` bins for each feature, with about equal weights.
 
-    With `max_bin` 256, a feature of which values are missing has at most 255, so that codes stay bytes.
+    With `max_bin` 256, a feature of which values are missing has at most 255, so that codes stay bytes. A feature of
+    few distinct values has the library's cuts; one of many has them at its exact quantiles.
     """
-    whole = _whole(weights, group)
-    mine = _summaries(features, whole)
-    rows, present = _counts(features, mine, group)
-    merged = _merged(mine, group)
-    with ThreadPoolExecutor(_threads()) as pool:
-        parts = list(
-            pool.map(lambda one, count: _cut(one[0], one[1], int(count), max_bin, bool(count < rows)), merged, present)
-        )
-    sizes = [len(part) for part, _ in parts]
+    mine = quantiles.columns(features, quantiles.whole(weights, features.shape[0], group))
+    few = 2 * (max_bin * FINER + 1)  # values that the library's sketch takes at once
+    facts = np.array([[one.present, one.weight, kernels.changes(one.ordered) > few] for one in mine], np.int64)
+    rows = np.array([features.shape[0]], np.int64)
+    group.sum_(facts, rows)
+    missing = np.asarray(facts[:, 0] < rows[0])
+    empty = np.empty(0, np.float32), np.empty(0, np.int64)
+    distinct = quantiles.merged(
+        [empty if many else one.distinct() for one, many in zip(mine, facts[:, 2], strict=True)], group
+    )
+    many = [f for f, (values, _) in enumerate(distinct) if facts[f, 2] or len(values) > few]
+    found = dict(
+        zip(many, _at_quantiles([mine[f] for f in many], facts[many], missing[many], max_bin, group), strict=True)
+    )
+    parts = [
+        found[f] if f in found else _summarized(*distinct[f], int(facts[f, 0]), max_bin, bool(missing[f]))
+        for f in range(len(mine))
+    ]
     return Cuts(
         values=np.concatenate([part for part, _ in parts]) if parts else np.empty(0, np.float32),
-        offsets=np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]).astype(np.int64),
+        offsets=np.concatenate([[0], np.cumsum([len(part) for part, _ in parts], dtype=np.int64)]).astype(np.int64),
         minimum=np.array([low for _, low in parts], np.float32),
-        missing=np.asarray(present < rows),
+        missing=missing,
     )
 
 
@@ -133,92 +139,24 @@ def _table(cut: Cuts) -> Floats:
     return table
 
 
-def _whole(weights: Floats | None, group: Group) -> Longs:
-    """Weights as whole numbers, with a scale that all members share; none where each row weighs 1."""
-    given = np.array([0 if weights is None else 1, 0 if weights is None else len(weights)], np.float64)
-    most = np.array([0.0 if weights is None else float(weights.max(initial=0))])
-    facts = np.stack(group.gather(np.concatenate([given, most])[None]))[:, 0]
-    if not facts[:, 0].any() or weights is None:
-        return np.empty(0, np.int64)
-    bits = (
-        WHOLE - int(np.ceil(np.log2(max(facts[:, 1].sum(), 1)))) - int(np.ceil(np.log2(max(facts[:, 2].max(), 1e-30))))
-    )
-    return np.asarray(np.rint(weights.astype(np.float64) * 2.0 ** min(bits, 40)), np.int64)
+def _at_quantiles(
+    columns: list[quantiles.Column], facts: Longs, missing: NDArray[np.bool_], max_bin: int, group: Group
+) -> list[Part]:
+    """Cuts at evenly spaced ranks."""
+    bins = np.where(missing & (max_bin == 256), 255, max_bin)
+    # In Python's whole numbers, as those of 64 bits would overflow.
+    ranks = [
+        np.array([0, *(k * int(weight) // int(count) for k in range(1, count)), int(weight) - 1], np.int64)
+        for count, weight in zip(bins, facts[:, 1], strict=True)
+    ]
+    return [
+        _closed(np.unique(values[1:-1][values[1:-1] > values[0]]), values[0], values[-1])
+        for values in quantiles.selected(columns, ranks, group)
+    ]
 
 
-Summary = tuple[Floats, Longs, int]  # the distinct values of a column, their weights, and how many rows have a value
-
-
-def _summaries(features: Features, weights: Longs) -> list[Summary]:
-    """Those of all columns, some columns at a time."""
-    d = features.shape[1]
-    with ThreadPoolExecutor(_threads()) as pool:
-        if sparse.issparse(features):
-            matrix = cast(Any, features).tocsc()
-            ends = matrix.indptr
-            return list(
-                pool.map(
-                    lambda f: _summary(
-                        matrix.data[ends[f] : ends[f + 1]].astype(np.float32),
-                        weights[matrix.indices[ends[f] : ends[f + 1]]] if len(weights) else weights,
-                    ),
-                    range(d),
-                )
-            )
-        found: list[Summary] = []
-        rows = np.ascontiguousarray(features, np.float32)
-        for first in range(0, d, TURNED):
-            columns = np.empty((min(TURNED, d - first), len(rows)), np.float32)
-            kernels.turned(rows, first, columns)
-            found.extend(pool.map(lambda column: _summary(column, weights), columns))
-        return found
-
-
-def _summary(column: Floats, weights: Longs) -> Summary:
-    """Of one column, which is put in order."""
-    if len(weights):
-        order = np.argsort(column)
-        column, weights = column[order], weights[order]
-    else:
-        column.sort()
-    count = len(column)
-    if count and np.isnan(column[-1]):  # missing values come last
-        count = int(np.searchsorted(column, np.float32(np.nan)))
-        column, weights = column[:count], weights[:count]
-    sums = np.empty(count, np.int64)
-    m = kernels.distinct(column, weights, column, sums)
-    return column[:m], sums[:m], count
-
-
-def _counts(features: Features, mine: list[tuple[Floats, Longs, int]], group: Group) -> tuple[int, Longs]:
-    """How many rows there are over all members, and how many of them have a value in each column."""
-    counts = np.array([features.shape[0], *(count for _, _, count in mine)], np.int64)
-    group.sum_(counts)
-    return int(counts[0]), counts[1:]
-
-
-def _merged(mine: list[tuple[Floats, Longs, int]], group: Group) -> list[tuple[Floats, Longs]]:
-    """The distinct values over all members, and their weights."""
-    sizes = group.gather(np.array([len(values) for values, _, _ in mine], np.int64))
-    values = group.gather(np.concatenate([values for values, _, _ in mine]) if mine else np.empty(0, np.float32))
-    sums = group.gather(np.concatenate([sums for _, sums, _ in mine]) if mine else np.empty(0, np.int64))
-    ends = [np.concatenate([[0], np.cumsum(size)]) for size in sizes]
-    merged = []
-    for f in range(len(mine)):
-        parts = [slice(int(end[f]), int(end[f + 1])) for end in ends]
-        every = np.concatenate([array[part] for array, part in zip(values, parts, strict=True)])
-        weight = np.concatenate([array[part] for array, part in zip(sums, parts, strict=True)])
-        if len(parts) > 1:
-            every, place = np.unique(every, return_inverse=True)
-            total = np.zeros(len(every), np.int64)
-            np.add.at(total, place, weight)
-            weight = total
-        merged.append((every, weight))
-    return merged
-
-
-def _cut(values: Floats, sums: Longs, count: int, max_bin: int, missing: bool) -> tuple[Floats, np.float32]:
-    """The cuts of one feature, and what is below all of its values."""
+def _summarized(values: Floats, sums: Longs, count: int, max_bin: int, missing: bool) -> Part:
+    """Cuts at distinct values: at all, or at those that the library's sketch keeps."""
     if len(values) == 0:
         return np.array([2e-5], np.float32), np.float32(1e-5)
     high = np.cumsum(sums)
@@ -226,16 +164,20 @@ def _cut(values: Floats, sums: Longs, count: int, max_bin: int, missing: bool) -
     low = high - sums
     kept = np.arange(len(values))
     for size in _sizes(count, max_bin):
-        if size < len(kept):
-            parts = (low, high, sums) if len(kept) == len(values) else (low[kept], high[kept], sums[kept])
-            kept = kept[kernels.pruned(*parts, size, unit, bool(count < 1 << 24))]
+        kept = kept[kernels.pruned(low[kept], high[kept], sums[kept], size, unit, bool(count < 1 << 24))]
     chosen = values[kept]
     inner = chosen[1 : min(max_bin, len(chosen))]
-    if missing and max_bin == 256 and len(inner) == 255:
-        ranks = np.concatenate([[0.0], low[np.searchsorted(values, inner)], [high[-1]]])
+    if missing and max_bin == 256 and len(inner) == 255:  # the two least bins become one
+        ranks = np.concatenate([[0], low[np.searchsorted(values, inner)], [high[-1]]])
         inner = np.delete(inner, int(np.argmin(ranks[2:] - ranks[:-2])))
-    least, most, little = float(chosen[0]), float(chosen[-1]), float(np.float32(1e-5))
-    return np.append(inner, most + (abs(most) + little)).astype(np.float32), np.float32(least - abs(least) - little)
+    return _closed(inner, chosen[0], chosen[-1])
+
+
+def _closed(inner: Floats, least: np.float32, most: np.float32) -> Part:
+    """With a cut beyond all values, and what is below them, as the library has them."""
+    little = float(np.float32(1e-5))
+    last, first = float(most), float(least)
+    return np.append(inner, last + (abs(last) + little)).astype(np.float32), np.float32(first - abs(first) - little)
 
 
 def _sizes(count: int, max_bin: int) -> list[int]:
@@ -260,7 +202,3 @@ def _dense(features: Features) -> Floats:
     rows = np.full(matrix.shape, np.nan, np.float32)
     rows[np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)), matrix.indices] = matrix.data
     return rows
-
-
-def _threads() -> int:
-    return int(os.environ.get("NUMBA_NUM_THREADS", "0")) or os.cpu_count() or 1

@@ -36,6 +36,37 @@ def distinct(
 
 
 @numba.njit(nogil=True, cache=True)
+def changes(
+    ordered,  # in   (n,) float32, rising, without missing values
+):
+    """How many distinct values there are."""
+    count = min(1, len(ordered))
+    for i in range(1, len(ordered)):
+        count += ordered[i] != ordered[i - 1]
+    return count
+
+
+@numba.njit(nogil=True, cache=True)
+def reach(
+    ordered,  # in   (n,) float32, rising
+    values,  # in   (t,) float32
+    low,  # in   (t,) int64  so many rows do not exceed the value for sure
+    high,  # in   (t,) int64  no more than so many do not
+    found,  # sets (t,) int64
+):
+    """How many rows do not exceed each value."""
+    for t in range(len(values)):
+        least, most = low[t], high[t]
+        while least < most:
+            middle = (least + most) >> 1
+            if ordered[middle] <= values[t]:
+                least = middle + 1
+            else:
+                most = middle
+        found[t] = least
+
+
+@numba.njit(nogil=True, cache=True)
 def pruned(
     low,  # in   (m,) int64  the least rank of each value
     high,  # in   (m,) int64  its greatest rank; what it weighs lies between
