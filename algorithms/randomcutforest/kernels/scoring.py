@@ -8,7 +8,7 @@ import numba
 import numpy as np
 
 from algorithms.randomcutforest.kernels.growth import box_of
-from algorithms.randomcutforest.kernels.vectors import LANES, SPARE, part, rise
+from algorithms.randomcutforest.kernels.vectors import LANES, SPARE, join, part, rise
 
 # What is written down of a visit.
 NODE, BEGIN, SOME, DEPTH, LEFT, RIGHT, WORDS = range(7)
@@ -59,9 +59,9 @@ def _block(rows, points, feature, cut, child, span, mass, first, box, boxes, roo
             done += some - kept
             visits[v, SOME] = kept
         for j in range(done):
-            total[done_ids[j]] += done_values[j]
+            total[np.uint32(done_ids[j])] += done_values[j]
         for j in range(visits[0, SOME]):
-            total[ids[j]] += values[j]
+            total[np.uint32(ids[j])] += values[j]
     for i in range(n):
         result[i] = total[i] / len(roots)
 
@@ -120,11 +120,9 @@ def _joined(visits, left, right, ids, values):
     if left < 0 or right < 0:
         return visits[max(left, right), SOME]
     some, others = visits[left, SOME], visits[right, SOME]
-    to, from_ = visits[left, BEGIN] + some, visits[right, BEGIN]
-    if to < from_:
-        for j in range(others):
-            ids[to + j] = ids[from_ + j]
-            values[to + j] = values[from_ + j]
+    to, start = visits[left, BEGIN] + some, visits[right, BEGIN]
+    if to < start:
+        join(ids, values, to, start, others)
     return some + others
 
 

@@ -179,6 +179,33 @@ def part(typing, rows, stride, ids, begin, end, feature, cut, aside):
 
 
 @intrinsic
+def join(typing, ids, values, to, start, count):
+    """Moves `count` rows and their values from `start` on to the front, to `to`."""
+    signature = types.void(ids, values, to, start, count)
+
+    def generate(context, builder, signature, arguments):
+        write = Writer(context, builder, signature, arguments)
+        ids, values, to, start, count = write.arguments
+        before = builder.block
+        loop, body, after = (builder.append_basic_block(name) for name in ("more", "tile", "joined"))
+        builder.branch(loop)
+        builder.position_at_end(loop)
+        at = builder.phi(WORD)
+        builder.cbranch(builder.icmp_signed("<", at, count), body, after)
+        builder.position_at_end(body)
+        mask = write.below(builder.sub(count, at), LANES)
+        for array in (ids, values):
+            write.store(write.load(array, builder.add(start, at), LANES), array, builder.add(to, at), mask)
+        at.add_incoming(WORD(0), before)
+        at.add_incoming(builder.add(at, WORD(LANES)), body)
+        builder.branch(loop)
+        builder.position_at_end(after)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic
 def rise(typing, rows, d, ids, values, begin, count, boxes, high, low, span, inverse, done_ids, done_values, done):
     """Lets a node say what it means to its rows, which are ids[begin:begin + count] and have values beside them.
 
