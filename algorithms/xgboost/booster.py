@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from algorithms.errors import UserError
 from algorithms.records import Rows
 from algorithms.xgboost import links
 from algorithms.xgboost.kernels import contributions, linear_margins, predict
@@ -102,6 +103,8 @@ class Booster:
         if self.kind == "gblinear":
             assert self.linear is not None
             return linear_margins.contributions(rows.features, self.linear, self._linear_base)
+        if any(tree.categories for tree in self.forest.trees):
+            raise UserError("contributions: must not be asked of a model whose trees split by category.")
         find = contributions.approximate if approximate else contributions.shapley
         return find(rows.features, self.packed, self.base_margin, self._trees(rounds), shape)
 

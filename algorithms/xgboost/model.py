@@ -1,0 +1,147 @@
+"""What boosting leaves: one booster, or several that answer together.    n rows   d features   k outputs"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from algorithms import artifact
+from algorithms.errors import UserError
+from algorithms.records import Rows
+from algorithms.xgboost import interchange, links
+from algorithms.xgboost.booster import Booster
+from algorithms.xgboost.options import LABEL, LABELS, PROBABILITIES, PROBABILITY, RAW, RAWS, SCORE, Options
+
+FILE = "xgboost-model"  # in UBJSON, which the library knows by what it holds
+
+_VOTED = ("multi:softmax", "binary:hinge")  # predictions are classes, of which there is no mean
+_OF_CLASSES = (LABEL, LABELS, RAW, RAWS)
+# What a request may choose, by objective; what is not here cannot be chosen from, as in the original.
+_CHOICES = {
+    "reg:squarederror": (SCORE,),
+    "reg:linear": (SCORE,),
+    "reg:logistic": (SCORE,),
+    "reg:gamma": (SCORE,),
+    "reg:tweedie": (SCORE,),
+    "reg:absoluteerror": (SCORE,),
+    "binary:logistic": (*_OF_CLASSES, PROBABILITY, PROBABILITIES),
+    "binary:logitraw": _OF_CLASSES,
+    "binary:hinge": _OF_CLASSES,
+    "multi:softmax": _OF_CLASSES,
+    "multi:softprob": (*_OF_CLASSES, PROBABILITY, PROBABILITIES),
+}
+_HALF = {"binary:logistic": 0.5, "binary:logitraw": 0.0}  # above it the label is 1
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Model:
+    """The boosters, which have one objective and as many outputs each; in a job without folds there is one."""
+
+    boosters: tuple[Booster, ...]
+
+    @property
+    def booster(self) -> Booster:
+        """The first."""
+        return self.boosters[0]
+
+    @property
+    def width(self) -> int:
+        """How many features a row must have."""
+        return max(booster.num_feature for booster in self.boosters)
+
+    def predict(self, records: Rows, options: Options | None = None) -> Mapping[str, NDArray[Any]]:
+        """The library's prediction as `score`, or what the options choose; up to the best round where there is one.
+
+        Missing values are NaN, and what sparse rows do not mention.
+        """
+        options = options or Options()
+        asked = self if options.ensemble else Model(boosters=self.boosters[:1])
+        found = asked.prediction(records)
+        columns = {"score": found} if options.output is None else asked._chosen(found, options.output)
+        if options.contributions != "none":
+            columns["contributions"] = asked._contributions(records, options.contributions == "approximate")
+        return columns
+
+    def prediction(self, records: Rows) -> NDArray[np.float32]:
+        """(n,) or (n, k): the mean of what the boosters predict, or the class that most of them name, the lowest of
+        equals."""
+        each = [links.transform(booster.objective, booster.margin(records)) for booster in self.boosters]
+        if len(each) == 1:
+            return each[0]
+        if self.booster.objective not in _VOTED:
+            return np.asarray(np.mean(each, axis=0, dtype=np.float64), np.float32)
+        classes = np.arange(max(2, self.booster.num_class))
+        votes = (np.stack(each)[:, :, None] == classes).sum(axis=0)  # (n, classes)
+        return np.asarray(votes.argmax(axis=1), np.float32)
+
+    def save(self, folder: Path) -> None:
+        """Write `xgboost-model`, or `xgboost-model-0` and so on."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for number, booster in enumerate(self.boosters):
+            name = FILE if len(self.boosters) == 1 else f"{FILE}-{number}"
+            artifact.put(folder / name, interchange.write(booster))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read every file of the folder but those whose name begins with a dot, whatever their names: each is a
+        model in the library's JSON or UBJSON."""
+        files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+        if not files:
+            raise UserError(f"{FILE}: there is no model in this folder.")
+        boosters = tuple(interchange.read(_content(path), path.name) for path in files)
+        first = boosters[0]
+        for booster, path in zip(boosters, files, strict=True):
+            if (booster.objective, booster.outputs) != (first.objective, first.outputs):
+                raise UserError(
+                    f"{path.name}: must have the objective and the number of outputs of {files[0].name}, "
+                    f"{first.objective} and {first.outputs}, to answer together; it has {booster.objective} and "
+                    f"{booster.outputs}."
+                )
+        return cls(boosters=boosters)
+
+    def _chosen(self, found: NDArray[np.float32], wanted: tuple[str, ...]) -> dict[str, NDArray[Any]]:
+        """The columns that were asked for; NaN where one says nothing under this objective."""
+        objective = self.booster.objective
+        choices = _CHOICES.get(objective)
+        if choices is None or found.ndim > 1 + (objective == "multi:softprob"):
+            raise UserError(f"SAGEMAKER_INFERENCE_OUTPUT: must not be set for a model of {objective}.")
+        n, two = len(found), objective.startswith("binary:")
+        columns: dict[str, NDArray[Any]] = {}
+        for name in wanted:
+            if name not in choices:
+                columns[name] = np.full(n, np.nan, np.float32)
+            elif name == LABEL:
+                columns[name] = self._labels(found)
+            elif name == LABELS:
+                columns[name] = np.tile(np.arange(2 if two else self.booster.num_class), (n, 1))
+            elif name in (PROBABILITIES, RAWS):
+                columns[name] = found if found.ndim > 1 else np.stack([1 - found, found], axis=1)
+            else:
+                columns[name] = found.max(axis=1, initial=-np.inf) if found.ndim > 1 else found
+        return columns
+
+    def _labels(self, found: NDArray[np.float32]) -> NDArray[np.int64]:
+        if found.ndim > 1:
+            return np.asarray(found.argmax(axis=1), np.int64)
+        half = _HALF.get(self.booster.objective)
+        return (found if half is None else found > half).astype(np.int64)
+
+    def _contributions(self, records: Rows, approximate: bool) -> NDArray[np.float32]:
+        """(n, d + 1), or (n, k, d + 1): the mean over the boosters; last the bias."""
+        each = [booster.contributions(records, approximate=approximate) for booster in self.boosters]
+        if len({found.shape for found in each}) > 1:
+            raise UserError("contributions: must not be asked of models that differ in their number of features.")
+        mean = np.asarray(np.mean(each, axis=0, dtype=np.float64), np.float32)
+        return mean[:, 0] if mean.shape[1] == 1 else mean
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path.name}: cannot be read: {error.strerror}.") from None
