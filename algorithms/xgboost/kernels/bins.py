@@ -10,6 +10,7 @@ import numpy as np
 
 # Rows that are binned together: their positions and one column of their values stay in the first cache.
 BLOCK = 512
+NEAR = 128  # rows that are turned together
 
 
 @numba.njit(nogil=True, cache=True)
@@ -115,13 +116,14 @@ def turned(
     first,
     columns,  # sets (c, n) float32: the columns first to first + c
 ):
-    """Copy columns, so that each lies together."""
+    """Copy columns, so that each lies together. Unsigned indices: with others it took 15 times as long."""
     n, c = len(rows), len(columns)
-    for block in numba.prange((n + BLOCK - 1) // BLOCK):
-        begin, end = block * BLOCK, min(n, (block + 1) * BLOCK)
-        for f in range(c):
+    before = np.uint64(first)
+    for block in numba.prange((n + NEAR - 1) // NEAR):
+        begin, end = np.uint64(block * NEAR), np.uint64(min(n, (block + 1) * NEAR))
+        for f in range(np.uint64(c)):
             for i in range(begin, end):
-                columns[f, i] = rows[i, first + f]
+                columns[f, i] = rows[i, before + f]
 
 
 @numba.njit(parallel=True, nogil=True, cache=True)
@@ -143,32 +145,40 @@ def assign(
     blocks = (n + BLOCK - 1) // BLOCK
     faults = np.zeros(blocks, np.int64)
     for block in numba.prange(blocks):
-        first, last = block * BLOCK, min(n, (block + 1) * BLOCK)
-        values, found = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.uint32)
-        for f in range(d):
-            own = cuts[f]
-            for i in range(BLOCK):
-                values[i] = rows[first + i, f] if first + i < last else np.float32(0)
-                found[i] = 0
+        first = np.uint64(block * BLOCK)
+        count = np.uint64(min(n - block * BLOCK, BLOCK))
+        values, found = np.zeros(BLOCK, np.float32), np.empty(BLOCK, np.uint32)
+        for f in range(np.uint64(d)):
+            own, into = cuts[f], columns[f]
+            for i in range(count):
+                values[i] = rows[first + i, f]
+            found[:] = 0
             step = reach >> 1
             while step > 0:
                 _halve(values, own, found, np.uint32(step))
                 step >>= 1
-            group, place = f // per, f % per
-            for i in range(first, last):
-                code = np.int64(found[i - first])
-                if values[i - first] != values[i - first]:
-                    code = missing[f]
-                    if code < 0:
-                        faults[block] += 1
-                codes[group, i * width + place] = code
-                columns[f, i] = code
+            faults[block] += _place_missing(values, found, count, missing[f])
+            group, place = codes[f // np.uint64(per)], first * np.uint64(width) + f % np.uint64(per)
+            for i in range(count):
+                into[first + i] = found[i]
+                group[place + i * np.uint64(width)] = found[i]
     return faults.sum() == 0
 
 
 @numba.njit(nogil=True, cache=True)
 def _halve(values, cuts, found, step):
     """One step of a binary search for all values of a block."""
-    for i in range(BLOCK):
+    for i in range(np.uint64(BLOCK)):
         next_ = found[i] + step
         found[i] = next_ if cuts[next_ - np.uint32(1)] <= values[i] else found[i]
+
+
+@numba.njit(nogil=True, cache=True)
+def _place_missing(values, found, count, code):
+    """Give missing values their code; returns how many have none."""
+    faults = 0
+    for i in range(count):
+        if values[i] != values[i]:
+            found[i] = code
+            faults += code < 0
+    return faults
