@@ -12,13 +12,13 @@ class Hyperparameters(Settings):
     mini_batch_size: int = integer("rows read at a time, of all hosts together; of no influence on the result", low=1)
     num_components: int = integer("how many principal components to find", low=1)
     algorithm_mode: str = choice(
-        "regular: from the exact covariance; randomized: from a random sketch, for very wide rows",
+        "regular: from the exact covariance; randomized: from its products with random directions, for very wide rows",
         "regular",
         "randomized",
         default="regular",
     )
     extra_components: int = integer(
-        "randomized: rows of the sketch beyond num_components, for accuracy; -1: as many again, 10 at least",
+        "randomized: random directions beyond num_components, for accuracy; -1: as many again, 10 at least",
         default=-1,
         low=-1,
     )
@@ -33,7 +33,7 @@ class Hyperparameters(Settings):
 
     @property
     def columns(self) -> int:
-        """Rows of the sketch: l of the randomized mode."""
+        """Random directions: l of the randomized mode."""
         extra = max(10, self.num_components) if self.extra_components == -1 else self.extra_components
         return self.num_components + extra
 

@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from algorithms import artifact, mxnet
 from algorithms.errors import UserError
 from algorithms.pca import kernels
-from algorithms.pca.moments import Scatter, Sketch
+from algorithms.pca.moments import Scatter, Sketch, directions
 from algorithms.records import Rows
 from algorithms.views import fixed
 
 # How the original images name their file: an MXNet dict of mean, v and s.
 ORIGINAL = "model_algo-1"
 # Arrays that only further training needs, and that a server leaves on disk.
-MOMENTS = ("triangle", "signs", "rows")
+MOMENTS = ("triangle", "products")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,8 +62,9 @@ class Model:
         count, mean = float(kept["count"][0]), np.asarray(kept["center"])
         if "triangle" in kept:
             return Scatter(count=count, mean=mean, products=_square(np.asarray(kept["triangle"]), self.width))
-        rows, signs = np.asarray(kept["rows"]), np.asarray(kept["signs"])
-        return Sketch(count=count, mean=mean, signs=signs, rows=rows)
+        products = np.asarray(kept["products"])
+        along = directions(self.width, len(products), int(kept["seed"][0]))
+        return Sketch(count=count, mean=mean, along=along, products=products, variance=float(kept["variance"][0]))
 
     def save(self, folder: Path) -> None:
         """Write `model.safetensors` and `model.json`; the arrays are named as in the original."""
@@ -95,21 +96,24 @@ class Model:
             return
         d = self.width
         exact = {"count": (1,), "center": (d,), "triangle": (d * (d + 1) // 2,)}
-        drawn = shapes["signs"][0] if len(shapes.get("signs", ())) == 1 else 0
-        random = {"count": (1,), "center": (d,), "signs": (drawn,), "rows": (drawn, d)}
+        drawn = shapes["products"][0] if len(shapes.get("products", ())) == 2 else 0
+        random = {"count": (1,), "center": (d,), "seed": (1,), "variance": (1,), "products": (drawn, d)}
         kinds = {array.dtype for array in self.moments.values()}
-        if shapes not in (exact, random) or kinds != {np.dtype(np.float64)} or shapes.get("signs") == (0,):
+        if shapes not in (exact, random) or kinds != {np.dtype(np.float64)} or drawn > d:
             raise UserError(f"{artifact.ARRAYS}: the sums that training goes on from do not fit the components.")
         if not self.moments["count"][0] > 0 or not np.isfinite(self.moments["center"]).all():
             raise UserError(f"{artifact.ARRAYS}: 'count' must be above 0 and 'center' finite.")
+        if "seed" in shapes and not 0 <= self.moments["seed"][0] < 1 << 53:
+            raise UserError(f"{artifact.ARRAYS}: 'seed' must be a whole number.")
 
 
-def packed_moments(sums: Scatter | Sketch) -> dict[str, NDArray[Any]]:
-    """The sums as arrays of an artifact; of the symmetric ones a half."""
+def packed_moments(sums: Scatter | Sketch, seed: int) -> dict[str, NDArray[Any]]:
+    """The sums as arrays of an artifact; of the symmetric ones a half. `seed`: that of the directions."""
     arrays: dict[str, NDArray[Any]] = {"count": np.array([sums.count]), "center": sums.mean}
     if isinstance(sums, Scatter):
         return arrays | {"triangle": sums.products[np.triu_indices(len(sums.products))]}
-    return arrays | {"signs": sums.signs, "rows": sums.rows}
+    facts = {"seed": np.array([float(seed)]), "variance": np.array([sums.variance])}
+    return arrays | facts | {"products": sums.products}
 
 
 def _square(triangle: NDArray[np.float64], d: int) -> NDArray[np.float64]:
@@ -121,7 +125,7 @@ def _square(triangle: NDArray[np.float64], d: int) -> NDArray[np.float64]:
 
 
 def _moments(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    return {name: arrays[name] for name in ("count", "center", *MOMENTS) if name in arrays}
+    return {name: arrays[name] for name in ("count", "center", "seed", "variance", *MOMENTS) if name in arrays}
 
 
 def _checked(arrays: Mapping[str, NDArray[Any]], file: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What the components are found from: the scatter of all rows, or a sketch of them.    d features   l rows of a sketch
+"""What the components are found from: the scatter of all rows, or a sketch of it.    d features   l directions
 
 Both are sums over rows, so that those of two sets of rows together are found from those of each.
 """
@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from algorithms import machine
 
 Matrix = NDArray[np.float64]
+
+DIRECTIONS = 1  # a stream of random numbers from the seed
+ROUNDING = 1e-6  # of products that were added up in float32, with room
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -53,42 +56,64 @@ class Scatter:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sketch:
-    """The random one: signed sums of rows, of which there are but l (Halko, Martinsson and Tropp, SIAM Review 2011)."""
+    """The scatter's products with random directions W, orthonormal and the same for a seed; l of them.
+
+    From these alone the scatter is estimated, as well as one pass and so little memory allow (Tropp, Yurtsever, Udell
+    and Cevher, Fixed-Rank Approximation of a Positive-Semidefinite Matrix from Streaming Data, NIPS 2017).
+    """
 
     count: float
     mean: Matrix  # (d,)
-    signs: Matrix  # (l,) sum of the signs
-    rows: Matrix  # (l, d) signed sums of centered rows, as they would be with this mean
+    along: Matrix  # (d, l) W
+    products: Matrix  # (l, d) W' times the scatter
+    variance: float  # the sum of squared distances of all rows to their mean
 
     @classmethod
-    def of(cls, whole: Matrix, shift: NDArray[np.float32]) -> Sketch:
-        """From the product (l + 1, d + 1) of signs, with ones behind, and shifted rows, with ones behind."""
-        count, sums, signs = float(whole[-1, -1]), whole[-1, :-1], whole[:-1, -1]
+    def of(cls, whole: Matrix, shift: NDArray[np.float32], along: Matrix, spread: float) -> Sketch:
+        """From the product (l + 1, d + 1) of rows along W and the rows, shifted and with ones behind; `spread`: the
+        sum of squares of the shifted rows."""
+        count, sums = float(whole[-1, -1]), whole[-1, :-1]
         each = sums / max(count, 1.0)
-        rows = whole[:-1, :-1] - np.outer(signs, each)
-        return cls(count=count, mean=shift + each, signs=signs, rows=rows)
+        products = whole[:-1, :-1] - np.outer(whole[:-1, -1], each)
+        variance = max(spread - float(sums @ each), 0.0)
+        return cls(count=count, mean=shift + each, along=along, products=products, variance=variance)
 
     def joined(self, other: Sketch) -> Sketch:
-        """That of both sets of rows, whose signs were drawn independently."""
+        """That of both sets of rows, as of a scatter."""
         count = self.count + other.count
         gap = other.mean - self.mean
-        mean = self.mean + gap * (other.count / max(count, 1.0))
-        rows = (
-            self.rows + np.outer(self.signs, self.mean - mean) + other.rows + np.outer(other.signs, other.mean - mean)
+        share = other.count / max(count, 1.0)
+        weight = self.count * share
+        return Sketch(
+            count=count,
+            mean=self.mean + gap * share,
+            along=self.along,
+            products=self.products + other.products + np.outer(self.along.T @ gap, gap) * weight,
+            variance=self.variance + other.variance + float(gap @ gap) * weight,
         )
-        return Sketch(count=count, mean=mean, signs=self.signs + other.signs, rows=rows)
 
     def components(self, k: int, *, centered: bool) -> tuple[Matrix, Matrix]:
-        """As of a scatter, but estimated: those of the sketch, whose expected scatter is that of the rows."""
-        rows = self.rows if centered else self.rows + np.outer(self.signs, self.mean)
+        """As of a scatter, but estimated (algorithm 3 of the paper): a little of the identity is added before the
+        Cholesky factor is taken, which rounding would forbid, and subtracted from the values that are found."""
+        products = self.products
+        if not centered:
+            products = products + self.count * np.outer(self.along.T @ self.mean, self.mean)
         with machine.blas_threads(1):
-            _, values, vectors = np.linalg.svd(rows / np.sqrt(len(rows)), full_matrices=False)
-        return _signed(vectors[:k][::-1].T), values[:k][::-1]
+            little = ROUNDING * float(np.linalg.norm(products)) + np.finfo(np.float64).tiny
+            lifted = products.T + little * self.along  # (d, l)
+            core = self.along.T @ lifted
+            factor = np.linalg.cholesky((core + core.T) / 2)
+            vectors, values, _ = np.linalg.svd(np.linalg.solve(factor, lifted.T).T, full_matrices=False)
+        values = np.sqrt(np.maximum(values[:k] ** 2 - little, 0))
+        return _signed(vectors[:, :k][:, ::-1]), values[::-1]
 
-    @property
-    def variance(self) -> float:
-        """An estimate of the sum of squared distances of all rows to their mean."""
-        return float((self.rows**2).sum()) / len(self.rows)
+
+def directions(d: int, columns: int, seed: int) -> Matrix:
+    """Orthonormal random directions (d, l)."""
+    drawn = np.random.default_rng([seed, DIRECTIONS]).standard_normal((d, columns))
+    with machine.blas_threads(1):
+        # Rounded to float32, as the rows are multiplied with them.
+        return np.ascontiguousarray(np.linalg.qr(drawn)[0].astype(np.float32).astype(np.float64))
 
 
 def _strongest(products: Matrix, k: int) -> tuple[Matrix, Matrix]:

@@ -28,23 +28,24 @@ PARTS, FEW = 4, 8
 
 
 class Panels:
-    """Gathers rows into panels and adds up X'X (a scatter) or H'X (a sketch, with random signs H).
+    """Gathers rows into panels and adds up X'X (a scatter) or (X W)'X (a sketch along the columns of W).
 
-    Both with a column of ones behind the features, and behind the signs: the last row and column are sums, and the
-    last entry is how many rows there were.
+    Both with a column of ones behind X and behind X W: the last row and column are sums, and the last entry is how
+    many rows there were.
     """
 
-    def __init__(self, shift: NDArray[np.float32], *, columns: int = 0, seed: int = 0, device: str = "cpu") -> None:
+    def __init__(self, shift: NDArray[np.float32], *, along: Array | None = None, device: str = "cpu") -> None:
         self.shift = fixed(shift)
-        self._columns = columns  # l; 0 for a scatter
-        self._seed = np.uint64(np.random.SeedSequence([seed, 1]).generate_state(1, np.uint64)[0])
+        self._columns = 0 if along is None else along.shape[1]  # l; 0 for a scatter
+        self._along = None if along is None else fixed(kernels.packed(np.asarray(along, np.float32)))
+        self.spread = np.zeros(1)  # sum of squares of the shifted rows; of a sketch, which does not know it otherwise
         self._kernels = _on(device)
         self._right = _strips(len(shift) + 1)
-        self._left = _strips(columns + 1) if columns else self._right
+        self._left = _strips(self._columns + 1) if self._columns else self._right
         self._widths = _widths(len(shift) + 1)
-        self._heights = _widths(columns + 1) if columns else self._widths
+        self._heights = _widths(self._columns + 1) if self._columns else self._widths
         self._pairs = np.array(
-            [(i, j) for i in range(len(self._heights)) for j in range(0 if columns else i, len(self._widths))],
+            [(i, j) for i in range(len(self._heights)) for j in range(0 if self._columns else i, len(self._widths))],
             np.int64,
         )
         self._parts = PARTS if len(self._pairs) < FEW else 1
@@ -52,19 +53,26 @@ class Panels:
         self._plain = np.zeros((0, 0))  # of rows multiplied as sparse ones; (d + 1, d + 1) once there are some
         self.filled = 0  # rows of the panel
 
-    def add(self, rows: NDArray[np.float32], numbers: NDArray[np.int64] | None = None) -> None:
-        """Let (n, d) rows stream by; `numbers`: theirs among all, which a sketch draws their signs by."""
+    def add(self, rows: NDArray[np.float32]) -> None:
+        """Let (n, d) rows stream by."""
         rows = fixed(rows)
         done = 0
         while done < len(rows):
             part = slice(done, done + kernels.PANEL - self.filled)
             some = rows[part]
             kernels.pack(some, self.shift, self._right, self.filled)
-            if self._columns and numbers is not None:
-                kernels.signs(fixed(numbers[part], np.int64), self._seed, self._columns, self._left, self.filled)
+            if self._along is not None:
+                self._sketch(some)
             self.filled, done = self.filled + len(some), done + len(some)
             if self.filled == kernels.PANEL:
                 self._multiply()
+
+    def _sketch(self, rows: NDArray[np.float32]) -> None:
+        """Rows along W beside the rows themselves."""
+        projected = np.empty((len(rows), self._columns), np.float32)
+        kernels.project(rows, self.shift, self._along, projected)
+        kernels.pack(fixed(projected), fixed(np.zeros(self._columns, np.float32)), self._left, self.filled)
+        self.spread += kernels.spread(rows, self.shift)
 
     def add_sparse(self, rows: sparse.csr_array) -> None:
         """Let sparse rows stream by, which must be shifted by nothing; of a scatter only."""
@@ -80,20 +88,20 @@ class Panels:
 
     def merge(self, group: Group) -> None:
         """Let the first member have all members' sums, and the others none; an exchange."""
-        group.sum_(self.sums)
+        group.sum_(self.sums, self.spread)
         shapes = group.gather(np.array([len(self._plain)], np.int64))
         if max(int(shape[0]) for shape in shapes):
             self._plain = self._plain if self._plain.size else np.zeros((len(self.shift) + 1, len(self.shift) + 1))
             group.sum_(self._plain)
         if group.rank:
-            self.sums[:] = 0
-            self._plain[:] = 0
+            for mine in (self.sums, self._plain, self.spread):
+                mine[:] = 0
 
     def total(self, group: Group) -> NDArray[np.float64]:
         """The whole product at every member, what waits in the panel included; an exchange."""
         self._multiply()
         whole = self._whole()
-        group.sum_(whole)
+        group.sum_(whole, self.spread)
         return whole
 
     @property
@@ -104,17 +112,18 @@ class Panels:
 
     def state(self, group: Group) -> dict[str, Array]:
         """All of it, for a checkpoint, the same at every member; an exchange, after `merge`."""
-        sums, plain = self.sums.copy(), self._plain.copy()
-        group.broadcast_(sums)
+        sums, plain, spread = self.sums.copy(), self._plain.copy(), self.spread.copy()
+        group.broadcast_(sums, spread)
         if plain.size:
             group.broadcast_(plain)
         waits = {f"waiting.{rank}": rows for rank, rows in enumerate(group.gather(self.waiting))}
-        return {"shift": np.array(self.shift), "sums": sums, "plain": plain, **waits}
+        return {"shift": np.array(self.shift), "sums": sums, "plain": plain, "spread": spread, **waits}
 
     def restore(self, state: dict[str, Array], group: Group) -> None:
         """Take up where `state` was taken."""
         self.sums = state["sums"].copy() if group.rank == 0 else np.zeros_like(self.sums)
         self._plain = state["plain"].copy() if group.rank == 0 else np.zeros_like(state["plain"])
+        self.spread = state["spread"].copy() if group.rank == 0 else np.zeros(1)
         waiting = state[f"waiting.{group.rank}"].transpose(1, 0, 2)
         self.filled = waiting.shape[1]
         self._right[:, : self.filled] = waiting[: len(self._right)]

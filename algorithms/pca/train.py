@@ -1,6 +1,6 @@
 """From rows to their principal components: one pass of sums, then an eigenvalue problem (Jolliffe 2002, section 1.1).
 
-n rows   d features   k components   l rows of a sketch
+n rows   d features   k components
 """
 
 from __future__ import annotations
@@ -16,10 +16,9 @@ from algorithms.errors import Stopped, UserError
 from algorithms.group import agreed, total
 from algorithms.pca.hyperparameters import Hyperparameters
 from algorithms.pca.model import Model, packed_moments
-from algorithms.pca.moments import Scatter, Sketch
+from algorithms.pca.moments import Scatter, Sketch, directions
 from algorithms.pca.panels import Panels
 from algorithms.records import Rows
-from algorithms.sample import positions
 
 Job = contract.Job[Hyperparameters, Model]
 
@@ -37,7 +36,6 @@ class State:
 
     panels: Panels
     step: int = 0  # batches so far
-    seen: int = 0  # rows of all members, and of the model that training goes on from
 
 
 def fit(job: Job) -> Model:
@@ -75,20 +73,27 @@ def _check_memory(job: Job) -> None:
 def _begun(job: Job) -> State:
     """Empty sums, about an offset near the mean of the first batch; or the state of the last checkpoint."""
     _check_start(job)
-    seen = 0 if job.start is None or job.start.sums is None else int(job.start.sums.count)
     found = job.checkpoints.latest()
     if found is not None:
         arrays, facts = found
-        state = State(panels=_panels(job, arrays["shift"]), step=facts["step"], seen=facts["seen"])
+        state = State(panels=_panels(job, arrays["shift"]), step=facts["step"])
         state.panels.restore(arrays, job.group)
         return state
-    return State(panels=_panels(job, _offset(job)), seen=seen)
+    return State(panels=_panels(job, _offset(job)))
 
 
 def _panels(job: Job, shift: NDArray[np.float32]) -> Panels:
     settings = job.hyperparameters
-    columns = settings.columns if settings.is_sketched else 0
-    return Panels(shift, columns=columns, seed=job.seed, device=job.device)
+    along = None
+    if settings.is_sketched:
+        along = directions(settings.feature_dim, settings.columns, _seed(job))
+    return Panels(shift, along=along, device=job.device)
+
+
+def _seed(job: Job) -> int:
+    """That of the directions: the model's to go on from, where there is one, as sums along others do not add up."""
+    kept = {} if job.start is None else job.start.moments
+    return int(kept["seed"][0]) if "seed" in kept else job.seed % (1 << 53)  # which float64 holds
 
 
 def _offset(job: Job) -> NDArray[np.float32]:
@@ -120,27 +125,24 @@ def _stream(job: Job, state: State) -> None:
     batches = job.channels["train"].batches(size, start=state.step * size)
     for batch in job.in_step(batches, d):
         _check_width(batch, d, "train")
-        _add(job, state, batch)
+        _add(state, batch)
         state.step += 1
         _save(job, state)
     if job.stopping():
-        job.note(f"a stop was asked for after {state.seen} rows")
+        job.note(f"a stop was asked for after {state.step} batches")
     else:
         job.progress(1, 1, "epochs")
     _save(job, state, ended=True)
-    if state.seen == 0:
+    if state.step == 0 and job.start is None:
         raise Stopped
 
 
-def _add(job: Job, state: State, batch: Rows) -> None:
-    counts = np.concatenate(job.group.gather(np.array([len(batch)], np.int64)))
-    numbers = state.seen + positions(counts, job.group.rank)
-    state.seen += int(counts.sum())
+def _add(state: State, batch: Rows) -> None:
     features = batch.features
     if not isinstance(features, np.ndarray) and state.panels.takes_sparse(features):
         state.panels.add_sparse(features)
     else:
-        state.panels.add(batch.dense(), numbers)
+        state.panels.add(batch.dense())
 
 
 def _sums(job: Job, state: State) -> Scatter | Sketch:
@@ -152,7 +154,12 @@ def _sums(job: Job, state: State) -> Scatter | Sketch:
             f"Channel 'train': values must be there, and lie within {FARTHEST:.0e} of their mean; a row has one that "
             "is missing, infinite or farther."
         )
-    found: Any = (Sketch if job.hyperparameters.is_sketched else Scatter).of(whole, np.array(shift))
+    found: Any
+    if job.hyperparameters.is_sketched:
+        along = directions(len(shift), len(whole) - 1, _seed(job))
+        found = Sketch.of(whole, np.array(shift), along, float(state.panels.spread[0]))
+    else:
+        found = Scatter.of(whole, np.array(shift))
     before = None if job.start is None else job.start.sums
     return found if before is None else before.joined(found)
 
@@ -173,7 +180,7 @@ def _model(job: Job, sums: Scatter | Sketch) -> Model:
         mean=found[0],
         components=found[1],
         singular_values=found[2],
-        moments=packed_moments(sums),
+        moments=packed_moments(sums, _seed(job)),
         centered=settings.subtract_mean,
     )
 
@@ -240,10 +247,10 @@ def _check_start(job: Job) -> None:
     if isinstance(sums, Sketch) is not settings.is_sketched:
         kept = "a sketch, of randomized mode" if isinstance(sums, Sketch) else "the exact sums, of regular mode"
         raise UserError(f"algorithm_mode: must be that of the model to go on from, which keeps {kept}.")
-    if isinstance(sums, Sketch) and len(sums.rows) != settings.columns:
+    if isinstance(sums, Sketch) and len(sums.products) != settings.columns:
         raise UserError(
             f"num_components, extra_components: must make a sketch of as many rows as that of the model to go on "
-            f"from, {len(sums.rows)}; they make {settings.columns}."
+            f"from, {len(sums.products)}; they make {settings.columns}."
         )
 
 
@@ -252,4 +259,4 @@ def _save(job: Job, state: State, ended: bool = False) -> None:
     if not agreed(job.group, job.checkpoints.due(ended=ended)):
         return
     state.panels.merge(job.group)
-    job.checkpoints.save(state.panels.state(job.group), {"step": state.step, "seen": state.seen})
+    job.checkpoints.save(state.panels.state(job.group), {"step": state.step})
