@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from algorithms.errors import UserError
 from algorithms.records import Rows
 from algorithms.xgboost import links
-from algorithms.xgboost.kernels import contributions, linear_margins, predict
+from algorithms.xgboost.kernels import contributions, linear_margins
+from algorithms.xgboost.packed import Packed, packed
 from algorithms.xgboost.trees import Forest, nothing
 
 Kind = Literal["gbtree", "dart", "gblinear"]
@@ -87,11 +88,11 @@ class Booster:
         if self.kind == "gblinear":
             assert self.linear is not None
             return linear_margins.margins(rows.features, self.linear, self._linear_base)
-        return predict.margins(rows.features, self.packed, self.base_margin, self._trees(rounds))
+        return self.packed.margins(rows.features, self.base_margin, self._trees(rounds))
 
     def leaves(self, rows: Rows, rounds: int | None = None) -> NDArray[np.int32]:
         """(n, t) the number of the leaf, within its tree, that each row comes to."""
-        return predict.leaves(rows.features, self.packed, self._trees(rounds))
+        return self.packed.leaves(rows.features, self._trees(rounds))
 
     def contributions(self, rows: Rows, rounds: int | None = None, *, approximate: bool = False) -> NDArray[np.float32]:
         """(n, k, d + 1) what each feature adds to the margins, and last the bias; a row's sum is its margin.
@@ -109,10 +110,10 @@ class Booster:
         return find(rows.features, self.packed, self.base_margin, self._trees(rounds), shape)
 
     @cached_property
-    def packed(self) -> predict.Packed:
+    def packed(self) -> Packed:
         """The trees as the kernels read them."""
         flat = self.forest.flat
-        return predict.packed(
+        return packed(
             offsets=self.forest.offsets,
             left=flat("left"),
             right=flat("right"),

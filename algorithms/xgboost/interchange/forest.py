@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from algorithms.xgboost.kernels import predict
+from algorithms.xgboost.kernels import walks
+from algorithms.xgboost.packed import MOST_CATEGORIES, walked
 from algorithms.xgboost.trees import LEAF, NO_PARENT, Forest, Tree
 
 MOST_TREES = 1 << 24
@@ -93,8 +94,8 @@ def _categories(found: Mapping[str, Any], place: str, m: int) -> dict[int, NDArr
         raise Faulty(f"{place}: the arrays of its categories do not fit each other")
     if (sizes < 0).any() or (starts < 0).any() or (starts + sizes > len(values)).any():
         raise Faulty(f"{place}: categories_segments and categories_sizes must lie within categories")
-    if len(values) and not (values.min() >= 0 and values.max() < predict.MOST_CATEGORIES):
-        raise Faulty(f"{place}: a category must be at least 0 and less than {predict.MOST_CATEGORIES}")
+    if len(values) and not (values.min() >= 0 and values.max() < MOST_CATEGORIES):
+        raise Faulty(f"{place}: a category must be at least 0 and less than {MOST_CATEGORIES}")
     sets = {
         int(node): np.unique(values[start : start + size]).astype(np.int32)
         for node, start, size in zip(nodes, starts, sizes, strict=True)
@@ -110,12 +111,12 @@ def _rooted(forest: Forest, d: int) -> Forest:
     if not len(forest):
         return forest
     left, right, feature, threshold = (forest.flat(name) for name in ("left", "right", "feature", "threshold"))
-    depth, parent = predict.walked(forest.offsets, left, right)
-    bad = np.flatnonzero(depth == predict.NO_TREE)
+    depth, parent = walked(forest.offsets, left, right)
+    bad = np.flatnonzero(depth == walks.NO_TREE)
     if len(bad):
         number = int(np.searchsorted(forest.offsets, bad[0], side="right")) - 1
         raise Faulty(f"tree {number}: every child must be a node of the tree and have one parent, the root none")
-    lost, leaf = depth == predict.UNREACHED, left == LEAF
+    lost, leaf = depth == walks.UNREACHED, left == LEAF
     for wrong, sentence in (
         (~leaf & ~lost & (feature < 0), f"splits by a feature that is not among the {d} of num_feature"),
         (~leaf & ~lost & np.isnan(threshold), "splits where its threshold is no number"),

@@ -15,7 +15,6 @@ from __future__ import annotations
 import numba
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 BLOCK = 64  # rows a thread takes at a time
 ROOM = 1 << 23  # float64 numbers of contributions that are summed at a time
@@ -63,8 +62,8 @@ def _in_parts(features, base, shape, add) -> NDArray[np.float32]:
 def _dense(features, d: int) -> NDArray[np.float32]:
     rows = np.full((features.shape[0], d), np.nan, np.float32)
     some = min(d, features.shape[1])
-    if sparse.issparse(features):
-        entries = sparse.coo_array(features)
+    if hasattr(features, "indptr"):
+        entries = features.tocoo()
         here = entries.col < some
         rows[entries.row[here], entries.col[here]] = entries.data[here]
     else:

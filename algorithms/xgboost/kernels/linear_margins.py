@@ -5,7 +5,6 @@ from __future__ import annotations
 import numba
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 BLOCK = 1024  # rows a thread takes at a time
 
@@ -14,7 +13,7 @@ def margins(features, weights, base) -> NDArray[np.float32]:
     """(n, k): the bias, `base`, then value times weight of each feature in its order, in float32 as the library adds.
     What is missing adds nothing; weights (d + 1, k), the last row the bias."""
     weights, base = _taken(weights), _taken(base)
-    if sparse.issparse(features):
+    if hasattr(features, "indptr"):
         found = np.empty((features.shape[0], weights.shape[1]), np.float32)
         indptr, indices = np.asarray(features.indptr, np.int64), np.asarray(features.indices, np.int32)
         _of_sparse(_taken(indptr, np.int64), _taken(indices, np.int32), _taken(features.data), weights, base, found)
@@ -27,7 +26,7 @@ def margins(features, weights, base) -> NDArray[np.float32]:
 
 def contributions(features, weights, base) -> NDArray[np.float32]:
     """(n, k, d + 1): value times weight of each feature, and last the bias and `base`."""
-    rows = features.toarray() if sparse.issparse(features) else np.asarray(features, np.float32)
+    rows = features.toarray() if hasattr(features, "indptr") else np.asarray(features, np.float32)
     n, (d, k) = len(rows), (weights.shape[0] - 1, weights.shape[1])
     found = np.zeros((n, k, d + 1), np.float32)
     some = min(rows.shape[1], d)

@@ -10,8 +10,6 @@ With 28 features and trees of depth 6 this takes a sixth of the time of walking.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numba
 import numpy as np
 from numpy.typing import NDArray
@@ -27,22 +25,19 @@ MOST_COLUMNS = 4096  # beyond this the columns of a block are too large for the 
 WORTH = 8  # trees; for fewer the values are not worth counting
 
 
-@dataclass(frozen=True, eq=False)
-class Planes:
-    """Trees as `add` reads them. A feature has as many columns as it takes to tell its thresholds apart."""
+def prepared(nodes, roots, depth) -> tuple[NDArray, ...]:
+    """From packed nodes (m * 4,) and the depth of each tree; a tree that is too deep has no splits here.
 
-    any: bool  # whether one tree is found this way
-    features: NDArray[np.int32]  # (v,) of each column
-    tables: NDArray[np.float32]  # (v * 256,) its thresholds as a search meets them
-    first_split: NDArray[np.int64]  # (t + 1,)
-    splits: NDArray[np.uint32]  # (m,) column * 512 + default_left * 256 + the least code that goes right
-    places: NDArray[np.int32]  # (m,) where the split stands in its tree: 1, below it 2 and 3, and so on
-    first_value: NDArray[np.int64]  # (t,)
-    values: NDArray[np.float32]  # 64 or 256 a tree, of the leaves as they would stand were all ways equally long
+    A feature has as many columns as it takes to tell its thresholds apart. Returns
 
-
-def prepared(nodes, roots, depth) -> Planes:
-    """From packed nodes (m * 4,) and the depth of each tree; a tree that is too deep has no splits here."""
+    features     (v,) int32        of each column
+    tables       (v * 256,) float32  its thresholds as a search meets them
+    first_split  (t + 1,) int64
+    splits       (m,) uint32       column * 512 + default_left * 256 + the least code that goes right
+    places       (m,) int32        where the split stands in its tree: 1, below it 2 and 3, and so on
+    first_value  (t,) int64
+    values       float32           64 or 256 a tree, of the leaves as they would stand were all ways equally long
+    """
     table = nodes.reshape(-1, 4)
     t = len(depth)
     fits = (depth >= 0) & (depth <= DEEPEST)
@@ -70,15 +65,14 @@ def prepared(nodes, roots, depth) -> Planes:
     splits = np.empty(len(order), np.uint32)
     splits[order] = code
     count = np.add.reduceat(np.append((place > 0) & ~leaf, False), roots[:-1]) if t else np.zeros(0)
-    return Planes(
-        any=bool(fits.any()) and len(tables) <= MOST_COLUMNS,
-        features=np.repeat(named, columns).astype(np.int32),
-        tables=tables.reshape(-1),
-        first_split=np.concatenate([[0], np.cumsum(count)]).astype(np.int64),
-        splits=splits,
-        places=place[chosen],
-        first_value=first_value,
-        values=values,
+    return (
+        np.repeat(named, columns).astype(np.int32),
+        tables.reshape(-1),
+        np.concatenate([[0], np.cumsum(count)]).astype(np.int64),
+        splits,
+        place[chosen],
+        first_value,
+        values,
     )
 
 

@@ -252,6 +252,6 @@ def spread(indptr, indices, data, start, place, block):
     """Sets the values of sparse rows from `start` on in block (n, width); place (d,): of a feature, or -1."""
     for i in range(len(block)):
         for j in range(indptr[start + i], indptr[start + i + 1]):
-            column = place[indices[j]]
-            if column >= 0:
-                block[i, column] = data[j]
+            feature = indices[j]
+            if feature < len(place) and place[feature] >= 0:
+                block[i, place[feature]] = data[j]

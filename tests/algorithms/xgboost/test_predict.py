@@ -11,9 +11,9 @@ from hypothesis import strategies as some
 from scipy import sparse
 
 from algorithms.records import Rows
-from algorithms.xgboost import interchange
+from algorithms.xgboost import interchange, packed
 from algorithms.xgboost.booster import Booster
-from algorithms.xgboost.kernels import bits, planes, predict
+from algorithms.xgboost.kernels import bits, planes
 from algorithms.xgboost.trees import LEAF, NO_PARENT, Forest, Tree
 from tests.algorithms.xgboost import trained
 
@@ -91,7 +91,7 @@ def plain_margins(model: Booster, rows: np.ndarray) -> np.ndarray:
 
 @settings(deadline=None, max_examples=40)
 @given(
-    n=some.sampled_from([0, 1, 7, 8, 9, 63, predict.FEW - 1, predict.FEW, bits.ROWS, bits.ROWS + 1]),
+    n=some.sampled_from([0, 1, 7, 8, 9, 63, packed.FEW - 1, packed.FEW, bits.ROWS, bits.ROWS + 1]),
     t=some.sampled_from([1, 7, 8, 17]),
     k=some.sampled_from([1, 3]),
     deepest=some.sampled_from([0, 1, 3, 6, 7, 8, 9, 30]),
@@ -108,7 +108,7 @@ def test_margins_and_leaves_are_those_of_a_plain_walk(n, t, k, deepest, seed):
 
 
 @settings(deadline=None, max_examples=10)
-@given(n=some.sampled_from([1, 9, predict.FEW, 700]), seed=some.integers(0, 99))
+@given(n=some.sampled_from([1, 9, packed.FEW, 700]), seed=some.integers(0, 99))
 def test_sparse_rows_miss_what_they_do_not_mention(n, seed):
     model = forest(seed, 12, 300, 2, 6)
     rows = np.full((n, 300), np.nan, np.float32)
@@ -146,9 +146,9 @@ def test_a_feature_of_more_thresholds_than_a_byte_counts_has_several_columns():
     theirs = xgboost.train({"max_bin": 1024, "nthread": 1}, matrix, 60)
     model = interchange.read(bytes(theirs.save_raw("ubj")), "a model")
 
-    prepared = model.packed.planes
+    features, *_ = model.packed.planes
 
-    assert len(prepared.features) > 2
+    assert len(features) > 2
     np.testing.assert_array_equal(model.margin(Rows(features=rows)), plain_margins(model, rows))
     np.testing.assert_array_equal(model.margin(Rows(features=rows))[:, 0], theirs.predict(matrix))
 
@@ -185,7 +185,7 @@ def test_an_answer_depends_on_neither_threads_nor_company():
         np.testing.assert_array_equal(model.margin(Rows(features=data)), whole)
     numba.set_num_threads(before)
 
-    for size in (1, 3, 40, predict.FEW, 1111):
+    for size in (1, 3, 40, packed.FEW, 1111):
         some_rows = data[:size] if size > 40 else data[-size:]
         want = whole[:size] if size > 40 else whole[-size:]
         np.testing.assert_array_equal(model.margin(Rows(features=some_rows)), want)

@@ -1,4 +1,4 @@
-"""What trees answer.    n rows   d features   t trees   m nodes   k outputs
+"""Trees in the form in which they answer.    n rows   d features   t trees   m nodes   k outputs
 
 Few rows, and trees too deep for anything else, are walked down one node after another; many rows are compared with
 all splits of a tree at once, 512 rows at a time, as bits (`planes`). Both add the same float32 numbers in the order of
@@ -7,23 +7,26 @@ the trees, so that an answer depends neither on how it was found nor on the rows
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from scipy import sparse
 
+from algorithms.records import Features
 from algorithms.xgboost.kernels import planes, walks
 
-NO_TREE, UNREACHED = walks.NO_TREE, walks.UNREACHED
 MOST_CATEGORIES = 1 << 24  # the library's own limit: what float32 can count
 FEW = 192  # rows; below, comparing with all splits costs more than walking
 SERIAL = 20_000  # rows times trees that one thread walks before others could begin
 ROOM = 1 << 24  # numbers of sparse rows that are spread out at a time
+
+
+Found = TypeVar("Found", bound="NDArray[Any]")
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,9 +48,11 @@ class Packed:
         return self.nodes.view(np.float32)
 
     @cached_property
-    def planes(self) -> planes.Planes:
-        """The trees for many rows at once."""
-        return planes.prepared(self.nodes, self.roots, self.depth)
+    def planes(self) -> tuple[NDArray[Any], ...] | None:
+        """The trees for many rows at once, as `planes.prepared` tells; None where none of them is found so."""
+        fit = (self.depth >= 0) & (self.depth <= planes.DEEPEST)
+        found = planes.prepared(self.nodes, self.roots, self.depth) if fit.any() else None
+        return found if found and len(found[0]) <= planes.MOST_COLUMNS else None
 
     @cached_property
     def features(self) -> NDArray[np.int32]:
@@ -55,6 +60,13 @@ class Packed:
         nodes = self.nodes.reshape(-1, 4)
         split = nodes[:, 2] != np.arange(len(nodes))
         return np.unique(nodes[split, 1] >> 1).astype(np.int32)
+
+    @cached_property
+    def place(self) -> NDArray[np.int32]:
+        """(width,) where each feature stands among `features`, or -1."""
+        place = np.full(self.width, -1, np.int32)
+        place[self.features] = np.arange(len(self.features))
+        return _taken(place, np.int32)
 
     @cached_property
     def compact(self) -> Packed:
@@ -65,8 +77,60 @@ class Packed:
         nodes[:, 1] = np.where(split, place * 2 + (nodes[:, 1] & 1), nodes[:, 1] & 1)
         return replace(self, nodes=_taken(nodes.reshape(-1), np.int32), width=max(len(self.features), 1))
 
+    def margins(self, features: Features, base: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+        """(n, k): `base` (k,) and what the first `count` trees add. Values that are NaN, or absent of sparse rows,
+        are missing, as are columns that the rows lack."""
+        return self._in_parts(features, lambda rows, trees: trees._margins(rows, base, count))
 
-def walked(offsets, left, right) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    def leaves(self, features: Features, count: int) -> NDArray[np.int32]:
+        """(n, count) which node of each of the first trees a row ends at, by the library's number."""
+
+        def find(rows: NDArray[np.float32], trees: Packed) -> NDArray[np.int32]:
+            found = np.empty((len(rows), count), np.int32)
+            walked = trees.nodes, trees.floats, trees.roots, trees.depth, trees.sets, trees.number
+            walks.leaves(rows.reshape(-1), rows.shape[1], *walked, count, found)
+            return found
+
+        return self._in_parts(features, find)
+
+    def _margins(self, rows: NDArray[np.float32], base: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+        n, d = rows.shape
+        sums = np.empty((n, len(base)), np.float32)
+        sums[:] = base
+        if not count or not n:
+            return sums
+        trees = rows.reshape(-1), d, self.nodes, self.floats, self.roots, self.depth, self.group, self.sets, count
+        if n >= FEW and count >= planes.WORTH and self.planes is not None:
+            arguments: tuple[Any, ...] = (*trees, *self.planes, sums)
+            planes.add(*arguments)
+        elif n == 1 or n * count <= SERIAL or numba.get_num_threads() == 1:
+            walks.add_alone(*trees, sums)
+        else:
+            walks.add(*trees, sums)
+        return sums
+
+    def _in_parts(self, features: Features, find: Callable[[NDArray[np.float32], Packed], Found]) -> Found:
+        """What `find` says of the rows, sparse ones spread out over the features that matter, some at a time."""
+        if not sparse.issparse(features):
+            rows = _taken(features, np.float32)
+            if rows.shape[1] < self.width:
+                lacking = ((0, 0), (0, self.width - rows.shape[1]))
+                rows = _taken(np.pad(rows, lacking, constant_values=np.nan), np.float32)
+            return find(rows, self)
+        held: Any = features
+        entries = _taken(held.indptr, np.int64), _taken(held.indices, np.int32), _taken(held.data, np.float32)
+        n, width = held.shape[0], self.compact.width
+        parts, step = [], max(1, ROOM // width)
+        for start in range(0, max(n, 1), step):
+            block = np.full((min(step, n - start), width), np.nan, np.float32)
+            walks.spread(*entries, start, self.place, block)
+            parts.append(find(_taken(block, np.float32), self.compact))
+        return parts[0] if len(parts) == 1 else cast(Found, np.concatenate(parts))
+
+
+def walked(
+    offsets: NDArray[np.int64], left: NDArray[np.int32], right: NDArray[np.int32]
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Of each node (m,) its depth and its parent within its tree. The depth is UNREACHED where no root leads to it,
     and NO_TREE at a root whose tree is none: a child that is not there, or is reached twice."""
     offsets, left, right = _taken(offsets, np.int64), _taken(left, np.int32), _taken(right, np.int32)
@@ -77,21 +141,21 @@ def walked(offsets, left, right) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
 
 def packed(
     *,
-    offsets,
-    left,
-    right,
-    feature,
-    threshold,
-    default_left,
-    cover,
-    group,
-    factor,
+    offsets: NDArray[np.int64],
+    left: NDArray[np.int32],
+    right: NDArray[np.int32],
+    feature: NDArray[np.int32],
+    threshold: NDArray[np.float32],
+    default_left: NDArray[np.uint8],
+    cover: NDArray[np.float32],
+    group: NDArray[np.int32],
+    factor: NDArray[np.float32] | None,
     categories: Sequence[Mapping[int, NDArray[np.int32]]],
 ) -> Packed:
     """From the flat arrays of a forest, whose trees are sound. `factor` (t,): by what the values are multiplied."""
     m, t = len(left), len(group)
     offsets = _taken(offsets, np.int64)
-    factor = np.ones(t, np.float32) if factor is None else factor
+    factors = np.ones(t, np.float32) if factor is None else factor
     starts, sets = _sets(categories, offsets, m)
     nodes = np.empty(m * 4, np.int32)
     depth, number = np.zeros(t, np.int32), np.zeros(m, np.int32)
@@ -101,12 +165,12 @@ def packed(
     )  # fmt: skip
     trees = np.repeat(np.arange(t), np.diff(offsets))
     order = number + offsets[trees] if m else number
-    values = (np.asarray(threshold, np.float32) * np.asarray(factor, np.float32)[trees])[order]
-    leaf = np.asarray(left)[order] < 0
+    values = (threshold * factors[trees])[order]
+    leaf = left[order] < 0
     view = nodes.reshape(-1, 4)
-    view[leaf, 3] = np.ascontiguousarray(values[leaf]).view(np.int32)
+    view[leaf, 3] = values[leaf].view(np.int32)
     depth[[i for i, some in enumerate(categories) if some]] *= -1
-    split = np.asarray(left) >= 0
+    split = left >= 0
     return Packed(
         nodes=_taken(nodes, np.int32),
         roots=offsets,
@@ -114,74 +178,14 @@ def packed(
         group=_taken(group, np.int32),
         sets=_taken(sets, np.int32),
         number=_taken(number, np.int32),
-        cover=_taken(np.asarray(cover, np.float32)[order], np.float32),
-        width=int(np.asarray(feature)[split].max(initial=-1)) + 1,
+        cover=_taken(cover[order], np.float32),
+        width=int(feature[split].max(initial=-1)) + 1,
     )
 
 
-def margins(features, trees: Packed, base, count: int) -> NDArray[np.float32]:
-    """(n, k): `base` (k,) and what the first `count` trees add. Values that are NaN, or absent of sparse rows, are
-    missing, as are columns that the rows lack."""
-    return _in_parts(features, trees, lambda rows, some: _margins(rows, some, base, count))
-
-
-def leaves(features, trees: Packed, count: int) -> NDArray[np.int32]:
-    """(n, count) which node of each of the first trees a row ends at, by the library's number."""
-
-    def find(rows, some):
-        found = np.empty((len(rows), count), np.int32)
-        walks.leaves(rows.reshape(-1), rows.shape[1], *_walked(some), count, found)
-        return found
-
-    return _in_parts(features, trees, find)
-
-
-def _margins(rows, trees: Packed, base, count: int) -> NDArray[np.float32]:
-    n, d = rows.shape
-    k = len(base)
-    sums = np.empty((n, k), np.float32)
-    sums[:] = base
-    if not count or not n:
-        return sums
-    flat = rows.reshape(-1)
-    if n < FEW or count < planes.WORTH or not trees.planes.any:
-        one = n == 1 or n * count <= SERIAL or numba.get_num_threads() == 1
-        walk = walks.add_alone if one else walks.add
-        walk(flat, d, trees.nodes, trees.floats, trees.roots, trees.depth, trees.group, trees.sets, count, sums)
-        return sums
-    some = trees.planes
-    planes.add(
-        flat, d, trees.nodes, trees.floats, trees.roots, trees.depth, trees.group, trees.sets, count, some.features,
-        some.tables, some.first_split, some.splits, some.places, some.first_value, some.values, sums,
-    )  # fmt: skip
-    return sums
-
-
-def _walked(trees: Packed):
-    return trees.nodes, trees.floats, trees.roots, trees.depth, trees.sets, trees.number
-
-
-def _in_parts(features: Any, trees: Packed, find):
-    """What `find` says of the rows, sparse ones spread out over the features that matter, some at a time."""
-    if not sparse.issparse(features):
-        rows = _taken(features, np.float32)
-        if rows.shape[1] < trees.width:
-            rows = _taken(np.pad(rows, ((0, 0), (0, trees.width - rows.shape[1])), constant_values=np.nan), np.float32)
-        return find(rows, trees)
-    (n, d), width = features.shape, trees.compact.width
-    place = np.full(max(d, trees.width), -1, np.int32)
-    place[trees.features] = np.arange(len(trees.features))
-    indptr, indices = _taken(features.indptr, np.int64), _taken(features.indices, np.int32)
-    data, step = _taken(features.data, np.float32), max(1, ROOM // width)
-    parts = []
-    for start in range(0, max(n, 1), step):
-        block = np.full((min(step, n - start), width), np.nan, np.float32)
-        walks.spread(indptr, indices, data, start, place, block)
-        parts.append(find(_taken(block, np.float32), trees.compact))
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-
-def _sets(categories, offsets, m: int):
+def _sets(
+    categories: Sequence[Mapping[int, NDArray[np.int32]]], offsets: NDArray[np.int64], m: int
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Where the set of each node (m,) begins, or -1; and the sets, each a number of words and the words."""
     starts, sets = np.full(m, -1, np.int32), [np.zeros(0, np.int32)]
     at = 0
@@ -195,7 +199,7 @@ def _sets(categories, offsets, m: int):
     return starts, np.concatenate(sets)
 
 
-def _taken(array, dtype):
+def _taken(array: Any, dtype: DTypeLike) -> NDArray[Any]:
     """As a compiled function takes it: contiguous, and read-only, so that a mapped file is no case of its own."""
     view = np.require(array, dtype, ["C", "A"]).view(np.ndarray)[:]
     view.flags.writeable = False
