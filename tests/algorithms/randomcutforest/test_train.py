@@ -1,5 +1,7 @@
 """What is particular to the random cut forest: its sample, its metrics, shingles, going on, quality beside others."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
@@ -17,6 +19,7 @@ from algorithms.randomcutforest.train import fit
 from algorithms.records import Rows
 from tests import data
 from tests.algorithms.randomcutforest import peers
+from tests.conformance.example import Interrupted, Kept
 from tests.groups import together
 
 
@@ -175,6 +178,28 @@ def test_shingles_are_the_windows_of_the_series_however_it_is_read(batch):
     np.testing.assert_array_equal(windows(series[:3], 4), np.empty((0, 12)))
     np.testing.assert_array_equal(padded(series, 4)[3:], found)
     np.testing.assert_array_equal(padded(series, 4)[1], np.concatenate([series[0]] * 3 + [series[1]]))
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_a_series_that_was_interrupted_goes_on_with_the_readings_that_waited(size, tmp_path):
+    """Each member has a series of its own, and so its own readings that wait for the next batch."""
+    rows = data.magic()[0][:1200]
+
+    def run(place, dies_after=None):
+        def member(group):
+            kept = Kept(tmp_path / place / str(group.rank), dies_after=dies_after)
+            part = np.array_split(rows, size)[group.rank]
+            settings = {"shingle_size": 5, "num_samples_per_tree": 4, "mini_batch_size": 100}
+            return fit(replace(job(part, group=group, sharded=True, **settings), checkpoints=kept))
+
+        return together(size, member)[0]
+
+    want = run("whole")
+    with pytest.raises(Interrupted):
+        run("cut", dies_after=5)
+
+    same(run("cut"), want)
+    assert want.seen == 1200 - 4 * size
 
 
 def test_a_model_of_shingles_is_asked_with_readings_or_with_shingles():
