@@ -23,6 +23,7 @@ class Rows:
     features: Features  # (n, d) float32, C-contiguous, or csr_array float32
     label: NDArray[np.float32] | None = None  # (n, l); None where the format or the request has none
     weight: NDArray[np.float32] | None = None  # (n,)
+    group: NDArray[np.int64] | None = None  # (n,) which rows are ranked together: the query; -1 where none is told
     uid: Sequence[str | None] | None = None  # (n,) of protobuf records; echoed by answers
     metadata: Sequence[str | None] | None = None  # (n,) JSON texts of protobuf records; echoed by answers
     configuration: Sequence[object] | None = None  # (n,) options that came with each record, parsed JSON or None
@@ -53,6 +54,7 @@ class Rows:
             features=self.features[rows],
             label=None if self.label is None else self.label[rows],
             weight=None if self.weight is None else self.weight[rows],
+            group=None if self.group is None else self.group[rows],
             uid=None if self.uid is None else self.uid[rows],
             metadata=None if self.metadata is None else self.metadata[rows],
             configuration=None if self.configuration is None else self.configuration[rows],
@@ -65,6 +67,7 @@ class Rows:
             features=self.features[order],
             label=None if self.label is None else self.label[order],
             weight=None if self.weight is None else self.weight[order],
+            group=None if self.group is None else self.group[order],
             uid=None if self.uid is None else [self.uid[i] for i in order],
             metadata=None if self.metadata is None else [self.metadata[i] for i in order],
             configuration=None if self.configuration is None else [self.configuration[i] for i in order],
@@ -79,7 +82,8 @@ def nothing(width: int) -> Rows:
 def joined(parts: Iterable[Rows]) -> Rows:
     """The rows of all parts, one after another; sparse as soon as one part is. There must be one part.
 
-    Where only some parts have labels, the others' are missing (NaN); where only some have weights, the others' are 1.
+    Where only some parts have labels, the others' are missing (NaN); where only some have weights, the others' are 1,
+    and where only some have groups, the others' are -1.
     """
     parts = list(parts)
     if len(parts) == 1:
@@ -88,6 +92,7 @@ def joined(parts: Iterable[Rows]) -> Rows:
         features=_joined_features(parts),
         label=_joined_arrays(parts, [part.label for part in parts], np.nan),
         weight=_joined_arrays(parts, [part.weight for part in parts], 1.0),
+        group=_joined_arrays(parts, [part.group for part in parts], -1),
         uid=_joined_lists(parts, [part.uid for part in parts]),
         metadata=_joined_lists(parts, [part.metadata for part in parts]),
         configuration=_joined_lists(parts, [part.configuration for part in parts]),
@@ -101,15 +106,13 @@ def _joined_features(parts: Sequence[Rows]) -> Features:
     return np.concatenate([part.features for part in parts])
 
 
-def _joined_arrays(
-    parts: Sequence[Rows], arrays: Sequence[NDArray[np.float32] | None], missing: float
-) -> NDArray[np.float32] | None:
+def _joined_arrays(parts: Sequence[Rows], arrays: Sequence[NDArray[Any] | None], missing: float) -> NDArray[Any] | None:
     present = [array for array in arrays if array is not None]
     if not present:
         return None
     shape = present[0].shape[1:]
     filled = [
-        np.full((len(part), *shape), missing, np.float32) if array is None else array
+        np.full((len(part), *shape), missing, present[0].dtype) if array is None else array
         for part, array in zip(parts, arrays, strict=True)
     ]
     return np.concatenate(filled)

@@ -24,6 +24,7 @@ def tables(draw: Any, rows: int | None = None, width: int = 3) -> Rows:
         features=sparse.csr_array(features) if draw(some.booleans()) else features,
         label=number[:, None] if draw(some.booleans()) else None,
         weight=number if draw(some.booleans()) else None,
+        group=np.arange(n) // 2 if draw(some.booleans()) else None,
         uid=texts if draw(some.booleans()) else None,
         metadata=texts if draw(some.booleans()) else None,
         configuration=[{"k": i} for i in range(n)] if draw(some.booleans()) else None,
@@ -33,7 +34,7 @@ def tables(draw: Any, rows: int | None = None, width: int = 3) -> Rows:
 def told(rows: Rows) -> list[Any]:
     """Everything about the rows as plain values, row by row."""
     parts = [rows.dense().tolist()]
-    parts += [part.tolist() for part in (rows.label, rows.weight) if part is not None]
+    parts += [part.tolist() for part in (rows.label, rows.weight, rows.group) if part is not None]
     parts += [list(part) for part in (rows.uid, rows.metadata, rows.configuration) if part is not None]
     return [list(row) for row in zip(*parts, strict=True)]
 
@@ -121,3 +122,12 @@ def test_joined_rows_without_a_label_or_weight_miss_it_beside_those_with_one() -
     assert whole.label is not None and whole.weight is not None
     np.testing.assert_array_equal(whole.label, [[np.nan], [np.nan], [4]])
     np.testing.assert_array_equal(whole.weight, [1, 1, 5])
+
+
+def test_joined_rows_without_a_group_are_in_none_beside_those_in_one() -> None:
+    plain, told = (Rows(features=np.zeros((2, 3), np.float32), group=group) for group in (None, np.array([7, 7])))
+
+    whole = joined([plain, told])
+
+    assert whole.group is not None and whole.group.dtype == np.int64
+    np.testing.assert_array_equal(whole.group, [-1, -1, 7, 7])

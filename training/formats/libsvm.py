@@ -2,14 +2,14 @@
 
 Where labels are expected (`label_size` of the content type, else `layout.labels`), the first token of a line is
 the label, with its weight behind a colon. Elsewhere, as in requests, a first token with a colon is a feature, and
-the label may be missing.
+the label may be missing. A second token `qid:N` is the group of a row that is ranked.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 import numpy as np
@@ -23,6 +23,8 @@ from training.formats.text import blocks, check_text
 
 MEDIA = ("text/libsvm", "text/x-libsvm", "libsvm")
 SMALL = 1 << 16  # bytes up to which lines are split by Python: numba need not be loaded for a request
+# The label, and the group behind it.
+_GROUPED = re.compile(rb"^([ \t]*\S+)[ \t]+qid:(\d{1,18})(?=\s|$)", re.MULTILINE)
 _NUMBER = re.compile(rb"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?\Z|[-+]?(?:nan|inf)\Z", re.IGNORECASE)
 
 
@@ -36,6 +38,7 @@ class _Lines:
     labels: NDArray[np.float32]  # NaN where there is none
     weights: NDArray[np.float32]
     line: int  # of the block's first
+    groups: NDArray[np.int64] | None = None
 
 
 def read(stream: BinaryIO, layout: Layout) -> Iterator[Rows]:
@@ -47,8 +50,7 @@ def read(stream: BinaryIO, layout: Layout) -> Iterator[Rows]:
         data = bytes(block.data)
         if block.line == 1:
             check_text(data[:8], layout, MEDIA[0])
-        lines = _quick(data, block.line, layout) if len(data) > SMALL else None
-        lines = _plain(data, block.line, layout) if lines is None else lines
+        lines = _grouped(data, block.line, layout) if b"qid:" in data else _parsed(data, block.line, layout)
         if len(lines.bounds) == 1:
             continue
         labeled = _labeled(lines, data, layout, labeled)
@@ -78,6 +80,8 @@ def write(rows: Rows) -> bytes:
         if rows.label is not None:
             weight = "" if rows.weight is None else f":{rows.weight[number]}"
             tokens.insert(0, f"{rows.label[number, 0]}{weight}")
+            if rows.group is not None:
+                tokens.insert(1, f"qid:{rows.group[number]}")
         # A row of zeros without a label would be a blank line, and so no row.
         lines.append(" ".join(tokens or ["0:0"]))
     return "".join(f"{line}\n" for line in lines).encode()
@@ -106,6 +110,7 @@ def _rows(lines: _Lines, data: bytes, layout: Layout, width: int) -> Rows:
         features=sorted_csr(lines.values, lines.keys, lines.bounds, width, check),
         label=None if np.isnan(lines.labels).all() else lines.labels[:, None],
         weight=np.where(missing, np.float32(1), lines.weights) if weighted else None,
+        group=lines.groups,
     )
 
 
@@ -124,6 +129,22 @@ def _number_of(data: bytes, line: int, row: int) -> int:
     """The line on which a row of the block stands."""
     present = (number for number, text in enumerate(data.split(b"\n"), line) if text.partition(b"#")[0].strip())
     return next(number for index, number in enumerate(present) if index == row)
+
+
+def _grouped(data: bytes, line: int, layout: Layout) -> _Lines:
+    """Lines of which each has a group behind its label."""
+    numbers = [int(number) for _, number in _GROUPED.findall(data)]
+    lines = _parsed(_GROUPED.sub(rb"\1", data), line, layout)
+    if len(numbers) != len(lines.labels):
+        raise layout.fault(
+            "", f"{len(numbers)} of the {len(lines.labels)} rows from line {line} on have a qid; all must."
+        )
+    return replace(lines, groups=np.array(numbers, np.int64))
+
+
+def _parsed(data: bytes, line: int, layout: Layout) -> _Lines:
+    lines = _quick(data, line, layout) if len(data) > SMALL else None
+    return _plain(data, line, layout) if lines is None else lines
 
 
 def _quick(data: bytes, line: int, layout: Layout) -> _Lines | None:

@@ -115,7 +115,6 @@ def test_without_a_width_the_largest_key_of_all_blocks_decides():
     [
         ("1 0:1 zwei\n", "not a label and pairs key:value: '1 0:1 zwei'."),
         ("1 0:\n", "not a label and pairs key:value: '1 0:'."),
-        ("1 qid:3 0:1\n", "not a label and pairs key:value: '1 qid:3 0:1'."),
         ("1 0:1 0:2\n", "has a key twice."),
         ("1 4:1\n", "has key 4, where feature_dim is 4 and keys count from 0."),
     ],
@@ -131,3 +130,27 @@ def test_a_fault_is_on_its_line(prefix, text, sentence):
 def test_rows_have_a_label_all_or_none():
     with pytest.raises(UserError, match="train/x, line 3: has no label, where the lines before have one"):
         read("1 0:1\n2 0:1\n0:3\n", width=4)
+
+
+@pytest.mark.parametrize("lines", [3, 20_000])
+def test_a_group_stands_behind_the_label(lines):
+    """In blocks that are parsed by Python and in those that are not; scikit-learn reads the same."""
+    text = "".join(f"{i % 4}:0.5 qid:{i // 3} 0:1.5 2:{i}.25 # a remark\n" for i in range(lines))
+
+    ours = read(text, labels=1, width=3)
+
+    np.testing.assert_array_equal(ours.group, np.arange(lines) // 3)
+    np.testing.assert_array_equal(ours.label[:, 0], np.arange(lines) % 4)
+    np.testing.assert_array_equal(ours.weight, np.full(lines, 0.5))
+    written = libsvm.write(Rows(features=ours.features, label=ours.label, group=ours.group))
+    _, labels, groups = load_svmlight_file(io.BytesIO(written), n_features=3, zero_based=True, query_id=True)
+    np.testing.assert_array_equal(groups, ours.group)
+    np.testing.assert_array_equal(labels, ours.label[:, 0])
+    assert read("1 0:2\n", labels=1, width=1).group is None
+
+
+def test_a_group_that_only_some_rows_have_or_that_is_no_number_is_told():
+    with pytest.raises(UserError, match="1 of the 2 rows from line 1 on have a qid; all must"):
+        read("1 qid:3 0:1\n0 0:2\n", labels=1, width=1)
+    with pytest.raises(UserError, match="line 1: not a label and pairs key:value"):
+        read("1 qid:x 0:1\n", labels=1, width=1)
