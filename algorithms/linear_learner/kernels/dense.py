@@ -34,7 +34,7 @@ def prepared(d, positive, weights, bias, softmax):
     if len(bias) == 1:
         tiles[:d] = weights[:, 0]
     else:
-        layout.packed(weights, found, widths, 0, d, tiles)
+        layout.packed(weights, found, m == 1 or k == 1, widths, 0, d, tiles)
     start = layout.begun(bias, found, softmax)
     factors = layout.factors(positive, found, k)
     return found, widths, stride, size, tiles, start, factors, inner, k, across
@@ -105,9 +105,9 @@ def block_of_one(rows, first, some, shift, scale, targets, row_weights, parts, l
 @numba.njit(nogil=True, cache=True)
 def gather(partial, sums, first, last, parts, gradient):
     """Adds the blocks' sums of the features from first to last, in float64 and in the blocks' order."""
-    found, widths, stride, _, _, _, _, _, _, _ = parts
+    found, widths, stride, _, _, _, _, _, k, _ = parts
     columns, c = len(found), gradient.shape[1]
-    plain = found[c - 1] == c - 1
+    plain = k in (1, c)
     total = np.empty(columns)
     for f in range(first, last):
         total[:] = 0

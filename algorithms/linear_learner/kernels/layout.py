@@ -66,16 +66,21 @@ def room(d, widths):
 
 
 @numba.njit(nogil=True, cache=True)
-def packed(weights, found, widths, first, last, out):
-    """Sets `out` to the weights (d, c) of the features from first to last, tile by tile."""
-    d = weights.shape[0]
+def packed(weights, found, plain, widths, first, last, out):
+    """Sets `out` to the weights (d, c) of the features from first to last, tile by tile.
+
+    `plain`: whether inside the columns stand as outside, but for those at the end that are none.
+    """
+    d, c = weights.shape
     begin = 0
     for width in widths:
         some = width * LANES
         for f in range(first, last):
             at = begin * d + f * some
-            if found[begin + some - 1] - found[begin] == some - 1 and found[begin] >= 0 and found[-1] == len(found) - 1:
-                out[at : at + some] = weights[f, found[begin] : found[begin] + some]
+            if plain:
+                there = min(some, c - begin)
+                out[at : at + there] = weights[f, begin : begin + there]
+                out[at + there : at + some] = 0
                 continue
             for j in range(some):
                 column = found[begin + j]

@@ -52,14 +52,14 @@ def _absolute(s, y, p):
 def _insensitive_squared(s, y, p):
     """e^2 - p^2 beyond p."""
     error = s - y
-    zero, far = s.writer.vector(0), error.size().above(p)
+    zero, far = s.writer.vector(0), error.size().beyond(p)
     return (error * error - p * p).where(far, zero), (error + error).where(far, zero)
 
 
 def _insensitive_absolute(s, y, p):
     """|e| - p beyond p."""
     error = s - y
-    zero, far = s.writer.vector(0), error.size().above(p)
+    zero, far = s.writer.vector(0), error.size().beyond(p)
     return (error.size() - p).where(far, zero), _sign(error).where(far, zero)
 
 

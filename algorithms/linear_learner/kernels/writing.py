@@ -151,9 +151,13 @@ class Vector:
         """This in the lanes of the mask, the other one elsewhere."""
         return Vector(self.writer, self.writer.builder.select(mask, self.value, self._other(other)))
 
+    def beyond(self, other):
+        """As `above`, and where one of the two is missing."""
+        return self.writer.builder.fcmp_unordered(">", self.value, self._other(other))
+
     def max(self, other):
-        """The greater of each two; the other one where this is missing."""
-        return self.where(self.above(other), other)
+        """The greater of each two; this one where it is missing."""
+        return self.where(self.beyond(other), other)
 
     def size(self):
         """Without the sign."""
@@ -173,7 +177,7 @@ class Vector:
     def exp(self):
         """e to this, which must not be above 0; below -87 as at -87: 1.6e-38. Off by 1e-7 of itself."""
         builder = self.writer.builder
-        x = self.max(-87.0)
+        x = self.where(self.above(-87.0), -87.0)
         rounded = self.writer.vector(_ROUND).plus(x, 1 / _LN2)
         whole = rounded - _ROUND
         rest = x.plus(whole, -_LN2_HIGH).plus(whole, -_LN2_LOW)
