@@ -156,6 +156,10 @@ class Source(Protocol):
     def width(self) -> int | None:
         """How many features a row has; None where it is not known before reading."""
 
+    @property
+    def sharded(self) -> bool:
+        """True where each member has records of its own, False where all see the same and share them out."""
+
     def head(self, rows: int) -> Rows:
         """This member's share of the first batch of that size; the next pass sees it again."""
 
@@ -292,7 +296,7 @@ class Memory:
     ) -> None:
         self._rows = rows if isinstance(rows, Rows) else Rows(features=np.ascontiguousarray(rows, np.float32))
         self._group = group or Alone()
-        self._sharded = distribution == "ShardedByS3Key"
+        self.sharded = distribution == "ShardedByS3Key"
 
     @property
     def rows(self) -> int | None:
@@ -314,7 +318,7 @@ class Memory:
         if shuffle is not None:
             data = data.take(np.random.default_rng(shuffle).permutation(len(data)))
         rank, size = self._group.rank, self._group.size
-        if self._sharded:
+        if self.sharded:
             share, skip = part(rows, rank, size), consumed(start, rows, rank, size)
             for first in range(skip, len(data), max(share, 1)):
                 yield data[first : first + share]
@@ -324,7 +328,7 @@ class Memory:
 
     def all(self) -> Rows:
         """This member's share of all records."""
-        return self._rows if self._sharded else self._rows[self._group.rank :: self._group.size]
+        return self._rows if self.sharded else self._rows[self._group.rank :: self._group.size]
 
 
 def part(rows: int, rank: int, size: int) -> int:

@@ -5,7 +5,6 @@ n rows of a batch   d features   r points of the sample   t trees   s points a t
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,7 +115,7 @@ def _stream(job: Job, state: State) -> None:
     for batch in job.in_step(batches, settings.feature_dim):
         rows = batch.dense()
         _check_rows(rows, settings, "train")
-        state.sample.add(state.shingles.add(rows), job.group)
+        state.sample.add(_points(job, state.shingles, rows), job.group)
         state.step += 1
         _save(job, state)
     if job.stopping():
@@ -127,6 +126,14 @@ def _stream(job: Job, state: State) -> None:
     job.note("Early stop condition met. Stopping training.")
     job.progress(1, 1, "epochs")
     _save(job, state, ended=True)
+
+
+def _points(job: Job, shingles: Shingles, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """This member's points of a batch. Windows slide over its own rows where each member has rows of its own, else
+    over all members' rows, which are one series; an exchange of these then."""
+    if job.hyperparameters.shingle_size == 1 or job.channels["train"].sharded:
+        return shingles.add(rows)
+    return shingles.add(interleaved(job.group.gather(rows)))[job.group.rank :: job.group.size]
 
 
 def _grown(job: Job, state: State) -> Model:
@@ -219,7 +226,7 @@ def _test_scores(job: Job, model: Model) -> tuple[NDArray[np.float32], NDArray[n
     settings = job.hyperparameters
     shingles = Shingles(settings.shingle_size, settings.feature_dim)
     scores, labels = [np.empty(0, np.float32)], [np.empty(0, np.bool_)]
-    batches, over = job.channels["test"].batches(settings.mini_batch_size), _grace(job)
+    batches, over = job.channels["test"].batches(settings.mini_batch_size), job.grace(GRACE)
     while True:
         batch = next(batches, None)
         left, cuts = total(job.group, batch is not None, over())
@@ -255,18 +262,6 @@ def _windows(
     labels = interleaved(job.group.gather(anomalous))
     share = slice(job.group.rank, None, job.group.size)
     return whole[share], labels[len(labels) - len(whole) :][share]
-
-
-def _grace(job: Job) -> Callable[[], bool]:
-    """True once a stop has been asked for and the time that was left after it is up."""
-    heard: list[float] = []
-
-    def over() -> bool:
-        if not heard and job.asked():
-            heard.append(job.clock())
-        return bool(heard) and job.clock() - heard[0] > GRACE
-
-    return over
 
 
 def _metrics(job: Job, scores: NDArray[np.float32], anomalous: NDArray[np.bool_]) -> dict[str, float]:

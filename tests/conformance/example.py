@@ -131,6 +131,7 @@ class Interleaved:
             Memory(shard, group=seat, distribution="ShardedByS3Key")  # type: ignore[arg-type]
             for shard, seat in zip(shards, seats, strict=True)
         ]
+        self.sharded = False
         self.rows = sum(map(len, shards))
         self.width = shards[0].width
 

@@ -79,6 +79,11 @@ class Channel:
         return self._width
 
     @property
+    def sharded(self) -> bool:
+        """True where each member has records of its own."""
+        return self._share.sharded
+
+    @property
     def is_piped(self) -> bool:
         """True where it comes through pipes."""
         return isinstance(self._records, Pipe)

@@ -180,6 +180,17 @@ def test_shingles_are_the_windows_of_the_series_however_it_is_read(batch):
     np.testing.assert_array_equal(padded(series, 4)[1], np.concatenate([series[0]] * 3 + [series[1]]))
 
 
+def test_a_series_that_all_members_have_is_one_series():
+    rows = data.magic()[0][:1200]
+    settings = {"shingle_size": 5, "num_samples_per_tree": 4, "mini_batch_size": 100}
+    alone = fit(job(rows, **settings))
+
+    shared = together(3, lambda group: fit(job(rows, group=group, **settings)))
+
+    for model in shared:
+        same(model, alone)
+
+
 @pytest.mark.parametrize("size", [1, 2])
 def test_a_series_that_was_interrupted_goes_on_with_the_readings_that_waited(size, tmp_path):
     """Each member has a series of its own, and so its own readings that wait for the next batch."""
