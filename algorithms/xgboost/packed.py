@@ -21,7 +21,7 @@ from algorithms.records import Features
 from algorithms.xgboost.kernels import planes, walks
 
 MOST_CATEGORIES = 1 << 24  # the library's own limit: what float32 can count
-FEW = 192  # rows; below, comparing with all splits costs more than walking
+FEW = 24  # rows; below, comparing a whole block with all splits costs more than walking
 SERIAL = 20_000  # rows times trees that one thread walks before others could begin
 ROOM = 1 << 24  # numbers of sparse rows that are spread out at a time
 
