@@ -1,6 +1,6 @@
 """Features in bins: where they are cut, and which bin every value falls into.
 
-n rows   d features   s bins a feature has room for
+n rows   d features
 
 Cuts come from the weighted quantiles of each feature over the rows of all members, and are the same however the rows
 are shared out: ranks are whole numbers. Where a feature has no more distinct values than bins, each has its own.
@@ -8,7 +8,6 @@ are shared out: ranks are whole numbers. Where a feature has no more distinct va
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, cast
 
 import numpy as np
@@ -19,6 +18,10 @@ from algorithms.group import Group
 from algorithms.records import Features
 from algorithms.xgboost import quantiles
 from algorithms.xgboost.kernels import bins as kernels
+from algorithms.xgboost.kernels import sparse as kernels_sparse
+from algorithms.xgboost.layouts import Bins, Cuts, Dense, Sparse
+
+__all__ = ["Bins", "Cuts", "binned", "cuts"]
 
 Floats = NDArray[np.float32]
 Longs = NDArray[np.int64]
@@ -28,52 +31,8 @@ Part = tuple[Floats, np.float32]  # the cuts of a feature, and what is below all
 FINER = 8
 # Features of a group at most: so many bytes are a line of the cache.
 MOST = 64
-
-
-@dataclass(frozen=True, eq=False)
-class Cuts:
-    """Where features are cut. Bin b of feature f holds cuts[b - 1] <= x < cuts[b], counted within the feature."""
-
-    values: Floats  # (total,) rising within a feature; the last of each is beyond all values
-    offsets: Longs  # (d + 1,) where those of each feature begin
-    minimum: Floats  # (d,) below all values
-    missing: NDArray[np.bool_]  # (d,) where some member's row has no value
-
-    @property
-    def bins(self) -> Longs:
-        """(d,) how many bins each feature has."""
-        return np.diff(self.offsets)
-
-    @property
-    def stride(self) -> int:
-        """How many codes a feature has room for: a power of 2."""
-        most = int((self.bins + self.missing).max(initial=1))
-        return max(16, 1 << (most - 1).bit_length())
-
-    def threshold(self, feature: int, last: int) -> np.float32:
-        """What values are less than if they are in bin `last` or before it; -1: no value is."""
-        return np.float32(self.minimum[feature] if last < 0 else self.values[self.offsets[feature] + last])
-
-
-@dataclass(frozen=True, eq=False)
-class Bins:
-    """The rows of one member as codes: the bin of each value, and after the last bin the code of a missing one."""
-
-    cuts: Cuts
-    codes: NDArray[Any]  # (groups, n * width) uint8 or uint16, row by row
-    columns: NDArray[Any]  # (d, n) the same, column by column
-    missing: Longs  # (d,) the code of a missing value; -1 where there is none
-    per: int  # features of a group, a multiple of 4
-    row: int  # codes that a row has room for in a group
-    space: dict[str, NDArray[Any]] = field(default_factory=dict)  # where trees are grown; kept from one to the next
-
-    def __len__(self) -> int:
-        return int(self.columns.shape[1])
-
-    @property
-    def width(self) -> int:
-        """How many features."""
-        return int(self.columns.shape[0])
+# Sparse rows are kept so where less than this share of their values is there; others are faster dense.
+FULL = 0.2
 
 
 def cuts(features: Features, weights: Floats | None, max_bin: int, group: Group) -> Cuts:
@@ -85,7 +44,7 @@ def cuts(features: Features, weights: Floats | None, max_bin: int, group: Group)
     mine = quantiles.columns(features, quantiles.whole(weights, features.shape[0], group))
     few = 2 * (max_bin * FINER + 1)  # values that the library's sketch takes at once
     facts = np.array([[one.present, one.weight, kernels.changes(one.ordered) > few] for one in mine], np.int64)
-    rows = np.array([features.shape[0]], np.int64)
+    rows = np.array([features.shape[0], sparse.issparse(features)], np.int64)
     group.sum_(facts, rows)
     missing = np.asarray(facts[:, 0] < rows[0])
     empty = np.empty(0, np.float32), np.empty(0, np.int64)
@@ -105,21 +64,65 @@ def cuts(features: Features, weights: Floats | None, max_bin: int, group: Group)
         offsets=np.concatenate([[0], np.cumsum([len(part) for part, _ in parts], dtype=np.int64)]).astype(np.int64),
         minimum=np.array([low for _, low in parts], np.float32),
         missing=missing,
+        sparse=bool(rows[1] and facts[:, 0].sum() < FULL * rows[0] * len(mine)),
     )
 
 
 def binned(features: Features, cut: Cuts) -> Bins:
     """The codes of the rows. Values beyond the last cut fall into the last bin. A sparse row lacks what it does not
     mention."""
+    return _sparse(features, cut) if cut.sparse else _dense(features, cut)
+
+
+def _dense(features: Features, cut: Cuts) -> Dense:
+    rows = _filled(features) if sparse.issparse(features) else np.ascontiguousarray(features, np.float32)
     dtype = np.uint8 if cut.stride <= 256 else np.uint16
-    rows = _dense(features)
     n, d = rows.shape
     per, row = _layout(d)
     missing = np.where(cut.missing, cut.bins, -1)
-    codes, columns = np.zeros((-(-d // per), n * row), dtype), np.empty((d, n), dtype)
+    groups = -(-d // per)
+    codes, columns = np.zeros((groups, n * row), dtype), np.empty((d, n), dtype)
     complete = kernels.assign(rows, _table(cut), missing, per, row, codes, columns)
     assert complete, "a value is missing where the cuts were made of complete columns"
-    return Bins(cut, codes, columns, missing, per, row)
+    return Dense(
+        cuts=cut, count=n, missing=missing, starts=np.arange(d) * cut.stride, size=groups * per * cut.stride,
+        codes=codes, columns=columns, per=per, row=row,
+    )  # fmt: skip
+
+
+def _sparse(features: Features, cut: Cuts) -> Sparse:
+    matrix = cast(Any, features if sparse.issparse(features) else _without_missing(features))
+    if np.isnan(matrix.data).any():
+        matrix = sparse.csr_array(matrix, copy=True)
+        matrix.data[:], kept = np.where(np.isnan(matrix.data), 0, matrix.data), ~np.isnan(matrix.data)
+        ends = np.concatenate([[0], np.cumsum(kept)])
+        matrix = sparse.csr_array((matrix.data[kept], matrix.indices[kept], ends[matrix.indptr]), shape=matrix.shape)
+    indptr, indices = matrix.indptr.astype(np.int64), matrix.indices.astype(np.int64)
+    codes = np.empty(len(indices), np.int32)
+    kernels_sparse.assign(indptr, indices, matrix.data.astype(np.float32), cut.values, cut.offsets, codes)
+    within = codes - cut.offsets[indices].astype(np.int32)
+    turned = sparse.csr_array((within, matrix.indices, matrix.indptr), shape=matrix.shape).tocsc()
+    return Sparse(
+        cuts=cut, count=matrix.shape[0], missing=np.where(cut.missing, cut.bins, -1), starts=cut.offsets[:-1].copy(),
+        size=int(cut.offsets[-1]), indptr=indptr, codes=codes, column_ends=turned.indptr.astype(np.int64),
+        column_rows=turned.indices.astype(np.int32), column_codes=turned.data.astype(np.int32),
+    )  # fmt: skip
+
+
+def _filled(features: Features) -> Floats:
+    """Sparse rows as dense ones, missing where nothing is mentioned."""
+    matrix = cast(Any, features)
+    rows = np.full(matrix.shape, np.nan, np.float32)
+    rows[np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)), matrix.indices] = matrix.data
+    return rows
+
+
+def _without_missing(features: Features) -> Any:
+    """Dense rows as sparse ones that mention what is not missing, zeros too."""
+    rows = np.asarray(features, np.float32)
+    kept = ~np.isnan(rows)
+    indptr = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])
+    return sparse.csr_array((rows[kept], np.nonzero(kept)[1], indptr), shape=rows.shape)
 
 
 def _layout(d: int) -> tuple[int, int]:
@@ -193,12 +196,3 @@ def _sizes(count: int, max_bin: int) -> list[int]:
     if count > 2 * limit:  # more rows than the sketch takes at once: ours has seen all of them together
         return [min(count, max_bin) + 1]
     return [max(2, limit), max(2, fine), max(2, min(fine, max_bin) + 1)]
-
-
-def _dense(features: Features) -> Floats:
-    if not sparse.issparse(features):
-        return np.ascontiguousarray(features, np.float32)
-    matrix = cast(Any, features)
-    rows = np.full(matrix.shape, np.nan, np.float32)
-    rows[np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)), matrix.indices] = matrix.data
-    return rows

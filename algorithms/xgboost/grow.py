@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algorithms.group import Group
-from algorithms.xgboost.binning import Bins
 from algorithms.xgboost.constraints import Bounds, Interactions
 from algorithms.xgboost.kernels import histograms, partition, splits
+from algorithms.xgboost.layouts import Bins, Choice
 from algorithms.xgboost.sampling import Columns
 from algorithms.xgboost.trees import NO_PARENT, Tree
 
@@ -116,9 +116,7 @@ class _Growth:
         self.entries = _kept(bins, "entries", m)
         self.spare = _kept(bins, "spare", 2 * m).reshape(2, m)
         self.leaf = np.empty(len(bins), np.int32)
-        self.words = bins.codes.view(np.uint32)
-        self.size = len(bins.codes) * bins.per * bins.cuts.stride
-        self.pool = bins.space.get("pool", np.empty((0, 2, self.size), np.int64))
+        self.pool = bins.space.get("pool", np.empty((0, 2, bins.size), np.int64))
         self.free: list[int] = list(range(len(self.pool)))[::-1]
         self.nodes = [_Node(0, 0, 0, m)]
         self.leaves = 1
@@ -129,7 +127,8 @@ class _Growth:
         """Split nodes until none is left that should be."""
         root = self.nodes[0]
         self._histograms([root])
-        sums = self.pool[root.slot, :, : self.bins.cuts.stride].sum(axis=1)  # of any feature, missing values included
+        sums = histograms.totals(self.entries)
+        self.group.sum_(sums)
         root.sums = (int(sums[0]), int(sums[1]))
         self._search([root])
         waiting = [root]
@@ -179,7 +178,7 @@ class _Growth:
         """The leaf of every row, those included that the tree was not grown on."""
         if self.rows is not None:
             places = np.array([[node.bin, self._also(node)] for node in self.nodes], np.int64).T.copy()
-            partition.descend(self.bins.columns, left, right, feature.astype(np.int64), *places, self.leaf)
+            self.bins.descend(left, right, feature.astype(np.int64), *places, self.leaf)
             return self.leaf
         leaves = [node for node in self.nodes if node.left < 0 and node.begin >= 0]
         numbers = np.array([node.number for node in leaves], np.int32)
@@ -241,17 +240,19 @@ class _Growth:
         """Give the nodes their children, and the children their rows; if they stay leaves, the rows their leaf."""
         pairs = [self._children(node) for node in chosen]
         begins, ends = self._places(chosen)
-        features = np.array([node.feature for node in chosen], np.int64)
-        bins = np.array([node.bin for node in chosen], np.int64)
-        also = np.array([self._also(node) for node in chosen], np.int64)
+        choice = Choice(
+            begins=begins,
+            ends=ends,
+            features=np.array([node.feature for node in chosen], np.int64),
+            bins=np.array([node.bin for node in chosen], np.int64),
+            also=np.array([self._also(node) for node in chosen], np.int64),
+        )
         lefts = np.array([node.left for node in chosen], np.int64)
         if last:
             if self.rows is None:
-                partition.split_last(
-                    self.bins.columns, self.entries, begins, ends, features, bins, also, lefts, self.leaf
-                )
+                self.bins.label(self.entries, choice, lefts, self.leaf)
             return pairs
-        partition.split(self.bins.columns, self.entries, self.spare, begins, ends, features, bins, also, lefts)
+        self.bins.part(self.entries, self.spare, choice, lefts)
         for node, (left, right), count in zip(chosen, pairs, lefts.tolist(), strict=True):
             left.begin, right.end = node.begin, node.end
             left.end = right.begin = node.begin + count
@@ -294,12 +295,7 @@ class _Growth:
             node.slot = self.free.pop()
         slots = np.array([node.slot for node in nodes], np.int64)
         begins, ends = self._places(nodes)
-        bins = self.bins
-        per_word = 4 // bins.codes.itemsize
-        histograms.build(
-            self.words, bins.row // per_word, bins.per, bins.cuts.stride, per_word == 2, self.entries, begins, ends,
-            slots, self.pool, _threads(),
-        )  # fmt: skip
+        self.bins.sum_up(self.entries, begins, ends, slots, self.pool, _threads())
         self.group.sum_(*(self.pool[slot] for slot in slots))
 
     def _reserve(self, count: int) -> None:
@@ -307,7 +303,7 @@ class _Growth:
         if missing > 0:
             before = len(self.pool)
             after = max(before + missing, 2 * before)
-            self.pool = np.concatenate([self.pool, np.empty((after - before, 2, self.size), np.int64)])
+            self.pool = np.concatenate([self.pool, np.empty((after - before, 2, self.bins.size), np.int64)])
             self.free.extend(range(before, after))
 
     def _search(self, nodes: list[_Node]) -> None:
@@ -320,7 +316,7 @@ class _Growth:
             self.columns.restrict_(row, node.depth, node.number)
             self.interactions.restrict_(row, node.number)
         splits.evaluate(
-            self.pool, self.bins.cuts.stride, np.array([node.slot for node in nodes], np.int64),
+            self.pool, self.bins.starts, np.array([node.slot for node in nodes], np.int64),
             np.array([node.sums for node in nodes], np.int64), self.bins.cuts.bins, allowed, self.unit_g,
             self.unit_h, self.settings.rules, self.bounds.of([node.number for node in nodes]),
             self.bounds.directions, gains, features, cuts, defaults, left,

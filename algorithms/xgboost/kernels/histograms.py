@@ -106,7 +106,7 @@ def _add_pairs(words, width, used, entries, begin, end, stride, own):
 
 
 @numba.njit(nogil=True, cache=True)
-def _flush(own, wide_g, wide_h, fresh):
+def flush(own, wide_g, wide_h, fresh):
     """Adds packed sums to wide ones, or sets these where they are fresh; sets the packed to 0."""
     if fresh:
         for k in range(len(own)):
@@ -143,7 +143,36 @@ def _sum_rows(words, width, per, stride, two, entries, begin, end, own, wide):
                 _add_bytes(words[group], width, per >> 2, entries, start, stop, 256, own)
             else:
                 _add_bytes(words[group], width, per >> 2, entries, start, stop, stride, own)
-            _flush(own, g, h, start == begin)
+            flush(own, g, h, start == begin)
+
+
+@numba.njit(nogil=True, cache=True)
+def spread(begins, ends, slots, pool, threads):
+    """(counts, edge_of): the rows of the nodes one after another, as threads share them, and for each thread the node
+    that it begins with and another began: none yet. Nodes without rows get empty histograms."""
+    k = len(begins)
+    counts = np.zeros(k + 1, np.int64)
+    for j in range(k):
+        counts[j + 1] = counts[j] + ends[j] - begins[j]
+        if begins[j] == ends[j]:
+            pool[slots[j]] = 0
+    return counts, np.full(threads, -1)
+
+
+@numba.njit(parallel=True, nogil=True, cache=True)
+def totals(
+    entries,  # in   (m,) uint64
+):
+    """(2,) the sums of gradients and of Hessians."""
+    m = len(entries)
+    parts = np.zeros((PARTS, 2), np.int64)
+    for p in numba.prange(PARTS):
+        g, h = np.int64(0), np.int64(0)
+        for c in range(np.uint64(m * p // PARTS), np.uint64(m * (p + 1) // PARTS)):
+            g += np.int64(np.int16(entries[c] >> U32))
+            h += np.int64(entries[c] >> U48)
+        parts[p, 0], parts[p, 1] = g, h
+    return parts.sum(axis=0)
 
 
 @numba.njit(parallel=True, nogil=True, cache=True)
@@ -162,14 +191,9 @@ def build(
 ):
     """The histograms of some nodes. Threads take equally many rows, whichever nodes these belong to."""
     k = len(begins)
-    counts = np.zeros(k + 1, np.int64)
-    for j in range(k):
-        counts[j + 1] = counts[j] + ends[j] - begins[j]
-        if begins[j] == ends[j]:
-            pool[slots[j]] = 0
+    counts, edge_of = spread(begins, ends, slots, pool, threads)
     m = counts[k]
     edges = np.empty((threads, 2, pool.shape[2]), np.int64)
-    edge_of = np.full(threads, -1)
     for t in numba.prange(threads):
         own = np.zeros(per * stride, np.int64)
         first, last = m * t // threads, m * (t + 1) // threads

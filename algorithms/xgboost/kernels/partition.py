@@ -11,7 +11,7 @@ ROW = np.uint64(0xFFFFFFFF)  # the part of an entry that is the row's number; se
 
 
 @numba.njit(nogil=True, cache=True)
-def _chunks(begins, ends):
+def chunks(begins, ends):
     """Which node each chunk of rows belongs to, and where it begins."""
     total = 0
     for j in range(len(begins)):
@@ -26,15 +26,15 @@ def _chunks(begins, ends):
 
 
 @numba.njit(nogil=True, cache=True, forceinline=True)
-def _goes_left(column, entry, most, also):
-    """1 where a row's code is at most `most`, or the code of missing values that go left, else 0; no branch."""
-    code = np.int64(column[entry & ROW])
+def _goes_left(column, at, most, also):
+    """1 where a code is at most `most`, or the code of missing values that go left, else 0; no branch."""
+    code = np.int64(column[at])
     return np.uint64(code <= most) | np.uint64(code == also)
 
 
 @numba.njit(parallel=True, nogil=True, cache=True)
 def split(
-    columns,  # in   (d, n) unsigned
+    columns,  # in   (d, n) codes
     entries,  # sets (m,) uint64
     spare,  # sets (2, m) uint64
     begins,  # in   (k,) int64 where the rows of each node begin in `entries`
@@ -42,10 +42,11 @@ def split(
     features,  # in   (k,) int64
     bins,  # in   (k,) int64 the last bin that goes left; -1: only missing values do
     also,  # in   (k,) int64 the code of missing values where they go left, else -1
+    placed,  # true: a column's codes are those of the entries, one by one, and not of the rows
     lefts,  # sets (k,) int64 how many rows go left
 ):
     """Put the rows of each node that go left before those that go right; both stay in order."""
-    node, start = _chunks(begins, ends)
+    node, start = chunks(begins, ends)
     count = len(node)
     left = np.empty(count, np.int64)
     for c in numba.prange(count):
@@ -59,7 +60,7 @@ def split(
             # Both are written, as a branch would be guessed wrong half of the time.
             to_left[low] = entry
             to_right[high] = entry
-            goes = _goes_left(column, entry, most, code)
+            goes = _goes_left(column, p if placed else entry & ROW, most, code)
             low += goes
             high += ONE - goes
         left[c] = low - first
@@ -85,25 +86,26 @@ def split(
 
 @numba.njit(parallel=True, nogil=True, cache=True)
 def split_last(
-    columns,  # in   (d, n) unsigned
+    columns,  # in   (d, n) codes
     entries,  # in   (m,) uint64
     begins,  # in   (k,) int64
     ends,  # in   (k,) int64
     features,  # in   (k,) int64
     bins,  # in   (k,) int64
     also,  # in   (k,) int64
+    placed,
     lefts,  # in   (k,) int64 the number of each left child; the right one's is the next
     leaf,  # sets (n,) int32
 ):
     """Write the number of its leaf to each row of nodes whose children are leaves."""
-    node, start = _chunks(begins, ends)
+    node, start = chunks(begins, ends)
     for c in numba.prange(len(node)):
         j = node[c]
         column, most, code = columns[features[j]], bins[j], also[j]
         right = np.uint64(lefts[j]) + ONE
         for p in range(np.uint64(start[c]), np.uint64(min(ends[j], start[c] + CHUNK))):
             entry = entries[p]
-            leaf[entry & ROW] = right - _goes_left(column, entry, most, code)
+            leaf[entry & ROW] = right - _goes_left(column, p if placed else entry & ROW, most, code)
 
 
 @numba.njit(parallel=True, nogil=True, cache=True)
@@ -115,7 +117,7 @@ def label(
     leaf,  # sets (n,) int32
 ):
     """Write each leaf's number to its rows."""
-    node, start = _chunks(begins, ends)
+    node, start = chunks(begins, ends)
     for c in numba.prange(len(node)):
         j = node[c]
         for p in range(np.uint64(start[c]), np.uint64(min(ends[j], start[c] + CHUNK))):
@@ -124,7 +126,7 @@ def label(
 
 @numba.njit(parallel=True, nogil=True, cache=True)
 def descend(
-    columns,  # in   (d, n) unsigned
+    columns,  # in   (d, n) codes
     left,  # in   (nodes,) int32
     right,  # in   (nodes,) int32
     features,  # in   (nodes,) int64

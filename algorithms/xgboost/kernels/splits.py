@@ -1,4 +1,4 @@
-"""Inner loops that find the best split of each node.    k nodes   d features   s bins a feature has room for
+"""Inner loops that find the best split of each node.    k nodes   d features
 
 Gains are those of Chen and Guestrin (XGBoost, KDD 2016, eq. 7), in the library's arithmetic: sums in float64, gains
 in float32, so that equal histograms give equal splits. Among equal gains the feature of the lower number wins, then
@@ -136,8 +136,8 @@ def _scan(of_g, of_h, bins, g, h, unit_g, unit_h, root, rules, lower, upper, bou
 
 @numba.njit(parallel=True, nogil=True, cache=True)
 def evaluate(
-    pool,  # in   (slots, 2, >= d * s) int64
-    stride,  # s
+    pool,  # in   (slots, 2, size) int64
+    starts,  # in   (d,) int64 where each feature begins in a histogram
     slots,  # in   (k,) int64
     sums,  # in   (k, 2) int64 of all rows of each node
     bins,  # in   (d,) int64 how many bins each feature has
@@ -164,7 +164,7 @@ def evaluate(
     for task in numba.prange(k * d):
         j, f = task // d, task % d
         if allowed[j, f]:
-            begin, end = f * stride, f * stride + bins[f]
+            begin, end = starts[f], starts[f] + bins[f]
             gain, at, default, g, h = _scan(
                 pool[slots[j], 0, begin:end], pool[slots[j], 1, begin:end], bins[f], sums[j, 0], sums[j, 1], unit_g,
                 unit_h, root[j], rules, bounds[j, 0], bounds[j, 1], bounded, directions[f] if bounded else 0,
