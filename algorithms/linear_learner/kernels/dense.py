@@ -12,6 +12,7 @@ import numpy as np
 from algorithms.linear_learner.kernels import layout
 from algorithms.linear_learner.kernels.losses import HINGE, SOFTMAX, slopes, slopes_of_one
 from algorithms.linear_learner.kernels.products import MOST_LINES, combine, move, multiply, project
+from algorithms.linear_learner.kernels.writing import apart
 from algorithms.vectors import LANES
 
 # Rows of a panel, and numbers of one where a single column leaves them little use.
@@ -23,6 +24,7 @@ PARTIAL = 1 << 24
 @numba.njit(nogil=True, cache=True)
 def prepared(d, positive, weights, bias, softmax):
     """What blocks need of the candidates, in the order of `layout`."""
+    apart()
     m = len(positive)
     k = len(bias) // m
     across, inner = layout.arranged(m, k)
@@ -43,6 +45,7 @@ def prepared(d, positive, weights, bias, softmax):
 @numba.njit(nogil=True, cache=True)
 def fill(rows, first, some, shift, scale, panel, stride):
     """Sets the panel to some rows, shifted and scaled."""
+    apart()
     d = rows.shape[1]
     flat = rows.reshape(rows.size)
     for r in range(some):
@@ -72,6 +75,7 @@ def backward(panel, stride, some, d, scores, columns, zeros, widths, partial):
 @numba.njit(nogil=True, cache=True)
 def block(rows, first, some, shift, scale, targets, row_weights, parts, loss, parameter, partial, sums):
     """Sets the partial gradient of some rows, and `sums` (2, columns): of the bias, and the losses."""
+    apart()
     _, widths, stride, _, tiles, start, factors, inner, k, across = parts
     d, columns = rows.shape[1], len(start)
     lines = layout.whole(some, MOST_LINES)
@@ -87,6 +91,7 @@ def block(rows, first, some, shift, scale, targets, row_weights, parts, loss, pa
 @numba.njit(nogil=True, cache=True)
 def block_of_one(rows, first, some, shift, scale, targets, row_weights, parts, loss, parameter, partial, sums):
     """As `block`, of a single column: features fill the vectors, and rows where there are no features."""
+    apart()
     _, _, stride, _, weights, start, factors, _, _, _ = parts
     lines = layout.whole(some, LANES)
     panel, scores = np.empty(lines * stride, np.float32), np.zeros(lines, np.float32)
@@ -105,6 +110,7 @@ def block_of_one(rows, first, some, shift, scale, targets, row_weights, parts, l
 @numba.njit(nogil=True, cache=True)
 def gather(partial, sums, first, last, parts, gradient):
     """Adds the blocks' sums of the features from first to last, in float64 and in the blocks' order."""
+    apart()
     found, widths, stride, _, _, _, _, _, k, _ = parts
     columns, c = len(found), gradient.shape[1]
     plain = k in (1, c)
@@ -133,6 +139,7 @@ def gather(partial, sums, first, last, parts, gradient):
 @numba.njit(nogil=True, cache=True)
 def gather_sums(sums, found, k, bias_gradient, losses):
     """Adds the blocks' sums of the bias and the losses."""
+    apart()
     for j in range(len(found)):
         if found[j] >= 0:
             slope, value = 0.0, 0.0
@@ -199,6 +206,7 @@ def parallel(
 @numba.njit(nogil=True, cache=True)
 def _scored(rows, first, some, shift, scale, parts, out):
     """Sets the scores of some rows."""
+    apart()
     found, widths, stride, _, tiles, start, _, _, _, _ = parts
     c, columns, d = out.shape[1], len(found), rows.shape[1]
     lines = layout.whole(some, MOST_LINES)

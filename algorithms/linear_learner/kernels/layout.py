@@ -12,6 +12,7 @@ import numba
 import numpy as np
 
 from algorithms.linear_learner.kernels.products import LINES, WIDEST
+from algorithms.linear_learner.kernels.writing import apart
 from algorithms.vectors import LANES
 
 # The score of an output that is none: e to it is nothing, and it is finite.
@@ -71,6 +72,7 @@ def packed(weights, found, plain, widths, first, last, out):
 
     `plain`: whether inside the columns stand as outside, but for those at the end that are none.
     """
+    apart()
     d, c = weights.shape
     begin = 0
     for width in widths:

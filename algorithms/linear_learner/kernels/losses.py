@@ -11,7 +11,7 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from algorithms.linear_learner.kernels import layout
-from algorithms.linear_learner.kernels.writing import INTS, LANE, WORD, Writer
+from algorithms.linear_learner.kernels.writing import INTS, LANE, WORD, Writer, apart
 from algorithms.vectors import LANES
 
 BLOCK = 96  # rows of a partial sum
@@ -240,6 +240,7 @@ def slopes(
     losses,  # adds (columns,) float32; where classes lie side by side, in the first column of each candidate
 ):
     """The losses' derivatives by the scores of some rows."""
+    apart()
     p = np.float32(parameter)
     for r in range(some):
         i, at = first + r, r * stride
@@ -284,6 +285,7 @@ def slopes_of_one(
     losses,  # adds (LANES,) float32
 ):
     """As `slopes`, of a single column. Not of softmax."""
+    apart()
     p = np.float32(parameter)
     for i in range(0, some, LANES):
         if loss == LOGISTIC:
@@ -307,6 +309,7 @@ def slopes_of_one(
 @numba.njit(nogil=True, cache=True)
 def _measured(scores, first, some, targets, row_weights, parts, loss, parameter, losses):
     """Adds the losses of some rows to `losses` (m,)."""
+    apart()
     found, factors, inner, k, across = parts
     columns = len(found)
     room, sums = np.empty(some * columns, np.float32), np.zeros((2, columns), np.float32)

@@ -11,7 +11,7 @@ import numpy as np
 from numba.core import types
 from numba.extending import intrinsic
 
-from algorithms.linear_learner.kernels.writing import WORD, Writer
+from algorithms.linear_learner.kernels.writing import WORD, Writer, apart
 from algorithms.vectors import LANES
 
 SGD, ADAM, RMSPROP = range(3)
@@ -115,6 +115,7 @@ def told(step, rule, beta_1, beta_2):
 @numba.njit(nogil=True, cache=True)
 def move(weights, firsts, seconds, means, gradient, first, last, rates, decays, norms, c, facts, inverse, share, rule):
     """Moves the weights from first to last, their moments and their means."""
+    apart()
     if rule == SGD:
         _by_sgd(weights, firsts, seconds, means, gradient, first, last, rates, decays, norms, c, facts, inverse, share)
     elif rule == ADAM:

@@ -10,7 +10,7 @@ import numpy as np
 from numba.core import types
 from numba.extending import intrinsic
 
-from algorithms.linear_learner.kernels.writing import WORD, Writer
+from algorithms.linear_learner.kernels.writing import WORD, Writer, apart
 from algorithms.vectors import LANES
 
 # For every width of a tile, in vectors, how many lines of it the registers hold beside the operands.
@@ -88,6 +88,7 @@ def multiply(
     out_line,
 ):
     """Sets `out` to `start` + a @ b."""
+    apart()
     some = LINES[width]
     for i in range(0, lines, some):
         first, begun, put = a_at + i * a_line, start_at + i * start_line, out_at + i * out_line
@@ -104,6 +105,7 @@ def multiply(
 @numba.njit(nogil=True, cache=True)
 def combine(shares, count, panel, stride, zeros, out):
     """Sets `out` (stride,) to the sum of the panel's first `count` rows, each times its share."""
+    apart()
     f = 0
     while f < stride:
         left = (stride - f) // LANES
@@ -160,6 +162,7 @@ _dots, _dot = _dots_of(4), _dots_of(1)
 @numba.njit(nogil=True, cache=True)
 def project(rows, first, some, shift, scale, weights, bias, panel, stride, out):
     """Sets the panel to some rows, shifted and scaled, and `out` (some,) to their products with one column."""
+    apart()
     d = rows.shape[1]
     flat = rows.reshape(rows.size)
     whole = some // 4 * 4

@@ -13,7 +13,7 @@ from numba.extending import intrinsic
 
 from algorithms.linear_learner.kernels import layout
 from algorithms.linear_learner.kernels.losses import SOFTMAX, slopes
-from algorithms.linear_learner.kernels.writing import WORD, Writer
+from algorithms.linear_learner.kernels.writing import WORD, Writer, apart
 from algorithms.vectors import LANES
 
 BLOCK = 96  # rows of a partial sum
@@ -67,6 +67,7 @@ _weigh_1, _weigh_2, _weigh_4 = (_weigh_of(width) for width in (1, 2, 4))
 @numba.njit(nogil=True, cache=True)
 def weigh(indices, values, first, last, table, columns, out, put):
     """Adds rows of a table (?, columns), flat, each times its value, to `out` from `put` on."""
+    apart()
     if last <= first:
         return
     if columns == 1:
@@ -113,6 +114,7 @@ def scaled(indices, values, scale, first, last):
 @numba.njit(nogil=True, cache=True)
 def forward(indptr, indices, values, scale, first, some, weights, start, out):
     """Sets `out` (some * c,) to the scores of some rows."""
+    apart()
     c = len(start)
     begin = indptr[first]
     units = scaled(indices, values, scale, begin, indptr[first + some])
@@ -127,6 +129,7 @@ def forward(indptr, indices, values, scale, first, some, weights, start, out):
 def block(indptr, indices, values, scale, first, some, targets, row_weights, weights, start, parts, loss, parameter,
           out, sums):  # fmt: skip
     """Sets `out` (some * c,) to the losses' derivatives of some rows, and `sums` (2, columns)."""
+    apart()
     found, factors, inner, k, across = parts
     c, columns = len(start), len(found)
     forward(indptr, indices, values, scale, first, some, weights, start, out)
@@ -147,6 +150,7 @@ def block(indptr, indices, values, scale, first, some, targets, row_weights, wei
 @numba.njit(nogil=True, cache=True)
 def turned(indptr, indices, values, d):
     """The same entries by features: (indptr (d + 1,), rows, values)."""
+    apart()
     begins = np.zeros(d + 1, np.int64)
     low, high = indptr[0], indptr[-1]
     for i in range(low, high):
@@ -166,6 +170,7 @@ def turned(indptr, indices, values, d):
 @numba.njit(nogil=True, cache=True)
 def backward(part, begins, rows, values, slopes_, shift, scale, total, gradient):
     """Adds the gradient of a share of the features; `total` (c,) is the sum of the derivatives over the rows."""
+    apart()
     c = len(total)
     sums, some = np.empty(c), np.empty(c, np.float32)
     for f in range(part, len(shift), PARTS):
@@ -186,6 +191,7 @@ def backward(part, begins, rows, values, slopes_, shift, scale, total, gradient)
 @numba.njit(nogil=True, cache=True)
 def prepared(shift, scale, positive, weights, bias):
     """Scores of a row of zeros, and what the losses need, in the order of `layout`."""
+    apart()
     m = len(positive)
     k = len(bias) // m
     across, inner = layout.arranged(m, k)
@@ -197,6 +203,7 @@ def prepared(shift, scale, positive, weights, bias):
 @numba.njit(nogil=True, cache=True)
 def gather(sums, parts, bias_gradient, losses):
     """Adds the blocks' sums, in their order; returns those of the derivatives (c,)."""
+    apart()
     found, _, _, k, _ = parts
     total = np.zeros(len(bias_gradient))
     for j in range(len(found)):
