@@ -72,7 +72,6 @@ class Descent:
         self._averages = any(model.averaged for model in models)
         averaged = np.repeat([model.averaged for model in models], settings.outputs)
         self._averaged: NDArray[np.bool_] = averaged
-        self._apart = np.empty_like(parameters.weights) if self._averages else np.empty(0, np.float32)
         first, second = settings.beta_1, settings.beta_2
         if self._optimizer == kernels.SGD:
             self._beta_1 = _resolved(settings.momentum, _MOMENTUM)
@@ -104,13 +103,10 @@ class Descent:
             _resolved(settings.bias_lr_mult, 1.0),
             _resolved(settings.bias_wd_mult, 0.0),
             settings.use_bias,
+            own.mean if self._averages else None,
+            own.mean_bias if self._averages else None,
+            (1 + DECAY) / (self.steps + DECAY),
         )
-        if self._averages:
-            share = np.float32((1 + DECAY) / (self.steps + DECAY))
-            np.subtract(own.weights, own.mean, out=self._apart)
-            self._apart *= share
-            own.mean += self._apart
-            own.mean_bias += share * (own.bias - own.mean_bias)
 
     def current(self) -> tuple[Singles, Singles]:
         """The weights (d, c) and bias (c,) that the models stand for: the mean of the steps, or the last one."""

@@ -47,6 +47,7 @@ def others() -> list[tuple[dict[str, object], dict[str, Rows]]]:
         (multiclass, classes),
         ({**multiclass, "balance_multiclass_weights": True}, _sparse(_unvalidated(classes))),
     ]
+    jobs.append(({**multiclass, "num_classes": 40, "num_models": 32, "mini_batch_size": 1000}, _parted(_wide())))
     for criterion in ("f_beta", "precision_at_target_recall", "recall_at_target_precision", "loss_function"):
         jobs.append(({**binary, "binary_classifier_model_selection_criteria": criterion}, _unvalidated(two)))
     return jobs
@@ -60,6 +61,12 @@ def _heaps(classes: int) -> Rows:
     plane = middles[label] + random.normal(size=(SIZE, 2))
     rows = np.column_stack([plane, random.normal(5, 2, SIZE), np.full(SIZE, 2.0)])
     return _rows(rows, label)
+
+
+def _wide() -> Rows:
+    """Enough of everything for the kernels to take several threads."""
+    random = np.random.default_rng(2)
+    return _rows(random.normal(size=(1500, 60)), random.integers(0, 40, 1500))
 
 
 def _numbers() -> Rows:
