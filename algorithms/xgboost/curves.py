@@ -72,9 +72,9 @@ def _of_each(find: Callable[[Floats, Floats, Floats], float], values: Floats, la
 
 
 def _of_queries(name: str, values: Floats, whole: Whole) -> float:
-    ordered, labels = values[whole.order], whole.targets.label[whole.order]
+    ordered, labels = values[whole.best], whole.targets.label[whole.best]
     if name == "auc":
-        found = kernels.orders(ordered, labels, whole.queries)
+        found = kernels.orders(ordered, whole.queries)
     else:
         bounds = zip(whole.queries[:-1], whole.queries[1:], strict=True)
         none = np.empty(0, np.float32)

@@ -49,7 +49,7 @@ class Whole:
     targets: Targets  # of all members
     targets_of_mine: Floats
     everyone: Everyone
-    order: NDArray[np.int64]  # query by query; of the Cox loss by time
+    best: NDArray[np.int64]  # the rows query by query, those with the highest labels first
     queries: NDArray[np.int64]  # (q + 1,) where each begins in `order`
     weights: NDArray[np.float64]  # (q,) of the queries, with the mean 1
 
@@ -60,12 +60,12 @@ class Whole:
         label = everyone.of(mine.label)
         weight = everyone.of(_filled(mine.weight, len(mine), 1.0))
         query = everyone.of(_filled(mine.query, len(mine), 0).astype(np.int64))
-        order = np.argsort(query, kind="stable")
-        starts = np.flatnonzero(np.diff(query[order], prepend=-2))
-        first = weight[order[starts]].astype(np.float64)
+        best = np.lexsort((-label, query))
+        starts = np.flatnonzero(np.diff(query[best], prepend=-2))
+        first = weight[np.unique(query, return_index=True)[1]].astype(np.float64)
         targets = Targets(label, weight if (weight != 1).any() else np.empty(0, np.float32), None, query)
         bounds = np.append(starts, len(label)).astype(np.int64)
-        return cls(targets, mine.label, everyone, order, bounds, first * len(first) / max(first.sum(), 1e-300))
+        return cls(targets, mine.label, everyone, best, bounds, first * len(first) / max(first.sum(), 1e-300))
 
     def gradients(self, name: str, margins: Floats) -> Floats:
         """(n, 2) of this member's rows; an exchange."""
@@ -74,12 +74,15 @@ class Whole:
         if name == "survival:cox":
             out[:] = cox(whole, self.targets.label, self.targets.weight)
         else:
-            part = np.empty_like(out)
-            ordered = np.ascontiguousarray(whole[self.order])
-            labels = np.ascontiguousarray(self.targets.label[self.order])
-            kernels.ranking(RANKING[name], ordered, labels, self.queries, self.weights, part)
-            out[self.order] = part
+            part, order, label = np.empty_like(out), self.ranked(whole), self.targets.label
+            best = np.ascontiguousarray(label[self.best])
+            kernels.ranking(RANKING[name], whole[order], label[order], best, self.queries, self.weights, part)
+            out[order] = part
         return out[self.everyone.mine]
+
+    def ranked(self, margins: Floats) -> NDArray[np.int64]:
+        """The rows query by query, those with the highest margins first; of equal ones the first."""
+        return np.lexsort((-margins, self.targets.query))  # type: ignore[arg-type]
 
     def quantile(self, values: Floats, alpha: float) -> float:
         """Of values of all rows."""

@@ -161,10 +161,13 @@ class Measured:
         return float(1 - sums[2] / around[0]) if around[0] > 0 else 0.0
 
     def _queries(self, score: Score, values: Floats, whole: Whole) -> float:
-        find = kernels.gains if score.base == "ndcg" else kernels.precisions
-        top = EVERY if score.number is None else int(score.number)
-        ordered, labels = values[whole.order], whole.targets.label[whole.order]
-        found = find(ordered, labels, whole.queries, top, 0.0 if score.minus else 1.0)
+        top, empty = EVERY if score.number is None else int(score.number), 0.0 if score.minus else 1.0
+        label = whole.targets.label
+        labels = label[whole.ranked(values)]
+        if score.base == "ndcg":
+            found = kernels.gains(labels, label[whole.best], whole.queries, top, empty)
+        else:
+            found = kernels.precisions(labels, whole.queries, top, empty)
         return _ratio(float((found * whole.weights).sum()), float(whole.weights.sum()))
 
 

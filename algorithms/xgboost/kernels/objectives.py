@@ -239,68 +239,66 @@ def times(
             out[i, 0], out[i, 1] = np.float32(g) * w, np.float32(h) * w
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
-def _change(kind, labels, ranked, hits, parts, discounts, inverse, high, low):
+@numba.njit(inline="always", error_model="numpy")
+def _change(kind, labels, hits, parts, inverse, high, low):
     """By how much the measure of a query changes where two of its rows, by their ranks, change places."""
     if kind == PAIRWISE:
         return 1.0
     if kind == NDCG:
-        gains = 2.0 ** labels[ranked[high]] - 2.0 ** labels[ranked[low]]
-        return abs(gains * (discounts[high] - discounts[low]) * inverse)
-    y_first, y_second = labels[ranked[high]], labels[ranked[low]]
+        gains = math.exp2(float(labels[high])) - math.exp2(float(labels[low]))
+        return abs(gains * (1 / math.log2(high + 2.0) - 1 / math.log2(low + 2.0)) * inverse)
+    up, first, second = 1.0, high, low
     if high > low:
-        high, low = low, high
-        y_first, y_second = y_second, y_first
-    total = hits[-1]
-    between = parts[low - 1] - parts[high]
-    if y_first < y_second:
-        return abs((hits[low] / (low + 1.0) - (hits[high] + 1.0) / (high + 1.0) - between) / total)
-    return abs((hits[high] / (high + 1.0) - hits[low] / (low + 1.0) + between) / total)
+        up, first, second = -1.0, low, high
+    between = parts[second - 1] - parts[first]
+    at_first, at_second = hits[first] / (first + 1.0), hits[second] / (second + 1.0)
+    if up < 0:
+        return abs((at_second - at_first - 1 / (first + 1.0) - between) / hits[-1])
+    return abs((at_first - at_second + between) / hits[-1])
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def _query(kind, margins, labels, weight, out):
+def _query(kind, margins, labels, best, weight, out):
     """One query: each of the first rows by margin is paired with all behind it that have another label."""
     n = len(margins)
-    ranked = np.argsort(-margins, kind="mergesort")
-    sums = np.zeros((n, 2))
-    hits = np.cumsum(labels[ranked].astype(np.float64))
-    parts = np.cumsum(labels[ranked] / np.arange(1.0, n + 1))
-    discounts = 1 / np.log2(np.arange(2.0, n + 2))
-    ideal = 0.0
-    if kind == NDCG:
-        best = np.sort(labels)[::-1]
-        for i in range(min(n, PAIRS)):
-            ideal += discounts[i] * (2.0 ** best[i] - 1)
+    sums, hits, parts = np.zeros((n, 2)), np.empty(n), np.empty(n)
+    hit, part, ideal = 0.0, 0.0, 0.0
+    for i in range(n):
+        hit += labels[i]
+        part += labels[i] / (i + 1.0)
+        hits[i], parts[i] = hit, part
+        if i < PAIRS:
+            ideal += (math.exp2(float(best[i])) - 1) / math.log2(i + 2.0)
     inverse = 1 / ideal if ideal > 0 else 0.0
-    spread = margins[ranked[0]] != margins[ranked[-1]]
+    spread = margins[0] != margins[-1]
     total = 0.0
     for i in range(min(n, PAIRS)):
         for j in range(i + 1, n):
-            high, low = (i, j) if labels[ranked[i]] > labels[ranked[j]] else (j, i)
-            a, b = ranked[high], ranked[low]
-            if labels[a] == labels[b]:
+            if labels[i] == labels[j]:
                 continue
-            apart = margins[a] - margins[b]
+            high, low = (i, j) if labels[i] > labels[j] else (j, i)
+            apart = margins[high] - margins[low]
             p = 1 / (1 + math.exp(-float(apart)))
-            change = _change(kind, labels, ranked, hits, parts, discounts, inverse, high, low)
+            change = _change(kind, labels, hits, parts, inverse, high, low)
             if spread:
                 change /= abs(apart) + 0.01
             g, h = (p - 1) * change, max(p * (1 - p), 1e-16) * change * 2
-            sums[a, 0] += g
-            sums[b, 0] -= g
-            sums[a, 1] += h
-            sums[b, 1] += h
+            sums[high, 0] += g
+            sums[low, 0] -= g
+            sums[high, 1] += h
+            sums[low, 1] += h
             total -= 2 * g
-    scale = math.log2(1 + total) / total if total > 0 else 1.0
-    out[:, :] = (sums * (scale * weight)).astype(np.float32)
+    scale = weight * (math.log2(1 + total) / total if total > 0 else 1.0)
+    for i in range(n):
+        out[i, 0], out[i, 1] = np.float32(sums[i, 0] * scale), np.float32(sums[i, 1] * scale)
 
 
 @numba.njit(parallel=True, nogil=True, cache=True, error_model="numpy")
 def ranking(
     kind,  # PAIRWISE, NDCG or MAP
-    margins,  # in   (n,) float32, query by query
-    labels,  # in   (n,) float32
+    margins,  # in   (n,) float32, query by query, falling within each
+    labels,  # in   (n,) float32, in the same order
+    best,  # in   (n,) float32, the labels query by query, falling within each
     queries,  # in   (q + 1,) int64, where each query begins
     weights,  # in   (q,) float64, whose mean is 1
     out,  # sets (n, 2) float32
@@ -309,4 +307,4 @@ def ranking(
     for q in numba.prange(len(queries) - 1):
         begin, end = queries[q], queries[q + 1]
         if end > begin:
-            _query(kind, margins[begin:end], labels[begin:end], weights[q], out[begin:end])
+            _query(kind, margins[begin:end], labels[begin:end], best[begin:end], weights[q], out[begin:end])

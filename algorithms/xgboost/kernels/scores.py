@@ -240,8 +240,8 @@ def times(
 
 @numba.njit(parallel=True, nogil=True, cache=True, error_model="numpy")
 def gains(
-    margins,  # in (n,) float32, query by query
-    labels,  # in (n,) float32
+    labels,  # in (n,) float32, query by query, those with the highest margins first
+    best,  # in (n,) float32, the labels query by query, falling within each
     queries,  # in (q + 1,) int64
     top,  # how many of a query's rows count
     empty,  # what a query without a gain scores
@@ -249,22 +249,19 @@ def gains(
     """(q,) normalized discounted cumulative gains."""
     scores = np.empty(len(queries) - 1)
     for q in numba.prange(len(scores)):
-        own = labels[queries[q] : queries[q + 1]]
-        ranked = np.argsort(-margins[queries[q] : queries[q + 1]], kind="mergesort")
-        best = np.sort(own)[::-1]
+        begin, end = queries[q], queries[q + 1]
         score, ideal = 0.0, 0.0
-        for i in range(min(len(own), top)):
+        for i in range(min(end - begin, top)):
             discount = math.log2(i + 2.0)
-            score += (2.0 ** own[ranked[i]] - 1) / discount
-            ideal += (2.0 ** best[i] - 1) / discount
+            score += (math.exp2(float(labels[begin + i])) - 1) / discount
+            ideal += (math.exp2(float(best[begin + i])) - 1) / discount
         scores[q] = score / ideal if ideal > 0 else empty
     return scores
 
 
 @numba.njit(parallel=True, nogil=True, cache=True, error_model="numpy")
 def precisions(
-    margins,  # in (n,) float32, query by query
-    labels,  # in (n,) float32, 0 or 1
+    labels,  # in (n,) float32, 0 or 1, query by query, those with the highest margins first
     queries,  # in (q + 1,) int64
     top,  # how many of a query's rows count
     empty,  # what a query without a hit scores
@@ -272,33 +269,30 @@ def precisions(
     """(q,) average precisions."""
     scores = np.empty(len(queries) - 1)
     for q in numba.prange(len(scores)):
-        own = labels[queries[q] : queries[q + 1]]
-        ranked = np.argsort(-margins[queries[q] : queries[q + 1]], kind="mergesort")
+        begin, end = queries[q], queries[q + 1]
         score, hits = 0.0, 0.0
-        for i in range(len(own)):
-            hits += own[ranked[i]]
+        for i in range(end - begin):
+            hits += labels[begin + i]
             if i < top:
-                score += hits / (i + 1.0) * own[ranked[i]]
+                score += hits / (i + 1.0) * labels[begin + i]
         scores[q] = score / min(hits, float(top)) if hits > 0 else empty
     return scores
 
 
 @numba.njit(parallel=True, nogil=True, cache=True, error_model="numpy")
 def orders(
-    margins,  # in (n,) float32, query by query
-    labels,  # in (n,) float32
+    margins,  # in (n,) float32, query by query, those with the highest labels first
     queries,  # in (q + 1,) int64
 ):
     """(q,) which share of the pairs of a query's rows is in order of their labels, pairs with equal labels included
     as the library counts them; NaN for queries of less than three."""
     scores = np.empty(len(queries) - 1)
     for q in numba.prange(len(scores)):
-        ranked = np.argsort(-labels[queries[q] : queries[q + 1]], kind="mergesort") + queries[q]
-        n = len(ranked)
-        right = 0.0
-        for i in range(n):
-            for j in range(i + 1, n):
-                apart = margins[ranked[i]] - margins[ranked[j]]
+        begin, end = queries[q], queries[q + 1]
+        right, pairs = 0.0, (end - begin) * (end - begin - 1) / 2
+        for i in range(begin, end):
+            for j in range(i + 1, end):
+                apart = margins[i] - margins[j]
                 right += 1.0 if apart > 0 else (0.5 if apart == 0 else 0.0)
-        scores[q] = right / (n * (n - 1) / 2) if n > 2 else np.nan
+        scores[q] = right / pairs if end - begin > 2 else np.nan
     return scores

@@ -1,0 +1,89 @@
+"""What the channels hold for boosted trees: rows, and what they should come to.    n rows   d features"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from algorithms.contract import Source
+from algorithms.errors import UserError
+from algorithms.group import Group, total
+from algorithms.records import Rows
+from algorithms.xgboost.objectives import Objective
+from algorithms.xgboost.related import Targets
+
+BOUNDS = 2  # labels of survival:aft: from when on, and until when
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """This member's rows of a channel, or of a part of it."""
+
+    rows: Rows
+    targets: Targets
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def at(self, chosen: NDArray[np.int64]) -> Part:
+        """Some of the rows."""
+        return Part(self.rows.take(chosen), self.targets.at(chosen))
+
+    def widened(self, width: int) -> Part:
+        """The rows with so many features, of which those beyond have no value."""
+        if self.rows.width == width:
+            return self
+        if self.rows.is_sparse:
+            matrix: Any = self.rows.features
+            wide: Any = sparse.csr_array((matrix.data, matrix.indices, matrix.indptr), shape=(len(self), width))
+        else:
+            wide = np.full((len(self), width), np.nan, np.float32)
+            wide[:, : self.rows.width] = self.rows.features
+        return Part(replace(self.rows, features=wide), self.targets)
+
+
+def read(source: Source, name: str, objective: Objective, group: Group) -> Part:
+    """All rows of a channel that this member has. Two exchanges. `UserError` where there is none, or where one has no
+    label or none that fits the objective."""
+    rows = source.all()
+    part = Part(rows, _targets(rows, name, objective))
+    objective.check(part.targets, name)
+    count, weighted = total(group, len(rows), rows.weight is not None)
+    if count == 0:
+        raise UserError(f"Channel '{name}' must have rows; it has none.")
+    if weighted and rows.weight is None:
+        part = Part(rows, replace(part.targets, weight=np.ones(len(rows), np.float32)))
+    return part
+
+
+def widest(parts: list[Part], group: Group) -> int:
+    """How many features the rows of all members have; an exchange. libsvm says it by the highest key alone."""
+    mine = max((part.rows.width for part in parts if len(part)), default=0)
+    return int(np.concatenate(group.gather(np.array([mine], np.int64))).max())
+
+
+def _targets(rows: Rows, name: str, objective: Objective) -> Targets:
+    label = rows.label
+    if label is None:
+        if len(rows):
+            raise UserError(f"Channel '{name}' must have a label in each row; it has none.")
+        label = np.empty((0, 1), np.float32)
+    wanted = (1, BOUNDS) if objective.name == "survival:aft" else (1,)
+    if label.shape[1] not in wanted:
+        told = " or 2" if len(wanted) > 1 else ""
+        raise UserError(f"Channel '{name}': label_size must be 1{told} for {objective.name}; it is {label.shape[1]}.")
+    weight = rows.weight
+    if weight is not None and not (np.isfinite(weight).all() and (weight >= 0).all()):
+        raise UserError(f"Channel '{name}': weights must be finite numbers at least 0; one is not.")
+    own = np.empty(0, np.float32) if weight is None else np.ascontiguousarray(weight, np.float32)
+    first = np.ascontiguousarray(label[:, 0], np.float32)
+    query = rows.group
+    if objective.name != "survival:aft":
+        return Targets(first, own, None, query)
+    if label.shape[1] == BOUNDS:
+        return Targets(first, own, np.ascontiguousarray(label[:, 1], np.float32))
+    return Targets(np.abs(first), own, np.where(first < 0, np.float32(np.inf), first))

@@ -1,0 +1,80 @@
+"""The smallest job, two classes on four features; and further ones that reach the other losses and boosters."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from algorithms.records import Rows
+
+HYPERPARAMETERS: dict[str, object] = {
+    "num_round": 6,
+    "max_depth": 3,
+    "objective": "binary:logistic",
+    "eval_metric": [
+        "error", "auc", "aucpr", "accuracy", "balanced_accuracy", "f1", "f1_binary", "f1_macro", "precision",
+        "precision_macro", "precision_micro", "recall", "recall_macro", "recall_micro", "mae", "mse", "rmse", "r2",
+        "logloss",
+    ],
+}  # fmt: skip
+
+
+def channels() -> dict[str, Rows]:
+    """Rows of which some belong to class 1: those on one side of a curve, and a few others."""
+    random = np.random.default_rng(0)
+    features = random.normal(size=(160, 4)).astype(np.float32)
+    noise = random.normal(size=160) / 4
+    return _parts(features, (features[:, 0] + features[:, 1] ** 2 + noise > 1).astype(np.float32))
+
+
+def others() -> list[tuple[dict[str, object], dict[str, Rows]]]:
+    """A job of each loss, of each booster and of each way to grow trees."""
+    rows = channels()
+    features = np.concatenate([part.dense() for part in rows.values()])
+    sums = np.abs(features[:, 0]) + np.abs(features[:, 1])
+    counts = np.floor(2 * sums)
+    losses: list[tuple[dict[str, object], NDArray[np.float32]]] = [
+        ({"objective": "reg:squarederror", "eval_metric": "rmsle,mape,mphe"}, sums + 1),
+        ({"objective": "reg:pseudohubererror"}, sums),
+        ({"objective": "reg:absoluteerror", "subsample": 0.7}, sums),
+        ({"objective": "reg:quantileerror", "quantile_alpha": "[0.2,0.8]"}, sums),
+        ({"objective": "reg:gamma", "eval_metric": "gamma-deviance,gamma-nloglik"}, sums + 1),
+        ({"objective": "reg:tweedie", "eval_metric": "tweedie-nloglik"}, counts),
+        ({"objective": "count:poisson"}, counts),
+        ({"objective": "multi:softprob", "num_class": 3, "eval_metric": "merror,mlogloss,f1"}, np.minimum(counts, 2)),
+        ({"objective": "survival:cox"}, np.where(features[:, 2] > 1, -1 - sums, 1 + sums)),
+        (
+            {"objective": "survival:aft", "eval_metric": "aft-nloglik,interval-regression-accuracy"},
+            np.where(features[:, 2] > 1, -1 - sums, 1 + sums),
+        ),
+        ({"objective": "rank:ndcg", "eval_metric": "ndcg"}, np.minimum(counts, 3)),
+        ({"objective": "rank:map", "eval_metric": "map"}, np.minimum(counts, 1)),
+    ]
+    short: dict[str, object] = {"num_round": 2, "max_depth": 2}
+    jobs = [({**short, **given}, _parts(features, label)) for given, label in losses]
+    holes = np.where(features > 1, np.float32(np.nan), features)
+    missing = {
+        name: replace(part, features=holes[:120] if name == "train" else holes[120:]) for name, part in rows.items()
+    }
+    boosters: list[dict[str, object]] = [
+        {"booster": "dart", "rate_drop": 0.5},
+        {"booster": "gblinear"},
+        {"tree_method": "exact"},
+        {"tree_method": "approx"},
+        {"grow_policy": "lossguide", "max_leaves": 4, "colsample_bynode": 0.5},
+        {"sampling_method": "gradient_based", "subsample": 0.5, "monotone_constraints": "(1,0,0,-1)"},
+        {"_kfold": 2},
+    ]
+    return [*jobs, *(({**short, "objective": "binary:logistic", **given}, missing) for given in boosters)]
+
+
+def _parts(features: NDArray[np.float32], label: NDArray[np.float32]) -> dict[str, Rows]:
+    """Three quarters to train on, the others to measure."""
+    label = np.ascontiguousarray(label, np.float32)[:, None]
+    cut = len(features) * 3 // 4
+    return {
+        "train": Rows(features=features[:cut], label=label[:cut]),
+        "validation": Rows(features=features[cut:], label=label[cut:]),
+    }
