@@ -27,6 +27,8 @@ Longs = NDArray[np.int64]
 Gradients = NDArray[np.float32]  # (n, 2) gradient and Hessian
 
 LEAST_GAIN = 1e-6  # below it a split is none (the library's kRtEps)
+FEW = 16384  # rows of which gradients always have two halves
+ENOUGH = 64  # the mean absolute gradient, as a whole number, from which on 16 bits are enough
 BATCH = 256  # nodes of a level that are split together, as the library does; it matters where leaves are limited
 
 
@@ -121,15 +123,15 @@ class _Growth:
         self.nodes = [_Node(0, 0, 0, m)]
         self.leaves = 1
         self.most, self.total = self._most(m)
-        self.unit_g, self.unit_h = self._rounded()
+        self.lower = np.empty(0, np.uint64)  # entries of lower halves, where gradients have two
+        self.scales, sums = self._entered()
+        self.unit_g, self.unit_h = 1 / self.scales[0], 1 / self.scales[1]
+        self.nodes[0].sums = (int(sums[0]), int(sums[1]))
 
     def run(self) -> None:
         """Split nodes until none is left that should be."""
         root = self.nodes[0]
         self._histograms([root])
-        sums = histograms.totals(self.entries)
-        self.group.sum_(sums)
-        root.sums = (int(sums[0]), int(sums[1]))
         self._search([root])
         waiting = [root]
         while chosen := self._chosen(waiting):
@@ -177,8 +179,9 @@ class _Growth:
     def _leaf(self, left: Ints, right: Ints, feature: Ints) -> Ints:
         """The leaf of every row, those included that the tree was not grown on."""
         if self.rows is not None:
-            places = np.array([[node.bin, self._also(node)] for node in self.nodes], np.int64).T.copy()
-            self.bins.descend(left, right, feature.astype(np.int64), *places, self.leaf)
+            cuts = np.array([node.bin for node in self.nodes], np.int64)
+            also = np.array([self._also(node) for node in self.nodes], np.int64)
+            self.bins.descend(left, right, feature.astype(np.int64), cuts, also, self.leaf)
             return self.leaf
         leaves = [node for node in self.nodes if node.left < 0 and node.begin >= 0]
         numbers = np.array([node.number for node in leaves], np.int32)
@@ -191,11 +194,29 @@ class _Growth:
         everyone = np.stack(self.group.gather(mine[None]))[:, 0]
         return everyone[:, :2].max(axis=0), int(everyone[:, 2].sum())
 
-    def _rounded(self) -> tuple[float, float]:
-        """Round the gradients; returns what 1 stands for. Powers of 2, so that what can be exact is."""
-        scales = [_scale(self.most[0], 15), _scale(self.most[1], 16)]
-        histograms.enter(self.gradients, self.drawn, scales[0], scales[1], self.entries)
-        return 1 / scales[0], 1 / scales[1]
+    def _entered(self) -> tuple[list[float], Longs]:
+        """Round the gradients, by powers of 2, so that what can be exact is; returns these, and the sums of the root.
+
+        A second half where rows are few, so that it costs nothing, or where 16 bits would leave most gradients
+        little, as a few are far greater.
+        """
+        halves = self.total <= FEW
+        while True:
+            more = histograms.HALF if halves else 0
+            scales = [_scale(self.most[0], 15 + more), _scale(self.most[1], 16 + more)]
+            if halves:
+                self.lower = _kept(self.bins, "lower", len(self.bins))
+            histograms.enter(self.gradients, self.drawn, scales[0], scales[1], self.entries, self.lower)
+            sums = histograms.totals(self.entries)
+            if halves:
+                found = self.spare[0]
+                everything = np.zeros(1, np.int64), np.array([len(self.entries)])
+                histograms.descended(self.entries, *everything, self.lower, found)
+                sums = (sums << histograms.HALF) + histograms.totals(found)
+            self.group.sum_(sums)
+            if halves or sums[2] >= ENOUGH * self.total:
+                return scales, sums
+            halves = True
 
     def _chosen(self, waiting: list[_Node]) -> list[_Node]:
         """The nodes that are split next; takes them, and those that must not be split, from `waiting`."""
@@ -296,6 +317,11 @@ class _Growth:
         slots = np.array([node.slot for node in nodes], np.int64)
         begins, ends = self._places(nodes)
         self.bins.sum_up(self.entries, begins, ends, slots, self.pool, _threads())
+        if len(self.lower):
+            found, sums = self.spare[0], np.empty((len(nodes), 2, self.bins.size), np.int64)
+            histograms.descended(self.entries, begins, ends, self.lower, found)
+            self.bins.sum_up(found, begins, ends, np.arange(len(nodes)), sums, _threads())
+            histograms.join(self.pool, slots, sums)
         self.group.sum_(*(self.pool[slot] for slot in slots))
 
     def _reserve(self, count: int) -> None:
@@ -340,7 +366,7 @@ class _Growth:
         self.group.sum_(sums)
         for node in reversed(self.nodes[1:]):
             sums[node.parent] += sums[node.number]
-        return sums / np.array(scales)
+        return np.asarray(sums / np.array(scales), np.float64)
 
 
 def _scale(most: float, bits: int) -> float:

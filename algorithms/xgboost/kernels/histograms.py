@@ -6,6 +6,8 @@ Gradients are rounded to 16 bits, so that sums do not depend on the order of the
 is a row's number and above it its gradient (signed) and its Hessian (unsigned): h * 2^48 + g * 2^32 + row. In a sum of
 its own each thread adds both at once, as h * 2^32 + g; after FLUSH rows these are taken apart and added to wide ones,
 before they could overflow.
+
+Where 16 bits are too few, numbers of 31 are taken apart into two such halves, HALF = 2^15 apart, and each is summed.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ ROW = np.uint64(0xFFFFFFFF)
 U1, U2, U3, U8, U16, U24, U32, U48 = (np.uint64(x) for x in (1, 2, 3, 8, 16, 24, 32, 48))
 BYTE, PAIR = np.uint64(0xFF), np.uint64(0xFFFF)
 PARTS = 64
+HALF = 15  # bits of the lower half of a number
 
 
 @numba.njit(parallel=True, nogil=True, cache=True)
@@ -46,15 +49,54 @@ def enter(
     scale_g,
     scale_h,
     entries,  # sets (m,) uint64
+    lower,  # sets (n,) uint64 entries of the lower halves; (0,) where one half is enough
 ):
     """Round gradients times their scale, and make the entries of a tree."""
-    some = len(rows) > 0
+    some, halves = len(rows) > 0, len(lower) > 0
     for c in numba.prange(len(entries)):
         i = np.int64(rows[c]) if some else np.int64(c)
+        g = np.int64(np.rint(np.float64(gradients[i, 0]) * scale_g))
+        h = np.int64(np.rint(np.float64(gradients[i, 1]) * scale_h))
+        if halves:
+            upper_g, upper_h = (g + (1 << (HALF - 1))) >> HALF, h >> HALF
+            lower[i] = _entry(g - (upper_g << HALF), h - (upper_h << HALF), i)
+            g, h = upper_g, upper_h
         # What rounds up to a power of 2 would be a bit too many.
-        g = max(min(np.int64(np.rint(gradients[i, 0] * scale_g)), 32767), -32767)
-        h = max(min(np.int64(np.rint(gradients[i, 1] * scale_h)), 65535), 0)
-        entries[c] = np.uint64((h << 48) | ((g & 0xFFFF) << 32) | i)
+        entries[c] = _entry(max(min(g, 32767), -32767), max(min(h, 65535), 0), i)
+
+
+@numba.njit(nogil=True, cache=True, forceinline=True)
+def _entry(g, h, i):
+    return np.uint64((h << 48) | ((g & 0xFFFF) << 32) | i)
+
+
+@numba.njit(parallel=True, nogil=True, cache=True)
+def descended(
+    entries,  # in   (m,) uint64
+    begins,  # in   (k,) int64
+    ends,  # in   (k,) int64
+    lower,  # in   (n,) uint64
+    found,  # sets (m,) uint64
+):
+    """The entries of the lower halves in the place of their upper ones, of some nodes."""
+    for j in range(len(begins)):
+        first = begins[j]
+        for c in numba.prange(ends[j] - first):
+            found[first + np.int64(c)] = lower[entries[first + np.int64(c)] & ROW]
+
+
+@numba.njit(parallel=True, nogil=True, cache=True)
+def join(
+    pool,  # sets (slots, 2, size) int64: sums of upper halves, then of whole numbers
+    slots,  # in   (k,) int64
+    lower,  # in   (k, 2, size) int64
+):
+    """Put the sums of both halves together."""
+    for task in numba.prange(2 * len(slots)):
+        j, part = task // 2, task % 2
+        whole, below = pool[slots[j], part], lower[j, part]
+        for i in range(len(whole)):
+            whole[i] = (whole[i] << HALF) + below[i]
 
 
 @numba.njit(nogil=True, cache=True, forceinline=True)
@@ -163,15 +205,17 @@ def spread(begins, ends, slots, pool, threads):
 def totals(
     entries,  # in   (m,) uint64
 ):
-    """(2,) the sums of gradients and of Hessians."""
+    """(3,) the sums of gradients, of Hessians, and of absolute gradients."""
     m = len(entries)
-    parts = np.zeros((PARTS, 2), np.int64)
+    parts = np.zeros((PARTS, 3), np.int64)
     for p in numba.prange(PARTS):
-        g, h = np.int64(0), np.int64(0)
+        g, h, size = np.int64(0), np.int64(0), np.int64(0)
         for c in range(np.uint64(m * p // PARTS), np.uint64(m * (p + 1) // PARTS)):
-            g += np.int64(np.int16(entries[c] >> U32))
+            value = np.int64(np.int16(entries[c] >> U32))
+            g += value
+            size += abs(value)
             h += np.int64(entries[c] >> U48)
-        parts[p, 0], parts[p, 1] = g, h
+        parts[p, 0], parts[p, 1], parts[p, 2] = g, h, size
     return parts.sum(axis=0)
 
 
