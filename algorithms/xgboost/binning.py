@@ -161,7 +161,8 @@ def _at_quantiles(
 def _summarized(values: Floats, sums: Longs, count: int, max_bin: int, missing: bool) -> Part:
     """Cuts at distinct values: at all, or at those that the library's sketch keeps."""
     if len(values) == 0:
-        return np.array([2e-5], np.float32), np.float32(1e-5)
+        little = float(np.float32(1e-5))  # what the library writes where a feature has no value
+        return np.array([3 * little], np.float32), np.float32(little)
     high = np.cumsum(sums)
     unit = count / float(high[-1])  # ranks in rows: as float32 has them, these are the library's
     low = high - sums
