@@ -27,6 +27,7 @@ from algorithms.linear_learner.kernels.losses import (
     SOFTMAX,
     SQUARED,
     measure,
+    serial_measure,
 )
 from algorithms.linear_learner.kernels.optimizers import ADAM, RMSPROP, SGD
 
@@ -35,6 +36,7 @@ __all__ = [
     "SOFTMAX", "SQUARED", "gradients", "loss_sums", "predict", "scores", "sparse_gradients", "sparse_scores", "update",
 ]  # fmt: skip
 
+SINGLE, DOUBLE, WORD, INDEX = (np.dtype(kind) for kind in (np.float32, np.float64, np.int64, np.int32))
 # Operations that are not worth waking another thread for.
 FEW = 2_000_000
 # What a loss costs beside the products, in operations a score.
@@ -59,7 +61,7 @@ def gradients(
     """Adds the sums over the rows: of the losses, and of their derivatives by weights and bias."""
     work = len(rows) * len(bias) * (4 * len(shift) + LOSS)
     run = dense.serial if work < FEW else dense.parallel
-    run(_taken(rows), _taken(shift), _taken(scale), _taken(targets), _taken(row_weights), _taken(positive, np.float64),
+    run(_taken(rows), _taken(shift), _taken(scale), _taken(targets), _taken(row_weights), _taken(positive, DOUBLE),
         _taken(weights), _taken(bias), int(loss), float(parameter), gradient, bias_gradient, losses)  # fmt: skip
 
 
@@ -83,7 +85,7 @@ def sparse_gradients(
     """As `gradients`, of rows in CSR. A shift costs digits where it dwarfs the spread, and time: d c operations."""
     sparse.gradients(
         *_entries(indptr, indices, values), _taken(shift), _taken(scale), _taken(targets), _taken(row_weights),
-        _taken(positive, np.float64), _taken(weights), _taken(bias), int(loss), float(parameter), gradient,
+        _taken(positive, DOUBLE), _taken(weights), _taken(bias), int(loss), float(parameter), gradient,
         bias_gradient, losses,
     )  # fmt: skip
 
@@ -101,7 +103,8 @@ def sparse_scores(indptr, indices, values, shift, scale, weights, bias, out) -> 
 
 def loss_sums(scores, targets, row_weights, positive, loss, parameter, losses) -> None:
     """Adds the weighted sums (m,) float64 of the losses of scores (n, c)."""
-    measure(_taken(scores), _taken(targets), _taken(row_weights), _taken(positive, np.float64), int(loss),
+    run = serial_measure if scores.size * LOSS < FEW else measure
+    run(_taken(scores), _taken(targets), _taken(row_weights), _taken(positive, DOUBLE), int(loss),
             float(parameter), losses)  # fmt: skip
 
 
@@ -143,7 +146,7 @@ def update(
     moves them in the long run, and those that reach it are zero (Duchi, Hazan and Singer, JMLR 2011, section 5.1).
     """
     inverse, share = 1 / float(weight_sum), float(share)
-    pace = (_taken(learning_rates, np.float64), _taken(wd, np.float64), _taken(l1, np.float64))
+    pace = (_taken(learning_rates, DOUBLE), _taken(wd, DOUBLE), _taken(l1, DOUBLE))
     rule, betas = (int(step), int(optimizer)), (float(beta_1), float(beta_2))
     run = optimizers.serial if weights.size * 30 < FEW else optimizers.parallel
     means = weights if mean is None else mean
@@ -156,13 +159,13 @@ def update(
 
 
 def _entries(indptr, indices, values):
-    return _taken(indptr, np.int64), _taken(indices, np.int32), _taken(values)
+    return _taken(indptr, WORD), _taken(indices, INDEX), _taken(values)
 
 
-def _taken(array, dtype=np.float32):
+def _taken(array, dtype=SINGLE):
     """As a compiled function takes it: contiguous, and read-only, so that a mapped file is no case of its own."""
-    view = np.require(array, dtype, ["C", "A"]).view(np.ndarray)
-    if view is array:
-        view = view[:]
-    view.flags.writeable = False
+    if not isinstance(array, np.ndarray) or array.dtype is not dtype or not array.flags.carray:
+        array = np.require(array, dtype, ["C", "A"])  # takes 2 us, of which a small step has ten
+    view = array.view(np.ndarray)
+    view.setflags(write=False)
     return view

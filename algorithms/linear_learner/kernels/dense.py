@@ -10,7 +10,7 @@ import numba
 import numpy as np
 
 from algorithms.linear_learner.kernels import layout
-from algorithms.linear_learner.kernels.losses import HINGE, SOFTMAX, slopes, slopes_of_one
+from algorithms.linear_learner.kernels.losses import HINGE, SOFTMAX, aligned, slopes, slopes_of_one
 from algorithms.linear_learner.kernels.products import MOST_LINES, combine, move, multiply, project
 from algorithms.linear_learner.kernels.writing import apart
 from algorithms.vectors import LANES
@@ -96,11 +96,7 @@ def block_of_one(rows, first, some, shift, scale, targets, row_weights, parts, l
     lines = layout.whole(some, LANES)
     panel, scores = np.empty(lines * stride, np.float32), np.zeros(lines, np.float32)
     project(rows, first, some, shift, scale, weights, start[0], panel, stride, scores)
-    mine, heavy = np.zeros(lines, np.float32), np.zeros(lines, np.float32)
-    positive = factors[LANES] if loss <= HINGE else np.float32(1)
-    for r in range(some):
-        mine[r] = targets[first + r]
-        heavy[r] = row_weights[first + r] * (positive if mine[r] > 0.5 else np.float32(1))
+    mine, heavy = aligned(first, some, targets, row_weights, factors[LANES] if loss <= HINGE else np.float32(1))
     total = np.zeros((2, LANES), np.float32)
     slopes_of_one(scores, some, mine, heavy, loss, parameter, total[0], total[1])
     sums[0, 0], sums[1, 0] = total[0].sum(), total[1].sum()

@@ -307,35 +307,63 @@ def slopes_of_one(
 
 
 @numba.njit(nogil=True, cache=True)
-def _measured(scores, first, some, targets, row_weights, parts, loss, parameter, losses):
-    """Adds the losses of some rows to `losses` (m,)."""
+def _measured(scores, first, some, targets, row_weights, positive, loss, parameter, losses):
+    """Sets `losses` (m,) to the sums over some rows."""
     apart()
-    found, factors, inner, k, across = parts
+    m = len(positive)
+    k = scores.shape[1] // m
+    if scores.shape[1] == 1:
+        room, sums = np.zeros(layout.whole(some, LANES), np.float32), np.zeros((2, LANES), np.float32)
+        for r in range(some):
+            room[r] = scores[first + r, 0]
+        mine, heavy = aligned(first, some, targets, row_weights, positive[0] if loss <= HINGE else 1.0)
+        slopes_of_one(room, some, mine, heavy, loss, parameter, sums[0], sums[1])
+        losses[0] = sums[1].sum()
+        return
+    across, inner = layout.arranged(m, k)
+    found = layout.outside(m, k)
     columns = len(found)
     room, sums = np.empty(some * columns, np.float32), np.zeros((2, columns), np.float32)
     for r in range(some):
         for j in range(columns):
             empty = layout.NOTHING if loss == SOFTMAX else np.float32(0)
             room[r * columns + j] = scores[first + r, found[j]] if found[j] >= 0 else empty
-    slopes(room, columns, some, columns, targets, row_weights, first, factors, inner, k, across, loss, parameter,
-           sums[0], sums[1])  # fmt: skip
+    slopes(room, columns, some, columns, targets, row_weights, first, layout.factors(positive, found, k), inner, k,
+           across, loss, parameter, sums[0], sums[1])  # fmt: skip
+    losses[:] = 0
     for j in range(columns):
         if found[j] >= 0:
             losses[found[j] // k] += sums[1, j]
 
 
+@numba.njit(nogil=True, cache=True)
+def aligned(first, some, targets, row_weights, positive):
+    """Targets and weights of some rows, filled up to whole vectors by rows that weigh nothing."""
+    lines = layout.whole(some, LANES)
+    mine, heavy = np.zeros(lines, np.float32), np.zeros(lines, np.float32)
+    for r in range(some):
+        mine[r] = targets[first + r]
+        heavy[r] = row_weights[first + r] * (np.float32(positive) if mine[r] > 0.5 else np.float32(1))
+    return mine, heavy
+
+
+@numba.njit(nogil=True, cache=True)
+def serial_measure(scores, targets, row_weights, positive, loss, parameter, losses):
+    """As `measure`, on one thread."""
+    sums = np.zeros(len(positive))
+    for first in range(0, len(scores), BLOCK):
+        some = min(BLOCK, len(scores) - first)
+        _measured(scores, first, some, targets, row_weights, positive, loss, parameter, sums)
+        losses += sums
+
+
 @numba.njit(parallel=True, nogil=True, cache=True)
 def measure(scores, targets, row_weights, positive, loss, parameter, losses):
     """Adds the weighted sums of the losses of all rows."""
-    n, m = len(scores), len(positive)
-    k = scores.shape[1] // m
-    across, inner = layout.arranged(m, k)
-    found = layout.outside(m, k)
-    parts = (found, layout.factors(positive, found, k), inner, k, across)
-    blocks = (n + BLOCK - 1) // BLOCK
-    sums = np.zeros((blocks, m))
+    blocks = (len(scores) + BLOCK - 1) // BLOCK
+    sums = np.zeros((blocks, len(positive)))
     for b in numba.prange(blocks):
-        first = b * BLOCK
-        _measured(scores, first, min(BLOCK, n - first), targets, row_weights, parts, loss, parameter, sums[b])
+        some = min(BLOCK, len(scores) - b * BLOCK)
+        _measured(scores, b * BLOCK, some, targets, row_weights, positive, loss, parameter, sums[b])
     for b in range(blocks):
         losses += sums[b]
