@@ -33,22 +33,22 @@ def calibrated(margins: Singles, positive: NDArray[np.bool_], settings: Hyperpar
     criterion = _CRITERIA[settings.binary_classifier_model_selection_criteria]
     target = settings.target_recall if criterion == sweep.PRECISION_AT_RECALL else settings.target_precision
     middle = natural(settings)
-    found = []
-    for column in np.ascontiguousarray(margins.T):
-        positives, negatives = parted(column, positive)
-        if not np.isfinite(column).all():
-            found.append((-np.inf, middle))
-        else:
-            found.append(sweep.best(positives, negatives, criterion, settings.f_beta, target, middle))
+    each = zip(*parted(margins, positive), np.asarray(np.isfinite(margins).all(axis=0)), strict=True)
+    found = [
+        sweep.best(positives, negatives, criterion, settings.f_beta, target, middle) if finite else (-np.inf, middle)
+        for positives, negatives, finite in each
+    ]
     values, thresholds = np.array(found, np.float64).reshape(-1, 2).T
     return values, thresholds
 
 
 def parted(margins: Singles, positive: NDArray[np.bool_]) -> tuple[Singles, Singles]:
-    """The margins (n,) of the positives and of the negatives, each in ascending order."""
-    return np.sort(margins[positive]), np.sort(margins[~positive])
+    """The margins (n, m) of the positives (m, p) and of the negatives (m, q), those of a model in ascending order."""
+    whole = np.ascontiguousarray(margins.T)
+    return np.sort(whole[:, positive], axis=1), np.sort(whole[:, ~positive], axis=1)
 
 
 def area(margins: Singles, positive: NDArray[np.bool_]) -> float:
     """The area under the ROC curve."""
-    return float(sweep.area(*parted(margins, positive)))
+    (positives,), (negatives,) = parted(margins[:, None], positive)
+    return float(sweep.area(positives, negatives))

@@ -42,13 +42,6 @@ class Candidate:
     least: float = LEAST
     scheduled: bool = True
 
-    def rate(self, steps: int) -> float:
-        """The learning rate after so many steps."""
-        if not self.scheduled:
-            return self.learning_rate
-        lowered = self.learning_rate * self.factor ** (steps // self.step)
-        return max(lowered, min(self.least, self.learning_rate))
-
     def shown(self, optimizer: str) -> dict[str, Any]:
         """As the log tells the best model's settings."""
         told = {
@@ -140,6 +133,15 @@ def _drawn(grid: Sequence[Candidate], count: int, seed: int) -> list[Candidate]:
     return more
 
 
-def rates(models: Sequence[Candidate], steps: int) -> NDArray[np.float64]:
-    """The learning rate (m,) of every model after so many steps."""
-    return np.array([model.rate(steps) for model in models], np.float64)
+class Schedule:
+    """The learning rates of all models."""
+
+    def __init__(self, models: Sequence[Candidate]) -> None:
+        self._first = np.array([model.learning_rate for model in models])
+        self._factor = np.array([model.factor if model.scheduled else 1.0 for model in models])
+        self._step = np.array([model.step for model in models])
+        self._least = np.minimum(self._first, [model.least for model in models])
+
+    def rates(self, steps: int) -> NDArray[np.float64]:
+        """That (m,) of every model after so many steps."""
+        return np.asarray(np.maximum(self._first * self._factor ** (steps // self._step), self._least))

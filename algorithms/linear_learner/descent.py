@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algorithms.linear_learner import kernels
-from algorithms.linear_learner.candidates import Candidate, optimizer, rates
+from algorithms.linear_learner.candidates import Candidate, Schedule, optimizer
 from algorithms.linear_learner.hyperparameters import Hyperparameters
 
 Singles = NDArray[np.float32]
@@ -65,7 +65,7 @@ class Descent:
     def __init__(self, settings: Hyperparameters, models: Sequence[Candidate], parameters: Parameters) -> None:
         self.parameters = parameters
         self.steps = 0
-        self._settings, self._models = settings, models
+        self._settings, self._schedule = settings, Schedule(models)
         self._optimizer = _OPTIMIZERS[optimizer(settings)]
         self._wd = np.array([model.wd for model in models])
         self._l1 = np.array([model.l1 for model in models])
@@ -95,7 +95,7 @@ class Descent:
             float(weight),
             self.steps,
             self._optimizer,
-            rates(self._models, self.steps - 1),
+            self._schedule.rates(self.steps - 1),
             self._wd,
             self._l1,
             self._beta_1,

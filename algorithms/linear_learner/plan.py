@@ -39,16 +39,12 @@ class Plan:
     scaling: Scaling
     objective: Objective
     models: list[Candidate]
+    positive: NDArray[np.float64]  # (m,) what a positive row weighs in the training of each model
     classes: Singles | None  # (k,) what a row of each class weighs, where that differs
     weights: Singles  # (d, k) that all models start from
     bias: Singles  # (k,)
     judge: Judge
     sample: Batch | None  # this member's training rows that select, where there is no validation channel
-
-    @property
-    def positive(self) -> NDArray[np.float64]:
-        """What a positive row weighs (m,) in the training of each model."""
-        return np.array([model.positive for model in self.models])
 
 
 def planned(job: Job) -> Plan:
@@ -73,13 +69,12 @@ def planned(job: Job) -> Plan:
         job.note(f"going on from a {settings.predictor_type} of {width} features")
     models = candidates(settings, width, float(counts[0] / counts[1]) if counts.all() else 1.0, job.seed)
     loss = objective(settings, scaling.label_scale)
-    positives = {model.positive for model in models}
+    positive = np.array([model.positive for model in models])
     # Losses in which positive rows weigh differently cannot be compared: there, none weighs more.
-    positive = np.full(len(models), positives.pop() if len(positives) == 1 else 1.0)
+    judge = Judge(settings, scaling, loss, positive if np.ptp(positive) == 0 else np.ones_like(positive))
     classes = _class_weights(counts) if settings.balance_multiclass_weights and settings.outputs > 1 else None
     sample = None if "validation" in job.channels else _sample(job, head, width, classes)
-    judge = Judge(settings, scaling, loss, positive)
-    return Plan(width, scaling, loss, models, classes, weights, bias, judge, sample)
+    return Plan(width, scaling, loss, models, positive, classes, weights, bias, judge, sample)
 
 
 def _none(width: int) -> Rows:

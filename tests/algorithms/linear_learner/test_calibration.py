@@ -31,7 +31,7 @@ def worth(margins, positive, threshold, asked):
 
 
 @pytest.mark.parametrize("criterion", CRITERIA)
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(n=some.integers(1, 30), levels=some.integers(1, 9), target=some.floats(0.05, 0.95), seed=some.integers(0, 999))
 def test_no_threshold_is_better_than_the_one_chosen(criterion, n, levels, target, seed):
     """Whole numbers as margins, so that ties are common."""
@@ -95,7 +95,7 @@ def test_a_precision_that_no_threshold_keeps_is_told_by_a_negative_value(target)
     assert (values[0] < 0) == (target == 0.9)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(n=some.integers(2, 60), levels=some.integers(1, 9), seed=some.integers(0, 999))
 def test_the_area_is_scikit_learns(n, levels, seed):
     random = np.random.default_rng(seed)

@@ -1,8 +1,9 @@
 """The models that are trained side by side."""
 
+import numpy as np
 import pytest
 
-from algorithms.linear_learner.candidates import candidates, optimizer
+from algorithms.linear_learner.candidates import Schedule, candidates, optimizer
 from algorithms.linear_learner.hyperparameters import Hyperparameters
 
 
@@ -72,15 +73,17 @@ def test_the_weight_of_positive_rows_is_given_balanced_or_searched():
 
 
 def test_the_learning_rate_falls_in_steps_and_not_below_its_least():
-    (model,) = models(
-        num_models=1, learning_rate=1.0, lr_scheduler_step=10, lr_scheduler_factor=0.5, lr_scheduler_minimum_lr=0.2
-    )
+    given = {"lr_scheduler_step": 10, "lr_scheduler_factor": 0.5, "lr_scheduler_minimum_lr": 0.2}
+    falling = models(num_models=1, learning_rate=1.0, **given)
+    steady = models(num_models=1, learning_rate=1.0, use_lr_scheduler="False")
+    slow = models(num_models=1, learning_rate=1e-7)
 
-    assert [model.rate(steps) for steps in (0, 9, 10, 20, 30, 1000)] == [1, 1, 0.5, 0.25, 0.2, 0.2]
-    (steady,) = models(num_models=1, learning_rate=1.0, use_lr_scheduler="False")
-    assert steady.rate(10_000) == 1
-    (slow,) = models(num_models=1, learning_rate=1e-7)
-    assert slow.rate(0) == 1e-7
+    schedule = Schedule([*falling, *steady, *slow])
+
+    rates = np.array([schedule.rates(steps) for steps in (0, 9, 10, 20, 30, 1000)])
+    np.testing.assert_array_equal(rates[:, 0], [1, 1, 0.5, 0.25, 0.2, 0.2])
+    assert (rates[:, 1] == 1).all()
+    assert (rates[:, 2] == 1e-7).all()
 
 
 def test_auto_is_adam():
