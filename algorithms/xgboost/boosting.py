@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from algorithms.xgboost import binning, sampling
 from algorithms.xgboost.booster import Booster
 from algorithms.xgboost.data import Part
-from algorithms.xgboost.exact import exact_cuts
+from algorithms.xgboost.exact import centered, exact_cuts
 from algorithms.xgboost.grow import grow
 from algorithms.xgboost.kernels import update
 from algorithms.xgboost.packed import Packed
@@ -66,6 +66,8 @@ class Trees:
         key = self.plan.key(self.rounds, k, p)
         rows, gradients = sampling.sampled(self.gradients[k], s.subsample, s.sampling_method, key, group)
         tree, leaf = grow(bins, gradients, self.plan.growth, group, key, rows)
+        if s.tree_method == "exact":
+            tree = centered(tree, self.parts[TRAIN].rows.features, rows, group)
         if not self.objective.adaptive:
             return tree, leaf
         assert self.whole is not None

@@ -23,7 +23,7 @@ def exact(values: NDArray[Any], group: Group) -> NDArray[np.float64]:
     """
     values = np.asarray(values, np.float64)
     shape = values.shape[1:]
-    flat = values.reshape(len(values), -1)
+    flat = values.reshape(len(values), math.prod(shape))
     most = np.abs(flat).max(axis=0, initial=0.0)  # NaN where a value is NaN
     facts = np.concatenate(group.gather(np.concatenate([[float(len(flat))], most])[None]))
     n, most = facts[:, 0].sum(), facts[:, 1:].max(axis=0)
@@ -41,7 +41,7 @@ def mean(values: NDArray[Any], weights: NDArray[Any], group: Group) -> NDArray[n
     values = np.asarray(values, np.float64)
     own = np.asarray(weights, np.float64) if len(weights) else np.ones(len(values))
     weighted = values * own.reshape(-1, *([1] * (values.ndim - 1)))
-    sums = exact(np.column_stack([weighted.reshape(len(values), -1), own]), group)
+    sums = exact(np.column_stack([weighted.reshape(len(values), math.prod(values.shape[1:])), own]), group)
     with np.errstate(divide="ignore", invalid="ignore"):
         means = np.where(sums[-1] == 0, sums[:-1], sums[:-1] / sums[-1])
     return np.asarray(means.reshape(values.shape[1:]))

@@ -56,8 +56,10 @@ class Updating(Trees):
         update.spread(tree.left, tree.right, sums)
         self.plan.group.sum_(sums)
         rules = self.plan.growth.rules
+        light = sums[:, 1] < self.plan.settings.min_child_weight  # to which too few rows come now: they add nothing
         weight = np.array([splits.weight_of(g, h, rules, *_FREE) for g, h in sums], np.float32)
         score = np.array([splits.gain_of(g, h, rules, *_FREE, False) for g, h in sums], np.float32)
+        weight[light], score[light] = 0, 0
         inner = ~tree.is_leaf
         gain = np.where(inner, score[tree.left] + score[tree.right] - score, np.float32(0)).astype(np.float32)
         threshold = tree.threshold

@@ -42,3 +42,31 @@ def spread(
         if left[node] >= 0:
             for j in range(2):
                 sums[node, j] = sums[left[node], j] + sums[right[node], j]
+
+
+@numba.njit(nogil=True, cache=True)
+def sides(
+    features,  # in   (n, d) float32
+    rows,  # in   (r,) int32, which rows the tree was grown on
+    left,  # in   (m,) int32, -1 at leaves
+    right,  # in   (m,) int32
+    feature,  # in   (m,) int32
+    threshold,  # in   (m,) float32
+    default_left,  # in   (m,) uint8
+    low,  # sets (m,) float32: of each split, the greatest value that goes left; -infinity where none does
+    high,  # sets (m,) float32: the least value that goes right; infinity where none does
+):
+    """Between which values of its rows each node of a tree splits."""
+    low[:], high[:] = -np.inf, np.inf
+    for i in rows:
+        node = 0
+        while left[node] >= 0:
+            value = features[i, feature[node]]
+            if np.isnan(value):
+                node = left[node] if default_left[node] else right[node]
+            elif value < threshold[node]:
+                low[node] = max(low[node], value)
+                node = left[node]
+            else:
+                high[node] = min(high[node], value)
+                node = right[node]
