@@ -29,7 +29,10 @@ from algorithms import machine
 RESULTS = Path(__file__).parent / "results"
 US = "algoport"
 PAUSE = 0.3  # seconds before a lap: the last competitor's OpenMP threads keep a core busy for a while
-VERSIONS = ("numba", "numpy", "scikit-learn", "faiss-cpu", "torch", "pyarrow", "pandas", "xgboost", "lightgbm")
+VERSIONS = (
+    *("numba", "numpy", "scipy", "scikit-learn", "scikit-learn-intelex", "faiss-cpu", "torch", "pyarrow", "pandas"),
+    *("pyod", "rrcf", "vowpalwabbit", "xgboost-cpu", "lightgbm"),
+)
 
 
 @dataclass(frozen=True)
