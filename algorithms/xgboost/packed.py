@@ -50,8 +50,8 @@ class Packed:
     @cached_property
     def planes(self) -> tuple[NDArray[Any], ...] | None:
         """The trees for many rows at once, as `planes.prepared` tells; None where none of them is found so."""
-        fit = (self.depth >= 0) & (self.depth <= planes.DEEPEST)
-        found = planes.prepared(self.nodes, self.roots, self.depth) if fit.any() else None
+        some = (self.depth >= 0).any()
+        found = planes.prepared(self.nodes, self.roots, self.depth) if some else None
         return found if found and len(found[0]) <= planes.MOST_COLUMNS else None
 
     @cached_property

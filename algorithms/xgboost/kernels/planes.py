@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from algorithms.xgboost.kernels import bits, walks
 
 ROWS = bits.ROWS  # of a block
-DEEPEST = 8  # levels; beyond, comparing with every split costs more than walking past most of them
-SHALLOW = 6  # levels of the trees whose values are looked up in registers
+DEEPEST = 8  # levels; of deeper trees the first few are found so, and from there on rows walk
+SHALLOW = 6  # levels of the trees whose values are looked up in registers, and of those few
 TABLE = 256
 CODES = 255  # thresholds that a column tells apart; a feature with more has several columns
 MOST_COLUMNS = 4096  # beyond this the columns of a block are too large for the second cache
@@ -26,7 +26,7 @@ WORTH = 8  # trees; for fewer the values are not worth counting
 
 
 def prepared(nodes, roots, depth) -> tuple[NDArray, ...]:
-    """From packed nodes (m * 4,) and the depth of each tree; a tree that is too deep has no splits here.
+    """From packed nodes (m * 4,) and the depth of each tree; one with splits by category has none here.
 
     A feature has as many columns as it takes to tell its thresholds apart. Returns
 
@@ -36,18 +36,20 @@ def prepared(nodes, roots, depth) -> tuple[NDArray, ...]:
     splits       (m,) uint32       column * 512 + default_left * 256 + the least code that goes right
     places       (m,) int32        where the split stands in its tree: 1, below it 2 and 3, and so on
     first_value  (t,) int64
-    values       float32           64 or 256 a tree, of the leaves as they would stand were all ways equally long
+    values       float32           64 or 256 a tree, of the leaves as they would stand were all ways equally long;
+                                   of a tree that is too deep the bits of the nodes from which rows walk
     """
     table = nodes.reshape(-1, 4)
     t = len(depth)
-    fits = (depth >= 0) & (depth <= DEEPEST)
+    fits = depth >= 0
     leaf = table[:, 2] == np.arange(len(table))
     place = np.zeros(len(table), np.int32)
-    size = np.where(fits, np.where(depth <= SHALLOW, 1 << SHALLOW, 1 << DEEPEST), 0)
+    size = np.where(fits, np.where((depth > SHALLOW) & (depth <= DEEPEST), 1 << DEEPEST, 1 << SHALLOW), 0)
     first_value = np.concatenate([[0], np.cumsum(size)]).astype(np.int64)[:t]
     values = np.zeros(int(size.sum()), np.float32)
-    _place(nodes, nodes.view(np.float32), roots, fits, size, first_value, place, values)
-    chosen = np.flatnonzero((place > 0) & ~leaf)
+    _place(nodes, roots, depth, size, first_value, place, values.view(np.int32))
+    compared = (place > 0) & ~leaf & (place < np.repeat(size, np.diff(roots)))
+    chosen = np.flatnonzero(compared)
     threshold = table[chosen, 0].view(np.float32) + np.float32(0)  # no negative zero
     feature = table[chosen, 1] >> 1
     order = np.lexsort((threshold, feature))
@@ -64,7 +66,7 @@ def prepared(nodes, roots, depth) -> tuple[NDArray, ...]:
     code = column * 512 + (table[chosen, 1][order] & 1) * 256 + rank % CODES + 1
     splits = np.empty(len(order), np.uint32)
     splits[order] = code
-    count = np.add.reduceat(np.append((place > 0) & ~leaf, False), roots[:-1]) if t else np.zeros(0)
+    count = np.add.reduceat(np.append(compared, False), roots[:-1]) if t else np.zeros(0)
     return (
         np.repeat(named, columns).astype(np.int32),
         tables.reshape(-1),
@@ -86,24 +88,24 @@ def _met() -> NDArray[np.int64]:
 
 
 @numba.njit(nogil=True, cache=True)
-def _place(nodes, floats, roots, fits, size, first_value, place, values):
-    """Sets the place of each node, and the values of the trees that fit."""
-    for t in range(len(fits)):
-        if not fits[t]:
+def _place(nodes, roots, depth, size, first_value, place, values):
+    """Sets the place of each node, and the bits of the values."""
+    for t in range(len(depth)):
+        if depth[t] < 0:
             continue
         place[roots[t]] = 1
         for node in range(roots[t], roots[t + 1]):
             if place[node] == 0:
                 continue
             child = nodes[node * 4 + 2]
-            if child != node:
+            if child != node and place[node] < size[t]:
                 place[child], place[child + 1] = 2 * place[node], 2 * place[node] + 1
                 continue
             begin, end = place[node], place[node] + 1
             while begin < size[t]:
                 begin, end = 2 * begin, 2 * end
             for i in range(begin, end):
-                values[first_value[t] + i - size[t]] = floats[node * 4 + 3]
+                values[first_value[t] + i - size[t]] = node if depth[t] > DEEPEST else nodes[node * 4 + 3]
 
 
 @numba.njit(parallel=True, nogil=True, cache=True)
@@ -140,13 +142,14 @@ def add(
                 total[g * ROWS + i - begin] = sums[i, g]
         for t in range(count):
             at = group[t] * ROWS
-            if depth[t] < 0 or depth[t] > DEEPEST:
-                _walk(rows, d, begin, end, nodes, floats, sets, np.uint64(roots[t]), depth[t], ends, total, at)
+            if depth[t] < 0:
+                _walk(rows, d, begin, end, nodes, floats, sets, np.uint64(roots[t]), total, at)
                 continue
             for j in range(first_split[t], first_split[t + 1]):
                 code = np.int64(splits[j])
                 bits.compare(codes, (code >> 8) * ROWS, code & 255, masks, places[j] * bits.WORDS)
-            for level in range(depth[t]):
+            found = depth[t] if depth[t] <= DEEPEST else SHALLOW
+            for level in range(found):
                 _select(masks, levels, level)
             if depth[t] <= SHALLOW:
                 for level in range(depth[t], SHALLOW):
@@ -154,10 +157,14 @@ def add(
                         levels[level * bits.WORDS + w] = 0
                 bits.look_up(levels, values, first_value[t], total, at)
             else:
-                for level in range(depth[t], DEEPEST):
+                for level in range(found, DEEPEST):
                     for w in range(bits.WORDS):
                         levels[level * bits.WORDS + w] = 0
                 bits.index(levels, index)
+                if depth[t] > DEEPEST:
+                    starts = values[first_value[t] : first_value[t] + (1 << SHALLOW)].view(np.int32)
+                    _walk_on(rows, d, begin, end, nodes, floats, starts, index, depth[t] - SHALLOW, ends, total, at)
+                    continue
                 for i in range(ROWS):
                     total[at + i] += values[first_value[t] + index[i]]
         for g in range(k):
@@ -178,19 +185,30 @@ def _select(masks, levels, level):
 
 
 @numba.njit(nogil=True, cache=True)
-def _walk(rows, d, begin, end, nodes, floats, sets, root, deep, ends, total, at):
-    """Adds what one tree says of the rows of a block, walking."""
-    i = begin
-    if deep >= 0:
-        while i + 8 <= end:
-            walks.eight(rows, d, i, nodes, floats, sets, root, deep, ends)
-            for j in range(8):
-                total[at + i - begin + j] += floats[ends[j] * np.uint64(4) + np.uint64(3)]
-            i += 8
-    while i < end:
-        node = walks.leaf(rows, np.uint64(i * d), nodes, floats, sets, root, deep)
+def _walk(rows, d, begin, end, nodes, floats, sets, root, total, at):
+    """Adds what one tree that splits by category says of the rows of a block, walking."""
+    for i in range(begin, end):
+        node = walks.leaf(rows, np.uint64(i * d), nodes, floats, sets, root, np.int32(-1))
         total[at + i - begin] += floats[node * np.uint64(4) + np.uint64(3)]
-        i += 1
+
+
+@numba.njit(nogil=True, cache=True)
+def _walk_on(rows, d, begin, end, nodes, floats, starts, index, deep, ends, total, at):
+    """Adds what one tree says of the rows of a block, of which `index` tells where they are after the first levels."""
+    for first in range(0, end - begin, 8):
+        # The last eight rows of all, where fewer are left: those that come twice are added once.
+        i = min(first, max(end - begin - 8, 0))
+        if end - begin < 8:
+            for j in range(end - begin):
+                node = np.uint64(starts[index[j] >> (DEEPEST - SHALLOW)])
+                node = walks.below(rows, np.uint64((begin + j) * d), nodes, floats, node, deep)
+                total[at + j] += floats[node * np.uint64(4) + np.uint64(3)]
+            return
+        for j in range(8):
+            ends[j] = np.uint64(starts[index[i + j] >> (DEEPEST - SHALLOW)])
+        walks.eight(rows, d, begin + i, nodes, floats, deep, ends)
+        for j in range(first - i, 8):
+            total[at + i + j] += floats[ends[j] * np.uint64(4) + np.uint64(3)]
 
 
 @numba.njit(nogil=True, cache=True)

@@ -13,7 +13,8 @@ import numpy as np
 
 NO_TREE, UNREACHED = -2, -1
 BLOCK = 256  # rows that walk through all trees before the next ones do
-_LONG = 24  # steps; in deeper trees it is asked now and then whether all walks have ended
+_LONG = 24  # steps; of deeper trees, one at a time is walked for a single row
+_CHECK = 6  # steps after which it is asked whether all walks have ended
 
 
 @numba.njit(nogil=True, cache=True)
@@ -126,24 +127,32 @@ def leaf(rows, at, nodes, floats, sets, root, deep):
     """The leaf that a row comes to."""
     if deep < 0:
         return _by_category(rows, at, nodes, floats, sets, root)
-    node = root
+    return below(rows, at, nodes, floats, root, deep)
+
+
+@numba.njit(nogil=True, cache=True)
+def below(rows, at, nodes, floats, node, deep):
+    """The leaf that a row comes to from a node, at most `deep` steps below."""
     for _ in range(deep):
         node = _next(rows, at, nodes, floats, node)
     return node
 
 
 @numba.njit(nogil=True, cache=True)
-def eight(rows, d, begin, nodes, floats, sets, root, deep, ends):
-    """Sets ends (8,) uint64 to the leaves of eight rows, the first of them number `begin`."""
+def eight(rows, d, begin, nodes, floats, deep, ends):
+    """Moves ends (8,) uint64, nodes that eight rows have come to, to the leaves at most `deep` steps below.
+
+    `begin`: the number of the first row. No split may be by category.
+    """
     at = np.uint64(begin * d)
     by = np.uint64(d)
     a0, a1, a2, a3 = at, at + by, at + by * np.uint64(2), at + by * np.uint64(3)
     at += by * np.uint64(4)
     a4, a5, a6, a7 = at, at + by, at + by * np.uint64(2), at + by * np.uint64(3)
-    n0 = n1 = n2 = n3 = n4 = n5 = n6 = n7 = root
+    n0, n1, n2, n3, n4, n5, n6, n7 = ends[0], ends[1], ends[2], ends[3], ends[4], ends[5], ends[6], ends[7]
     step = 0
     while step < deep:
-        last = min(deep, step + _LONG)
+        last = min(deep, step + _CHECK)
         before = n0 + n1 + n2 + n3 + n4 + n5 + n6 + n7
         for _ in range(step, last):
             n0 = _next(rows, a0, nodes, floats, n0)
@@ -170,7 +179,8 @@ def add_block(rows, d, begin, end, nodes, floats, roots, depth, group, sets, fir
         i = begin
         if deep >= 0:
             while i + 8 <= end:
-                eight(rows, d, i, nodes, floats, sets, root, deep, ends)
+                ends[:] = root
+                eight(rows, d, i, nodes, floats, deep, ends)
                 for j in range(8):
                     sums[i + j, g] += floats[ends[j] * np.uint64(4) + np.uint64(3)]
                 i += 8
