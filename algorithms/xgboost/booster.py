@@ -22,6 +22,7 @@ from algorithms.xgboost.trees import Forest, nothing
 
 Kind = Literal["gbtree", "dart", "gblinear"]
 VERSION = (3, 2, 0)  # of the library whose files are written
+MOST = 1 << 27  # numbers of contributions that are made at a time
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -101,6 +102,9 @@ class Booster:
         the row changes (Saabas 2014).
         """
         shape = (self.outputs, self.num_feature + 1)
+        if len(rows) * shape[0] * shape[1] > MOST:
+            most = MOST // (shape[0] * shape[1])
+            raise UserError(f"contributions: must be asked of at most {most} rows at a time; there are {len(rows)}.")
         if self.kind == "gblinear":
             assert self.linear is not None
             return linear_margins.contributions(rows.features, self.linear, self._linear_base)

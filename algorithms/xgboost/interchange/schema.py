@@ -16,7 +16,8 @@ from algorithms.errors import UserError
 from algorithms.xgboost.booster import VERSION, Booster, Kind
 from algorithms.xgboost.interchange.forest import Faulty, array, forest, forest_layout, whole
 
-MOST_FEATURES, MOST_OUTPUTS = 1 << 31, 1 << 20
+# What a small file may claim and a single row then fills: 64 MB of features, and 128 MB of margins of a block of rows.
+MOST_FEATURES, MOST_OUTPUTS = 1 << 24, 1 << 16
 _KINDS = ("gbtree", "dart", "gblinear")
 
 

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from algorithms.errors import UserError
 from algorithms.records import Rows
-from algorithms.xgboost import interchange
+from algorithms.xgboost import booster, interchange
 from algorithms.xgboost.booster import Booster
 from algorithms.xgboost.trees import LEAF, Tree
 from tests.algorithms.xgboost import trained
@@ -99,6 +99,16 @@ def test_of_no_rows_and_no_trees_there_is_the_bias_only():
     assert model.contributions(Rows(features=rows[:0])).shape == (0, 1, 7)
     none = model.contributions(Rows(features=rows[:2]), 0)
     np.testing.assert_array_equal(none[:, 0], [[0] * 6 + [model.base_margin[0]]] * 2)
+
+
+def test_more_contributions_than_are_reasonable_are_refused(monkeypatch):
+    theirs, _, rows = trained.model("binary:logistic")
+    model = interchange.read(bytes(theirs.save_raw("ubj")), "a model")
+    monkeypatch.setattr(booster, "MOST", 70)
+
+    assert model.contributions(Rows(features=rows[:10])).shape == (10, 1, 7)
+    with pytest.raises(UserError, match="at most 10 rows"):
+        model.contributions(Rows(features=rows[:11]))
 
 
 def test_splits_by_category_are_refused():
