@@ -39,7 +39,7 @@ def _ordered(columns: Columns, answer: Answer) -> dict[str, Any]:
 def _typed(column: Any, number: str) -> Any:
     """As it shall be printed. A list whose vectors are of one length becomes a table, which is faster."""
     if isinstance(column, np.ndarray) and column.dtype != object:
-        if number == "int":
+        if number == "int" and (column.dtype.kind != "f" or np.isfinite(column).all()):
             return np.ascontiguousarray(column, np.int64)
         kind = np.float64 if column.dtype == np.float64 else np.float32
         return np.ascontiguousarray(column, kind)

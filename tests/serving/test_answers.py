@@ -105,6 +105,12 @@ def test_what_is_not_finite_is_null_in_json_and_a_word_in_csv() -> None:
     assert encoded(columns, answer(x="float", y="float"), CSV, nothing(3)) == b"nan,inf\n-inf,\n1.0,1.0,1.0\n"
 
 
+def test_a_whole_number_that_is_missing_is_told_as_missing() -> None:
+    text = encoded({"x": np.array([1.0, np.nan])}, answer(x="int"), JSON, nothing(2))
+
+    assert json.loads(text) == {"predictions": [{"x": 1.0}, {"x": None}]}
+
+
 def test_a_prediction_of_too_few_entries_is_not_sent() -> None:
     for media in (CSV, JSON, LINES):
         with pytest.raises(ValueError, match="3 records"):
