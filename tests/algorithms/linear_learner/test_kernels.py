@@ -281,8 +281,7 @@ def test_steps_are_those_of_torch(name, d, m, k):
             weights, bias, *kept, gradient, bias_gradient, 50.0, step, number, rates, decays, np.zeros(m), beta, 0.99,
             2.0, 0.5, True, mean, mean_bias, 1 / step,
         )  # fmt: skip
-        for array, now in zip(want, (weights, bias), strict=True):
-            array += (now - array) / step
+        want = [array + (now - array) / step for array, now in zip(want, (weights, bias), strict=True)]
 
     for j, (column, one, _) in enumerate(theirs):
         # Where gradient and decay cancel, float32 leaves few digits of a slope that rmsprop makes a whole step.
