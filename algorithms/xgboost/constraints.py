@@ -50,6 +50,7 @@ class Interactions:
     def __init__(self, d: int, sets: Sequence[Sequence[int]]) -> None:
         self._d = d
         self._sets = [frozenset(one) for one in sets]
+        self.any = len(self._sets) > 0
         self._used: dict[int, frozenset[int]] = {0: frozenset()}
 
     def split(self, node: int, left: int, right: int, feature: int) -> None:

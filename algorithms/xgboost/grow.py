@@ -117,7 +117,7 @@ class _Growth:
         m = len(bins) if rows is None else len(rows)
         self.entries = _kept(bins, "entries", m)
         self.spare = _kept(bins, "spare", 2 * m).reshape(2, m)
-        self.leaf = np.empty(len(bins), np.int32)
+        self.leaf = np.full(len(bins), -1, np.int32)
         self.pool = bins.space.get("pool", np.empty((0, 2, bins.size), np.int64))
         self.free: list[int] = list(range(len(self.pool)))[::-1]
         self.nodes = [_Node(0, 0, 0, m)]
@@ -155,7 +155,7 @@ class _Growth:
         right = np.array([node.right for node in self.nodes], np.int32)
         inner = left >= 0
         feature = np.array([node.feature for node in self.nodes], np.int32) * inner
-        leaf = self._leaf(left, right, feature)
+        leaf = self._leaf(left, feature)
         sums = self._fine_sums(leaf)
         threshold, weight, gain = np.empty(m, np.float32), np.empty(m, np.float32), np.zeros(m, np.float32)
         splits.finish(
@@ -176,16 +176,16 @@ class _Growth:
         )
         return tree, leaf
 
-    def _leaf(self, left: Ints, right: Ints, feature: Ints) -> Ints:
+    def _leaf(self, left: Ints, feature: Ints) -> Ints:
         """The leaf of every row, those included that the tree was not grown on."""
-        if self.rows is not None:
-            cuts = np.array([node.bin for node in self.nodes], np.int64)
-            also = np.array([self._also(node) for node in self.nodes], np.int64)
-            self.bins.descend(left, right, feature.astype(np.int64), cuts, also, self.leaf)
-            return self.leaf
         leaves = [node for node in self.nodes if node.left < 0 and node.begin >= 0]
         numbers = np.array([node.number for node in leaves], np.int32)
         partition.label(self.entries, *self._places(leaves), numbers, self.leaf)
+        if self.rows is not None:
+            cuts = np.array([node.bin for node in self.nodes], np.int64)
+            also = np.array([self._also(node) for node in self.nodes], np.int64)
+            steps = max(node.depth for node in self.nodes)
+            self.bins.descend(left, feature.astype(np.int64), cuts, also, steps, self.leaf)
         return self.leaf
 
     def _most(self, m: int) -> tuple[NDArray[np.float64], int]:
@@ -270,8 +270,7 @@ class _Growth:
         )
         lefts = np.array([node.left for node in chosen], np.int64)
         if last:
-            if self.rows is None:
-                self.bins.label(self.entries, choice, lefts, self.leaf)
+            self.bins.label(self.entries, choice, lefts, self.leaf)
             return pairs
         self.bins.part(self.entries, self.spare, choice, lefts)
         for node, (left, right), count in zip(chosen, pairs, lefts.tolist(), strict=True):
@@ -282,9 +281,9 @@ class _Growth:
     def _children(self, node: _Node) -> tuple[_Node, _Node]:
         """The two new nodes below one."""
         node.left, node.right = len(self.nodes), len(self.nodes) + 1
-        left, right = (_Node(number, node.depth + 1, parent=node.number) for number in (node.left, node.right))
-        left.sums = node.left_sums
-        right.sums = (node.sums[0] - left.sums[0], node.sums[1] - left.sums[1])
+        (g, h), depth = node.left_sums, node.depth + 1
+        left = _Node(node.left, depth, parent=node.number, sums=(g, h))
+        right = _Node(node.right, depth, parent=node.number, sums=(node.sums[0] - g, node.sums[1] - h))
         self.nodes.extend((left, right))
         self.interactions.split(node.number, node.left, node.right, node.feature)
         if self.bounds.any:
@@ -338,9 +337,10 @@ class _Growth:
         gains, features = np.empty(k, np.float32), np.empty(k, np.int64)
         cuts, defaults, left = np.empty(k, np.int64), np.empty(k, np.uint8), np.zeros((k, 2), np.int64)
         allowed = np.ones((k, d), np.uint8)
-        for row, node in zip(allowed, nodes, strict=True):
-            self.columns.restrict_(row, node.depth, node.number)
-            self.interactions.restrict_(row, node.number)
+        if self.columns.any or self.interactions.any:
+            for row, node in zip(allowed, nodes, strict=True):
+                self.columns.restrict_(row, node.depth, node.number)
+                self.interactions.restrict_(row, node.number)
         splits.evaluate(
             self.pool, self.bins.starts, np.array([node.slot for node in nodes], np.int64),
             np.array([node.sums for node in nodes], np.int64), self.bins.cuts.bins, allowed, self.unit_g,

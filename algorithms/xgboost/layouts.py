@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -33,12 +34,12 @@ class Cuts:
     missing: NDArray[np.bool_]  # (d,) where some member's row has no value
     sparse: bool = False  # whether rows are better kept sparse; the same at all members
 
-    @property
+    @cached_property
     def bins(self) -> Longs:
         """(d,) how many bins each feature has."""
         return np.diff(self.offsets)
 
-    @property
+    @cached_property
     def stride(self) -> int:
         """How many codes a feature has room for in a dense histogram: a power of 2."""
         most = int((self.bins + self.missing).max(initial=1))
@@ -92,8 +93,8 @@ class Bins(ABC):
         """Write to each row the number of its leaf: one of `lefts` (k,), or the next."""
 
     @abstractmethod
-    def descend(self, left: Ints, right: Ints, features: Longs, bins: Longs, also: Longs, leaf: Ints) -> None:
-        """Set the leaf of every row, from the root of a whole tree."""
+    def descend(self, left: Ints, features: Longs, bins: Longs, also: Longs, steps: int, leaf: Ints) -> None:
+        """Set the leaf of each row that has none yet (-1), from the root of a whole tree of depth `steps`."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -124,9 +125,9 @@ class Dense(Bins):
         c = choice
         partition.split_last(self.columns, entries, c.begins, c.ends, c.features, c.bins, c.also, False, lefts, leaf)
 
-    def descend(self, left: Ints, right: Ints, features: Longs, bins: Longs, also: Longs, leaf: Ints) -> None:
+    def descend(self, left: Ints, features: Longs, bins: Longs, also: Longs, steps: int, leaf: Ints) -> None:
         """By the columns."""
-        partition.descend(self.columns, left, right, features, bins, also, leaf)
+        partition.descend(self.columns, left, features, bins, also, steps, leaf)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -153,9 +154,9 @@ class Sparse(Bins):
         c, found, first = choice, self._found(entries, choice), np.zeros_like(choice.bins)
         partition.split_last(found, entries, c.begins, c.ends, first, c.bins, c.also, True, lefts, leaf)
 
-    def descend(self, left: Ints, right: Ints, features: Longs, bins: Longs, also: Longs, leaf: Ints) -> None:
+    def descend(self, left: Ints, features: Longs, bins: Longs, also: Longs, steps: int, leaf: Ints) -> None:
         """By the rows."""
-        sparse.descend(self.indptr, self.codes, self.starts, self.missing, left, right, features, bins, also, leaf)
+        sparse.descend(self.indptr, self.codes, self.starts, self.missing, left, features, bins, also, leaf)
 
     def _found(self, entries: Entries, choice: Choice) -> Ints:
         """(1, m) for each entry the code of the feature by which its node parts its rows."""

@@ -40,13 +40,13 @@ class Columns:
 
     def __init__(self, d: int, shares: Shares, key: Sequence[int]) -> None:
         self._shares, self._key = shares, tuple(key)
-        self._all = shares.colsample_bytree == shares.colsample_bylevel == shares.colsample_bynode == 1
+        self.any = not (shares.colsample_bytree == shares.colsample_bylevel == shares.colsample_bynode == 1)
         self._tree = self._drawn(np.arange(d), shares.colsample_bytree, TREE)
         self._levels: dict[int, NDArray[np.int64]] = {}
 
     def restrict_(self, allowed: NDArray[np.uint8], depth: int, node: int) -> None:
         """Set what the node may not use to 0 in `allowed` (d,)."""
-        if self._all:
+        if not self.any:
             return
         if depth not in self._levels:
             self._levels[depth] = self._drawn(self._tree, self._shares.colsample_bylevel, LEVEL, depth)

@@ -137,23 +137,23 @@ def descend(
     codes,  # in   (nnz,) int32
     starts,  # in   (d,) int64 where the bins of each feature begin
     missing,  # in   (d,) int64 the code of missing values, one after the last bin; -1 where there is none
-    left,  # in   (nodes,) int32
-    right,  # in   (nodes,) int32
+    left,  # in   (nodes,) int32; -1 at leaves; the right child's number is the next
     features,  # in   (nodes,) int64
     bins,  # in   (nodes,) int64
     also,  # in   (nodes,) int64
-    leaf,  # sets (n,) int32
+    leaf,  # sets (n,) int32 where it is below 0
 ):
-    """The leaf of every row, from its bins."""
+    """The leaf of each row that has none, from its bins."""
     d, total = len(starts), np.int64(2**31 - 1)
     for i in numba.prange(len(leaf)):
         j = np.int64(0)
-        while left[j] >= 0:
+        while leaf[i] < 0 and left[j] >= 0:
             f = features[j]
             begin, behind = starts[f], starts[f + 1] if f + 1 < d else total
             at = _position(codes, indptr[i], indptr[i + 1], begin)
             code = missing[f]
             if at < indptr[i + 1] and codes[at] < behind:
                 code = np.int64(codes[at]) - begin
-            j = np.int64(left[j] if code == also[j] or (0 <= code <= bins[j]) else right[j])
-        leaf[i] = j
+            j = np.int64(left[j]) + (0 if code == also[j] or 0 <= code <= bins[j] else 1)
+        if leaf[i] < 0:
+            leaf[i] = j
