@@ -92,7 +92,7 @@ class Hyperparameters(Settings):
     init_scale: float = real("largest starting weight of init_method uniform", default=0.07, above=0)
     init_sigma: float = real("standard deviation of the starting weights of init_method normal", default=0.01, above=0)
     l1: float | Auto = real(
-        "weight of the L1 norm of the weights in the loss; auto: searched among the models",
+        "weight of the L1 norm of the weights in the loss; auto: 0",
         default="auto",
         low=0,
         auto=True,
@@ -125,7 +125,7 @@ class Hyperparameters(Settings):
         above=0,
     )
     lr_scheduler_factor: float | Auto = real(
-        "by what the learning rate is multiplied at each step of its schedule; auto: searched among the models",
+        "by what the learning rate is multiplied at each step of its schedule; auto: 0.99",
         default="auto",
         above=0,
         below=1,
@@ -135,7 +135,7 @@ class Hyperparameters(Settings):
         "below what the schedule does not lower the learning rate; auto: 1e-5", default="auto", above=0, auto=True
     )
     lr_scheduler_step: int | Auto = integer(
-        "after how many batches the learning rate is lowered; auto: searched among the models",
+        "after how many batches the learning rate is lowered; auto: 100",
         default="auto",
         low=1,
         auto=True,
@@ -150,7 +150,7 @@ class Hyperparameters(Settings):
         "scale the label of a regression to a standard deviation of 1; auto: yes", default="auto", auto=True
     )
     num_calibration_samples: int | Auto = integer(
-        "how many rows the threshold is chosen on; auto: 10,000,000, or what fits into 128 MiB",
+        "how many rows the threshold is chosen on; auto: 10,000,000, or as many as have 64 MiB of scores",
         default="auto",
         low=1,
         auto=True,
