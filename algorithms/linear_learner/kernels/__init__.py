@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.linear_learner.kernels import dense, optimizers, sparse
+from algorithms.linear_learner.kernels import dense, optimizers, sparse, wide
 from algorithms.linear_learner.kernels.losses import (
     ABSOLUTE,
     EPS_ABSOLUTE,
@@ -61,6 +61,8 @@ def gradients(
     """Adds the sums over the rows: of the losses, and of their derivatives by weights and bias."""
     work = len(rows) * len(bias) * (4 * len(shift) + LOSS)
     run = dense.serial if work < FEW else dense.parallel
+    if len(bias) > 1 and len(shift) * len(bias) > wide.WIDE:
+        run = wide.gradients  # which adds in another order, so that no number of threads may decide on it
     run(_taken(rows), _taken(shift), _taken(scale), _taken(targets), _taken(row_weights), _taken(positive, DOUBLE),
         _taken(weights), _taken(bias), int(loss), float(parameter), gradient, bias_gradient, losses)  # fmt: skip
 

@@ -133,20 +133,6 @@ def gather(partial, sums, first, last, parts, gradient):
 
 
 @numba.njit(nogil=True, cache=True)
-def gather_sums(sums, found, k, bias_gradient, losses):
-    """Adds the blocks' sums of the bias and the losses."""
-    apart()
-    for j in range(len(found)):
-        if found[j] >= 0:
-            slope, value = 0.0, 0.0
-            for b in range(len(sums)):
-                slope += sums[b, 0, j]
-                value += sums[b, 1, j]
-            bias_gradient[found[j]] += np.float32(slope)
-            losses[found[j] // k] += value
-
-
-@numba.njit(nogil=True, cache=True)
 def serial(
     rows, shift, scale, targets, row_weights, positive, weights, bias, loss, parameter, gradient, bias_gradient, losses
 ):
@@ -169,7 +155,7 @@ def serial(
                 block(rows, first, some, shift, scale, targets, row_weights, parts, loss, parameter, partial[b],
                       sums[b])  # fmt: skip
         gather(partial, sums, 0, d, parts, gradient)
-        gather_sums(sums, found, k, bias_gradient, losses)
+        layout.gather(sums, found, k, bias_gradient, losses)
 
 
 @numba.njit(parallel=True, nogil=True, cache=True)
@@ -196,7 +182,7 @@ def parallel(
                       sums[b])  # fmt: skip
         for part in numba.prange(64):
             gather(partial, sums, part * d // 64, (part + 1) * d // 64, parts, gradient)
-        gather_sums(sums, found, k, bias_gradient, losses)
+        layout.gather(sums, found, k, bias_gradient, losses)
 
 
 @numba.njit(nogil=True, cache=True)

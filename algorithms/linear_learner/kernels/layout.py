@@ -112,3 +112,17 @@ def factors(positive, found, k):
             result[j] = 1
             result[columns + j] = positive[found[j] // k]
     return result
+
+
+@numba.njit(nogil=True, cache=True)
+def gather(sums, found, k, bias_gradient, losses):
+    """Adds the blocks' sums of the bias and the losses."""
+    apart()
+    for j in range(len(found)):
+        if found[j] >= 0:
+            slope, value = 0.0, 0.0
+            for b in range(len(sums)):
+                slope += sums[b, 0, j]
+                value += sums[b, 1, j]
+            bias_gradient[found[j]] += np.float32(slope)
+            losses[found[j] // k] += value

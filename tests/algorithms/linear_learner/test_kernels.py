@@ -15,7 +15,7 @@ from scipy import sparse
 
 from algorithms import compiled
 from algorithms.linear_learner import kernels
-from algorithms.linear_learner.kernels import dense
+from algorithms.linear_learner.kernels import dense, wide
 from tests.algorithms.linear_learner import plainly
 
 LOSSES = range(9)
@@ -54,6 +54,21 @@ def test_gradients_are_the_plain_sums_of_dense_rows_and_of_sparse_ones(n, d, m, 
     for want, mine, other in zip(plainly.gradients(**sizes.given), found, sparsely, strict=True):
         plainly.near(mine, want + 1)
         plainly.near(other, want + 1)
+
+
+@pytest.mark.parametrize("n", [0, 1, wide.BLOCK, wide.BLOCK + 1, wide.CHUNK + 1, wide.ROWS, wide.ROWS + 1])
+@pytest.mark.parametrize(
+    ("d", "m", "k"), [(1, 3, 9), (wide.GROUP + 1, 33, 1), (wide.FEATURES + 1, 2, 1), (50, 20, 17), (7, 1, 100)]
+)
+def test_gradients_of_wide_problems_are_the_same_sums(n, d, m, k, monkeypatch):
+    monkeypatch.setattr(wide, "WIDE", 0)
+    sizes = plainly.problem(n, d, m, k, kernels.SOFTMAX if k > 1 else kernels.HINGE, n)
+    found = plainly.room(sizes)
+
+    kernels.gradients(*sizes.given.values(), *found)
+
+    for want, mine in zip(plainly.gradients(**sizes.given), found, strict=True):
+        plainly.near(mine, want + 1)
 
 
 @many
@@ -212,7 +227,9 @@ def test_class_weights_and_rows_without_weight():
         plainly.near(mine, other)
 
 
-@pytest.mark.parametrize("shape", [(5000, 7, 32, 1), (1500, 40, 1, 1), (700, 300, 6, 9), (2000, 1, 1, 12)])
+@pytest.mark.parametrize(
+    "shape", [(5000, 7, 32, 1), (1100, 120, 32, 40), (1500, 40, 1, 1), (700, 300, 6, 9), (2000, 1, 1, 12)]
+)
 def test_the_number_of_threads_changes_no_bit(shape):
     n, d, m, k = shape
     sizes = plainly.problem(n, d, m, k, kernels.SOFTMAX if k > 1 else kernels.LOGISTIC, 3)
