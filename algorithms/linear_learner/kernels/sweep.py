@@ -29,19 +29,20 @@ def best(
     while True:
         # Rows from i and j on are positive. The threshold is above all that are not, and not above those that are.
         below = max(positives[i - 1] if i > 0 else -np.inf, negatives[j - 1] if j > 0 else -np.inf)
-        above = min(positives[i] if i < p else np.inf, negatives[j] if j < q else np.inf)
-        if below < natural <= above:
-            place = natural
-        elif below == -np.inf:
-            place = np.float64(above)
-        elif above == np.inf:
-            place = np.float64(below) + 1.0
-        else:
-            place = (np.float64(below) + np.float64(above)) / 2
         value, further = _worth(p - i, q - j, p, q, criterion, beta, target)
-        far = abs(place - natural)
-        if (value, further, -far) > (highest, second, -nearest):
-            highest, second, nearest, threshold = value, further, far, place
+        if value > highest or (value == highest and further >= second):  # seldom, so that the rest costs nothing
+            above = min(positives[i] if i < p else np.inf, negatives[j] if j < q else np.inf)
+            if below < natural <= above:
+                place = natural
+            elif below == -np.inf:
+                place = np.float64(above)
+            elif above == np.inf:
+                place = np.float64(below) + 1.0
+            else:
+                place = (np.float64(below) + np.float64(above)) / 2
+            far = abs(place - natural)
+            if (value, further, -far) > (highest, second, -nearest):
+                highest, second, nearest, threshold = value, further, far, place
         if i == 0 and j == 0:
             return highest, threshold
         while i > 0 and positives[i - 1] == below:
@@ -53,14 +54,14 @@ def best(
 @numba.njit(nogil=True, cache=True)
 def _worth(true, false, p, q, criterion, beta, target):
     """The value of a threshold with so many true and false positives, and what decides where it is the same."""
-    recall = true / p if p > 0 else 0.0
-    precision = true / (true + false) if true + false > 0 else 0.0
     if criterion == ACCURACY:
         return (true + q - false) / max(p + q, 1), 0.0
     if criterion == F_BETA:
         weighted = (1 + beta**2) * true
         whole = weighted + beta**2 * (p - true) + false
         return (weighted / whole if whole > 0 else 0.0), 0.0
+    recall = true / p if p > 0 else 0.0
+    precision = true / (true + false) if true + false > 0 else 0.0
     if criterion == PRECISION_AT_RECALL:
         return (precision, recall) if recall >= target else (-1.0, recall)
     return (recall, precision) if precision >= target else (precision - 1.0, recall)
