@@ -3,7 +3,8 @@
     python -m benchmarks.NAME           the cases with a goal, as a table
     python -m benchmarks.NAME --all     all cases, also those that only inform
     python -m benchmarks.NAME --json    one object a line
-    python -m benchmarks.NAME --only X  the cases whose name has X in it; nothing is kept
+    python -m benchmarks.NAME --only X  the cases whose name has X in it; nothing is kept, unless --keep
+    python -m benchmarks.NAME --keep    beside what is kept already: only the same cases are replaced
 
 What is measured is kept in benchmarks/results/NAME.json with machine and versions.
 """
@@ -152,6 +153,7 @@ def main(name: str, cases: Sequence[Case], arguments: Sequence[str] | None = Non
     parser.add_argument("--all", action="store_true", help="also the cases that only inform")
     parser.add_argument("--json", action="store_true", help="one object a line")
     parser.add_argument("--only", default="", help="the cases whose name has this in it")
+    parser.add_argument("--keep", action="store_true", help="leave what is kept of other cases")
     chosen = parser.parse_args(arguments)
     facts = header()
     if not chosen.json:
@@ -163,11 +165,18 @@ def main(name: str, cases: Sequence[Case], arguments: Sequence[str] | None = Non
             print(json.dumps(row.as_json()), flush=True)
         else:
             _show(row, first=len(rows) == 1 or rows[-2].case != row.case)
-    if rows and not chosen.only:
-        RESULTS.mkdir(exist_ok=True)
-        kept = json.dumps({**facts, "rows": [row.as_json() for row in rows]}, indent=1)
-        (RESULTS / f"{name}.json").write_text(kept + "\n")
+    if rows and (chosen.keep or not chosen.only):
+        _keep(RESULTS / f"{name}.json", facts, [row.as_json() for row in rows], beside=chosen.keep)
     return 0
+
+
+def _keep(path: Path, facts: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], *, beside: bool) -> None:
+    """Write the rows; `beside` what other cases left there."""
+    path.parent.mkdir(exist_ok=True)
+    cases = {row["case"] for row in rows}
+    before = json.loads(path.read_text())["rows"] if beside and path.is_file() else []
+    whole = {**facts, "rows": [*(row for row in before if row["case"] not in cases), *rows]}
+    path.write_text(json.dumps(whole, indent=1) + "\n")
 
 
 def _measured(cases: Sequence[Case], every: bool, only: str) -> Iterator[Row]:
