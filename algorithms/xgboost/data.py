@@ -31,18 +31,19 @@ class Part:
 
     def at(self, chosen: NDArray[np.int64]) -> Part:
         """Some of the rows."""
-        return Part(self.rows.take(chosen), self.targets.at(chosen))
+        return Part(self.rows.take(chosen), self.targets.at(chosen)).widened(self.rows.width)
 
     def widened(self, width: int) -> Part:
-        """The rows with so many features, of which those beyond have no value."""
-        if self.rows.width == width:
-            return self
+        """The rows with so many features, of which those beyond have no value. They cannot be written to: kernels
+        would be compiled anew for rows that can be where others cannot."""
+        features: Any = self.rows.features
         if self.rows.is_sparse:
-            matrix: Any = self.rows.features
-            wide: Any = sparse.csr_array((matrix.data, matrix.indices, matrix.indptr), shape=(len(self), width))
+            wide: Any = sparse.csr_array((features.data, features.indices, features.indptr), shape=(len(self), width))
         else:
-            wide = np.full((len(self), width), np.nan, np.float32)
-            wide[:, : self.rows.width] = self.rows.features
+            lacking = ((0, 0), (0, width - self.rows.width))
+            whole = np.pad(features, lacking, constant_values=np.nan) if width > self.rows.width else features
+            wide = np.ascontiguousarray(whole, np.float32).view()
+            wide.setflags(write=False)
         return Part(replace(self.rows, features=wide), self.targets)
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from algorithms.records import Rows
 
@@ -67,7 +68,10 @@ def others() -> list[tuple[dict[str, object], dict[str, Rows]]]:
         {"sampling_method": "gradient_based", "subsample": 0.5, "monotone_constraints": "(1,0,0,-1)"},
         {"_kfold": 2},
     ]
-    return [*jobs, *(({**short, "objective": "binary:logistic", **given}, missing) for given in boosters)]
+    jobs += [({**short, "objective": "binary:logistic", **given}, missing) for given in boosters]
+    thin = {name: replace(part, features=sparse.csr_array(part.features)) for name, part in rows.items()}
+    jobs += [({**short, "objective": "binary:logistic", "booster": own}, thin) for own in ("gbtree", "gblinear")]
+    return jobs
 
 
 def _parts(features: NDArray[np.float32], label: NDArray[np.float32]) -> dict[str, Rows]:

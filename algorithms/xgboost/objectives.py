@@ -156,7 +156,7 @@ class Objective:
         label, weight = targets.label, targets.weight
         positive = np.float32(self.scale_pos_weight if self.name in _SCALED else 1)
         if self.name in _LOGISTIC:
-            kernels.logistic(column(margins, 0), label, weight, positive, out[0])
+            kernels.logistic(column(margins, 0), label, weight, positive, out.reshape(-1))
         elif self.name in _POINTWISE:
             kind = _POINTWISE[self.name]
             kernels.pointwise(kind, column(margins, 0), label, weight, positive, np.float32(self._fact), out[0])
@@ -165,7 +165,7 @@ class Objective:
                 fact = np.float32(alpha)
                 kernels.pointwise(kernels.QUANTILE, column(margins, j), label, weight, positive, fact, out[j])
         elif self.name in links.SOFTMAX:
-            kernels.softmax(np.ascontiguousarray(margins), label, weight, out)
+            kernels.softmax(np.ascontiguousarray(margins), label, weight, out.reshape(-1))
         elif self.name == "survival:aft":
             upper = label if targets.upper is None else targets.upper
             kind, scale = NOISES[self.aft_loss_distribution], float(self.aft_loss_distribution_scale)

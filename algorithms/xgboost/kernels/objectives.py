@@ -17,6 +17,7 @@ NORMAL, LOGISTIC_NOISE, EXTREME = range(3)
 PAIRWISE, NDCG, MAP = range(3)
 
 BLOCK = 4096  # rows that a thread takes at a time; no sum depends on it
+FEW = 256  # rows of which all classes are looked at together
 PAIRS = 32  # the first so many of a query are paired with all behind them
 _LEAST = np.float32(1e-16)  # of a Hessian
 # Of the loss with censored times: between what a row's gradient and Hessian are kept, and what a denominator may be.
@@ -50,26 +51,33 @@ def exp(x):
     return (y * x * x + x + np.float32(1)) * _power(np.int32(whole))
 
 
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _logistic(margins, labels, weights, positive, out):
+    """A block of rows, many at once. `out` is flat: with two indices it is no loop that a compiler puts into vectors
+    (900,000 rows took 37 ms, and take 0.9)."""
+    one = np.float32(1)
+    plain = weights.shape[0] == 0
+    for i in range(margins.shape[0]):
+        p = one / (exp(-margins[i]) + one)
+        y = labels[i]
+        w = (positive if y == one else one) * (one if plain else weights[i])
+        out[2 * i] = (p - y) * w
+        out[2 * i + 1] = max(p * (one - p), _LEAST) * w
+
+
 @numba.njit(parallel=True, nogil=True, cache=True, error_model="numpy")
 def logistic(
     margins,  # in   (n,) float32
     labels,  # in   (n,) float32
     weights,  # in   (n,) float32; (0,) where each row weighs 1
     positive,  # float32, by what rows with label 1 are multiplied
-    out,  # sets (n, 2) float32
+    out,  # sets (n * 2,) float32
 ):
     """Of the logistic loss. A kernel of its own, as most jobs spend their time here."""
     n = margins.shape[0]
-    one, plain = np.float32(1), weights.shape[0] == 0
     for block in numba.prange((n + BLOCK - 1) // BLOCK):
-        for i in range(block * BLOCK, min(n, (block + 1) * BLOCK)):
-            p = one / (exp(-margins[i]) + one)
-            y = labels[i]
-            w = positive if y == one else one
-            if not plain:
-                w *= weights[i]
-            out[i, 0] = (p - y) * w
-            out[i, 1] = max(p * (one - p), _LEAST) * w
+        first, last = block * BLOCK, min(n, (block + 1) * BLOCK)
+        _logistic(margins[first:last], labels[first:last], weights[first:last], positive, out[2 * first : 2 * last])
 
 
 @numba.njit(inline="always", error_model="numpy")
@@ -126,33 +134,63 @@ def pointwise(
             out[i, 0], out[i, 1] = g * w, h * w
 
 
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def powers(
+    margins,  # in   (r * k,) float32, row by row
+    k,
+    of,  # sets (k * FEW,) float32: class by class, e ** (margin - the row's greatest)
+    most,  # sets (FEW,) float32: the greatest margin of each row
+    whole,  # sets (FEW,) float32: the sum of a row's powers
+):
+    """What classes' probabilities are made of, for at most FEW rows."""
+    r = margins.shape[0] // k
+    for i in range(r):
+        greatest = margins[i * k]
+        for c in range(1, k):
+            greatest = max(greatest, margins[i * k + c])
+        most[i], whole[i] = greatest, np.float32(0)
+        for c in range(k):
+            of[c * FEW + i] = margins[i * k + c] - greatest
+    for c in range(k):
+        _raise(of[c * FEW : c * FEW + r], whole)
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _raise(of, whole):
+    for i in range(of.shape[0]):
+        power = exp(of[i])
+        of[i] = power
+        whole[i] += power
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _softmax(of, whole, c, labels, weights, out):
+    """The derivatives by the margin of one class."""
+    one, plain, mine = np.float32(1), weights.shape[0] == 0, np.float32(c)
+    for i in range(labels.shape[0]):
+        p = of[c * FEW + i] / whole[i]
+        w = one if plain else weights[i]
+        out[2 * i] = (p - (one if labels[i] == mine else np.float32(0))) * w
+        out[2 * i + 1] = max(np.float32(2) * p * (one - p) * w, _LEAST)
+
+
 @numba.njit(parallel=True, nogil=True, cache=True, error_model="numpy")
 def softmax(
     margins,  # in   (n, k) float32
     labels,  # in   (n,) float32, whole numbers from 0 to k - 1
     weights,  # in   (n,) float32; (0,) where each row weighs 1
-    out,  # sets (k, n, 2) float32
+    out,  # sets (k * n * 2,) float32, class by class
 ):
     """Of the cross entropy of the classes' probabilities. The Hessian is twice its diagonal, as the library has it."""
     n, k = margins.shape
-    one, plain = np.float32(1), weights.shape[0] == 0
-    for block in numba.prange((n + BLOCK - 1) // BLOCK):
-        powers = np.empty(k, np.float32)
-        for i in range(block * BLOCK, min(n, (block + 1) * BLOCK)):
-            most = margins[i, 0]
-            for c in range(1, k):
-                most = max(most, margins[i, c])
-            whole = 0.0
-            for c in range(k):
-                powers[c] = exp(margins[i, c] - most)
-                whole += powers[c]
-            part = one / np.float32(whole)
-            w = one if plain else weights[i]
-            mine = np.int64(labels[i])
-            for c in range(k):
-                p = powers[c] * part
-                out[c, i, 0] = (p - one if c == mine else p) * w
-                out[c, i, 1] = max(np.float32(2) * p * (one - p) * w, _LEAST)
+    flat = margins.reshape(-1)
+    for block in numba.prange((n + FEW - 1) // FEW):
+        first, last = block * FEW, min(n, (block + 1) * FEW)
+        of, most, whole = np.empty(k * FEW, np.float32), np.empty(FEW, np.float32), np.empty(FEW, np.float32)
+        powers(flat[first * k : last * k], k, of, most, whole)
+        for c in range(k):
+            own = out[2 * (c * n + first) : 2 * (c * n + last)]
+            _softmax(of, whole, c, labels[first:last], weights[first:last], own)
 
 
 @numba.njit(inline="always", error_model="numpy")

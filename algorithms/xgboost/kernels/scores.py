@@ -11,7 +11,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from algorithms.xgboost.kernels.objectives import _noise, exp
+from algorithms.xgboost.kernels.objectives import FEW, _noise, exp, powers
 
 SQUARES, LOG_SQUARES, ABSOLUTE, SHARES, LOG_LOSS, HUBER, WRONG, POISSON, DEVIANCE, GAMMA, TWEEDIE, QUANTILE = range(12)
 IDENTITY, SIGMOID, EXPONENTIAL = range(3)
@@ -169,20 +169,19 @@ def classes(
 ):
     """Sums over the rows: wrong classes, log losses, and weights. Of equal margins the first class counts."""
     n, k = margins.shape
-    blocks = (n + BLOCK - 1) // BLOCK
+    flat = margins.reshape(-1)
+    blocks = (n + FEW - 1) // FEW
     sums = np.zeros((blocks, 3))
     for block in numba.prange(blocks):
-        for i in range(block * BLOCK, min(n, (block + 1) * BLOCK)):
-            best = 0
-            for c in range(1, k):
-                if margins[i, c] > margins[i, best]:
-                    best = c
-            whole = 0.0
-            for c in range(k):
-                whole += exp(margins[i, c] - margins[i, best])
-            mine = np.int64(labels[i])
-            p = exp(margins[i, mine] - margins[i, best]) / np.float32(whole)
-            w = 1.0 if weights.shape[0] == 0 else np.float64(weights[i])
+        first, last = block * FEW, min(n, (block + 1) * FEW)
+        of, most, whole = np.empty(k * FEW, np.float32), np.empty(FEW, np.float32), np.empty(FEW, np.float32)
+        powers(flat[first * k : last * k], k, of, most, whole)
+        for i in range(last - first):
+            mine, best = np.int64(labels[first + i]), 0
+            while flat[(first + i) * k + best] < most[i]:
+                best += 1
+            p = of[mine * FEW + i] / whole[i]
+            w = 1.0 if weights.shape[0] == 0 else np.float64(weights[first + i])
             sums[block, 0] += w if best != mine else 0.0
             sums[block, 1] -= log(max(p, _TINY)) * w
             sums[block, 2] += w
