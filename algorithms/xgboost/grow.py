@@ -206,7 +206,9 @@ class _Growth:
             scales = [_scale(self.most[0], 15 + more), _scale(self.most[1], 16 + more)]
             if halves:
                 self.lower = _kept(self.bins, "lower", len(self.bins))
-            histograms.enter(self.gradients, self.drawn, scales[0], scales[1], self.entries, self.lower)
+            histograms.enter(
+                self.gradients, self.rows is not None, self.drawn, scales[0], scales[1], self.entries, self.lower
+            )
             sums = histograms.totals(self.entries)
             if halves:
                 found = self.spare[0]
@@ -362,7 +364,7 @@ class _Growth:
         room = 62 - math.ceil(math.log2(max(self.total, 2)))
         scales = [_scale(most, room) for most in self.most]
         sums = np.empty((len(self.nodes), 2), np.int64)
-        histograms.leaf_sums(self.gradients, leaf, self.drawn, scales[0], scales[1], sums)
+        histograms.leaf_sums(self.gradients, leaf, self.rows is not None, self.drawn, scales[0], scales[1], sums)
         self.group.sum_(sums)
         for node in reversed(self.nodes[1:]):
             sums[node.parent] += sums[node.number]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algorithms.group import Group
-from algorithms.sample import positions, uniforms
+from algorithms.xgboost.kernels import draws
 
 Gradients = NDArray[np.float32]
 
@@ -73,14 +73,16 @@ def sampled(
     if share >= 1:
         return None, gradients
     counts = np.concatenate(group.gather(np.array([len(gradients)], np.int64)))
-    seed = int(np.random.SeedSequence((*key, ROWS)).generate_state(1, np.uint64)[0] >> np.uint64(1))
-    draws = uniforms(seed, positions(counts, group.rank))
+    seed = np.random.SeedSequence((*key, ROWS)).generate_state(1, np.uint64)[0]
+    taken = np.empty(len(gradients), np.bool_)
     if method == "uniform":
-        return np.flatnonzero(draws < share).astype(np.int32), gradients
+        draws.drawn(counts, group.rank, seed, np.array([share], np.float32), taken)
+        return np.flatnonzero(taken).astype(np.int32), gradients
     norm = np.sqrt(gradients[:, 0] ** 2 + np.float32(LAMBDA) * gradients[:, 1] ** 2)
     threshold = _threshold(np.concatenate(group.gather(norm)), share)
-    chance = np.minimum(norm / threshold, 1) if threshold > 0 else np.ones_like(norm)
-    rows = np.flatnonzero(draws < chance).astype(np.int32)
+    chance = np.minimum(norm / np.float32(threshold), 1) if threshold > 0 else np.ones_like(norm)
+    draws.drawn(counts, group.rank, seed, chance, taken)
+    rows = np.flatnonzero(taken).astype(np.int32)
     scaled = np.zeros_like(gradients)
     scaled[rows] = gradients[rows] / chance[rows, None]
     return rows, scaled

@@ -45,14 +45,15 @@ def largest(
 @numba.njit(parallel=True, nogil=True, cache=True)
 def enter(
     gradients,  # in   (n, 2) float32
-    rows,  # in   (m,) int32, or (0,): all
+    some,  # false: of all rows
+    rows,  # in   (m,) int32 which, where only of some
     scale_g,
     scale_h,
     entries,  # sets (m,) uint64
     lower,  # sets (n,) uint64 entries of the lower halves; (0,) where one half is enough
 ):
     """Round gradients times their scale, and make the entries of a tree."""
-    some, halves = len(rows) > 0, len(lower) > 0
+    halves = len(lower) > 0
     for c in numba.prange(len(entries)):
         i = np.int64(rows[c]) if some else np.int64(c)
         g = np.int64(np.rint(np.float64(gradients[i, 0]) * scale_g))
@@ -275,14 +276,14 @@ def subtract(
 def leaf_sums(
     gradients,  # in   (n, 2) float32
     leaf,  # in   (n,) int32 the node of every row
-    rows,  # in   (m,) int32 those that count, or (0,): all
+    some,  # false: all rows count
+    rows,  # in   (m,) int32 those that do, where only some
     scale_g,
     scale_h,
     sums,  # sets (nodes, 2) int64
 ):
     """The sums of the leaves, rounded far finer than a histogram's."""
     nodes = len(sums)
-    some = len(rows) > 0
     m = len(rows) if some else len(leaf)
     parts = np.zeros((PARTS, nodes, 2), np.int64)
     for p in numba.prange(PARTS):

@@ -12,8 +12,10 @@ import xgboost
 from scipy import sparse
 
 from algorithms.group import Alone
+from algorithms.sample import positions
 from algorithms.xgboost import binning, sampling
 from algorithms.xgboost.grow import FEW, GrowSettings, grow
+from algorithms.xgboost.kernels import draws
 from algorithms.xgboost.trees import Tree
 from tests import data
 from tests.groups import together
@@ -282,3 +284,22 @@ def test_rows_are_drawn_in_the_asked_share(method):
     other, _ = sampling.sampled(gradients, 0.3, method, (0, 1, 0), Alone())
     assert other is not None
     assert len(np.intersect1d(rows, other)) < len(rows)
+
+
+def test_draws_are_those_of_the_rows_places():
+    counts, seed = np.array([5, 0, 9]), np.uint64(7)
+
+    for rank in (0, 2):
+        found = np.empty(counts[rank], np.bool_)
+        draws.drawn(counts, rank, seed, np.array([0.5], np.float32), found)
+
+        assert found.tolist() == [splitmix(place) < 0.5 for place in positions(counts, rank).tolist()]
+
+
+def splitmix(place: int, seed: int = 7) -> float:
+    """In Python's whole numbers."""
+    most = 2**64 - 1
+    bits = ((place + 1) * 0x9E3779B97F4A7C15 + seed) & most
+    bits = ((bits ^ (bits >> 30)) * 0xBF58476D1CE4E5B9) & most
+    bits = ((bits ^ (bits >> 27)) * 0x94D049BB133111EB) & most
+    return (((bits ^ (bits >> 31)) >> 11) + 0.5) * 2.0**-53

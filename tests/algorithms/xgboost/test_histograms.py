@@ -32,7 +32,7 @@ def made(n: int, d: int, sparse: bool, wide: bool, seed: int) -> tuple[Bins, np.
 
 def entered(gradients: np.ndarray, rows: np.ndarray) -> np.ndarray:
     entries = np.empty(len(rows) if len(rows) else len(gradients), np.uint64)
-    histograms.enter(gradients, rows.astype(np.int32), 1.0, 1.0, entries, np.empty(0, np.uint64))
+    histograms.enter(gradients, len(rows) > 0, rows.astype(np.int32), 1.0, 1.0, entries, np.empty(0, np.uint64))
     return entries
 
 
@@ -79,7 +79,7 @@ def test_halves_of_gradients_join_to_what_they_were(n, seed):
     entries, lower, found = np.empty(n, np.uint64), np.empty(n, np.uint64), np.empty(n, np.uint64)
     scale = 2.0 ** (29 - np.frexp(abs(gradients).max())[1])
 
-    histograms.enter(gradients, np.empty(0, np.int32), scale, scale, entries, lower)
+    histograms.enter(gradients, False, np.empty(0, np.int32), scale, scale, entries, lower)
     histograms.descended(entries, np.array([0]), np.array([n]), lower, found)
 
     whole = (histograms.totals(entries)[:2] << histograms.HALF) + histograms.totals(found)[:2]
@@ -93,7 +93,7 @@ def test_what_rounds_up_to_a_bit_too_many_is_held():
     gradients = np.array([[0.999999, 0.999999], [-0.999999, 0]], np.float32)
     entries = np.empty(2, np.uint64)
 
-    histograms.enter(gradients, np.empty(0, np.int32), 2.0**15, 2.0**16, entries, np.empty(0, np.uint64))
+    histograms.enter(gradients, False, np.empty(0, np.int32), 2.0**15, 2.0**16, entries, np.empty(0, np.uint64))
 
     assert histograms.totals(entries).tolist() == [0, 65535, 2 * 32767]
 
@@ -105,9 +105,8 @@ def test_the_largest_and_the_sums_of_leaves_are_plain():
     sums = np.empty((7, 2), np.int64)
 
     assert histograms.largest(gradients) == tuple(abs(gradients).max(axis=0))
-    for some_rows in (np.empty(0, np.int32), rows):
-        histograms.leaf_sums(gradients, leaf, some_rows, 4.0, 2.0, sums)
-        used = some_rows if len(some_rows) else np.arange(5000)
+    for part, used in ((False, np.arange(5000)), (True, rows), (True, rows[:0])):
+        histograms.leaf_sums(gradients, leaf, part, used.astype(np.int32), 4.0, 2.0, sums)
         for j in range(7):
             mine = gradients[used][leaf[used] == j].astype(np.float64).sum(axis=0)
             assert sums[j].tolist() == [4 * mine[0], 2 * mine[1]]
