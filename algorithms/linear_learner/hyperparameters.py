@@ -209,6 +209,9 @@ class Hyperparameters(Settings):
         if self.loss != "auto" and self.loss not in fitting:
             allowed = ", ".join(("auto", *fitting))
             yield f"loss: must be one of {allowed} where predictor_type is {self.predictor_type}; it is {self.loss}."
+        for name in ("beta_1", "beta_2", "momentum"):
+            if getattr(self, name) == 1:
+                yield f"{name}: must be below 1 to learn from any row but the first; it is 1."
 
     @property
     def objective(self) -> str:

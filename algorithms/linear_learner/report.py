@@ -32,7 +32,8 @@ def epoch(job: Job, plan: Plan, number: int, losses: Mapping[str, Numbers]) -> N
                 job.figures({f"{channel}_{name}": float(loss)}, epoch=number, model=model)
     for channel, found in losses.items():
         metric = f"{channel}:objective_loss"
-        job.report({metric: float(found[0])}, epoch=number, written={metric: name})
+        if np.isfinite(found[0]):  # a model that has diverged has no loss
+            job.report({metric: float(found[0])}, epoch=number, written={metric: name})
 
 
 def best(job: Job, plan: Plan, selection: Selection) -> None:
@@ -70,11 +71,13 @@ def _score(job: Job, plan: Plan, model: Model, channel: str, found: Iterable[Bat
     job.group.sum_(sums)
     scores = counts.scores(job.group)
     if sums[1] <= 0:
+        job.note(f"Channel '{channel}' has no rows, and so no metrics.")
         return
     last = "objective_loss" if channel == "test" else "objective_loss:final"
     values = {f"{channel}:{last}": float(sums[0] / sums[1])}
     values |= {f"{channel}:{name}": value for name, value in scores.items()}
     names = {**written(settings, channel), f"{channel}:{last}": loss.written}
+    values = {name: value for name, value in values.items() if np.isfinite(value)}
     for name, value in values.items():
         job.note(f"#{channel}_score ({job.host}) : ('{names.get(name, name.partition(':')[2])}', {value})")
     job.report(values, written={name: shown for name, shown in names.items() if name in values})

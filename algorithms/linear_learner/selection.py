@@ -97,6 +97,12 @@ class Judge:
         noise = 0.0
         if self.settings.binary_classifier_model_selection_criteria == "accuracy":
             noise = NOISE * math.sqrt(best * (1 - best) / max(len(margins), 1))
+        # The model that will be chosen, if one of this epoch is, gets its threshold exactly.
+        near = np.isfinite(losses) & (values >= values.max() - noise)
+        if near.any():
+            number = int(np.argmin(np.where(near, losses, np.inf)))
+            column = slice(number, number + 1)
+            (values[column], thresholds[column]) = calibration.calibrated(margins[:, column], positive, self.settings)
         return Judgement(losses, values, thresholds, noise)
 
     @property

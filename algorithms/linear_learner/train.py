@@ -70,13 +70,14 @@ def fit(job: Job) -> Model:
     where every model has diverged; `Stopped` where a stop comes before the first batch.
     """
     plan = planned(job)
-    over = _grace(job)
+    over = job.grace(GRACE)
     state = _resumed(job, plan) or _begun(job, plan)
     while state.epoch < job.hyperparameters.epochs and not state.ended:
         stopping = not _pass(job, plan, state)
         if state.step == 0 and state.descent.steps == 0:
             raise Stopped
-        _judge(job, plan, state, over if stopping else None)
+        if state.step > 0 or state.selection.epoch < 0:  # else a stop came before this epoch's first step
+            _judge(job, plan, state, over if stopping else None)
         if stopping:
             job.note(f"a stop was asked for in epoch {state.epoch}, after {state.descent.steps} steps")
             break
@@ -88,18 +89,6 @@ def fit(job: Job) -> Model:
     report.best(job, plan, state.selection)
     report.final(job, plan, model, over)
     return model
-
-
-def _grace(job: Job) -> Callable[[], bool]:
-    """True once a stop has been asked for and the time that was left after it is up."""
-    heard: list[float] = []
-
-    def over() -> bool:
-        if not heard and job.asked():
-            heard.append(job.clock())
-        return bool(heard) and job.clock() - heard[0] > GRACE
-
-    return over
 
 
 def _begun(job: Job, plan: Plan) -> State:
@@ -177,6 +166,7 @@ def _judge(job: Job, plan: Plan, state: State, over: Callable[[], bool] | None) 
     _watch(job, plan, state, found, losses)
     if state.selection.consider(found, weights, bias, state.epoch):
         job.note(f"Epoch {state.epoch}: Loss improved. Updating best model")
+        job.note(f"Saving model for epoch: {state.epoch}")
 
 
 def _watch(job: Job, plan: Plan, state: State, found: Judgement, losses: NDArray[np.float64]) -> None:
@@ -200,7 +190,10 @@ def _finished(job: Job, plan: Plan, selection: Selection) -> Model:
     """The best model, in the units of the data."""
     settings, scaling = job.hyperparameters, plan.scaling
     if selection.epoch < 0:
-        raise UserError("learning_rate: must be lower; with it every model has diverged.")
+        raise UserError(
+            "learning_rate: must be lower, or values that lie very far outside the others must go from the training "
+            "rows; every model has diverged."
+        )
     weights, bias = scaling.folded(selection.weights, selection.bias)
     if not (np.isfinite(weights).all() and np.isfinite(bias).all()):
         raise UserError("learning_rate: must be lower; with it the best model is beyond what float32 can hold.")

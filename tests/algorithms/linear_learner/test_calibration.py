@@ -107,3 +107,26 @@ def test_the_area_is_scikit_learns(n, levels, seed):
 def test_the_area_of_one_class_alone_is_a_half():
     assert calibration.area(np.ones(3, np.float32), np.ones(3, np.bool_)) == 0.5
     assert calibration.area(np.ones(0, np.float32), np.ones(0, np.bool_)) == 0.5
+
+
+@pytest.mark.parametrize("criterion", ["accuracy", "f_beta", "precision_at_target_recall"])
+def test_many_rows_of_many_models_are_calibrated_to_within_a_bin(monkeypatch, criterion):
+    """The value is that of the threshold told, and hardly below the best there is."""
+    random = np.random.default_rng(0)
+    positive = random.random(6000) < 0.6
+    margins = (2 * random.normal(size=(6000, 5)) + np.where(positive, 1, -1)[:, None]).astype(np.float32)
+    margins[0, 3] = np.inf
+    settings = Hyperparameters.read(
+        {"predictor_type": "binary_classifier", "binary_classifier_model_selection_criteria": criterion}
+    )
+    values, thresholds = calibration.calibrated(margins, positive, settings)
+
+    monkeypatch.setattr(calibration, "EXACT", 10**9)
+    best, _ = calibration.calibrated(margins, positive, settings)
+
+    assert values[3] == best[3] == -np.inf
+    others = [0, 1, 2, 4]
+    assert (values[others] <= best[others]).all() and (values[others] > best[others] - 0.002).all()
+    if criterion == "accuracy":
+        found = ((margins >= thresholds) == positive[:, None]).mean(axis=0)
+        np.testing.assert_allclose(values[others], found[others], rtol=1e-12)
