@@ -253,8 +253,9 @@ def run_example(name: str) -> None:
             model.save(Path(place))
             loaded = algorithms.part(name, "model").Model.load(Path(place))
         records = next(iter(rows.values()))
-        for asked in (records[:1], records):
-            loaded.predict(asked, _options(name))
+        for options in choices(name):
+            for asked in (records[:1], records):
+                loaded.predict(asked, options)
 
 
 def examples(name: str) -> list[tuple[dict[str, object], dict[str, Any]]]:
@@ -266,13 +267,17 @@ def examples(name: str) -> list[tuple[dict[str, object], dict[str, Any]]]:
     return [(example.HYPERPARAMETERS, example.channels()), *others()]
 
 
-def _options(name: str) -> Any:
+def choices(name: str) -> list[Any]:
+    """The options of requests that say nothing, and of those that ask for what these do not reach: `CHOICES` of the
+    example. None of an algorithm without options."""
     import algorithms
 
     try:
-        return algorithms.part(name, "options").Options()
+        options: Any = algorithms.part(name, "options").Options
     except ModuleNotFoundError:
-        return None
+        return [None]
+    asked: list[dict[str, object]] = getattr(algorithms.part(name, "example"), "CHOICES", [])
+    return [options(), *(options.read(given) for given in asked)]
 
 
 def main(names: list[str]) -> None:

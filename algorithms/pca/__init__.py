@@ -7,8 +7,9 @@ ALGORITHM = Algorithm(
     title="Principal Component Analysis (PCA)",
     summary="Finds the directions of largest variance of numeric rows, streaming, and projects rows onto them.",
     problem="dimensionality reduction",
-    source="Pearson, On Lines and Planes of Closest Fit, 1901; Halko, Martinsson and Tropp, Finding Structure with "
-    "Randomness, SIAM Review 2011; Chan, Golub and LeVeque, Algorithms for Computing the Sample Variance, 1983",
+    source="Pearson, On Lines and Planes of Closest Fit, 1901; Chan, Golub and LeVeque, Algorithms for Computing the "
+    "Sample Variance, 1983; Tropp, Yurtsever, Udell and Cevher, Fixed-Rank Approximation of a Positive-Semidefinite "
+    "Matrix from Streaming Data, NIPS 2017",
     channels=(
         Channel(
             name="train",

@@ -17,6 +17,7 @@ from scipy import sparse
 
 from algorithms.group import Group
 from algorithms.pca import kernels
+from algorithms.records import Rows
 from algorithms.views import fixed
 
 Array = NDArray[Any]
@@ -83,8 +84,7 @@ class Panels:
 
     def takes_sparse(self, rows: sparse.csr_array) -> bool:
         """Whether these rows are better multiplied as they are than spread out."""
-        entries = rows.shape[0] * rows.shape[1]
-        return not self._columns and not self.shift.any() and rows.nnz < DENSE * entries
+        return not self._columns and not self.shift.any() and _is_thin(rows)
 
     def merge(self, group: Group) -> None:
         """Let the first member have all members' sums, and the others none; an exchange."""
@@ -160,6 +160,15 @@ class Panels:
             lower = np.tril_indices(height, -1)
             whole[lower] = whole.T[lower]
         return np.ascontiguousarray(whole)
+
+
+def is_thin(rows: Rows) -> bool:
+    """Whether rows are sparse, and so much so that they are better multiplied as they are."""
+    return not isinstance(rows.features, np.ndarray) and len(rows) > 0 and _is_thin(rows.features)
+
+
+def _is_thin(rows: sparse.csr_array) -> bool:
+    return bool(rows.nnz < DENSE * rows.shape[0] * rows.shape[1])
 
 
 def _strips(columns: int) -> NDArray[np.float32]:

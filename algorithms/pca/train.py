@@ -17,13 +17,14 @@ from algorithms.group import agreed, total
 from algorithms.pca.hyperparameters import Hyperparameters
 from algorithms.pca.model import Model, packed_moments
 from algorithms.pca.moments import Scatter, Sketch, directions
-from algorithms.pca.panels import Panels
+from algorithms.pca.panels import Panels, is_thin
 from algorithms.records import Rows
 
 Job = contract.Job[Hyperparameters, Model]
 
 # Numbers that a batch has at least: one of a few rows would spend its time on the exchanges between two of them.
 LEAST = 1 << 18
+FEWEST = 256  # rows that the offset is the mean of, at least
 # Seconds that scoring may still take once a stop is asked for.
 GRACE = 5.0
 # Products of what lies farther than this from the rest are beyond float32.
@@ -61,9 +62,9 @@ def _check_memory(job: Job) -> None:
     d, free = settings.feature_dim, machine.memory_free()
     # The sums as strips, whole and as the solver has them; the strips of a panel.
     rows = settings.columns if settings.is_sketched else d
-    needed = 8 * d * rows * 4 + 4 * d * 2048
+    needed = 8 * d * rows * (20 if settings.is_sketched else 5) + 4 * d * 2048
     if free is not None and needed > free:
-        remedy = "" if settings.is_sketched else "; algorithm_mode=randomized needs less"
+        remedy = "" if settings.algorithm_mode == "randomized" else "; algorithm_mode=randomized needs less"
         raise UserError(
             f"feature_dim: the sums of {rows} by {d} numbers must fit into the {free} bytes of memory that are free; "
             f"they need {needed}{remedy}."
@@ -97,13 +98,15 @@ def _seed(job: Job) -> int:
 
 
 def _offset(job: Job) -> NDArray[np.float32]:
-    """The mean of all members' first rows; nothing where some are sparse, as they would not be so any more."""
+    """The mean of all members' first rows; nothing where some are so thin that they are multiplied as sparse ones,
+    in float64, for which they must stay so."""
     d = job.hyperparameters.feature_dim
-    first = job.channels["train"].head(_batch(job))
+    first = job.channels["train"].head(max(LEAST // d, FEWEST))
     if len(first):
         _check_width(first, d, "train")
-    rows = np.zeros((0, d), np.float32) if first.is_sparse or not len(first) else first.dense()
-    sums = np.concatenate([rows.sum(axis=0, dtype=np.float64), [len(rows), float(first.is_sparse and len(first) > 0)]])
+    thin = is_thin(first)
+    rows = np.zeros((0, d), np.float32) if thin or not len(first) else first.dense()
+    sums = np.concatenate([rows.sum(axis=0, dtype=np.float64), [len(rows), float(thin)]])
     job.group.sum_(sums)
     if sums[-1] or not np.isfinite(sums).all():
         return np.zeros(d, np.float32)
@@ -189,8 +192,9 @@ def _report(job: Job, model: Model, sums: Scatter | Sketch) -> None:
     """How much of the variance each component has, strongest first."""
     squares = model.singular_values[::-1].astype(np.float64) ** 2
     whole = sums.variance if job.hyperparameters.subtract_mean else sums.variance + sums.count * (sums.mean**2).sum()
-    shares = squares / whole if whole > 0 else np.ones_like(squares)
-    job.report({"train:explained_variance": float(min(shares.sum(), 1.0))})
+    shares = squares / whole if whole > 0 else np.zeros_like(squares)
+    # Of no variance all is kept.
+    job.report({"train:explained_variance": float(min(shares.sum(), 1.0)) if whole > 0 else 1.0})
     table = {
         "component": list(range(1, len(shares) + 1)),
         "singular_value": model.singular_values[::-1].tolist(),

@@ -10,6 +10,8 @@ HYPERPARAMETERS: dict[str, object] = {
     "num_samples_per_tree": 6,
     "mini_batch_size": 100,
 }
+# What requests can ask for beside the plain score.
+CHOICES: list[dict[str, object]] = [{"attribution": "directions"}]
 
 
 def channels() -> dict[str, Rows]:

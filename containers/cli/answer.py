@@ -59,7 +59,7 @@ def predict(
     from serving.refusals import EVALUATE, Refusal
 
     place = model_folder(folder)
-    predictor = replace(Predictor.of(algorithm_of(place, algorithm)), source=file.name)
+    predictor = replace(Predictor.of(algorithm_of(place, algorithm), environment=os.environ), source=file.name)
     body, kind = _bytes(file), content_type or by_suffix(file.name) or predictor.algorithm.answer.default_accept
     if not kind:
         raise UserError(f"{file}: its name does not say what it holds; say it with --content-type, as in text/csv.")

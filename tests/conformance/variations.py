@@ -74,7 +74,8 @@ def _answered(example: Any, model: Any) -> None:
         locked,
         sparse.csr_array(dense),
     ):
-        example.answers(model, replace(rows, features=features))
+        for options in compiled.choices(example.name):
+            model.predict(replace(rows, features=features), options)
 
 
 if __name__ == "__main__":

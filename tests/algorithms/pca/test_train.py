@@ -10,7 +10,9 @@ from scipy import sparse
 from sklearn.decomposition import PCA
 
 from algorithms import machine
+from algorithms.contract import Job, Memory
 from algorithms.errors import UserError
+from algorithms.pca.hyperparameters import Hyperparameters
 from algorithms.pca.model import Model
 from algorithms.pca.train import fit
 from algorithms.records import Rows
@@ -331,3 +333,17 @@ def test_an_interruption_inside_a_panel_of_two_hosts_leaves_no_trace():
         got = run(f"{place}/cut")[0]
 
     np.testing.assert_array_equal(got.components, want.components)
+
+
+def test_full_rows_in_a_sparse_encoding_with_a_large_mean_are_as_sound_as_dense_ones():
+    random = np.random.default_rng(0)
+    rows = (random.normal(size=(2000, 12)) * np.linspace(1, 4, 12) + 20_000).astype(np.float32)
+    settings = {"feature_dim": 12, "num_components": 3, "mini_batch_size": 10}
+
+    def fitted(features):
+        return fit(Job(hyperparameters=Hyperparameters.read(settings), channels={"train": Memory(features)}))
+
+    dense, thick = fitted(Rows(features=rows)), fitted(Rows(features=sparse.csr_array(rows)))
+
+    np.testing.assert_array_equal(thick.singular_values, dense.singular_values)
+    np.testing.assert_array_equal(thick.components, dense.components)
