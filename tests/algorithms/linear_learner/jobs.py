@@ -65,3 +65,8 @@ def split(rows, label, seed=0):
     edges = [len(rows) * 3 // 5, len(rows) * 4 // 5]
     names = ("train", "validation", "test")
     return {name: labeled(rows[part], label[part]) for name, part in zip(names, np.split(order, edges), strict=True)}
+
+
+BINARY = {"predictor_type": "binary_classifier", "epochs": 3, "mini_batch_size": 50, "num_models": 4}
+REGRESSION = {**BINARY, "predictor_type": "regressor"}
+MULTICLASS = {**BINARY, "predictor_type": "multiclass_classifier", "num_classes": 4}
