@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from algorithms.contract import Memory
+from algorithms.errors import UserError
 from algorithms.records import Rows
 from tests.groups import together
 from training.channels import Channel, Files, Share, records
@@ -171,3 +172,16 @@ def test_batches_within_a_block_are_views_and_the_rest_is_copied_once():
     assert not np.shares_memory(second.features, block.features)
     assert np.shares_memory(third.features, block.features)
     assert io.BytesIO(second.dense().tobytes()).read() == numbered(4, 4).tobytes()
+
+
+def test_files_whose_rows_differ_in_width_are_told_by_name(tmp_path):
+    for name, width in (("a", 3), ("b", 4)):
+        (tmp_path / name).write_bytes(np.zeros((2, width), np.float32).tobytes())
+    shards = [Shard(f"train/{name}", tmp_path / name, 1) for name in "ab"]
+
+    def decode(file, name):
+        yield Rows(features=np.frombuffer(file.read(), np.float32).reshape(2, -1).copy())
+
+    channel = Channel("train", Files(shards, decode), Share())
+    with pytest.raises(UserError, match="train/b: rows must have 3 features, as those of train/a; they have 4"):
+        list(channel.batches(10))

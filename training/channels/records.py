@@ -43,6 +43,7 @@ class Files:
         self._read = 0  # bytes of the files that are through
         self._kept: list[list[Rows]] | None = None  # by file
         self._may_keep = True
+        self._first: tuple[str, int] | None = None  # the file of the first dense rows, and how wide they are
 
     def blocks(self, shuffle: int | None, over: Callable[[], bool]) -> Iterator[Rows]:
         """A pass over all files, in the order of their names or in one that the seed gives."""
@@ -92,11 +93,23 @@ class Files:
         try:
             with shard.open() as file:
                 for block in self._decode(file, shard.name):
+                    self._check_width(block, shard)
                     self.share = (before + min(shard.size, os.lseek(file.fileno(), 0, os.SEEK_CUR))) / self._bytes
                     yield block
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise UserError(f"{shard.name}: must be a whole gzip file; it cannot be decompressed: {error}.") from None
         self._read = before + shard.size
+
+    def _check_width(self, block: Rows, shard: Shard) -> None:
+        """`UserError` where the rows of two files differ in width, which no file can tell by itself."""
+        if block.is_sparse:
+            return
+        self._first = self._first or (shard.name, block.width)
+        name, width = self._first
+        if block.width != width:
+            raise UserError(
+                f"{shard.name}: rows must have {width} features, as those of {name}; they have {block.width}."
+            )
 
 
 class Pipe:
