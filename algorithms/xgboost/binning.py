@@ -163,6 +163,8 @@ def _summarized(values: Floats, sums: Longs, count: int, max_bin: int, missing: 
     if len(values) == 0:
         little = float(np.float32(1e-5))  # what the library writes where a feature has no value
         return np.array([3 * little], np.float32), np.float32(little)
+    if len(values) < max_bin:
+        return _closed(values[1:], values[0], values[-1])
     high = np.cumsum(sums)
     unit = count / float(high[-1])  # ranks in rows: as float32 has them, these are the library's
     low = high - sums

@@ -71,16 +71,15 @@ def columns(features: Features, weights: Longs) -> list[Column]:
     with ThreadPoolExecutor(machine.cores()) as pool:
         if sparse.issparse(features):
             matrix = cast(Any, features).tocsc()
-            parts = [slice(*matrix.indptr[f : f + 2]) for f in range(d)]
-            return list(
-                pool.map(
-                    lambda part: _column(
-                        matrix.data[part].astype(np.float32),
-                        weights[matrix.indices[part]] if len(weights) else weights,
-                    ),
-                    parts,
-                )
-            )
+            ends, values = matrix.indptr.tolist(), matrix.data.astype(np.float32)
+
+            def some(first: int) -> list[Column]:
+                parts = [slice(*ends[f : f + 2]) for f in range(first, min(d, first + TURNED))]
+                return [
+                    _column(values[part], weights[matrix.indices[part]] if len(weights) else weights) for part in parts
+                ]
+
+            return [column for each in pool.map(some, range(0, d, TURNED)) for column in each]
         rows = np.ascontiguousarray(features, np.float32)
         for first in range(0, d, TURNED):
             turned = np.empty((min(TURNED, d - first), len(rows)), np.float32)
@@ -100,10 +99,12 @@ def merged(mine: list[tuple[Floats, Longs]], group: Group) -> list[tuple[Floats,
         parts = [slice(int(end[f]), int(end[f + 1])) for end in ends]
         every = np.concatenate([array[part] for array, part in zip(values, parts, strict=True)])
         weight = np.concatenate([array[part] for array, part in zip(sums, parts, strict=True)])
-        once, place = np.unique(every, return_inverse=True)
-        total = np.zeros(len(once), np.int64)
-        np.add.at(total, place, weight)
-        found.append((once, total))
+        if sum(part.stop > part.start for part in parts) > 1:
+            every, place = np.unique(every, return_inverse=True)
+            total = np.zeros(len(every), np.int64)
+            np.add.at(total, place, weight)
+            weight = total
+        found.append((every, weight))
     return found
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 # Where each setting stands in the array of `rules`.
 LAMBDA, ALPHA, MAX_DELTA, MIN_CHILD = 0, 1, 2, 3
+FEW = 12  # bins; up to so many, vectors cost more than they save
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
@@ -134,6 +135,40 @@ def _scan(of_g, of_h, bins, g, h, unit_g, unit_h, root, rules, lower, upper, bou
     return best, at, default, best_g, best_h
 
 
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _scan_few(of_g, of_h, bins, g, h, unit_g, unit_h, root, rules, lower, upper, bounded, direction):
+    """The same where bins are few, as in sparse rows with thousands of features: without arrays between."""
+    best, at, default = np.float32(0), -2, False
+    best_g, best_h, total_g, total_h = 0, 0, 0, 0
+    for b in range(bins):
+        total_g += of_g[b]
+        total_h += of_h[b]
+    if total_g == 0 and total_h == 0:
+        return best, at, default, best_g, best_h
+    least = rules[MIN_CHILD]
+    sum_g, sum_h = 0, 0
+    for b in range(bins):
+        sum_g += of_g[b]
+        sum_h += of_h[b]
+        gl, hl, gr, hr = sum_g * unit_g, sum_h * unit_h, (g - sum_g) * unit_g, (h - sum_h) * unit_h
+        if hl >= least and hr >= least:
+            gain = _gain(gl, hl, gr, hr, rules, lower, upper, bounded, direction) - root
+            if gain > best and gain != np.inf:
+                best, at, best_g, best_h = gain, b, sum_g, sum_h
+    if total_g == g and total_h == h:
+        return best, at, default, best_g, best_h
+    sum_g, sum_h = g, h
+    for b in range(bins - 1, -1, -1):
+        sum_g -= of_g[b]
+        sum_h -= of_h[b]
+        gl, hl, gr, hr = sum_g * unit_g, sum_h * unit_h, (g - sum_g) * unit_g, (h - sum_h) * unit_h
+        if hl >= least and hr >= least:
+            gain = _gain(gl, hl, gr, hr, rules, lower, upper, bounded, direction) - root
+            if gain > best and gain != np.inf:
+                best, at, default, best_g, best_h = gain, b - 1, True, sum_g, sum_h
+    return best, at, default, best_g, best_h
+
+
 @numba.njit(parallel=True, nogil=True, cache=True)
 def evaluate(
     pool,  # in   (slots, 2, size) int64
@@ -165,10 +200,19 @@ def evaluate(
         j, f = task // d, task % d
         if allowed[j, f]:
             begin, end = starts[f], starts[f] + bins[f]
-            gain, at, default, g, h = _scan(
-                pool[slots[j], 0, begin:end], pool[slots[j], 1, begin:end], bins[f], sums[j, 0], sums[j, 1], unit_g,
-                unit_h, root[j], rules, bounds[j, 0], bounds[j, 1], bounded, directions[f] if bounded else 0,
-            )  # fmt: skip
+            of_g, of_h, direction = pool[slots[j], 0, begin:end], pool[slots[j], 1, begin:end], 0
+            if bounded:
+                direction = np.int64(directions[f])
+            low, high = bounds[j, 0], bounds[j, 1]
+            all_g, all_h, size = sums[j, 0], sums[j, 1], bins[f]
+            if size <= FEW:
+                gain, at, default, g, h = _scan_few(
+                    of_g, of_h, size, all_g, all_h, unit_g, unit_h, root[j], rules, low, high, bounded, direction
+                )
+            else:
+                gain, at, default, g, h = _scan(
+                    of_g, of_h, size, all_g, all_h, unit_g, unit_h, root[j], rules, low, high, bounded, direction
+                )
             found_gain[j, f], found_at[j, f], found_default[j, f] = gain, at, default
             found_left[j, f, 0], found_left[j, f, 1] = g, h
     for j in range(k):
