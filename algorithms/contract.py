@@ -10,19 +10,21 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Literal, Protocol, Self, TypeVar
+from typing import Any, Generic, Literal, Protocol, Self, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from algorithms.group import Alone, Group
-from algorithms.records import Rows, joined, nothing
+from algorithms.records import NONE, Records, Rows, joined
 
 H = TypeVar("H")
 M = TypeVar("M")
+R = TypeVar("R", bound=Records)
+R_co = TypeVar("R_co", bound=Records, covariant=True)
 
 Distribution = Literal["ShardedByS3Key", "FullyReplicated"]
-Kind = Literal["rows", "objects", "lines", "images"]
+Kind = Literal["rows", "objects", "images"]
 
 # Content types that rows of numbers come in: to a channel, in a request, in an answer.
 CHANNEL_ROWS = (
@@ -140,7 +142,7 @@ class Algorithm:
         return next((metric for metric in self.metrics if metric.name == name), None)
 
 
-class Source(Protocol):
+class Source(Protocol[R_co]):
     """One channel as this member sees it.
 
     `rows` in `batches` counts the records of all members together, so that the size of a batch does not depend
@@ -160,14 +162,14 @@ class Source(Protocol):
     def sharded(self) -> bool:
         """True where each member has records of its own, False where all see the same and share them out."""
 
-    def head(self, rows: int) -> Rows:
+    def head(self, rows: int) -> R_co:
         """This member's share of the first batch of that size; the next pass sees it again."""
 
-    def batches(self, rows: int, *, start: int = 0, shuffle: int | None = None) -> Iterator[Rows]:
+    def batches(self, rows: int, *, start: int = 0, shuffle: int | None = None) -> Iterator[R_co]:
         """A new pass, batch by batch. `start`: records to leave out, a multiple of `rows`, as an interrupted
         pass has used them. `shuffle`: the seed of an order of this pass's own, else the order of the files."""
 
-    def all(self) -> Rows:
+    def all(self) -> R_co:
         """This member's share of all records, decoded once and kept."""
 
 
@@ -213,7 +215,7 @@ class Job(Generic[H, M]):
     """All that `fit` is given. `Job(hyperparameters=…, channels=…)` is a whole job on one member."""
 
     hyperparameters: H
-    channels: Mapping[str, Source]
+    channels: Mapping[str, Source[Any]]
     group: Group = field(default_factory=Alone)
     # (values, *, epoch=None, batch=None, written=None); values: {"train:msd": 1.5}; written: {"train:f": "f_0.500"},
     # the name in the log of a metric whose name varies
@@ -248,12 +250,12 @@ class Job(Generic[H, M]):
 
         return over
 
-    def in_step(self, batches: Iterator[Rows], width: int) -> Iterator[Rows]:
+    def in_step(self, batches: Iterator[R], width: int = 0, kind: Kind = "rows") -> Iterator[R]:
         """Batches, as many at every member: who has no more gets empty ones until all are through.
 
         Ends at all members after the same step when one is asked to stop. One exchange of two numbers a step.
         """
-        empty = nothing(width)
+        empty: R = NONE[kind](width)
         while True:
             batch = next(batches, None)
             flags = np.array([batch is not None, self.asked()], np.float64)
@@ -281,20 +283,22 @@ class Model(Protocol):
         """Read an artifact; `UserError` where there is none that can be read."""
 
 
-class Memory:
-    """The source made of arrays. For tests, examples and notebooks.
+class Memory(Generic[R]):
+    """The source made of records that are there. A matrix is taken as rows. For tests, examples and notebooks.
 
     Holds the whole data at every member where `distribution` is FullyReplicated, else this member's part of it.
     """
 
     def __init__(
         self,
-        rows: Rows | NDArray[Any],
+        rows: R | NDArray[Any],
         *,
         group: Group | None = None,
         distribution: Distribution = "FullyReplicated",
     ) -> None:
-        self._rows = rows if isinstance(rows, Rows) else Rows(features=np.ascontiguousarray(rows, np.float32))
+        if isinstance(rows, np.ndarray):
+            rows = cast(R, Rows(features=np.ascontiguousarray(rows, np.float32)))
+        self._rows: R = rows
         self._group = group or Alone()
         self.sharded = distribution == "ShardedByS3Key"
 
@@ -308,11 +312,11 @@ class Memory:
         """How many features a row has."""
         return self._rows.width
 
-    def head(self, rows: int) -> Rows:
+    def head(self, rows: int) -> R:
         """This member's share of the first batch."""
-        return next(self.batches(rows), nothing(self._rows.width))
+        return next(self.batches(rows), self._rows[:0])
 
-    def batches(self, rows: int, *, start: int = 0, shuffle: int | None = None) -> Iterator[Rows]:
+    def batches(self, rows: int, *, start: int = 0, shuffle: int | None = None) -> Iterator[R]:
         """A pass, batch by batch."""
         data = self._rows
         if shuffle is not None:
@@ -326,7 +330,7 @@ class Memory:
             for first in range(start, len(data), rows):
                 yield data[first : first + rows][rank::size]
 
-    def all(self) -> Rows:
+    def all(self) -> R:
         """This member's share of all records."""
         return self._rows if self.sharded else self._rows[self._group.rank :: self._group.size]
 

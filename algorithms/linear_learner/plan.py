@@ -81,7 +81,7 @@ def _none(width: int) -> Rows:
     return Rows(features=np.empty((0, width), np.float32))
 
 
-def _width(settings: Hyperparameters, head: Rows | None, source: contract.Source, group: Group) -> int:
+def _width(settings: Hyperparameters, head: Rows | None, source: contract.Source[Rows], group: Group) -> int:
     """feature_dim, or what the rows of some member say."""
     if not isinstance(settings.feature_dim, str):
         return settings.feature_dim

@@ -47,7 +47,7 @@ class Part:
         return Part(replace(self.rows, features=wide), self.targets)
 
 
-def read(source: Source, name: str, objective: Objective, group: Group) -> Part:
+def read(source: Source[Rows], name: str, objective: Objective, group: Group) -> Part:
     """All rows of a channel that this member has. Two exchanges. `UserError` where there is none, or where one has no
     label or none that fits the objective."""
     rows = source.all()
