@@ -89,7 +89,7 @@ class Column:
 
     name: str
     meaning: str
-    number: Literal["float", "int"] = "float"
+    number: Literal["float", "int", "json"] = "float"  # json: each entry is a value of any shape, of arrays and texts
     optional: bool = False  # only of some models, or only there when it is asked for
 
 
@@ -103,10 +103,13 @@ class Answer:
 
     columns: Sequence[Column]
     key: str = "predictions"
+    kind: Kind = "rows"  # of the records of a request
+    bare: bool = False  # JSON is one record's only column and nothing around it, as a request has one record
     accepts: Sequence[str] = REQUEST_ROWS  # content types of requests
     default_accept: str | None = None  # read as this where a request says nothing of its type; None: refused
     responses: Sequence[str] = ANSWERS  # content types of answers
     default_response: str = "application/json"
+    batch_response: str = ""  # what batch transform gets where nobody says, if that is another type
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +128,9 @@ class Algorithm:
     gpu: bool = False
     hosts: bool = True
     missing: bool = False  # whether a feature may have no value; where False, a row that lacks one is refused
-    environment: Sequence[str] = ()  # names of variables that reach the options of `predict`
+    # Names of variables that reach the options of `predict`: an option of that name or alias takes the value, and where
+    # there is none, the value is a JSON object of options.
+    environment: Sequence[str] = ()
     reserved: Sequence[str] = ()  # hyperparameters with a leading underscore that it wants to see
     quality_line: str = "#quality_metric: host={host}, {epoch}{batch}{channel} {metric} <{kind}>={value}"
     # Where all figures of an epoch stand in one line: its shape, "[{round}]{figures}", in which every figure is a
@@ -270,7 +275,9 @@ class Model(Protocol):
 
     @property
     def width(self) -> int | None:
-        """How many features a row must have, or None where any will do."""
+        """How many features a row must have, or None where any will do, or where records are no rows. A server warms
+        up with a row of zeros; a model of other records says with a method `sample() -> records` what it warms up with.
+        """
 
     def predict(self, records: Any, options: Any) -> Mapping[str, NDArray[Any] | list[NDArray[Any]]]:
         """The columns of the answer, one entry a record each."""

@@ -2,7 +2,7 @@
 
 Floats are always printed as floats (`4.0`), float32 with the fewest digits that give back the same float32. JSON has
 no word for what is not finite: NaN and infinities are `null` there, and `nan`, `inf` and `-inf` in CSV. A vector is
-a list in JSON, and as many fields as it has numbers in CSV.
+a list in JSON, and as many fields as it has numbers in CSV. What is of any other shape is as JSON has it.
 """
 
 from __future__ import annotations
@@ -14,13 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algorithms.contract import Answer
-from algorithms.records import Rows
+from algorithms.records import Records
 from training.formats import recordio
 
 Columns: TypeAlias = Mapping[str, NDArray[Any] | Sequence[NDArray[Any]]]
 
 
-def encoded(columns: Columns, answer: Answer, media: str, records: Rows, *, batch: bool = False) -> bytes:
+class Values(list[Any]):
+    """A column whose entries are of any shape."""
+
+
+def encoded(columns: Columns, answer: Answer, media: str, records: Records, *, batch: bool = False) -> bytes:
     """The answer to these records: one entry each, in their order. In batch mode no newline ends it."""
     ordered = _ordered(columns, answer)
     if any(len(column) != len(records) for column in ordered.values()):
@@ -38,6 +42,8 @@ def _ordered(columns: Columns, answer: Answer) -> dict[str, Any]:
 
 def _typed(column: Any, number: str) -> Any:
     """As it shall be printed. A list whose vectors are of one length becomes a table, which is faster."""
+    if number == "json":
+        return Values(column)
     if isinstance(column, np.ndarray) and column.dtype != object:
         if number == "int" and (column.dtype.kind != "f" or np.isfinite(column).all()):
             return np.ascontiguousarray(column, np.int64)
@@ -46,22 +52,24 @@ def _typed(column: Any, number: str) -> Any:
     return [_typed(np.atleast_1d(vector), number) for vector in column]
 
 
-def _json(columns: Mapping[str, Any], answer: Answer, records: Rows, batch: bool) -> bytes:
+def _json(columns: Mapping[str, Any], answer: Answer, records: Records, batch: bool) -> bytes:
+    if answer.bare:
+        return b"".join(text for column in columns.values() for text in _texts(column, bare=False))
     body = b"[" + b",".join(_objects(columns)) + b"]"
     return b'{"' + answer.key.encode() + b'":' + body + b"}" if answer.key else body
 
 
-def _json_lines(columns: Mapping[str, Any], answer: Answer, records: Rows, batch: bool) -> bytes:
+def _json_lines(columns: Mapping[str, Any], answer: Answer, records: Records, batch: bool) -> bytes:
     return _lines(_objects(columns), batch)
 
 
-def _csv(columns: Mapping[str, Any], answer: Answer, records: Rows, batch: bool) -> bytes:
+def _csv(columns: Mapping[str, Any], answer: Answer, records: Records, batch: bool) -> bytes:
     texts = [_texts(column, bare=True) for column in columns.values()]
     lines = texts[0] if len(texts) == 1 else list(map(b",".join, zip(*texts, strict=True)))
     return _lines(lines, batch)
 
 
-def _recordio(columns: Mapping[str, Any], answer: Answer, records: Rows, batch: bool) -> bytes:
+def _recordio(columns: Mapping[str, Any], answer: Answer, records: Records, batch: bool) -> bytes:
     return recordio.answers(columns, records.uid, records.metadata)
 
 
@@ -86,6 +94,8 @@ def _texts(column: Any, *, bare: bool) -> list[bytes]:
 
     if not len(column):
         return []
+    if isinstance(column, Values):
+        return [orjson.dumps(entry, option=orjson.OPT_SERIALIZE_NUMPY) for entry in column]
     vectors = isinstance(column, list) or column.ndim > 1
     if not isinstance(column, list) and column.ndim > 2:
         column = column.reshape(len(column), -1) if bare else column
@@ -111,7 +121,7 @@ def _in_words(column: Any) -> list[bytes]:
     return [b",".join(str(number).encode() for number in np.ravel(entry)) for entry in column]
 
 
-_WRITERS: dict[str, Callable[[Mapping[str, Any], Answer, Rows, bool], bytes]] = {
+_WRITERS: dict[str, Callable[[Mapping[str, Any], Answer, Records, bool], bytes]] = {
     "application/json": _json,
     "application/jsonlines": _json_lines,
     "text/csv": _csv,

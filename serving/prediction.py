@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 
 import algorithms
 from algorithms import compiled
 from algorithms.contract import Algorithm, Model
 from algorithms.declare import Setting
 from algorithms.errors import UserError
-from algorithms.records import Rows
+from algorithms.records import Records, Rows
 from serving import answers
 from serving.negotiation import Wanted, requested, wanted
 from serving.refusals import EVALUATE, Refusal
@@ -63,7 +64,8 @@ class Predictor:
         except KeyError as error:
             raise UserError(str(error.args[0])) from None
         responses = algorithm.answer.responses
-        media = ContentType.parse(default or algorithm.answer.default_response).media
+        usual = (batch and algorithm.answer.batch_response) or algorithm.answer.default_response
+        media = ContentType.parse(default or usual).media
         if media not in {ContentType.parse(known).media for known in responses}:
             allowed = ", ".join(responses)
             raise UserError(f"SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT: must be one of {allowed}; it is '{default}'.")
@@ -83,7 +85,7 @@ class Predictor:
         try:
             if kind.media == recordio.MEDIA[0]:
                 body = recordio.framed(body)
-            records = formats.whole(body, kind, layout)
+            records = formats.whole(body, kind, layout, self.algorithm.answer.kind)
             columns = self._predicted(model, records, _asked(kind, want))
         except UserError as error:
             raise Refusal(400, EVALUATE + " ".join(error.findings)) from None
@@ -92,18 +94,20 @@ class Predictor:
 
     def warm_up(self, model: Model) -> None:
         """Answer a row of zeros, so that no user waits for what is imported, compiled or loaded at first use."""
-        if model.width is None:
+        sample = getattr(model, "sample", None)
+        if model.width is None and sample is None:
             return
         answer = self.algorithm.answer
         media = answer.default_accept or answer.accepts[0]
-        body = formats.find(media).write(Rows(features=np.zeros((1, model.width), np.float32)))
+        records = sample() if sample is not None else Rows(features=np.zeros((1, model.width or 0), np.float32))
+        body = formats.find(media, answer.kind).write(records)
         try:
             self.answer(model, body, media, None)
         except Refusal as refusal:  # a model may have its reasons to dislike zeros
             if refusal.code >= 500:
                 raise
 
-    def _predicted(self, model: Model, records: Rows, asked: Mapping[str, str]) -> answers.Columns:
+    def _predicted(self, model: Model, records: Any, asked: Mapping[str, str]) -> answers.Columns:
         """The columns, with each record's own options."""
         if self.options is None:
             return _in_parts(model, records, None)
@@ -130,13 +134,27 @@ class Predictor:
         }
         heard = {name: value for name, value in asked.items() if name in fields}
         given: dict[str, object] = {}
-        for source in (self.environment, heard, configuration or {}):
+        for source in (*self._surroundings(fields), heard, configuration or {}):
             given |= {fields.get(name, name): value for name, value in source.items()}
         try:
             return self.options.read(given)
         except UserError as error:
             noun = ("is not a hyperparameter of this algorithm", "is not an option of this model")
             raise UserError([finding.replace(*noun) for finding in error.findings]) from None
+
+    def _surroundings(self, fields: Mapping[str, str]) -> Iterator[Mapping[str, object]]:
+        """What the environment says of the options: one a variable, or many in an object."""
+        for name, text in self.environment.items():
+            if name in fields:
+                yield {name: text}
+                continue
+            try:
+                value = orjson.loads(text)
+            except orjson.JSONDecodeError:
+                value = None
+            if not isinstance(value, dict):
+                raise UserError(f"{name}: must be a JSON object of options; it is {text[:60]!r}.")
+            yield value
 
 
 def _options(name: str) -> type[Any] | None:
@@ -150,13 +168,14 @@ def _options(name: str) -> type[Any] | None:
 
 
 def _asked(kind: ContentType, want: Wanted) -> dict[str, str]:
-    return {**kind.parameters, **want.parameters}
+    """What the headers say: their parameters, and the types themselves for options of that name."""
+    return {"content_type": kind.media, "accept": want.media, **kind.parameters, **want.parameters}
 
 
-def _in_parts(model: Model, records: Rows, options: Any) -> answers.Columns:
+def _in_parts(model: Model, records: Records, options: Any) -> answers.Columns:
     """The columns; sparse rows that would not fit when spread out are predicted some at a time."""
     size = max(1, DENSE // max(4 * records.width, 1))
-    if not records.is_sparse or len(records) <= size:
+    if not isinstance(records, Rows) or not records.is_sparse or len(records) <= size:
         with compiled.turn():
             return model.predict(records, options)
     parts = []

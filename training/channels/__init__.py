@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
+from algorithms import contract
 from algorithms.contract import consumed, part
 from algorithms.errors import Stopped
-from algorithms.records import Rows, joined, nothing
+from algorithms.records import NONE, joined
 from training.channels import blocks as stream
 from training.channels.files import Shard
 from training.channels.records import Files, Pipe
@@ -50,6 +51,7 @@ class Channel:
         records: Files | Pipe,
         share: Share,
         *,
+        kind: contract.Kind = "rows",
         width: int | None = None,
         meter: Meter | None = None,
         asked: Callable[[], bool] = lambda: False,
@@ -57,10 +59,11 @@ class Channel:
         self.name = name
         self._records = records
         self._share = share
+        self._kind = kind
         self._width = width
         self._meter = meter
         self._asked = asked
-        self._held: Iterator[Rows] | None = None  # a pass that `head` has begun
+        self._held: Iterator[Any] | None = None  # a pass that `head` has begun
 
     @property
     def rows(self) -> int | None:
@@ -101,14 +104,14 @@ class Channel:
         """True where there is no record. Waits for the first one of a pipe."""
         return self._peek(1) is None
 
-    def head(self, rows: int) -> Rows:
+    def head(self, rows: int) -> Any:
         """This member's share of the first batch of that size; the next pass sees it again."""
         share = self._share
         wanted = part(rows, share.rank, share.size) if share.sharded else rows
         first = self._peek(wanted)
-        return nothing(self._width or 0) if first is None else self._mine(first[:wanted])
+        return NONE[self._kind](self._width or 0) if first is None else self._mine(first[:wanted])
 
-    def batches(self, rows: int, *, start: int = 0, shuffle: int | None = None) -> Iterator[Rows]:
+    def batches(self, rows: int, *, start: int = 0, shuffle: int | None = None) -> Iterator[Any]:
         """A new pass, batch by batch."""
         share = self._share
         blocks = self._pass(shuffle)
@@ -128,7 +131,7 @@ class Channel:
             if self._meter and used:
                 self._meter.passed(self.name, used, time.monotonic() - begun)
 
-    def all(self) -> Rows:
+    def all(self) -> Any:
         """This member's share of all records, decoded once and kept."""
         share = self._share
         blocks = self._pass(None)
@@ -139,7 +142,7 @@ class Channel:
             parts = list(blocks)
             whole = joined(parts) if parts else None
         if whole is None:
-            return nothing(self._width or 0)
+            return NONE[self._kind](self._width or 0)
         mine = stream.every(whole, share.rank, share.size) if not share.sharded else whole
         if self._meter:
             self._meter.used(self.name, len(mine), 1.0)
@@ -150,10 +153,10 @@ class Channel:
         rows = self.rows
         return used / rows if rows else self._records.share
 
-    def _mine(self, batch: Rows) -> Rows:
+    def _mine(self, batch: Any) -> Any:
         return batch if self._share.sharded else stream.every(batch, self._share.rank, self._share.size)
 
-    def _pass(self, shuffle: int | None) -> Iterator[Rows]:
+    def _pass(self, shuffle: int | None) -> Iterator[Any]:
         """The blocks of a pass: of the one that `head` has begun, or of a new one."""
         held, self._held = self._held, None
         if held is None:
@@ -163,10 +166,10 @@ class Channel:
             return self._open(shuffle)
         return held
 
-    def _open(self, shuffle: int | None) -> Iterator[Rows]:
+    def _open(self, shuffle: int | None) -> Iterator[Any]:
         share = self._share
 
-        def decoded(over: Callable[[], bool]) -> Iterator[Rows]:
+        def decoded(over: Callable[[], bool]) -> Iterator[Any]:
             blocks = self._records.blocks(shuffle, over)
             return stream.strided(blocks, share.local, share.locals) if self._is_strided else blocks
 
@@ -177,14 +180,14 @@ class Channel:
         """Whether members of this host have the records of a shard in turns."""
         return self._share.sharded and self._share.locals > 1
 
-    def _peek(self, rows: int) -> Rows | None:
+    def _peek(self, rows: int) -> Any:
         """The first rows of the next pass, at least so many where there are, or None; the pass begins with them.
 
         `Stopped` where a stop is asked for while a pipe has not brought them: what came is no first batch, and
         nobody knows what it lacks.
         """
         held = self._pass(None)
-        parts: list[Rows] = []
+        parts: list[Any] = []
         while sum(map(len, parts)) < rows and (block := next(held, None)) is not None:
             if len(block):
                 parts.append(block)
@@ -199,7 +202,7 @@ class Channel:
         return whole
 
 
-def _begun(first: Rows, rest: Iterator[Rows]) -> Iterator[Rows]:
+def _begun(first: Any, rest: Iterator[Any]) -> Iterator[Any]:
     try:
         yield first
         del first

@@ -1,4 +1,4 @@
-"""Blocks of rows on their way from a decoder to an algorithm: ahead of it, in another order, in batches."""
+"""Blocks of records on their way from a decoder to an algorithm: ahead of it, in another order, in batches."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import queue
 import threading
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 
-from algorithms.records import Rows, joined
+from algorithms.records import Records, Rows, joined
 
 T = TypeVar("T")
+R = TypeVar("R", bound=Records)
 
-# Rows of dense features that are put in order at a time: a true shuffle below this many bytes, and beyond it a
+# Bytes of records that are put in order at a time: a true shuffle below this many bytes, and beyond it a
 # shuffle of the files and then within such windows. Not a share of the memory there is, for the order must be a
 # function of the seed and the data only.
 WINDOW = 256 << 20
@@ -93,34 +94,26 @@ def close(items: Iterator[T]) -> None:
         items.close()
 
 
-def size(rows: Rows) -> int:
-    """Bytes that the numbers of these rows take."""
-    if rows.is_sparse:
-        features: Any = rows.features
-        count = int(features.data.nbytes + features.indices.nbytes + features.indptr.nbytes)
-    else:
-        count = int(rows.features.nbytes)
-    return count + sum(column.nbytes for column in (rows.label, rows.weight) if column is not None)
-
-
-def every(rows: Rows, first: int, step: int) -> Rows:
-    """Every `step`-th row from number `first` on, in memory of their own."""
+def every(records: R, first: int, step: int) -> R:
+    """Every `step`-th record from number `first` on, in memory of their own."""
     if step == 1 and first == 0:
-        return rows
-    taken = rows[first::step]
-    return taken if taken.is_sparse else replace(taken, features=np.ascontiguousarray(taken.features))
+        return records
+    taken = records[first::step]
+    if isinstance(taken, Rows) and not taken.is_sparse:
+        return replace(taken, features=np.ascontiguousarray(taken.features))
+    return taken
 
 
-def strided(blocks: Iterator[Rows], first: int, step: int) -> Iterator[Rows]:
-    """Every `step`-th row of all blocks together."""
+def strided(blocks: Iterator[R], first: int, step: int) -> Iterator[R]:
+    """Every `step`-th record of all blocks together."""
     position = 0
     for block in blocks:
         yield every(block, (first - position) % step, step)
         position += len(block)
 
 
-def skipped(blocks: Iterator[Rows], count: int) -> Iterator[Rows]:
-    """All but the first rows."""
+def skipped(blocks: Iterator[R], count: int) -> Iterator[R]:
+    """All but the first records."""
     for block in blocks:
         if count >= len(block):
             count -= len(block)
@@ -129,12 +122,12 @@ def skipped(blocks: Iterator[Rows], count: int) -> Iterator[Rows]:
         count = 0
 
 
-def rebatched(blocks: Iterator[Rows], rows: int) -> Iterator[Rows]:
-    """The same rows, so many at a time; the last batch has what is left.
+def rebatched(blocks: Iterator[R], rows: int) -> Iterator[R]:
+    """The same records, so many at a time; the last batch has what is left.
 
-    A batch that lies within a block is a view of it, and only one across a border is copied.
+    A batch of rows that lies within a block is a view of it, and only one across a border is copied.
     """
-    parts: list[Rows] = []
+    parts: list[R] = []
     have = 0
     for block in blocks:
         first = 0
@@ -149,15 +142,34 @@ def rebatched(blocks: Iterator[Rows], rows: int) -> Iterator[Rows]:
         yield joined(parts)
 
 
-def shuffled(blocks: Iterator[Rows], seed: int) -> Iterator[Rows]:
-    """The rows in an order that the seed gives, window by window."""
+def shuffled(blocks: Iterator[R], seed: int) -> Iterator[R]:
+    """The records in an order that the seed gives, window by window."""
     random = np.random.default_rng(seed)
     first = next(blocks, None)
     if first is None:
         return
-    window = SPARSE_WINDOW if first.is_sparse else max(1, WINDOW // (4 * max(1, first.width)))
-    for rows in rebatched(_chained(first, blocks), window):
-        yield rows.take(random.permutation(len(rows)))
+    every_block = _chained(first, blocks)
+    if isinstance(first, Rows):
+        size = SPARSE_WINDOW if first.is_sparse else max(1, WINDOW // (4 * max(1, first.width)))
+        windows = rebatched(every_block, size)
+    else:
+        windows = _windows(every_block)
+    for records in windows:
+        yield records.take(random.permutation(len(records)))
+
+
+def _windows(blocks: Iterator[R]) -> Iterator[R]:
+    """As many whole blocks at a time as fill a window; what records take differs from one to the next."""
+    parts: list[R] = []
+    size = 0
+    for block in blocks:
+        parts.append(block)
+        size += block.nbytes
+        if size >= WINDOW:
+            yield joined(parts)
+            parts, size = [], 0
+    if parts:
+        yield joined(parts)
 
 
 def _chained(first: T, rest: Iterator[T]) -> Iterator[T]:

@@ -11,7 +11,6 @@ import numpy as np
 from algorithms import contract
 from algorithms.errors import UserError
 from algorithms.group import Group
-from algorithms.records import Rows
 from training import log
 from training.channels import Channel, Files, Meter, Pipe, Share
 from training.channels.files import shards
@@ -24,6 +23,8 @@ MODEL = "model"  # the channel with a model to go on from
 SILENT = {"code", "sm_drivers", "checkpoints", MODEL}
 # Where a content type does not say how many leading columns are labels, training data has one.
 LABELS = 1
+# Endings of files of objects that tell their content type, whatever the channel says.
+ENDINGS = {".parquet": "parquet", ".json": "jsonlines", ".jsonl": "jsonlines"}
 SIGHT = 8  # names that a message lists
 
 
@@ -102,6 +103,7 @@ class Opening:
             declared.name,
             self._records(config, declared),
             Share(rank=rank, size=size, local=local, locals=members, sharded=sharded),
+            kind=declared.kind,
             width=self._width,
             meter=self._meter,
             asked=self._asked,
@@ -126,15 +128,17 @@ class Opening:
             return Files(shards(place, config.name), decode)
         return Pipe(data, config.name, decode, wrapped=config.wrapped)
 
-    def _decoder(self, config: ChannelConfig, declared: contract.Channel) -> Callable[..., Iterator[Rows]]:
+    def _decoder(self, config: ChannelConfig, declared: contract.Channel) -> Callable[..., Iterator[Any]]:
         given = content_type(config, declared)
-        find(given.media)  # a type that is not read is a fault before anything is opened
+        find(given.media, declared.kind)  # a type that is not read is a fault before anything is opened
         weighted = bool(self._configuration.settings.effective().get(declared.weighted))
         width, missing = self._width, self._algorithm.missing
 
-        def decode(stream: BinaryIO, name: str) -> Iterator[Rows]:
+        def decode(stream: BinaryIO, name: str) -> Iterator[Any]:
             layout = Layout(name=name, labels=LABELS, weighted=weighted, width=width, missing=missing)
-            return records(stream, given, layout)
+            return records(
+                stream, _by_name(name, given) if declared.kind == "objects" else given, layout, declared.kind
+            )
 
         return decode
 
@@ -183,8 +187,15 @@ class Opening:
         return f"In {data} there is {', '.join(names[:SIGHT])}{more}."
 
 
-def _none(stream: BinaryIO, name: str) -> Iterator[Rows]:
+def _none(stream: BinaryIO, name: str) -> Iterator[Any]:
     yield from ()
+
+
+def _by_name(name: str, given: ContentType) -> ContentType:
+    """What the ending of a file of objects says it is, and where it says nothing, what the channel says."""
+    plain = name.lower().removesuffix(".gz")
+    media = next((media for ending, media in ENDINGS.items() if plain.endswith(ending)), None)
+    return ContentType.parse(media) if media else given
 
 
 def _names(algorithm: contract.Algorithm) -> str:

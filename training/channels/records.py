@@ -7,18 +7,17 @@ import os
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from algorithms.errors import UserError
 from algorithms.machine import memory_free
-from algorithms.records import Rows, joined
-from training.channels import blocks as stream
+from algorithms.records import Records, Rows, joined
 from training.channels import fifo
 from training.channels.files import Shard
 
-# Rows of files are kept for further passes where they take no more than this share of the memory that is free
+# Records of files are kept for further passes where they take no more than this share of the memory that is free
 # when they are first read; else every pass decodes them again. A quarter, since the algorithm and a second
 # channel need room too.
 KEEP = 0.25
@@ -27,25 +26,25 @@ KEEP = 0.25
 class Decode(Protocol):
     """Decodes a stream of bytes that messages call by that name."""
 
-    def __call__(self, stream: object, name: str) -> Iterator[Rows]:
-        """The rows, block by block."""
+    def __call__(self, stream: object, name: str) -> Iterator[Any]:
+        """The records, block by block."""
 
 
 class Files:
     """The records of some files. In memory after the first pass, where they fit comfortably."""
 
-    def __init__(self, shards: list[Shard], decode: Callable[..., Iterator[Rows]]) -> None:
+    def __init__(self, shards: list[Shard], decode: Callable[..., Iterator[Any]]) -> None:
         self.shards = shards
         self.rows: int | None = None if shards else 0
         self.share: float | None = 0.0  # of the bytes, decoded in the first pass so far
         self._bytes = sum(shard.size for shard in shards)
         self._decode = decode
         self._read = 0  # bytes of the files that are through
-        self._kept: list[list[Rows]] | None = None  # by file
+        self._kept: list[list[Any]] | None = None  # by file
         self._may_keep = True
         self._first: tuple[str, int] | None = None  # the file of the first dense rows, and how wide they are
 
-    def blocks(self, shuffle: int | None, over: Callable[[], bool]) -> Iterator[Rows]:
+    def blocks(self, shuffle: int | None, over: Callable[[], bool]) -> Iterator[Any]:
         """A pass over all files, in the order of their names or in one that the seed gives."""
         order = self._order(shuffle)
         if self._kept is not None:
@@ -59,7 +58,7 @@ class Files:
             kept[number] = []
             for block in self._decoded(self.shards[number]):
                 count += len(block)
-                room -= stream.size(block)
+                room -= block.nbytes
                 if room >= 0:
                     kept[number].append(block)
                 else:
@@ -70,7 +69,7 @@ class Files:
         if self._may_keep:
             self._kept = [kept[number] for number in range(len(self.shards))]
 
-    def all(self) -> Rows | None:
+    def all(self) -> Any:
         """All records in one piece, which is kept whatever its size, or None where there are none."""
         by_file = self._kept or [list(self._decoded(shard)) for shard in self.shards]
         parts = [block for blocks in by_file for block in blocks]
@@ -88,7 +87,7 @@ class Files:
         count = len(self.shards)
         return list(range(count)) if shuffle is None else list(np.random.default_rng(shuffle).permutation(count))
 
-    def _decoded(self, shard: Shard) -> Iterator[Rows]:
+    def _decoded(self, shard: Shard) -> Iterator[Any]:
         before = self._read
         try:
             with shard.open() as file:
@@ -100,9 +99,9 @@ class Files:
             raise UserError(f"{shard.name}: must be a whole gzip file; it cannot be decompressed: {error}.") from None
         self._read = before + shard.size
 
-    def _check_width(self, block: Rows, shard: Shard) -> None:
+    def _check_width(self, block: Records, shard: Shard) -> None:
         """`UserError` where the rows of two files differ in width, which no file can tell by itself."""
-        if block.is_sparse:
+        if not isinstance(block, Rows) or block.is_sparse:
             return
         self._first = self._first or (shard.name, block.width)
         name, width = self._first
@@ -115,7 +114,7 @@ class Files:
 class Pipe:
     """The records of numbered pipes: each is read once, from its beginning to its end, and is one pass."""
 
-    def __init__(self, data: Path, channel: str, decode: Callable[..., Iterator[Rows]], *, wrapped: bool) -> None:
+    def __init__(self, data: Path, channel: str, decode: Callable[..., Iterator[Any]], *, wrapped: bool) -> None:
         self.rows: int | None = None
         self.share: float | None = None  # a pipe does not say how much there is
         self._data = data
@@ -124,7 +123,7 @@ class Pipe:
         self._wrapped = wrapped
         self._number = 0
 
-    def blocks(self, shuffle: int | None, over: Callable[[], bool]) -> Iterator[Rows]:
+    def blocks(self, shuffle: int | None, over: Callable[[], bool]) -> Iterator[Any]:
         """A pass: the next pipe. The platform decides on the order of its objects; the seed is for others."""
         path = self._data / f"{self._channel}_{self._number}"
         self._number += 1

@@ -5,6 +5,8 @@ Each format is a module with
     MEDIA: tuple[str, ...]                                         names of its content type, the canonical one first
     read(stream: BinaryIO, layout: Layout) -> Iterator[Rows]       block by block; memory does not grow with the stream
     write(rows: Rows) -> bytes                                     what `read` reads back as the same rows
+
+Rows, objects and images have modules of their own, and a content type can be of several kinds.
 """
 
 from __future__ import annotations
@@ -14,15 +16,19 @@ import importlib
 import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import BinaryIO, Protocol, cast
+from typing import Any, BinaryIO, Protocol, cast
 
 import numpy as np
 
 from algorithms.errors import UserError
-from algorithms.records import Rows, joined, nothing
+from algorithms.records import NONE, Rows, joined
 from training.formats.layout import Layout
 
-_MODULES = ("csv", "recordio", "json", "jsonlines", "libsvm", "parquet", "npy")
+_MODULES: Mapping[str, tuple[str, ...]] = {
+    "rows": ("csv", "recordio", "json", "jsonlines", "libsvm", "parquet", "npy"),
+    "objects": ("objects.json", "objects.jsonlines", "objects.parquet"),
+    "images": (),
+}
 
 
 class Format(Protocol):
@@ -31,12 +37,12 @@ class Format(Protocol):
     MEDIA: tuple[str, ...]
 
     @staticmethod
-    def read(stream: BinaryIO, layout: Layout) -> Iterator[Rows]:
-        """The rows of a stream, block by block."""
+    def read(stream: BinaryIO, layout: Layout) -> Iterator[Any]:
+        """The records of a stream, block by block."""
 
     @staticmethod
-    def write(rows: Rows) -> bytes:
-        """The bytes that `read` reads back as the same rows."""
+    def write(records: Any) -> bytes:
+        """The bytes that `read` reads back as the same records."""
 
 
 @dataclass(frozen=True)
@@ -60,21 +66,21 @@ class ContentType:
         return ";".join([self.media, *(f"{name}={value}" for name, value in self.parameters.items())])
 
 
-def find(media: str) -> Format:
-    """The module that reads and writes that content type; UserError with those there are."""
+def find(media: str, kind: str = "rows") -> Format:
+    """The module that reads and writes records of a kind in that content type; UserError with those there are."""
     name = ContentType.parse(media).media
-    for module in _modules():
-        if module.MEDIA[0] == name:
+    for module in _modules(kind):
+        if name in module.MEDIA:
             return module
-    known = ", ".join(module.MEDIA[0] for module in _modules())
-    raise UserError(f"Content type '{media}' is not one that rows are read from: {known}.")
+    known = ", ".join(module.MEDIA[0] for module in _modules(kind))
+    raise UserError(f"Content type '{media}' is not one that {kind} are read from: {known}.")
 
 
-def records(stream: BinaryIO, content_type: ContentType, layout: Layout) -> Iterator[Rows]:
-    """The rows of a stream, block by block. The parameters are those of the content type."""
+def records(stream: BinaryIO, content_type: ContentType, layout: Layout, kind: str = "rows") -> Iterator[Any]:
+    """The records of a stream, block by block. The parameters are those of the content type."""
     layout = replace(layout, parameters=content_type.parameters)
-    blocks = find(content_type.media).read(stream, layout)
-    return blocks if layout.missing else _complete(blocks, layout)
+    blocks = find(content_type.media, kind).read(stream, layout)
+    return blocks if layout.missing or kind != "rows" else _complete(blocks, layout)
 
 
 def _complete(blocks: Iterator[Rows], layout: Layout) -> Iterator[Rows]:
@@ -92,21 +98,22 @@ def _complete(blocks: Iterator[Rows], layout: Layout) -> Iterator[Rows]:
         yield rows
 
 
-def whole(body: bytes, content_type: ContentType, layout: Layout) -> Rows:
-    """All rows of a request; none where the body has none. The parameters are those of the content type."""
+def whole(body: bytes, content_type: ContentType, layout: Layout, kind: str = "rows") -> Any:
+    """All records of a request; none where the body has none. The parameters are those of the content type."""
     layout = replace(layout, block=min(layout.block, len(body) + 1))
-    parts = list(records(io.BytesIO(body), content_type, layout))
-    return joined(parts) if parts else nothing(layout.width or 0)
+    parts = list(records(io.BytesIO(body), content_type, layout, kind))
+    return joined(parts) if parts else NONE[kind](layout.width or 0)
 
 
 @functools.cache
-def _modules() -> tuple[Format, ...]:
-    return tuple(cast(Format, importlib.import_module(f"{__name__}.{name}")) for name in _MODULES)
+def _modules(kind: str) -> tuple[Format, ...]:
+    return tuple(cast(Format, importlib.import_module(f"{__name__}.{name}")) for name in _MODULES[kind])
 
 
 @functools.cache
 def _canonical() -> dict[str, str]:
-    return {name: module.MEDIA[0] for module in _modules() for name in module.MEDIA}
+    """Where a name is used for rows and for others alike, it means the same type."""
+    return {name: module.MEDIA[0] for kind in _MODULES for module in _modules(kind) for name in module.MEDIA}
 
 
 __all__ = ["ContentType", "Format", "Layout", "find", "records", "whole"]

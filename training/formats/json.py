@@ -98,7 +98,7 @@ def decoded(
     rows = assembled(parts, _Placed(layout, places), 0, layout.width if width is None else width, labels)
     weighted = any(entry.weight is not None for entry in read)
     weights = [[1.0 if entry.weight is None else entry.weight] for entry in read]
-    own = [_merged(configuration, entry.configuration) for entry in read]
+    own = [merged(configuration, entry.configuration) for entry in read]
     return Rows(
         features=rows.features,
         label=rows.label,
@@ -205,7 +205,8 @@ def _flat(lists: Sequence[Sequence[Any]], places: Sequence[str], layout: Layout)
     raise layout.fault("", "must hold numbers that float32 can hold.")
 
 
-def _merged(body: object, own: object) -> object:
+def merged(body: object, own: object) -> object:
+    """The configuration of a body and that of a record, which wins."""
     if isinstance(body, Mapping) and isinstance(own, Mapping):
         return {**body, **own}
     return body if own is None else own

@@ -26,17 +26,26 @@ _MAGIC = b"PAR1"
 
 def read(stream: BinaryIO, layout: Layout) -> Iterator[Rows]:
     """Rows in file order, names ignored; null is NaN. `layout.limit` holds against files that unpack to too much."""
+    with opened(stream, layout) as table:
+        if table is None:
+            return
+        columns = _columns(table.schema_arrow, layout)
+        for number, batch in batches(table, layout):
+            yield _rows(batch, columns, layout, number)
+
+
+@contextmanager
+def opened(stream: BinaryIO, layout: Layout) -> Iterator[Any]:
+    """The file, or None where the stream is empty; what pyarrow says of a broken one becomes a `UserError`."""
     import pyarrow as pa
     import pyarrow.parquet as pa_parquet
 
     with _seekable(stream) as file:
         if not _begins(file, layout):
+            yield None
             return
         try:
-            table = pa_parquet.ParquetFile(file, thrift_string_size_limit=1 << 24, thrift_container_size_limit=1 << 20)
-            columns = _columns(table.schema_arrow, layout)
-            for number, batch in _batches(table, layout):
-                yield _rows(batch, columns, layout, number)
+            yield pa_parquet.ParquetFile(file, thrift_string_size_limit=1 << 24, thrift_container_size_limit=1 << 20)
         except (pa.ArrowException, OSError, EOFError) as error:
             raise layout.fault("", f"cannot be read as Parquet: {str(error).splitlines()[0][:200]}.") from None
 
@@ -102,7 +111,7 @@ def _numeric(kind: Any) -> bool:
     return bool(kinds.is_integer(kind) or kinds.is_floating(kind) or kinds.is_boolean(kind) or kinds.is_decimal(kind))
 
 
-def _batches(table: Any, layout: Layout) -> Iterator[tuple[int, Any]]:
+def batches(table: Any, layout: Layout) -> Iterator[tuple[int, Any]]:
     """Batches of about `layout.block` decoded bytes, with the number of the first row, from 1."""
     meta = table.metadata
     promised = sum(

@@ -1,0 +1,55 @@
+"""Requests in JSON: `{"instances": [{…}, …], "configuration": {…}}`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, BinaryIO
+
+from algorithms.records import Objects
+from training.formats.json import MEDIA, loaded, merged
+from training.formats.layout import Layout, shown
+from training.formats.text import BOM, check_text
+
+__all__ = ["MEDIA", "checked", "read", "write"]
+_OWN = "configuration"
+
+
+def read(stream: BinaryIO, layout: Layout) -> Iterator[Objects]:
+    """The instances of one body; it is held in memory as a whole."""
+    text = stream.read()
+    check_text(text[:8], layout, MEDIA[0])
+    text = text.removeprefix(BOM)
+    if not text.strip():
+        return
+    body = loaded(text, layout, "")
+    if not isinstance(body, Mapping) or not isinstance(body.get("instances"), list):
+        raise layout.fault("", 'must be an object with a list "instances": {"instances": [{…}, …]}.')
+    places = [f"instance {number + 1}" for number in range(len(body["instances"]))]
+    values = [checked(value, place, layout) for value, place in zip(body["instances"], places, strict=True)]
+    own = [merged(body.get(_OWN), value.get(_OWN)) for value in values]
+    if values:
+        yield Objects(
+            values=[{name: field for name, field in value.items() if name != _OWN} for value in values],
+            places=[f"{layout.name}, {place}" for place in places],
+            configuration=own if any(entry is not None for entry in own) else None,
+            nbytes=len(text),
+        )
+
+
+def write(objects: Objects) -> bytes:
+    """A body with one instance an object."""
+    import orjson
+
+    own = objects.configuration or [None] * len(objects)
+    instances = [
+        dict(value) if entry is None else {**value, _OWN: entry}
+        for value, entry in zip(objects.values, own, strict=True)
+    ]
+    return orjson.dumps({"instances": instances}, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def checked(value: Any, place: str, layout: Layout) -> Mapping[str, Any]:
+    """The value, which must be an object."""
+    if not isinstance(value, Mapping):
+        raise layout.fault(place, f"must be an object with named fields; it is {shown(str(value))}.")
+    return value
