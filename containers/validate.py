@@ -83,8 +83,10 @@ def _scanned(source: Channel, seconds: float) -> str:
         if time.monotonic() > end:
             whole = source.rows == rows
             break
-    seen = f"{rows:,} rows" if whole else f"the first {rows:,} rows"
-    return f"Channel '{source.name}': {seen} of {source.width} features, all readable."
+    noun = "rows" if source.kind == "rows" else "records"
+    seen = f"{rows:,} {noun}" if whole else f"the first {rows:,} {noun}"
+    wide = f" of {source.width} features" if source.kind == "rows" else ""
+    return f"Channel '{source.name}': {seen}{wide}, all readable."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

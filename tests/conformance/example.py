@@ -15,7 +15,7 @@ from algorithms import artifact, compiled
 from algorithms.contract import Algorithm, Job, Memory
 from algorithms.errors import Stopped
 from algorithms.group import Alone, interleaved
-from algorithms.records import Rows, joined, nothing
+from algorithms.records import Objects, Rows, joined
 
 # Float32 sums in another order differ in the last digits; what is averaged over many rows differs by less.
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}
@@ -48,12 +48,18 @@ class Example:
         """The class of its models."""
         return algorithms.part(self.name, "model").Model
 
-    def rows(self) -> dict[str, Rows]:
+    @property
+    def kind(self) -> str:
+        """Of the records that it is trained on."""
+        channel = self.algorithm.channel("train")
+        return "rows" if channel is None else channel.kind
+
+    def rows(self) -> dict[str, Any]:
         """The records of each channel."""
-        channels: dict[str, Rows] = algorithms.part(self.name, "example").channels()
+        channels: dict[str, Any] = algorithms.part(self.name, "example").channels()
         return channels
 
-    def others(self) -> list[tuple[dict[str, object], dict[str, Rows]]]:
+    def others(self) -> list[tuple[dict[str, object], dict[str, Any]]]:
         """Settings and records of the further jobs that reach what the smallest does not."""
         return compiled.examples(self.name)[1:]
 
@@ -68,15 +74,21 @@ class Example:
         """The model of the job."""
         return algorithms.part(self.name, "train").fit(self.job(group, **more))
 
-    def fit_other(self, given: Mapping[str, object], rows: Mapping[str, Rows], **more: Any) -> Any:
+    def fit_other(self, given: Mapping[str, object], rows: Mapping[str, Any], **more: Any) -> Any:
         """The model of one of the `others`."""
         sources = {channel: Memory(data) for channel, data in rows.items()}
         settings = self.Hyperparameters.read(given)
         return algorithms.part(self.name, "train").fit(Job(hyperparameters=settings, channels=sources, **more))
 
-    def requests(self) -> Rows:
-        """Records as they are asked about: without labels."""
-        return replace(self.rows()["train"], label=None, weight=None)
+    def requests(self) -> Any:
+        """Records as they are asked about: those of the example's `requests`, or those of training without labels."""
+        own = getattr(algorithms.part(self.name, "example"), "requests", None)
+        if own is not None:
+            return own()
+        rows = self.rows()["train"]
+        if isinstance(rows, Objects):
+            return rows
+        return replace(rows, label=None, **({"weight": None} if isinstance(rows, Rows) else {}))
 
     @property
     def options(self) -> Any:
@@ -86,7 +98,7 @@ class Example:
             return None
         return algorithms.part(self.name, "options").Options()
 
-    def answers(self, model: Any, rows: Rows | None = None) -> dict[str, Any]:
+    def answers(self, model: Any, rows: Any = None) -> dict[str, Any]:
         """The columns that the model answers the training records with."""
         return dict(model.predict(self.requests() if rows is None else rows, self.options))
 
@@ -96,7 +108,7 @@ def same(one: Mapping[str, Any], other: Mapping[str, Any], **tolerance: float) -
     assert list(one) == list(other)
     for column, values in one.items():
         assert len(values) == len(other[column])
-        for mine, theirs in zip(values, other[column], strict=True):
+        for mine, theirs in zip(_entries(values), _entries(other[column]), strict=True):
             if tolerance and np.asarray(mine).dtype.kind == "f":
                 np.testing.assert_allclose(theirs, mine, err_msg=column, **tolerance)
             else:
@@ -105,7 +117,31 @@ def same(one: Mapping[str, Any], other: Mapping[str, Any], **tolerance: float) -
 
 def differ(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """True where some column has other values."""
-    return any(not np.array_equal(np.asarray(one[column]), np.asarray(other[column])) for column in one)
+    return any(
+        not np.array_equal(mine, theirs)
+        for column in one
+        for mine, theirs in zip(_entries(one[column]), _entries(other[column]), strict=True)
+    )
+
+
+def _entries(column: Any) -> Iterator[Any]:
+    """The arrays of a column, record by record."""
+    for entry in column:
+        yield from leaves(entry)
+
+
+def leaves(value: Any) -> Iterator[Any]:
+    """The arrays in a value of any shape; a list of numbers is one."""
+    if isinstance(value, Mapping):
+        for key in sorted(value):
+            yield from leaves(value[key])
+    elif isinstance(value, list) and not all(entry is None or isinstance(entry, int | float) for entry in value):
+        for entry in value:
+            yield from leaves(entry)
+    elif isinstance(value, list):
+        yield np.asarray(value, float)
+    else:
+        yield np.asarray(value)
 
 
 def written(model: Any, folder: Path) -> dict[str, bytes]:
@@ -125,7 +161,7 @@ class Seat:
 class Interleaved:
     """What several members read of their shards, as one member would have to read it to do the same steps."""
 
-    def __init__(self, shards: list[Rows]) -> None:
+    def __init__(self, shards: list[Any]) -> None:
         seats = [Seat(rank, len(shards)) for rank in range(len(shards))]
         self._sources = [
             Memory(shard, group=seat, distribution="ShardedByS3Key")  # type: ignore[arg-type]
@@ -134,23 +170,24 @@ class Interleaved:
         self.sharded = False
         self.rows = sum(map(len, shards))
         self.width = shards[0].width
+        self._empty = shards[0][:0]
 
-    def batches(self, rows: int, *, start: int = 0, shuffle: int | None = None) -> Iterator[Rows]:
+    def batches(self, rows: int, *, start: int = 0, shuffle: int | None = None) -> Iterator[Any]:
         """The union of the members' parts, step by step."""
         passes = [source.batches(rows, start=start, shuffle=shuffle) for source in self._sources]
         for parts in zip_longest(*passes, fillvalue=None):
-            yield _mixed([nothing(self.width) if part is None else part for part in parts])
+            yield _mixed([self._empty if part is None else part for part in parts])
 
-    def head(self, rows: int) -> Rows:
+    def head(self, rows: int) -> Any:
         """The first of them."""
-        return next(self.batches(rows), nothing(self.width))
+        return next(self.batches(rows), self._empty)
 
-    def all(self) -> Rows:
+    def all(self) -> Any:
         """All shards."""
         return _mixed([source.all() for source in self._sources])
 
 
-def _mixed(parts: list[Rows]) -> Rows:
+def _mixed(parts: list[Any]) -> Any:
     edges = np.cumsum([0, *map(len, parts)])
     order = interleaved([np.arange(len(part)) + first for part, first in zip(parts, edges, strict=False)])
     return joined([part for part in parts if len(part)] or parts[:1]).take(order)
@@ -159,14 +196,14 @@ def _mixed(parts: list[Rows]) -> Rows:
 class Watched:
     """A source that tells when a pass begins."""
 
-    def __init__(self, source: Memory, begins: Callable[[], None]) -> None:
+    def __init__(self, source: Memory[Any], begins: Callable[[], None]) -> None:
         self._source, self._begins = source, begins
         self.head, self.all = source.head, source.all
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._source, name)
 
-    def batches(self, rows: int, **how: Any) -> Iterator[Rows]:
+    def batches(self, rows: int, **how: Any) -> Iterator[Any]:
         """A new pass."""
         self._begins()
         return self._source.batches(rows, **how)

@@ -160,7 +160,7 @@ def ml_folder(path: Path, example: Example) -> Folder:
         media = formats.ContentType.parse(channel.default_content_type).media
         blank = media == "text/csv" and rows.label is None
         labeled = replace(rows, label=np.zeros((len(rows), 1), np.float32)) if blank else rows
-        folder.put(f"input/data/{name}/part-0", formats.find(media).write(labeled))
+        folder.put(f"input/data/{name}/part-0", formats.find(media, channel.kind).write(labeled))
     return folder
 
 
@@ -173,10 +173,12 @@ def typed_folder(path: Path, example: Example, media: str) -> Folder:
         channel = example.algorithm.channel(name)
         assert channel is not None, f"the example has a channel '{name}' that is not declared"
         own = media if media in channel.content_types else channel.default_content_type
-        types[name] = f"{own}; label_size={0 if rows.label is None else rows.label.shape[1]}"
+        types[name] = own
+        if isinstance(rows, Rows):
+            types[name] += f"; label_size={0 if rows.label is None else rows.label.shape[1]}"
         half = len(rows) // 2
         for part, shard in enumerate((rows[:half], rows[half:])):
-            folder.put(f"input/data/{name}/part-{part}", formats.find(own).write(shard))
+            folder.put(f"input/data/{name}/part-{part}", formats.find(own, channel.kind).write(shard))
     folder.channels(types)
     return folder
 

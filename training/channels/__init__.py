@@ -59,7 +59,7 @@ class Channel:
         self.name = name
         self._records = records
         self._share = share
-        self._kind = kind
+        self.kind = kind
         self._width = width
         self._meter = meter
         self._asked = asked
@@ -109,7 +109,7 @@ class Channel:
         share = self._share
         wanted = part(rows, share.rank, share.size) if share.sharded else rows
         first = self._peek(wanted)
-        return NONE[self._kind](self._width or 0) if first is None else self._mine(first[:wanted])
+        return NONE[self.kind](self._width or 0) if first is None else self._mine(first[:wanted])
 
     def batches(self, rows: int, *, start: int = 0, shuffle: int | None = None) -> Iterator[Any]:
         """A new pass, batch by batch."""
@@ -142,7 +142,7 @@ class Channel:
             parts = list(blocks)
             whole = joined(parts) if parts else None
         if whole is None:
-            return NONE[self._kind](self._width or 0)
+            return NONE[self.kind](self._width or 0)
         mine = stream.every(whole, share.rank, share.size) if not share.sharded else whole
         if self._meter:
             self._meter.used(self.name, len(mine), 1.0)
