@@ -38,10 +38,14 @@ help:
 
 install: $(STAMP)
 
-$(STAMP): pyproject.toml constraints.txt
+# What single algorithms need beyond the package's dependencies.
+OWN = $(wildcard algorithms/*/requirements.txt)
+
+$(STAMP): pyproject.toml constraints.txt $(OWN)
 	@[ -n "$(PYTHON)" ] || { echo "Python 3.11 or newer with venv is needed (on Debian: apt install python3-venv)."; exit 2; }
 	[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(INDEX) -c constraints.txt -e '.[cli,test,check,bench]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(INDEX) -c constraints.txt $(OWN:%=-r %) \
+		-e '.[cli,test,check,bench]'
 	touch $@
 
 demo: install

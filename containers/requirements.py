@@ -1,7 +1,7 @@
 """Prints what an image installs: the dependencies of the package and of none of its extras.
 
 The image build runs this file by itself, before the package is there, so that a change to the program does not
-install everything anew.
+install everything anew. What only one algorithm needs stands in its folder, in a `requirements.txt` of its own.
 """
 
 import sys

@@ -66,5 +66,6 @@ def strip(packages: Path) -> int:
 
 
 if __name__ == "__main__":
-    for site in Path(sys.argv[1]).glob("lib/python3*/site-packages"):
+    place = Path(sys.argv[1])  # an environment, or a folder of packages
+    for site in list(place.glob("lib/python3*/site-packages")) or [place]:
         print(f"left out {strip(site) / 1e6:.0f} MB of {site}")
