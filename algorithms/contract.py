@@ -132,6 +132,8 @@ class Algorithm:
     # there is none, the value is a JSON object of options.
     environment: Sequence[str] = ()
     reserved: Sequence[str] = ()  # hyperparameters with a leading underscore that it wants to see
+    # The shape of a metric's line. Words: host, epoch ("epoch=3, ") or Epoch ("Epoch[3] "), batch, channel ("train") or
+    # Channel ("Train"), metric, kind, value.
     quality_line: str = "#quality_metric: host={host}, {epoch}{batch}{channel} {metric} <{kind}>={value}"
     # Where all figures of an epoch stand in one line: its shape, "[{round}]{figures}", in which every figure is a
     # `quality_line`, "\t{channel}-{metric}:{value:.5f}".

@@ -19,6 +19,7 @@ from training import environment, log, tables
 INTERVAL = 10.0  # seconds between lines of progress; ALGOPORT_PROGRESS_INTERVAL
 # How a line tells its epoch, by whether the metric's lines do.
 _EPOCH = {None: r"(?:epoch=\d+, )?", True: r"epoch=\d+, ", False: ""}
+_BRACKETED = {None: r"(?:Epoch\[\d+\] )?", True: r"Epoch\[\d+\] ", False: ""}
 MOST_HISTORY = 100_000  # entries that metrics.json keeps; the log has them all
 
 
@@ -32,8 +33,10 @@ def _regex(algorithm: Algorithm, metric: Metric) -> str:
     pieces = {
         "host": r"\S+",
         "epoch": _EPOCH[metric.epochs],
+        "Epoch": _BRACKETED[metric.epochs],
         "batch": r"(?:batch=\d+, )?",
         "channel": re.escape(metric.channel),
+        "Channel": re.escape(metric.channel.capitalize()),
         "metric": r"\S+".join(map(re.escape, (metric.written or metric.short).split("*"))),
         "kind": re.escape(metric.kind),
         "value": r"([^\s#]+)" if algorithm.round_line else r"(\S+)",  # the next figure stands behind a tab, or #011
@@ -115,8 +118,10 @@ class Metrics:
         return self.algorithm.quality_line.format(
             host=self.host,
             epoch="" if epoch is None else f"epoch={epoch}, ",
+            Epoch="" if epoch is None else f"Epoch[{epoch}] ",
             batch="" if batch is None else f"batch={batch}, ",
             channel=channel,
+            Channel=channel.capitalize(),
             metric=written or known or short,
             kind=metric.kind if metric else "loss",
             value=value,

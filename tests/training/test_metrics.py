@@ -86,6 +86,15 @@ def test_a_template_of_its_own_has_a_regex_of_its_own(tmp_path, capfd):
     assert found(capfd.readouterr().out, "test:msd", quality_line=line) == ["2.5"]
 
 
+def test_epoch_and_channel_can_be_written_with_capitals(tmp_path, capfd):
+    line = "{Epoch}{Channel}-{metric}={value:.6f}"
+    metrics.Metrics(algorithm(quality_line=line), "algo-1", tmp_path).report({"test:msd": 2.5}, epoch=3)
+
+    text = capfd.readouterr().out
+    assert text == "Epoch[3] Test-msd=2.500000\n"
+    assert found(text, "test:msd", quality_line=line) == ["2.500000"]
+
+
 @pytest.mark.parametrize("viewer", ["\t", "#011"])
 def test_all_figures_of_a_round_can_stand_in_one_line(tmp_path, capfd, viewer):
     """As the tuning service knows them, which sees a tab as #011."""

@@ -126,16 +126,18 @@ class Opening:
             return Files(shards(first, first.name), decode)
         if place.exists() and not first.exists():
             return Files(shards(place, config.name), decode)
-        return Pipe(data, config.name, decode, wrapped=config.wrapped)
+        # Records of images are frames themselves, and their format reads them.
+        return Pipe(data, config.name, decode, wrapped=config.wrapped and declared.kind != "images")
 
     def _decoder(self, config: ChannelConfig, declared: contract.Channel) -> Callable[..., Iterator[Any]]:
         given = content_type(config, declared)
         find(given.media, declared.kind)  # a type that is not read is a fault before anything is opened
-        weighted = bool(self._configuration.settings.effective().get(declared.weighted))
+        settings = self._configuration.settings.effective()
+        weighted, classes = bool(settings.get(declared.weighted)), settings.get("num_classes")
         width, missing = self._width, self._algorithm.missing
 
         def decode(stream: BinaryIO, name: str) -> Iterator[Any]:
-            layout = Layout(name=name, labels=LABELS, weighted=weighted, width=width, missing=missing)
+            layout = Layout(name=name, labels=LABELS, weighted=weighted, width=width, classes=classes, missing=missing)
             return records(
                 stream, _by_name(name, given) if declared.kind == "objects" else given, layout, declared.kind
             )

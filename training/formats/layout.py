@@ -20,6 +20,7 @@ class Layout:
     width: int | None = None  # features a row must have; where None, the first row decides
     block: int = 1 << 24  # bytes decoded at a time
     limit: int | None = None  # bytes that decoding may fill, where the sender is not trusted
+    classes: int | None = None  # how many a label may name, where that is known
     missing: bool = True  # whether a feature may be missing or infinite; where False, such a row is a fault
 
     @property
