@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import os
@@ -16,7 +17,7 @@ import typer
 import algorithms
 from algorithms.artifact import FACTS
 from algorithms.errors import UserError
-from containers.cli.folder import by_suffix
+from containers.cli.folder import ALGORITHM, by_suffix
 from containers.cli.look import known
 
 Folder = Annotated[Path, typer.Argument(help="The folder of a job, or of a model.", show_default=False)]
@@ -87,24 +88,28 @@ def _bytes(file: Path) -> bytes:
 
 
 def model_folder(folder: Path) -> Path:
-    """The folder `model` in a job's folder, or that folder itself."""
+    """The folder `model` in a job's folder, or that folder itself: any with files of its own and no `model` in it."""
     folder = folder.resolve()
-    model = folder if folder.name == "model" else folder / "model"
-    if not model.is_dir():
-        raise UserError(f"{folder}: must be the folder of a job, with model/ in it, or that model/ itself.")
+    if not folder.is_dir():
+        raise UserError(f"{folder}: must be the folder of a job, with model/ in it, or that of a model; there is none.")
+    inner = folder / "model"
+    model = inner if inner.is_dir() and folder.name != "model" else folder
+    if (folder / "input").is_dir() and model is folder:
+        raise UserError(f"{folder}: is the folder of a job that has left no model/.")
     if not any(model.iterdir()):
         raise UserError(f"{model}: is empty; there is no model yet.")
     return model
 
 
 def algorithm_of(model: Path, given: str | None) -> str:
-    """The algorithm whose model it is: what the user says, else what the model says, else the only one there is."""
+    """The algorithm whose model it is: what the user says, else what the model or its job says, else the only one
+    there is."""
     if given:
         return known(given)
-    try:
-        return known(str(json.loads((model / FACTS).read_bytes())["algorithm"]))
-    except (OSError, ValueError, KeyError, TypeError):
-        names = algorithms.names()
-        if len(names) == 1:
-            return names[0]
-        raise UserError(f"{model}: does not say whose model it is; say it with --algorithm.") from None
+    for place in (model / FACTS, model.parent / "input" / "config" / ALGORITHM):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            return known(str(json.loads(place.read_bytes())["algorithm"]))
+    names = algorithms.names()
+    if len(names) == 1:
+        return names[0]
+    raise UserError(f"{model}: does not say whose model it is; say it with --algorithm.")

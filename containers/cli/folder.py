@@ -12,6 +12,7 @@ from pathlib import Path
 from algorithms.errors import UserError
 
 MODEL = "model"
+ALGORITHM = "algorithm.json"  # whose job it is; not all models say so
 MODEL_TYPE = "application/x-sagemaker-model"
 
 # What a file's name says where the user says nothing. Where it says nothing either, the algorithm's default holds.
@@ -90,8 +91,11 @@ def hyperparameters(texts: Iterable[str]) -> dict[str, str]:
     return given
 
 
-def lay_out(folder: Path, given: Mapping[str, str], channels: Sequence[Input], *, linked: bool = True) -> None:
-    """Make, or make anew, the input side of a job, and clear what an earlier job there said of its end.
+def lay_out(
+    folder: Path, name: str, given: Mapping[str, str], channels: Sequence[Input], *, linked: bool = True
+) -> None:
+    """Make, or make anew, the input side of a job of an algorithm, and clear what an earlier job there left: its model
+    is kept as `model.before`, so that nobody takes it for this job's.
 
     Data is linked, not copied. Without `linked` the channel folders are left empty, to be mounted over.
     """
@@ -101,9 +105,11 @@ def lay_out(folder: Path, given: Mapping[str, str], channels: Sequence[Input], *
         raise UserError(f"{folder}: is neither empty nor the folder of a job; name another for --output.")
     config, data = folder / "input" / "config", folder / "input" / "data"
     shutil.rmtree(data, ignore_errors=True)
-    for place in (config, data, folder / "model", folder / "output"):
+    _put_aside(folder / MODEL)
+    for place in (config, data, folder / MODEL, folder / "output"):
         place.mkdir(parents=True, exist_ok=True)
     (folder / "output" / "failure").unlink(missing_ok=True)
+    _write(config / ALGORITHM, {"algorithm": name})
     _write(config / "hyperparameters.json", dict(given))
     _write(config / "inputdataconfig.json", {channel.name: _entry(channel) for channel in channels})
     _hosts(config / "resourceconfig.json", ["algo-1"], "algo-1")
@@ -115,6 +121,13 @@ def lay_out(folder: Path, given: Mapping[str, str], channels: Sequence[Input], *
         place.mkdir()
         if linked:
             (place / channel.path.name).symlink_to(channel.path)
+
+
+def _put_aside(model: Path) -> None:
+    if model.is_dir() and any(model.iterdir()):
+        before = model.with_name("model.before")
+        shutil.rmtree(before, ignore_errors=True)
+        model.rename(before)
 
 
 def mounts(channels: Iterable[Input]) -> list[str]:

@@ -44,7 +44,7 @@ def validate(
     channels = folders.inputs([("train", train), ("test", test), ("model", model)], channel or [])
     with tempfile.TemporaryDirectory(prefix="algoport-") as temporary:
         folder = Path(temporary) / "ml"
-        folders.lay_out(folder, folders.hyperparameters(hp or []), channels)
+        folders.lay_out(folder, name, folders.hyperparameters(hp or []), channels)
         found = findings(name, folder, seconds, settings_only=not channels)
     if found.faults:
         raise UserError(found.faults)
@@ -69,7 +69,7 @@ def train(
     if image and not docker:
         raise UserError("--image: is for jobs in containers; say --docker, too.")
     channels = folders.inputs([("train", train), ("test", test), ("model", model)], channel or [])
-    folders.lay_out(output, folders.hyperparameters(hp or []), channels, linked=not docker)
+    folders.lay_out(output, name, folders.hyperparameters(hp or []), channels, linked=not docker)
     if checkpoints:
         (output / "checkpoints").mkdir(exist_ok=True)
     if docker:
