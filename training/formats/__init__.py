@@ -27,7 +27,7 @@ from training.formats.layout import Layout
 _MODULES: Mapping[str, tuple[str, ...]] = {
     "rows": ("csv", "recordio", "json", "jsonlines", "libsvm", "parquet", "npy"),
     "objects": ("objects.json", "objects.jsonlines", "objects.parquet"),
-    "images": (),
+    "images": ("images.recordio", "images.picture"),
 }
 
 

@@ -1,0 +1,70 @@
+"""Image Classification: from pictures to the probabilities of classes, by a residual network."""
+
+from algorithms.contract import Algorithm, Answer, Channel, Column, Metric
+
+_TYPES = ("application/x-recordio", "application/x-image", "image/jpeg", "image/png")
+
+ALGORITHM = Algorithm(
+    name="image-classification",
+    title="Image Classification",
+    summary="Learns which of several classes a picture belongs to, or which of them are true of it, by a residual "
+    "network trained from the start or from an earlier model.",
+    problem="image classification",
+    source="He, Zhang, Ren and Sun, Deep Residual Learning for Image Recognition, CVPR 2016; by the same, Identity "
+    "Mappings in Deep Residual Networks, ECCV 2016",
+    channels=(
+        Channel(
+            name="train",
+            meaning="the pictures to learn from, with their classes",
+            required=True,
+            kind="images",
+            content_types=_TYPES,
+            default_content_type="application/x-recordio",
+            labeled=True,
+        ),
+        Channel(
+            name="validation",
+            meaning="pictures to judge each epoch by; the model of the best one is kept",
+            kind="images",
+            content_types=_TYPES,
+            default_content_type="application/x-recordio",
+            labeled=True,
+        ),
+    ),
+    metrics=(
+        Metric(
+            name="validation:accuracy",
+            goal="maximize",
+            meaning="share of the validation pictures whose class is the most probable one; with multi_label, the mean "
+            "over the classes of the share that is told rightly",
+            epochs=True,
+        ),
+        Metric(
+            name="train:accuracy",
+            goal="maximize",
+            meaning="the same of the training pictures of an epoch, as they were met",
+            epochs=True,
+        ),
+        Metric(
+            name="train:top_k_accuracy",
+            written="top_k_accuracy_*",
+            goal="maximize",
+            meaning="share of the training pictures of an epoch whose class is among the top_k most probable ones",
+            epochs=True,
+        ),
+    ),
+    answer=Answer(
+        kind="images",
+        columns=(Column(name="prediction", meaning="the probability of each class, in the order of their numbers"),),
+        key="",
+        bare=True,
+        batch_response="application/jsonlines",
+        accepts=("application/x-image", "image/jpeg", "image/png"),
+        default_accept="application/x-image",
+        responses=("application/json", "application/jsonlines"),
+        default_response="application/json",
+    ),
+    log_name="AWS/Image Classification",
+    gpu=True,
+    quality_line="{Epoch}{Channel}-{metric}={value:.6f}",
+)

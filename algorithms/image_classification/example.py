@@ -1,0 +1,33 @@
+"""The smallest job: pictures of eight by eight pixels that are brighter on one side than on the other."""
+
+import numpy as np
+
+from algorithms.pictures import encoded
+from algorithms.records import Images
+
+HYPERPARAMETERS: dict[str, object] = {
+    "num_classes": 2,
+    "num_training_samples": 24,
+    "num_layers": 20,
+    "image_shape": "3,8,8",
+    "mini_batch_size": 8,
+    "epochs": 2,
+    "learning_rate": 0.01,
+    "top_k": 2,
+}
+
+
+def pictures(count: int, seed: int) -> Images:
+    """Noise that is brighter on the left for class 0, and on the right for class 1."""
+    random = np.random.default_rng(seed)
+    label = np.arange(count) % 2
+    pixels = random.integers(0, 128, (count, 8, 8, 3))
+    for number, side in enumerate(label):
+        pixels[number, :, 4 * side : 4 * side + 4] += 100
+    files = [encoded(each) for each in pixels.astype(np.uint8)]
+    return Images(encoded=files, label=label.astype(np.float32)[:, None])
+
+
+def channels() -> dict[str, Images]:
+    """A training and a validation channel."""
+    return {"train": pictures(24, 0), "validation": pictures(8, 1)}

@@ -1,0 +1,189 @@
+"""From pictures to a network, batch by batch.    n pictures of a batch   k classes
+
+A batch is shared out between the members of a job. Gradients are sums over its pictures and statistics are of all of
+it, so that it makes no difference how many members there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from algorithms import contract
+from algorithms.errors import Stopped, UserError
+from algorithms.group import agreed
+from algorithms.image_classification import losses, reports
+from algorithms.image_classification.beginning import begun
+from algorithms.image_classification.hyperparameters import Hyperparameters
+from algorithms.image_classification.model import Model
+from algorithms.image_classification.optimizers import learning_rate
+from algorithms.image_classification.progress import Progress, Tally
+from algorithms.image_classification.state import State
+from algorithms.pictures_ahead import Batch, Prepare, prepared
+from algorithms.pictures_transforms import Preparation, draws
+
+Job = contract.Job[Hyperparameters, Model]
+
+SPOKEN = 20  # batches between lines on speed, as the original has them
+GRACE = 5.0  # seconds that judging the last epoch may still take once a stop is asked for
+
+
+def fit(job: Job) -> Model:
+    """Train for the epochs that are set, or until the validation accuracy no longer improves; the best epoch's network.
+
+    Raises `UserError` where a picture cannot be read or has no such class, where the model to go on from has another
+    shape, or where the loss is no number any more; `Stopped` where a stop comes before the first batch.
+    """
+    state = begun(job)
+    over = job.grace(GRACE)
+    while state.progress.epoch < job.hyperparameters.epochs and not state.progress.is_over(job.hyperparameters):
+        if not _pass(job, state):
+            break
+        _close(job, state, over)
+        if job.stopping():
+            break
+    if not state.optimizer.updates:
+        if job.stopping():
+            raise Stopped
+        raise UserError("Channel 'train' has no pictures.")
+    reports.finished(job, state)
+    return state.model()
+
+
+def _pass(job: Job, state: State) -> bool:
+    """One epoch, or what is left of it; False where it was broken off."""
+    progress = state.progress
+    state.network.train()
+    begun, since = job.clock(), progress.tally.count
+    for batch in job.in_step(cast(Any, _decoded(job, progress)), kind="images"):
+        progress.tally.add(_move(job, state, batch))
+        progress.step += 1
+        if progress.step % SPOKEN == 0:
+            _speak(job, progress, (progress.tally.count - since) / max(job.clock() - begun, 1e-9))
+        _save(job, state)
+    if job.stopping():
+        job.note(f"a stop was asked for in epoch {progress.epoch + 1}, after {progress.step} batches")
+        _save(job, state, ended=True)
+        return False
+    if progress.tally.count:
+        reports.trained(job, progress, job.clock() - begun)
+    return True
+
+
+def _decoded(job: Job, progress: Progress) -> Iterator[Batch]:
+    """The rest of a pass over the training pictures, decoded and changed ahead of the network."""
+    settings = job.hyperparameters
+    size, (channels, height, width) = settings.mini_batch_size, settings.shape
+    order = int(np.random.SeedSequence([job.seed, progress.epoch]).generate_state(1)[0])
+    batches = job.channels["train"].batches(size, start=progress.step * size, shuffle=order)
+    preparation = _preparation(settings)
+    first, epoch = progress.step, progress.epoch
+
+    def prepare(number: int) -> Prepare:
+        places = job.group.rank + job.group.size * np.arange(size, dtype=np.int64)
+        random = draws(job.seed, epoch, (first + number) * size + places)
+        return lambda pixels, at, place: preparation.trained(pixels, random[at], place)
+
+    return prepared(batches, (height, width, channels), prepare)
+
+
+def _preparation(settings: Hyperparameters) -> Preparation:
+    channels, height, width = settings.shape
+    return Preparation(
+        channels=channels,
+        height=height,
+        width=width,
+        resize=settings.resize,
+        augmentation=settings.augmentation_type or "",
+    )
+
+
+def _move(job: Job, state: State, batch: Batch) -> NDArray[np.float64]:
+    """One update, from the gradients of all members; what the batch says of the network before it."""
+    settings = job.hyperparameters
+    images, wanted = state.input(batch, "train")
+    weights = state.weights
+    weights.gradients.zero_()
+    with state.precision():
+        scores = state.network(images)
+    loss = state.loss(scores.float(), wanted)
+    loss.backward()  # type: ignore[no-untyped-call]
+    sums = np.array([float(loss.detach()), *losses.hits(scores.detach(), wanted, settings.top_k), len(batch)])
+    state.exchange(sums)
+    if not np.isfinite(sums[0]):
+        raise UserError(
+            f"learning_rate: must be small enough for the loss to stay a number, which it is no more in epoch "
+            f"{state.progress.epoch + 1}; it is {settings.learning_rate:g}."
+        )
+    state.optimizer.step(max(sums[3], 1.0), learning_rate(settings, state.optimizer.updates))
+    return sums
+
+
+def _close(job: Job, state: State, over: Callable[[], bool]) -> None:
+    """Judge an epoch that is over, keep its weights where they are the best or wanted, and begin the next."""
+    settings, progress = job.hyperparameters, state.progress
+    judged = _judged(job, state, over) if "validation" in job.channels else None
+    reports.judged(job, progress, judged[0] if judged else None)
+    if judged is None:
+        progress.best_epoch = 0
+    elif progress.judge(judged[0].accuracy, settings):
+        job.note(f"Storing the best model with validation accuracy: {judged[0].accuracy:.6f}")
+        state.keep_best(judged[1])
+    if settings.checkpoint_frequency and (progress.epoch + 1) % settings.checkpoint_frequency == 0:
+        state.keep_epoch(progress.epoch + 1)
+    progress.epoch, progress.step, progress.tally = progress.epoch + 1, 0, Tally()
+    job.progress(progress.epoch, settings.epochs, "epochs")
+    _save(job, state, ended=True)
+
+
+def _judged(job: Job, state: State, over: Callable[[], bool]) -> tuple[Tally, NDArray[np.float64]] | None:
+    """How the network does on the validation pictures, and which class it takes for which; None where a stop leaves
+    no time for it. Two exchanges."""
+    settings = job.hyperparameters
+    channels, height, width = settings.shape
+    preparation = _preparation(settings)
+    sums, table, cut = np.zeros(5), np.zeros(reports.room(settings)), False
+    batches = job.channels["validation"].batches(max(settings.mini_batch_size, 64))
+    state.network.eval()
+    decoded = prepared(
+        batches, (height, width, channels), lambda number: lambda pixels, at, place: preparation.judged(pixels, place)
+    )
+    for batch in decoded:
+        cut = over()
+        if cut:
+            break
+        if not len(batch):
+            continue
+        images, wanted = state.input(batch, "validation")
+        with torch.inference_mode(), state.precision():
+            scores = state.network(images).float()
+            loss = state.loss(scores, wanted)
+        sums[:4] += [float(loss), *losses.hits(scores, wanted, None), len(batch)]
+        reports.enter(table, scores, wanted)
+    sums[4] = cut
+    job.group.sum_(sums, table)
+    if sums[4]:
+        job.note("The validation channel is not scored, as a stop was asked for.")
+        return None
+    found = Tally()
+    found.add(sums[:4])
+    return (found, table) if found.count else None
+
+
+def _speak(job: Job, progress: Progress, speed: float) -> None:
+    top = job.hyperparameters.top_k
+    more = f"\ttop_k_accuracy_{top}={progress.tally.top:.6f}" if top else ""
+    job.note(
+        f"Epoch[{progress.epoch}] Batch [{progress.step}]\tSpeed: {speed:.3f} samples/sec\t"
+        f"accuracy={progress.tally.accuracy:.6f}{more}"
+    )
+
+
+def _save(job: Job, state: State, ended: bool = False) -> None:
+    """Keep the state where it is time to; an exchange."""
+    if agreed(job.group, job.checkpoints.due(ended=ended)):
+        job.checkpoints.save(*state.kept())

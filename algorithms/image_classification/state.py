@@ -1,0 +1,124 @@
+"""What training changes: the network, the optimizer's memory, and what is known of the epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from algorithms.group import Group
+from algorithms.image_classification import losses
+from algorithms.image_classification.hyperparameters import Hyperparameters
+from algorithms.image_classification.model import Model
+from algorithms.image_classification.network import Network, arrays, fill
+from algorithms.image_classification.optimizers import Optimizer, Weights
+from algorithms.image_classification.progress import Progress
+from algorithms.pictures_ahead import Batch
+from algorithms.records import Images
+
+Arrays = dict[str, NDArray[Any]]
+
+
+@dataclass
+class State:
+    """The same at every member."""
+
+    settings: Hyperparameters
+    group: Group
+    network: Network
+    weights: Weights
+    optimizer: Optimizer
+    loss: losses.Loss
+    device: str
+    half: torch.dtype | None  # the short type of products, where there are such
+    progress: Progress = field(default_factory=Progress)
+    best: Arrays | None = None  # the weights of the best epoch, where one was judged
+    table: NDArray[np.float64] | None = None  # what was taken for what in it
+    epochs: dict[int, Arrays] = field(default_factory=dict)  # the weights of epochs that are to be kept
+
+    def precision(self) -> AbstractContextManager[Any]:
+        """The type of products while it is entered."""
+        if self.half is None:
+            return nullcontext()
+        return torch.autocast(self.device, self.half)
+
+    def input(self, batch: Batch | Images, channel: str) -> tuple[Tensor, Tensor]:
+        """Pixels (n, c, h, w) and what is to be said of them."""
+        channels, height, width = self.settings.shape
+        if isinstance(batch, Images):  # this member has no more
+            empty = torch.zeros((0, channels, height, width), device=self.device)
+            shape = (0, self.settings.num_classes) if self.settings.multi_label else (0,)
+            kind = torch.float32 if self.settings.multi_label else torch.int64
+            return empty, torch.zeros(shape, dtype=kind, device=self.device)
+        wanted = losses.targets(batch.label, batch.places, self.settings, channel)
+        images = torch.from_numpy(batch.pixels).to(self.device).permute(0, 3, 1, 2).float()
+        return images, wanted.to(self.device)
+
+    def exchange(self, sums: NDArray[np.float64]) -> None:
+        """Replace gradients and sums by those of all members."""
+        gradients = self.weights.gradients
+        whole = gradients.cpu().numpy()
+        self.group.sum_(whole, sums)
+        if gradients.device.type != "cpu":
+            gradients.copy_(torch.from_numpy(whole))
+
+    def keep_best(self, table: NDArray[np.float64]) -> None:
+        """The weights as they are now are those of the best epoch."""
+        self.best, self.table = arrays(self.network), table
+
+    def keep_epoch(self, epoch: int) -> None:
+        """The weights as they are now are to be kept."""
+        self.epochs[epoch] = arrays(self.network)
+
+    def model(self) -> Model:
+        """The model of the best epoch, or of the weights as they are where none was judged."""
+        channels, height, width = self.settings.shape
+        judged = self.best is not None
+        return Model(
+            num_layers=self.settings.num_layers,
+            num_classes=self.settings.num_classes,
+            channels=channels,
+            height=height,
+            width_=width,
+            multi_label=bool(self.settings.multi_label),
+            weights=self.best if self.best is not None else arrays(self.network),
+            epochs=self.epochs,
+            epoch=self.progress.best_epoch if judged else self.progress.epoch,
+            accuracy=self.progress.best if judged else None,
+        )
+
+    def kept(self) -> tuple[Arrays, dict[str, Any]]:
+        """All of it, as arrays and facts."""
+        whole: Arrays = {f"weights.{name}": array for name, array in arrays(self.network).items()}
+        whole |= {f"memory.{name}": array for name, array in self.optimizer.arrays().items()}
+        whole |= {f"best.{name}": array for name, array in (self.best or {}).items()}
+        for epoch, own in self.epochs.items():
+            whole |= {f"epoch.{epoch}.{name}": array for name, array in own.items()}
+        if self.table is not None:
+            whole["table"] = self.table
+        if self.loss.weights is not None:
+            whole["loss"] = self.loss.weights
+        return whole, {"progress": self.progress.facts(), "updates": self.optimizer.updates}
+
+    def restore(self, whole: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> None:
+        """Set all of it to what `kept` gave."""
+        fill(self.network, _under(whole, "weights."))
+        self.optimizer.fill(_under(whole, "memory."), int(facts["updates"]))
+        self.best = {name: np.array(array) for name, array in _under(whole, "best.").items()} or None
+        for name, array in _under(whole, "epoch.").items():
+            epoch, _, own = name.partition(".")
+            self.epochs.setdefault(int(epoch), {})[own] = np.array(array)
+        if "table" in whole:
+            self.table = np.array(whole["table"])
+        self.loss = losses.Loss(self.loss.multiple, np.array(whole["loss"]) if "loss" in whole else None)
+        self.progress = Progress.of(dict(facts["progress"]))
+
+
+def _under(whole: Mapping[str, NDArray[Any]], prefix: str) -> Arrays:
+    return {name.removeprefix(prefix): array for name, array in whole.items() if name.startswith(prefix)}

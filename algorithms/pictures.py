@@ -1,0 +1,138 @@
+"""From a JPEG or PNG file to an array of pixels.    h height   w width   c channels, 1 or 3
+
+How large a picture is is read from its head before anything is decoded, so that a small file cannot claim much memory,
+and that it ends as it must is seen before too, for decoders fill up what is missing and say nothing.
+"""
+
+from __future__ import annotations
+
+import functools
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from algorithms.errors import UserError
+
+Pixels = NDArray[np.uint8]  # (h, w, c)
+
+MOST = 1 << 26  # pixels of a picture: 8192 x 8192
+_PNG = b"\x89PNG\r\n\x1a\n"
+_END = b"\xff\xd9"
+# Markers of JPEG that say how large a picture is: all frames but those that are no frames.
+_FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_SCAN, _ALONE = 0xDA, {0x01, *range(0xD0, 0xDA)}
+
+
+@dataclass(frozen=True)
+class _Head:
+    """What is told in front of the pixels."""
+
+    height: int
+    width: int
+    whole: bool  # whether the file ends as it must
+
+
+def decoded(data: bytes, channels: int, place: str, most: int = MOST) -> Pixels:
+    """The pixels of a file, upright, as gray or as red, green and blue; an alpha channel is left out.
+
+    `UserError` begins with the place where the file is neither a JPEG nor a PNG, is cut off, cannot be decoded, or
+    has more than `most` pixels.
+    """
+    head = _head(data)
+    if head is None:
+        raise UserError(f"{place}: must be a JPEG or PNG file; it is none by its first bytes.")
+    if head.height * head.width > most:
+        raise UserError(f"{place}: has {head.width} x {head.height} pixels, where at most {most:,} are allowed.")
+    if not head.whole:
+        raise UserError(f"{place}: is cut off: the end of the picture is missing.")
+    cv2 = library()
+    flag = cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
+    except cv2.error:
+        pixels = None
+    if pixels is None or pixels.dtype != np.uint8:
+        raise UserError(f"{place}: cannot be decoded; the file is damaged.")
+    if channels == 1:
+        return np.ascontiguousarray(pixels).reshape(*pixels.shape[:2], 1)
+    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB))
+
+
+def encoded(pixels: Pixels) -> bytes:
+    """A PNG file of gray or of red, green and blue pixels."""
+    cv2 = library()
+    turned = pixels if pixels.shape[2] == 1 else cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2BGR)
+    return bytes(cv2.imencode(".png", turned)[1])
+
+
+def size(data: bytes) -> tuple[int, int] | None:
+    """Height and width as the head of a JPEG or PNG file tells them, or None where it does not."""
+    head = _head(data)
+    return (head.height, head.width) if head else None
+
+
+@functools.cache
+def library() -> Any:
+    """OpenCV, without threads of its own: many pictures are decoded at a time, each by one thread."""
+    import cv2
+
+    cv2.setNumThreads(0)
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # it would tell of damaged files where we do
+    return cv2
+
+
+def _head(data: bytes) -> _Head | None:
+    if data.startswith(_PNG):
+        return _png(data)
+    if data.startswith(b"\xff\xd8\xff"):
+        return _jpeg(data)
+    return None
+
+
+def _png(data: bytes) -> _Head | None:
+    """The first chunk has the size; the last one is empty and called IEND."""
+    if len(data) < 33 or data[12:16] != b"IHDR":
+        return None
+    width, height = struct.unpack_from(">II", data, 16)
+    if not width or not height:
+        return None
+    return _Head(height, width, data.rfind(b"IEND", 33) > 0)
+
+
+def _jpeg(data: bytes) -> _Head | None:
+    """Segments have lengths up to the first scan; behind it comes the end marker."""
+    found: tuple[int, int] | None = None
+    for marker, start in _segments(data):
+        if marker in _FRAMES and start + 7 <= len(data):
+            found = struct.unpack_from(">HH", data, start + 3)
+        if marker == _SCAN:
+            if found is None or not all(found):
+                return None
+            return _Head(found[0], found[1], data.rfind(_END) > start)
+    return _Head(found[0], found[1], False) if found and all(found) else None
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, int]]:
+    """Marker and place of the length of each segment, up to the first scan."""
+    at = 2
+    while at + 4 <= len(data):
+        if data[at] != 0xFF:
+            return
+        marker = data[at + 1]
+        if marker == 0xFF:  # padding
+            at += 1
+            continue
+        if marker in _ALONE:
+            at += 2
+            continue
+        yield marker, at + 2
+        if marker == _SCAN:
+            return
+        length = int.from_bytes(data[at + 2 : at + 4], "big")
+        if length < 2:
+            return
+        at += 2 + length

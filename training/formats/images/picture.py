@@ -1,0 +1,29 @@
+"""One picture, a JPEG or PNG file: `application/x-image`, `image/jpeg`, `image/png`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from algorithms.records import Images
+from training.formats.images.signature import is_picture, told
+from training.formats.layout import Layout
+
+MEDIA = ("application/x-image", "image/jpeg", "image/png", "image/jpg")
+
+
+def read(stream: BinaryIO, layout: Layout) -> Iterator[Images]:
+    """The picture of one file or request; none where there are no bytes."""
+    data = stream.read()
+    if not data:
+        return
+    if not is_picture(data):
+        raise layout.fault("", f"must be a JPEG or PNG file; it is {told(data)}.")
+    yield Images(encoded=[data], places=[layout.name])
+
+
+def write(images: Images) -> bytes:
+    """The file of the only picture."""
+    if len(images) != 1:
+        raise ValueError(f"A body holds one picture; these are {len(images)}.")
+    return images.encoded[0]
