@@ -34,9 +34,11 @@ def encoded(columns: Columns, answer: Answer, media: str, records: Records, *, b
 
 
 def _ordered(columns: Columns, answer: Answer) -> dict[str, Any]:
-    """The declared columns that there are, in the declared order and number type; then any others."""
+    """The columns that every answer has, in the declared order; then those that were asked for, in the order in which
+    the model gives them. Each in its declared number type."""
     kinds = {column.name: column.number for column in answer.columns}
-    names = [*(name for name in kinds if name in columns), *(name for name in columns if name not in kinds)]
+    always = [column.name for column in answer.columns if column.name in columns and not column.optional]
+    names = [*always, *(name for name in columns if name not in always)]
     return {name: _typed(columns[name], kinds.get(name, "float")) for name in names}
 
 
