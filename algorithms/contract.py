@@ -56,6 +56,7 @@ class Channel:
     content_types: Sequence[str] = CHANNEL_ROWS
     default_content_type: str = "text/csv"
     kind: Kind = "rows"
+    lists: str = ""  # the channel whose files it lists, with their labels; it has no records of its own
     distributions: Sequence[Distribution] = ("ShardedByS3Key", "FullyReplicated")
     labeled: bool = False  # where False, labels are read over and not required
     weighted: str = ""  # the hyperparameter that, where true, says that a weight follows the label in CSV

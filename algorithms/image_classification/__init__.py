@@ -2,7 +2,7 @@
 
 from algorithms.contract import Algorithm, Answer, Channel, Column, Metric
 
-_TYPES = ("application/x-recordio", "application/x-image", "image/jpeg", "image/png")
+_TYPES = ("application/x-recordio", "application/x-image")  # the latter is what image/jpeg and image/png are read as
 
 ALGORITHM = Algorithm(
     name="image-classification",
@@ -29,6 +29,22 @@ ALGORITHM = Algorithm(
             content_types=_TYPES,
             default_content_type="application/x-recordio",
             labeled=True,
+        ),
+        Channel(
+            name="train_lst",
+            meaning="the list of the training pictures where each is a file: number, class, path, with tabs between",
+            kind="images",
+            lists="train",
+            content_types=("application/x-image",),
+            default_content_type="application/x-image",
+        ),
+        Channel(
+            name="validation_lst",
+            meaning="the same of the validation pictures",
+            kind="images",
+            lists="validation",
+            content_types=("application/x-image",),
+            default_content_type="application/x-image",
         ),
     ),
     metrics=(
@@ -59,7 +75,7 @@ ALGORITHM = Algorithm(
         key="",
         bare=True,
         batch_response="application/jsonlines",
-        accepts=("application/x-image", "image/jpeg", "image/png"),
+        accepts=("application/x-image",),
         default_accept="application/x-image",
         responses=("application/json", "application/jsonlines"),
         default_response="application/json",
@@ -67,4 +83,8 @@ ALGORITHM = Algorithm(
     log_name="AWS/Image Classification",
     gpu=True,
     quality_line="{Epoch}{Channel}-{metric}={value:.6f}",
+    exceptions={
+        "channel validation: required": "Beyond the original, which refuses to train without one; the last epoch's "
+        "model is kept then.",
+    },
 )

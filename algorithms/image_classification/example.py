@@ -12,7 +12,7 @@ HYPERPARAMETERS: dict[str, object] = {
     "image_shape": "3,8,8",
     "mini_batch_size": 8,
     "epochs": 2,
-    "learning_rate": 0.01,
+    "learning_rate": 0.001,
     "top_k": 2,
 }
 

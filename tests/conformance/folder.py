@@ -19,9 +19,10 @@ from typing import Any
 import numpy as np
 import requests
 
-from algorithms.records import Rows
+from algorithms.records import Images, Rows
 from tests.conformance.example import Example
 from training import formats
+from training.formats.images import picture
 
 PATIENCE = 300  # seconds for a job, a start or a compilation; ten times what they take on a busy machine
 
@@ -178,9 +179,26 @@ def typed_folder(path: Path, example: Example, media: str) -> Folder:
             types[name] += f"; label_size={0 if rows.label is None else rows.label.shape[1]}"
         half = len(rows) // 2
         for part, shard in enumerate((rows[:half], rows[half:])):
+            if own == picture.MEDIA[0]:
+                _put_pictures(folder, example, name, f"part-{part}", shard)
+                types |= {each.name: own for each in example.algorithm.channels if each.lists == name}
+                continue
             folder.put(f"input/data/{name}/part-{part}", formats.find(own, channel.kind).write(shard))
     folder.channels(types)
     return folder
+
+
+def _put_pictures(folder: Folder, example: Example, name: str, part: str, pictures: Images) -> None:
+    """A file each, and their lines in the channel that lists them."""
+    (lists,) = [channel.name for channel in example.algorithm.channels if channel.lists == name]
+    path = f"input/data/{lists}/list.lst"
+    lines = (folder.path / path).read_text() if (folder.path / path).exists() else ""
+    assert pictures.label is not None
+    for number, (data, label) in enumerate(zip(pictures.encoded, pictures.label, strict=True)):
+        folder.put(f"input/data/{name}/{part}/{number:06d}", data)
+        labels = "\t".join(f"{value:g}" for value in label)
+        lines += f"{number}\t{labels}\t{part}/{number:06d}\n"
+    folder.put(path, lines.encode())
 
 
 def frames(body: bytes) -> int:

@@ -13,6 +13,7 @@ from algorithms.errors import Stopped
 from algorithms.records import NONE, joined
 from training.channels import blocks as stream
 from training.channels.files import Shard
+from training.channels.pictures import Pictures
 from training.channels.records import Files, Pipe
 
 
@@ -48,7 +49,7 @@ class Channel:
     def __init__(
         self,
         name: str,
-        records: Files | Pipe,
+        records: Files | Pipe | Pictures,
         share: Share,
         *,
         kind: contract.Kind = "rows",

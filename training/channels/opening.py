@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -14,8 +15,10 @@ from algorithms.group import Group
 from training import log
 from training.channels import Channel, Files, Meter, Pipe, Share
 from training.channels.files import shards
+from training.channels.pictures import Pictures, in_classes, listed
 from training.configuration import ChannelConfig, Configuration
 from training.formats import ContentType, Layout, find, records
+from training.formats.images import picture
 from training.places import Places
 
 MODEL = "model"  # the channel with a model to go on from
@@ -75,11 +78,12 @@ class Opening:
 
     def sources(self) -> dict[str, Channel]:
         """Every channel that any member has, by name; an exchange. `UserError` where a required one has nothing."""
-        channels = {declared.name: self._channel(declared) for declared in self._algorithm.channels}
+        declarations = [declared for declared in self._algorithm.channels if not declared.lists]
+        channels = {declared.name: self._channel(declared) for declared in declarations}
         present = self._agreed([self._has(channel) for channel in channels.values()])
         missing = [
             self._missing(declared)
-            for declared, somewhere in zip(self._algorithm.channels, present, strict=True)
+            for declared, somewhere in zip(declarations, present, strict=True)
             if declared.required and not somewhere
         ]
         if missing:
@@ -114,12 +118,14 @@ class Opening:
         width = getattr(self._configuration.settings, "feature_dim", None)
         return width if isinstance(width, int) else None
 
-    def _records(self, config: ChannelConfig | None, declared: contract.Channel) -> Files | Pipe:
+    def _records(self, config: ChannelConfig | None, declared: contract.Channel) -> Files | Pipe | Pictures:
         if config is None:
             return Files([], _none)
         decode = self._decoder(config, declared)
         data = self.places.data
         place, first = data / config.name, data / f"{config.name}_0"
+        if declared.kind == "images" and content_type(config, declared).media == picture.MEDIA[0]:
+            return self._pictures(place, declared)
         if config.mode == "File":
             return Files(shards(place, config.name), decode)
         if first.exists() and not first.is_fifo():  # a plain file or a folder, and no pipe
@@ -128,6 +134,17 @@ class Opening:
             return Files(shards(place, config.name), decode)
         # Records of images are frames themselves, and their format reads them.
         return Pipe(data, config.name, decode, wrapped=config.wrapped and declared.kind != "images")
+
+    def _pictures(self, place: Path, declared: contract.Channel) -> Pictures:
+        """Files of one picture each, by the list of another channel where it is given, else by their folders."""
+        if not place.is_dir():
+            raise UserError(f"Channel '{declared.name}': pictures that are a file each come as files, not in a pipe.")
+        names = [channel.name for channel in self._algorithm.channels if channel.lists == declared.name]
+        given = next((name for name in names if name in self._configuration.channels), None)
+        if given is not None:
+            return Pictures(listed(place, declared.name, self.places.data / given, given))
+        kin = [channel for channel in self._algorithm.channels if channel.kind == declared.kind and channel.required]
+        return Pictures(in_classes(place, declared.name, self.places.data / kin[0].name if kin else None))
 
     def _decoder(self, config: ChannelConfig, declared: contract.Channel) -> Callable[..., Iterator[Any]]:
         given = content_type(config, declared)
