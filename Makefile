@@ -31,7 +31,7 @@ REVISION = $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 IMAGE_ARGS = -f containers/Dockerfile --network=host --build-arg RUNTIME=$(RUNTIME) --build-arg BUILDER=$(BUILDER) \
 	--build-arg FLAVOR=$(FLAVOR) --build-arg REVISION=$(REVISION)
 
-.PHONY: help install demo test check bench bench-peers image image-arm64 base readme clean
+.PHONY: help install demo test check bench bench-peers bench-mlserver image image-arm64 base readme clean
 
 help:
 	@sed -n 's/^# \{0,1\}//; 1,7p' Makefile
@@ -70,6 +70,14 @@ bench-peers: $(PEERS)/installed
 $(PEERS)/installed: Makefile
 	[ -x $(PEERS)/bin/python ] || $(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check 'sagemaker[local]<3' 'setuptools<81'
+	touch $@
+
+# The server that ours is measured beside.
+bench-mlserver: .peers/mlserver/installed
+
+.peers/mlserver/installed: Makefile
+	[ -x .peers/mlserver/bin/python ] || $(PYTHON) -m venv .peers/mlserver
+	.peers/mlserver/bin/python -m pip install --quiet --disable-pip-version-check mlserver mlserver-sklearn 'uvloop<0.22'
 	touch $@
 
 image:
