@@ -21,10 +21,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import algorithms
+from algorithms.records import Rows
 from benchmarks.measure import RESULTS, header
+from training import formats
 
 GOALS = {"unpacked": 1.6, "first line": 2.0, "first ping": 2.0}
 LAPS = 5
@@ -96,16 +96,17 @@ def example_job(name: str, folder: Path) -> None:
     config = folder / "input" / "config"
     for place in (config, folder / "model", folder / "output"):
         place.mkdir(parents=True, exist_ok=True)
-    channels = example.channels()
-    for channel, rows in channels.items():
-        (folder / "input" / "data" / channel).mkdir(parents=True)
-        parts = [rows.dense()] if rows.label is None else [rows.label, rows.dense()]
-        np.savetxt(folder / "input" / "data" / channel / "part.csv", np.hstack(parts), "%.9g", ",")
-    labels = {name: 0 if rows.label is None else rows.label.shape[1] for name, rows in channels.items()}
-    entries = {
-        channel: {"TrainingInputMode": "File", "ContentType": f"text/csv;label_size={count}"}
-        for channel, count in labels.items()
-    }
+    entries = {}
+    for channel, records in example.channels().items():
+        declared = algorithms.find(name).channel(channel)
+        media = declared.default_content_type
+        body = formats.find(media, declared.kind).write(records)
+        place = folder / "input" / "data" / channel
+        place.mkdir(parents=True)
+        (place / "part-0").write_bytes(body)
+        if isinstance(records, Rows):
+            media = f"{media};label_size={0 if records.label is None else records.label.shape[1]}"
+        entries[channel] = {"TrainingInputMode": "File", "ContentType": media}
     settings = {key: str(value) for key, value in example.HYPERPARAMETERS.items()}
     (config / "inputdataconfig.json").write_text(json.dumps(entries))
     (config / "hyperparameters.json").write_text(json.dumps(settings))
