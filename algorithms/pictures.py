@@ -62,10 +62,12 @@ def decoded(data: bytes, channels: int, place: str, most: int = MOST) -> Pixels:
     return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB))
 
 
-def encoded(pixels: Pixels) -> bytes:
-    """A PNG file of gray or of red, green and blue pixels."""
+def encoded(pixels: Pixels, quality: int | None = None) -> bytes:
+    """A PNG file of gray or of red, green and blue pixels, or a JPEG file of that quality, up to 100."""
     cv2 = library()
     turned = pixels if pixels.shape[2] == 1 else cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2BGR)
+    if quality is not None:
+        return bytes(cv2.imencode(".jpg", turned, [cv2.IMWRITE_JPEG_QUALITY, quality])[1])
     return bytes(cv2.imencode(".png", turned)[1])
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import typer
 
 from algorithms.errors import AlgoportError
-from containers.cli import answer, job, look, make
+from containers.cli import answer, images, job, look, make
 
 app = typer.Typer(
     name="algoport",
@@ -29,6 +29,7 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
     "predict": answer.predict,
     "build": make.build,
     "new": make.new,
+    "images": images.images,
 }
 for _name, _command in _COMMANDS.items():
     app.command(_name)(_command)
