@@ -269,7 +269,7 @@ def theirs_kmeans(folder: Path) -> Iterator[Served | None]:
     (place / "model-settings.json").write_text(json.dumps(model | {"parameters": {"uri": "./model.joblib"}}))
     server = {"debug": False, "parallel_workers": machine.cores(), "http_port": port, "grpc_port": _free_port()}
     (place / "settings.json").write_text(json.dumps(server | {"metrics_port": _free_port()}))
-    with _running([str(MLSERVER / "mlserver"), "start", str(place)], os.environ) as process:
+    with _running([str(MLSERVER / "mlserver"), "start", str(place)], os.environ, folder) as process:
         url = f"http://127.0.0.1:{port}/v2/models/kmeans"
         _until(f"{url}/ready", process)
         bodies = {
@@ -302,10 +302,12 @@ def _serving(name: str, folder: Path) -> Iterator[tuple[str, subprocess.Popen[by
 
 
 @contextlib.contextmanager
-def _running(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+def _running(
+    command: Sequence[str], environment: Mapping[str, str], home: Path = ROOT
+) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
         command,
-        cwd=ROOT,
+        cwd=home,
         env=dict(environment),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
