@@ -129,7 +129,7 @@ def _row(name: str, case: str, best: Load, half: Load) -> dict[str, Any]:
 def at_rate(url: str, folder: Path, media: str, body: bytes, best: Load, seconds: int) -> Load:
     """Half of the requests/s that saturate it: connections that wait, at random so that they do not come as one."""
     connections = 16
-    pause = max(0.0, 1000 * connections / (best.requests / 2) - best.p50 / 2)
+    pause = max(0.0, 1000 * connections / (max(best.requests, 0.1) / 2) - best.p50 / 2)
     script = _script(folder, media, body, f"function delay() return math.random(0, {2 * pause:.0f}) end")
     return wrk(url, script, connections, seconds)
 
