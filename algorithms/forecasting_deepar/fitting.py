@@ -1,0 +1,330 @@
+"""From series to a network (Salinas et al. 2020, section 3).    b windows   w weights"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from algorithms.errors import Stopped
+from algorithms.forecasting_deepar import evaluation, network, pages, reading
+from algorithms.forecasting_deepar.likelihoods import losses
+from algorithms.forecasting_deepar.model import Model, split
+from algorithms.forecasting_deepar.plan import Plan
+from algorithms.forecasting_deepar.reading import Job
+from algorithms.forecasting_deepar.series import Series
+
+# Steps of an epoch at least, however few series there are.
+LEAST_STEPS = 10
+# Norm of the gradient beyond which it is shortened: one window that is far off must not undo all others.
+LONGEST = 10.0
+# Steps between lines of the log on batches.
+EVERY = 5
+# Seconds that scoring may still take once a stop is asked for.
+GRACE = 5.0
+# Distinct streams of random numbers from one seed.
+FIRST, DRAWS, ZONEOUT = 1, 2, 3
+_BETAS, _EPSILON = (0.9, 0.999), 1e-8
+
+
+@dataclass
+class State:
+    """What training knows; the same at every member."""
+
+    weights: NDArray[np.float32]  # (w,)
+    mean: NDArray[np.float32]  # (w,) Adam's, of the gradient
+    square: NDArray[np.float32]  # (w,) and of its square
+    best: NDArray[np.float32]  # (w,) weights after the epoch of the least loss
+    epoch: int = 0
+    step: int = 0  # batches of this epoch so far
+    steps: int = 0  # of all epochs
+    loss: float = 0.0  # sum over the observed points of this epoch
+    points: float = 0.0
+    least: float = float("inf")  # mean loss of the best epoch
+    least_epoch: int = -1
+    since: int = 0  # epochs without a better loss
+
+
+@dataclass(frozen=True, kw_only=True)
+class Windows:
+    """Where windows are drawn from: series of all members by number."""
+
+    series: Series
+    plan: Plan
+    calendar: Any
+    local: NDArray[np.int64]  # by number among all members' series, that among mine, or -1
+    spans: NDArray[np.int64]  # (n,) places of mine at which a horizon may begin
+    seed: int
+    batch: int
+    passes: int
+    probability: float
+
+    @property
+    def total(self) -> int:
+        """Windows of an epoch."""
+        return max(round(self.passes * self.probability * len(self.local)), 1)
+
+    @property
+    def steps(self) -> int:
+        """Batches of an epoch."""
+        return -(-self.total // self.batch)
+
+    def drawn(
+        self, epoch: int, start: int
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint64]]]:
+        """For each batch of an epoch, my part of it: series, places and keys. A function of seed and epoch alone."""
+        random = np.random.default_rng([self.seed, DRAWS, epoch])
+        chosen = np.concatenate([random.permutation(len(self.local)) for _ in range(self.passes)])[: self.total]
+        shares = random.random(self.total)
+        keys = random.integers(0, 2**63, self.total, np.uint64)
+        for step in range(start, self.steps):
+            part = slice(step * self.batch, (step + 1) * self.batch)
+            mine = self.local[chosen[part]]
+            own = mine >= 0
+            mine = mine[own]
+            yield mine, (shares[part][own] * self.spans[mine]).astype(np.int64), keys[part][own]
+
+
+def fit(job: Job) -> Model:
+    """Draw windows of all series, follow the gradient of their likelihood, keep the weights of the best epoch.
+
+    `UserError` where a record is faulty or there is too little to learn from; `Stopped` where a stop comes before
+    the first step.
+    """
+    series, plan = reading.training_series(job)
+    windows = _windows(job, series, plan)
+    state = _resumed(job) or _begun(job, plan)
+    curve = _train(job, windows, state)
+    over = job.grace(GRACE)
+    model = _finished(job, plan, state)
+    if curve and not over():
+        pages.keep_curve(job, curve)
+    _score(job, model, over)
+    return model
+
+
+def _windows(job: Job, series: Series, plan: Plan) -> Windows:
+    settings = job.hyperparameters
+    count, mine = reading.numbers(job.group, series, plan.prediction_length)
+    if count == 0:
+        from algorithms.errors import UserError
+
+        raise UserError(
+            f"Channel 'train' must have a series of at least prediction_length ({plan.prediction_length}) points."
+        )
+    local = np.full(count, -1, np.int64)
+    local[mine[mine >= 0]] = np.flatnonzero(mine >= 0)
+    least = LEAST_STEPS * settings.mini_batch_size
+    passes = max(1, -(-least // count))
+    probability = min(1.0, least / (passes * count)) if passes > 1 else 1.0
+    if passes > 1:
+        job.note(
+            f"Small number of time series. Doing {passes} passes over dataset with prob {probability:.16g} per epoch."
+        )
+    return Windows(
+        series=series,
+        plan=plan,
+        calendar=plan.calendar(series),
+        local=local,
+        spans=np.maximum(series.lengths - plan.prediction_length + 1, 0),
+        seed=job.seed,
+        batch=settings.mini_batch_size,
+        passes=passes,
+        probability=probability,
+    )
+
+
+def _begun(job: Job, plan: Plan) -> State:
+    """First weights, or those of the model to go on from."""
+    if job.start is None:
+        weights = network.begun(plan.shape, [job.seed, FIRST])
+    else:
+        weights = np.concatenate([job.start.weights[name].ravel() for name in plan.shape.weights()])
+        job.note("going on from a model")
+    return State(weights=weights, mean=np.zeros_like(weights), square=np.zeros_like(weights), best=weights.copy())
+
+
+def _train(job: Job, windows: Windows, state: State) -> list[float]:
+    """Epoch after epoch, until all are done, the loss has not become better for long, or a stop is asked for."""
+    settings, curve = job.hyperparameters, []
+    patience = settings.early_stopping_patience
+    while state.epoch < settings.epochs and (patience is None or state.since < patience):
+        begun, processed = time.monotonic(), 0
+        for mine, ats, keys in job.in_step(windows.drawn(state.epoch, state.step)):
+            processed += _step(job, windows, state, mine, ats, keys)
+            state.step += 1
+            state.steps += 1
+            _save(job, state)
+        if state.step < windows.steps:
+            job.note(f"a stop was asked for in epoch {state.epoch + 1}, after {state.steps} batches")
+            break
+        curve.append(_ended(job, state, processed, time.monotonic() - begun))
+        _save(job, state, ended=True)
+        if job.stopping():
+            break
+    if patience is not None and state.since >= patience:
+        job.note(f"Loss has not been better for {state.since} epochs. Stopping training.")
+    if state.steps == 0 and job.start is None:
+        raise Stopped
+    return curve
+
+
+def _step(
+    job: Job,
+    windows: Windows,
+    state: State,
+    mine: NDArray[np.int64],
+    ats: NDArray[np.int64],
+    keys: NDArray[np.uint64],
+) -> int:
+    """One batch: the gradient of all members' sum of losses, over the number of all members' points."""
+    gradient, figures = np.zeros_like(state.weights), np.zeros(3)
+    if len(mine):
+        figures[:2] = _gradient(job, windows, state.weights, gradient, mine, ats, keys)
+    figures[2] = len(mine)
+    job.group.sum_(gradient, figures)
+    points = max(figures[1], 1.0)
+    if np.isfinite(gradient).all():
+        gradient /= np.float32(points)
+        _descend_(state, gradient, job.hyperparameters.learning_rate)
+    state.loss += figures[0]
+    state.points += figures[1]
+    if state.step % EVERY == 0:
+        average = state.loss / max(state.points, 1.0)
+        job.note(f"Epoch[{state.epoch}] Batch[{state.step}] avg_epoch_loss={average:.6f}")
+        job.report({"train:loss": average}, epoch=state.epoch, batch=state.step)
+    return int(figures[2])
+
+
+def _gradient(
+    job: Job,
+    windows: Windows,
+    weights: NDArray[np.float32],
+    gradient: NDArray[np.float32],
+    mine: NDArray[np.int64],
+    ats: NDArray[np.int64],
+    keys: NDArray[np.uint64],
+) -> tuple[float, float]:
+    """Sets the gradient of my windows' sum of losses; that sum, and the number of points."""
+    plan, device = windows.plan, job.device
+    found = plan.windows(windows.series, windows.calendar, mine, ats)
+    flat = torch.from_numpy(weights).to(device).requires_grad_()
+    scales = torch.from_numpy(found.scales).to(device)
+    batch = network.Batch(
+        inputs=torch.from_numpy(found.inputs).to(device),
+        categories=torch.from_numpy(windows.series.categories[mine].astype(np.int64)).to(device),
+        scales=scales,
+        level=plan.level,
+        keys=keys,
+    )
+    told = network.outputs(network.split(flat, plan.shape), plan.shape, batch, plan.dropout_rate)
+    each = losses(plan.likelihood, told, torch.from_numpy(found.targets).to(device), scales)
+    seen = torch.from_numpy(found.observed).to(device)
+    loss = torch.where(seen > 0, each, 0.0).sum()
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert flat.grad is not None
+    gradient[:] = flat.grad.cpu().numpy()
+    return float(loss), float(found.observed.sum())
+
+
+def _descend_(state: State, gradient: NDArray[np.float32], rate: float) -> None:
+    """One step of Adam (Kingma and Ba 2015)."""
+    norm = float(np.sqrt(np.square(gradient, dtype=np.float64).sum()))
+    if norm > LONGEST:
+        gradient *= np.float32(LONGEST / norm)
+    one, two = _BETAS
+    state.mean += np.float32(1 - one) * (gradient - state.mean)
+    state.square += np.float32(1 - two) * (gradient * gradient - state.square)
+    count = state.steps + 1
+    size = rate / (1 - one**count)
+    root = np.sqrt(state.square / np.float32(1 - two**count)) + np.float32(_EPSILON)
+    state.weights -= np.float32(size) * state.mean / root
+
+
+def _ended(job: Job, state: State, processed: int, seconds: float) -> float:
+    """Close an epoch: its loss is said, and its weights are kept if it is the best."""
+    loss = state.loss / max(state.points, 1.0)
+    job.note(f"processed a total of {processed} examples")
+    job.note(
+        f"#throughput_metric: host={job.host}, train throughput={processed / max(seconds, 1e-9):.1f} records/second"
+    )
+    job.report({"train:loss": loss}, epoch=state.epoch)
+    if loss < state.least:
+        state.least, state.least_epoch, state.since = loss, state.epoch, 0
+        state.best = state.weights.copy()
+    else:
+        state.since += 1
+    state.epoch, state.step, state.loss, state.points = state.epoch + 1, 0, 0.0, 0.0
+    job.progress(state.epoch, job.hyperparameters.epochs, "epochs")
+    return loss
+
+
+def _finished(job: Job, plan: Plan, state: State) -> Model:
+    """The model of the best epoch, or of the steps so far where not one was finished."""
+    if state.least_epoch < 0:
+        state.least = state.loss / max(state.points, 1.0)
+        state.best = state.weights
+    job.note(f"Final loss: {state.least} (occurred at epoch {max(state.least_epoch, 0)})")
+    job.report({"train:final_loss": state.least})
+    weights = state.best.copy()
+    job.group.broadcast_(weights)
+    return Model(plan=plan, weights=split(weights, plan))
+
+
+def _score(job: Job, model: Model, over: Any) -> None:
+    """The metrics of the test channel; none where a stop leaves no time."""
+    settings = job.hyperparameters
+    if "test" not in job.channels:
+        job.note("Test data is not provided.")
+        return
+    if job.stopping():
+        job.note("The test channel is not scored, as a stop was asked for.")
+        return
+    series = reading.test_series(job, model.plan)
+    assert series is not None
+    job.note(f"Evaluating model accuracy on testset using {settings.num_eval_samples} samples")
+    scores = evaluation.score(
+        model.plan, model.weights, series, settings.num_eval_samples, settings.quantiles, job.group, over
+    )
+    if scores is None:
+        job.note("The test channel is not scored: it has no series with prediction_length observed points, or no time.")
+        return
+    weighted = scores.weighted
+    told = {
+        "RMSE": scores.rmse,
+        "mean_absolute_QuantileLoss": float(scores.losses.mean()),
+        "mean_wQuantileLoss": float(weighted.mean()),
+    }
+    told |= {f"wQuantileLoss[{q}]": float(loss) for q, loss in zip(settings.quantiles, weighted, strict=True)}
+    for name, value in told.items():
+        job.note(f"#test_score ({job.host}, {name}): {value}")
+    job.report({f"test:{name}": told[name] for name in ("RMSE", "mean_wQuantileLoss")})
+    if not over():
+        pages.keep_forecasts(job, model, series)
+
+
+def _save(job: Job, state: State, ended: bool = False) -> None:
+    """Keep the state where it is time to."""
+    if not job.checkpoints.due(ended=ended):
+        return
+    arrays: dict[str, NDArray[Any]] = {name: getattr(state, name) for name in ("weights", "mean", "square", "best")}
+    facts = {name: value for name, value in vars(state).items() if name not in arrays}
+    facts["least"] = state.least if state.least_epoch >= 0 else None
+    job.checkpoints.save(arrays, facts)
+
+
+def _resumed(job: Job) -> State | None:
+    """The state of the latest checkpoint, or None."""
+    found = job.checkpoints.latest()
+    if found is None:
+        return None
+    arrays, facts = found
+    least = facts.pop("least")
+    job.note(f"resumed in epoch {facts['epoch'] + 1}, after {facts['steps']} batches")
+    own = {name: np.array(array, np.float32) for name, array in arrays.items()}
+    return State(**own, **facts, least=float("inf") if least is None else least)

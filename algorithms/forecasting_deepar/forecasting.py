@@ -1,0 +1,94 @@
+"""Forecasts by sampling, without torch.    n series   s paths   t steps of the horizon   h cells"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from algorithms.forecasting_deepar import kernels_paths, kernels_recurrence
+from algorithms.forecasting_deepar.plan import Plan
+from algorithms.forecasting_deepar.series import Series
+from algorithms.forecasting_deepar.shapes import NUMBERS
+
+Weights = Mapping[str, NDArray[np.float32]]
+# Numbers that the windows and paths of the series forecast together may fill.
+ROOM = 1 << 23
+
+
+def forecasts(plan: Plan, weights: Weights, series: Series, paths: int) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+    """Ranges of the series, and their paths (n, s, t) over the horizon that follows the last point."""
+    a_series = (plan.context_length + plan.prediction_length) * (plan.shape.inputs + 6 * plan.num_cells)
+    together = max(1, ROOM // (a_series + paths * plan.prediction_length))
+    for first in range(0, len(series), together):
+        chosen = slice(first, min(first + together, len(series)))
+        yield chosen, _paths(plan, weights, series.part(chosen), paths)
+
+
+def _paths(plan: Plan, weights: Weights, series: Series, paths: int) -> NDArray[np.float32]:
+    """The context is run through once for each series, and what is the same in all its paths is computed once."""
+    n, context, horizon = len(series), plan.context_length, plan.prediction_length
+    shape = plan.shape
+    windows = plan.windows(series, plan.calendar(series), np.arange(n), series.lengths)
+    gates = _product(windows.inputs, weights["inputs0"]) + _fixed(plan, weights, series, windows.scales)[:, None]
+    hidden, cells = (
+        np.empty((n, shape.layers, shape.cells), np.float32),
+        np.empty((n, shape.layers, shape.cells), np.float32),
+    )
+    below = np.ascontiguousarray(gates[:, :context])
+    for layer in range(shape.layers):
+        if layer:
+            below = _product(below, weights[f"inputs{layer}"]) + weights[f"bias{layer}"]
+        below, cells[:, layer] = _run(below, weights[f"state{layer}"], plan.dropout_rate)
+        hidden[:, layer] = below[:, -1]
+    lags = len(plan.lags)
+    return kernels_paths.paths(
+        gates[:, context:],
+        weights["inputs0"][:, :lags].T,
+        plan.lags,
+        weights["state0"].T,
+        _upper(weights, shape.layers, shape.cells),
+        np.array([weights[f"bias{layer}"] for layer in range(1, shape.layers)], np.float32).reshape(
+            -1, 4 * shape.cells
+        ),
+        weights["head"],
+        weights["head_bias"],
+        hidden,
+        cells,
+        windows.scales,
+        series.keys,
+        plan.dropout_rate,
+        NUMBERS[plan.likelihood],
+        paths,
+    )
+
+
+def _fixed(plan: Plan, weights: Weights, series: Series, scales: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What scale and categories give to the first layer's gates (n, 4h) at every step."""
+    static = [np.log(scales / np.float32(plan.level))[:, None]]
+    static += [weights[f"embedding{place}"][series.categories[:, place]] for place in range(len(plan.cardinality))]
+    return np.asarray(np.concatenate(static, 1) @ weights["static0"].T + weights["bias0"], np.float32)
+
+
+def _product(inputs: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """inputs (n, t, d) by weights (g, d): (n, t, g), as one product of two matrices."""
+    n, t, d = inputs.shape
+    return np.asarray(inputs.reshape(n * t, d) @ weights.T).reshape(n, t, len(weights))
+
+
+def _run(
+    gates: NDArray[np.float32], state: NDArray[np.float32], rate: float
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Hidden states (n, t, h) of a layer, and its cells (n, h) after the last step."""
+    n, t, g = gates.shape
+    hidden, cells = np.zeros((n, t + 1, g // 4), np.float32), np.zeros((n, t + 1, g // 4), np.float32)
+    zoneout = kernels_recurrence.EXPECTED if rate else kernels_recurrence.NEVER
+    kernels_recurrence.forward_(gates, state.T, hidden, cells, np.zeros(n, np.uint64), rate, zoneout)
+    return hidden[:, 1:], cells[:, -1]
+
+
+def _upper(weights: Weights, layers: int, h: int) -> NDArray[np.float32]:
+    """Weights (layers - 1, 2h, 4h) from the layer below and from the own state."""
+    both = [np.concatenate([weights[f"inputs{y}"].T, weights[f"state{y}"].T]) for y in range(1, layers)]
+    return np.array(both, np.float32).reshape(-1, 2 * h, 4 * h)

@@ -1,0 +1,220 @@
+"""The recurrence of an LSTM with zoneout, forward and back.    b rows   t steps   h cells
+
+Gates stand in the order of torch: input, forget, cell, output. What does not depend on the step before, the product
+with a layer's inputs, is one matrix product before; here is what must be done step by step, for a few rows at a time
+from the first step to the last, so that their state stays in the cache of one core.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+FAST = {"afn", "arcp", "contract", "nsz", "reassoc"}
+# Rows that are computed together; `add_product_` takes four at a time.
+ROWS = 8
+# How units are kept at their state (Krueger et al. 2016): not, by draws, or by the share that is kept on average.
+NEVER, DRAWN, EXPECTED = 0, 1, 2
+
+
+def forward_(
+    gates,  # sets (b, t, 4h) float32  products with the inputs become the activated gates
+    weights,  # in   (h, 4h) float32     from the state to the gates
+    hidden,  # sets (b, t + 1, h) float32  [:, 0] is given
+    cells,  # sets (b, t + 1, h) float32  [:, 0] is given
+    keys,  # in   (b,) uint64  each row's, from which its draws come
+    rate,  # of zoneout
+    zoneout,  # NEVER, DRAWN or EXPECTED
+) -> None:
+    """From the first step to the last."""
+    _forward_(gates, _in(weights, np.float32), hidden, cells, _in(keys, np.uint64), np.float32(rate), int(zoneout))
+
+
+def backward_(
+    gates,  # sets (b, t, 4h) float32  activated gates become the loss's gradient by what they were before
+    weights,  # in   (4h, h) float32     transposed
+    cells,  # in   (b, t + 1, h) float32
+    gradients,  # in   (b, t, h) float32  of the loss by each hidden state, as far as others use it
+    keys,  # in   (b,) uint64
+    rate,  # of zoneout
+    zoneout,  # NEVER or DRAWN
+) -> None:
+    """From the last step to the first (Hochreiter and Schmidhuber 1997, with forget gates)."""
+    h = weights.shape[1]
+    padded = np.zeros((weights.shape[0], -(-h // 16) * 16), np.float32)  # whole vectors
+    padded[:, :h] = weights
+    _backward_(
+        gates,
+        _in(padded, np.float32),
+        _in(cells, np.float32),
+        _in(gradients, np.float32),
+        _in(keys, np.uint64),
+        np.float32(rate),
+        int(zoneout),
+    )
+
+
+def kept(
+    keys,  # in   (b,) uint64
+    step,  # which
+    h,  # cells
+    rate,  # of zoneout
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Which hidden units and cells (b, h) keep their state at a step: 1 where they do. As drawn by the others here."""
+    hidden, cells = np.empty((len(keys), h), np.float32), np.empty((len(keys), h), np.float32)
+    _kept(_in(keys, np.uint64), int(step), np.float32(rate), hidden, cells)
+    return hidden, cells
+
+
+def _in(array, dtype):
+    """As a kernel takes it: contiguous and read-only. An array of another kind would be compiled for anew."""
+    view = np.require(array, dtype, ["C", "A"]).view()
+    view.flags.writeable = False
+    return view
+
+
+@numba.njit(nogil=True, cache=True, fastmath=FAST, inline="always")
+def tanh(x):
+    """Within 4e-7 of it: a rational function, as a vector of which needs no calls (Eigen, ptanh_float)."""
+    x = min(max(x, np.float32(-9)), np.float32(9))
+    s = x * x
+    p = np.float32(-2.76076847742355e-16) * s + np.float32(2.00018790482477e-13)
+    p = p * s + np.float32(-8.60467152213735e-11)
+    p = p * s + np.float32(5.12229709037114e-08)
+    p = p * s + np.float32(1.48572235717979e-05)
+    p = p * s + np.float32(6.37261928875436e-04)
+    p = p * s + np.float32(4.89352455891786e-03)
+    q = np.float32(1.19825839466702e-06) * s + np.float32(1.18534705686654e-04)
+    q = q * s + np.float32(2.26843463243900e-03)
+    q = q * s + np.float32(4.89352518554385e-03)
+    return x * p / q
+
+
+@numba.njit(nogil=True, cache=True, fastmath=FAST, inline="always")
+def sigmoid(x):
+    """1 / (1 + exp(-x))."""
+    return np.float32(0.5) * tanh(np.float32(0.5) * x) + np.float32(0.5)
+
+
+@numba.njit(nogil=True, cache=True, fastmath=FAST)
+def add_product_(
+    rows,  # how many, a multiple of 4
+    depth,  # how many columns of x and rows of w count
+    x,  # in   (rows, >= depth) float32
+    w,  # in   (>= depth, g) float32
+    out,  # adds (rows, g) float32
+):
+    """out += x @ w, four rows and four columns of x at a time, so that what is loaded is used four times."""
+    g, whole = w.shape[1], depth // 4 * 4
+    for r in range(0, rows, 4):
+        for k in range(0, whole, 4):
+            a0, a1, a2, a3 = x[r, k], x[r, k + 1], x[r, k + 2], x[r, k + 3]
+            b0, b1, b2, b3 = x[r + 1, k], x[r + 1, k + 1], x[r + 1, k + 2], x[r + 1, k + 3]
+            c0, c1, c2, c3 = x[r + 2, k], x[r + 2, k + 1], x[r + 2, k + 2], x[r + 2, k + 3]
+            d0, d1, d2, d3 = x[r + 3, k], x[r + 3, k + 1], x[r + 3, k + 2], x[r + 3, k + 3]
+            for j in range(g):
+                w0, w1, w2, w3 = w[k, j], w[k + 1, j], w[k + 2, j], w[k + 3, j]
+                out[r, j] += a0 * w0 + a1 * w1 + a2 * w2 + a3 * w3
+                out[r + 1, j] += b0 * w0 + b1 * w1 + b2 * w2 + b3 * w3
+                out[r + 2, j] += c0 * w0 + c1 * w1 + c2 * w2 + c3 * w3
+                out[r + 3, j] += d0 * w0 + d1 * w1 + d2 * w2 + d3 * w3
+        for k in range(whole, depth):
+            a0, b0, c0, d0 = x[r, k], x[r + 1, k], x[r + 2, k], x[r + 3, k]
+            for j in range(g):
+                out[r, j] += a0 * w[k, j]
+                out[r + 1, j] += b0 * w[k, j]
+                out[r + 2, j] += c0 * w[k, j]
+                out[r + 3, j] += d0 * w[k, j]
+
+
+@numba.njit(nogil=True, cache=True, inline="always")
+def mixed(x):
+    """A random number (64 bits) for each number (splitmix64, Steele et al. 2014)."""
+    x = x + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+@numba.njit(nogil=True, cache=True)
+def _keep_(key, step, rate, hidden, cells):
+    """Sets (h,) of one row and step: 1 where a unit keeps its state."""
+    h, bound = hidden.shape[0], np.uint64(rate * np.float32(65536))
+    base = mixed(key + np.uint64(step))
+    for j in range(h):
+        bits = mixed(base + np.uint64(j))
+        hidden[j] = np.float32((bits & np.uint64(0xFFFF)) < bound)
+        cells[j] = np.float32(((bits >> np.uint64(16)) & np.uint64(0xFFFF)) < bound)
+
+
+@numba.njit(nogil=True, cache=True)
+def _kept(keys, step, rate, hidden, cells):
+    for i in range(keys.shape[0]):
+        _keep_(keys[i], step, rate, hidden[i], cells[i])
+
+
+@numba.njit(parallel=True, nogil=True, cache=True, fastmath=FAST)
+def _forward_(gates, weights, hidden, cells, keys, rate, zoneout):
+    n, steps, width = gates.shape
+    h = width // 4
+    for block in numba.prange((n + ROWS - 1) // ROWS):
+        first, last = block * ROWS, min(n, (block + 1) * ROWS)
+        rows = (last - first + 3) // 4 * 4
+        x, g = np.zeros((ROWS, h), np.float32), np.empty((ROWS, width), np.float32)
+        keep_h, keep_c = np.full(h, rate, np.float32), np.full(h, rate, np.float32)
+        for b in range(first, last):
+            x[b - first] = hidden[b, 0]
+        for t in range(steps):
+            for b in range(first, last):
+                g[b - first] = gates[b, t]
+            add_product_(rows, h, x, weights, g)
+            for b in range(first, last):
+                own, r = gates[b, t], b - first
+                before, after, state = cells[b, t], cells[b, t + 1], hidden[b, t + 1]
+                if zoneout == DRAWN:
+                    _keep_(keys[b], t, rate, keep_h, keep_c)
+                for j in range(h):
+                    i, f = sigmoid(g[r, j]), sigmoid(g[r, h + j])
+                    c, o = tanh(g[r, 2 * h + j]), sigmoid(g[r, 3 * h + j])
+                    own[j], own[h + j], own[2 * h + j], own[3 * h + j] = i, f, c, o
+                    new = f * before[j] + i * c
+                    after[j] = new
+                    state[j] = o * tanh(new)
+                if zoneout != NEVER:
+                    for j in range(h):
+                        after[j] += keep_c[j] * (before[j] - after[j])
+                        state[j] += keep_h[j] * (x[r, j] - state[j])
+                for j in range(h):
+                    x[r, j] = state[j]
+
+
+@numba.njit(parallel=True, nogil=True, cache=True, fastmath=FAST)
+def _backward_(gates, weights, cells, gradients, keys, rate, zoneout):
+    n, steps, width = gates.shape
+    h = width // 4
+    for block in numba.prange((n + ROWS - 1) // ROWS):
+        first, last = block * ROWS, min(n, (block + 1) * ROWS)
+        rows = (last - first + 3) // 4 * 4
+        g = np.zeros((ROWS, width), np.float32)
+        by_hidden, by_cell = np.zeros((ROWS, weights.shape[1]), np.float32), np.zeros((ROWS, h), np.float32)
+        keep_h, keep_c = np.zeros(h, np.float32), np.zeros(h, np.float32)
+        for t in range(steps - 1, -1, -1):
+            for b in range(first, last):
+                own, before, given, r = gates[b, t], cells[b, t], gradients[b, t], b - first
+                if zoneout == DRAWN:
+                    _keep_(keys[b], t, rate, keep_h, keep_c)
+                for j in range(h):
+                    i, f, c, o = own[j], own[h + j], own[2 * h + j], own[3 * h + j]
+                    squashed = tanh(f * before[j] + i * c)
+                    dh, dc = by_hidden[r, j] + given[j], by_cell[r, j]
+                    new = (np.float32(1) - keep_h[j]) * dh
+                    cell = new * o * (np.float32(1) - squashed * squashed) + (np.float32(1) - keep_c[j]) * dc
+                    g[r, j] = cell * c * i * (np.float32(1) - i)
+                    g[r, h + j] = cell * before[j] * f * (np.float32(1) - f)
+                    g[r, 2 * h + j] = cell * i * (np.float32(1) - c * c)
+                    g[r, 3 * h + j] = new * squashed * o * (np.float32(1) - o)
+                    by_cell[r, j] = keep_c[j] * dc + cell * f
+                    by_hidden[r, j] = keep_h[j] * dh
+                own[:] = g[r]
+            add_product_(rows, width, g, weights, by_hidden)

@@ -1,0 +1,167 @@
+"""What training has settled before its first step, and what a model remembers of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from algorithms.errors import UserError
+from algorithms.forecasting_deepar import kernels
+from algorithms.forecasting_deepar.frequency import Frequency
+from algorithms.forecasting_deepar.hyperparameters import BETA, FREQUENCY, LIKELIHOODS, NEGATIVE_BINOMIAL
+from algorithms.forecasting_deepar.series import Schema, Series
+from algorithms.forecasting_deepar.shapes import OUTPUTS, Shape
+
+# The largest of each size that a model may have: a damaged file must not ask for all memory there is.
+_MOST = {"context_length": 10**6, "prediction_length": 10**6, "num_cells": 10**5, "num_layers": 1000}
+_MOST |= {"embedding_dimension": 10**5, "num_dynamic_feat": 10**5}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Plan:
+    """The settings that shape a network and its windows, and what was learned of the series on the whole."""
+
+    time_freq: str
+    context_length: int
+    prediction_length: int
+    likelihood: str
+    dropout_rate: float
+    num_cells: int
+    num_layers: int
+    embedding_dimension: int
+    cardinality: tuple[int, ...]
+    num_dynamic_feat: int
+    level: float  # the usual scale
+    standards: NDArray[np.float32]  # (2, f) mean and inverse deviation of dynamic features
+    seen: list[NDArray[np.int32]] = field(default_factory=list)  # the categories that training has seen
+
+    @cached_property
+    def frequency(self) -> Frequency:
+        """Of the series."""
+        return Frequency(self.time_freq)
+
+    @cached_property
+    def lags(self) -> NDArray[np.int64]:
+        """How far back the network looks."""
+        return np.array(self.frequency.lags(), np.int64)
+
+    @property
+    def shape(self) -> Shape:
+        """Of the network."""
+        return Shape(
+            inputs=len(self.lags) + 2 + self.frequency.calendar + self.num_dynamic_feat,
+            cells=self.num_cells,
+            layers=self.num_layers,
+            outputs=OUTPUTS[self.likelihood],
+            cardinality=self.cardinality,
+            embedding=self.embedding_dimension,
+        )
+
+    def schema(self, ahead: int = 0) -> Schema:
+        """What records must have that the model is asked about."""
+        return Schema(
+            frequency=self.frequency,
+            likelihood=self.likelihood,
+            categories=self.cardinality or 0,
+            features=self.num_dynamic_feat,
+            ahead=ahead,
+            seen=self.seen,
+        )
+
+    def calendar(self, series: Series) -> tuple[int, int, int, NDArray[np.float32], int]:
+        """What tells the kernel the calendar of all points of the series and of a context and a horizon around."""
+        frequency, step = self.frequency, self.frequency.step
+        first = int(series.starts.min(initial=2**62)) if len(series) else 0
+        last = int((series.starts + series.lengths * step).max(initial=-(2**62))) if len(series) else 0
+        days, begin = frequency.days(first - self.context_length * step, last + self.prediction_length * step)
+        return frequency.calendar, step, frequency.units_of_a_day, days, begin
+
+    def windows(
+        self, series: Series, calendar: tuple[int, int, int, NDArray[np.float32], int], chosen: Any, ats: Any
+    ) -> kernels.Windows:
+        """Windows of the series `chosen`, whose horizons begin at the points `ats`."""
+        scaling = {BETA: kernels.PLAIN, NEGATIVE_BINOMIAL: kernels.COUNTS}.get(self.likelihood, kernels.MEAN_SIZE)
+        return kernels.windows(
+            series,
+            chosen,
+            ats,
+            self.context_length,
+            self.prediction_length,
+            self.lags,
+            calendar,
+            self.standards,
+            scaling,
+            self.level,
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """All but the arrays, as JSON has it."""
+        names = set(self.__dataclass_fields__) - {"standards", "seen", "cardinality"}
+        return {**{name: getattr(self, name) for name in sorted(names)}, "cardinality": list(self.cardinality)}
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The arrays."""
+        return {"standards": self.standards, **{f"seen{place}": own for place, own in enumerate(self.seen)}}
+
+    @classmethod
+    def read(cls, facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Plan:
+        """What `facts` and `arrays` tell; `UserError` where they do not fit."""
+        sizes = {name: _whole(facts, name, most) for name, most in _MOST.items()}
+        if not isinstance(facts.get("time_freq"), str) or not FREQUENCY.fullmatch(facts["time_freq"]):
+            raise UserError(f"model.json: time_freq must be a frequency; it is {facts.get('time_freq')!r}.")
+        if facts.get("likelihood") not in LIKELIHOODS:
+            raise UserError(f"model.json: likelihood must be one of {', '.join(LIKELIHOODS)}.")
+        cardinality = facts.get("cardinality")
+        if not isinstance(cardinality, list) or not all(type(own) is int and 0 < own < 2**31 for own in cardinality):
+            raise UserError("model.json: cardinality must be a list of whole numbers above 0.")
+        reals = {name: facts.get(name) for name in ("level", "dropout_rate")}
+        for name, value in reals.items():
+            if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < 1e38:
+                raise UserError(f"model.json: {name} must be a number that is not negative; it is {value!r}.")
+        standards = arrays.get("standards")
+        if standards is None or standards.shape != (2, sizes["num_dynamic_feat"]) or not np.isfinite(standards).all():
+            raise UserError("model.safetensors: 'standards' must be two finite numbers for each dynamic feature.")
+        seen = [arrays.get(f"seen{place}") for place in range(len(cardinality))]
+        if any(own is None or own.ndim != 1 for own in seen):
+            raise UserError("model.safetensors: 'seen' must list the categories of each entry of cat.")
+        return cls(
+            **sizes,
+            **reals,
+            time_freq=facts["time_freq"],
+            likelihood=facts["likelihood"],
+            cardinality=tuple(cardinality),
+            standards=np.ascontiguousarray(standards, np.float32),
+            seen=[np.asarray(own, np.int32) for own in seen],
+        )
+
+    def followed(self, other: Plan) -> Plan:
+        """This plan, for going on from a model of the other: `UserError` where they do not fit."""
+        alike = ("time_freq", "likelihood", "num_cells", "num_layers", "embedding_dimension", "num_dynamic_feat")
+        faults = [
+            f"{name}: must be that of the model to go on from, {getattr(other, name)}; it is {getattr(self, name)}."
+            for name in alike
+            if getattr(self, name) != getattr(other, name)
+        ]
+        fits = len(self.cardinality) == len(other.cardinality)
+        if not fits or any(mine > theirs for mine, theirs in zip(self.cardinality, other.cardinality, strict=True)):
+            faults.append(
+                f"cardinality: must be within that of the model to go on from, {list(other.cardinality)}; "
+                f"it is {list(self.cardinality)}."
+            )
+        if faults:
+            raise UserError(faults)
+        seen = [np.union1d(mine, theirs) for mine, theirs in zip(self.seen, other.seen, strict=True)]
+        return replace(self, cardinality=other.cardinality, level=other.level, standards=other.standards, seen=seen)
+
+
+def _whole(facts: Mapping[str, Any], name: str, most: int) -> int:
+    value = facts.get(name)
+    least = 0 if name == "num_dynamic_feat" else 1
+    if type(value) is not int or not least <= value <= most:
+        raise UserError(f"model.json: {name} must be a whole number from {least} to {most}; it is {value!r}.")
+    return value
