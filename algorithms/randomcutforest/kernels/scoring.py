@@ -8,10 +8,11 @@ import numba
 import numpy as np
 
 from algorithms.randomcutforest.kernels.growth import box_of
-from algorithms.randomcutforest.kernels.vectors import LANES, SPARE, join, part, rise
+from algorithms.randomcutforest.kernels.vectors import LANES, SPARE, climb, part
 
-# What is written down of a visit.
-NODE, BEGIN, SOME, DEPTH, LEFT, RIGHT, WORDS = range(7)
+# What is written down of a node that is still to be visited.
+NODE, BEGIN, SOME, DEPTH, WORDS = range(5)
+LEAST = 4  # a node with fewer points has no box
 
 
 @numba.njit(parallel=True, nogil=True, cache=True)
@@ -26,41 +27,42 @@ def walks(rows, points, feature, cut, child, span, mass, first, box, boxes, root
 
 @numba.njit(nogil=True, cache=True)
 def _block(rows, points, feature, cut, child, span, mass, first, box, boxes, roots, s, result):
-    """Scores rows together: down each tree they are parted as its cuts say, and on the way up every node adds what it
-    means to those of its rows that lie outside its box. Who is inside of one is inside of all above it."""
+    """Scores rows together: down each tree they are parted as its cuts say, a subtree at a time; and those that came
+    to the same leaf go up again to where they lie inside a box."""
     n, d = rows.shape
-    flat, stride, leaves = _padded(rows), _stride(d), points.reshape(len(points) * d)
-    ids, values = np.zeros(n + SPARE, np.int32), np.empty(n + SPARE, np.float32)
-    done_ids, done_values = np.empty(n + SPARE, np.int32), np.empty(n + SPARE, np.float32)
+    flat, stride = _padded(rows), _stride(d)
+    ids, aside, values = np.zeros(n + SPARE, np.int32), np.empty(n + SPARE, np.int32), np.empty(n + SPARE, np.float32)
     total = np.zeros(n)
-    visits, stack = np.empty((2 * s, WORDS), np.int64), np.empty((2 * s, WORDS), np.int64)
-    scratch = np.empty(2 * d, np.float32)
+    stack = np.empty((s + 1, WORDS), np.int64)
+    path, spans = np.empty(s, np.int64), np.empty(s, np.float32)
+    columns = np.empty(stride * LANES, np.float32)
+    near = np.empty(LEAST * 2 * d, np.float32)  # boxes of a leaf, and of nodes of two and three points above it
+    for i in range(n):
+        ids[i] = i
     for root in roots:
-        count, done = _descend(flat, stride, root, feature, cut, child, ids, done_ids, visits, stack), 0
-        for v in range(count - 1, -1, -1):
-            node, begin, some, depth, left, right = visits[v]
-            if feature[node] < 0:
-                values[begin : begin + some] = _known(depth, mass[node], s)
-                sides = leaves
-                high = low = np.int64(first[node]) * d
+        stack[0, NODE], stack[0, BEGIN], stack[0, SOME], stack[0, DEPTH] = root, 0, n, 0
+        height = 1
+        while height > 0:
+            height -= 1
+            node, begin, some, depth = stack[height]
+            leaf = feature[node] < 0
+            spans[depth] = span[node]
+            if box[node] >= 0:
+                path[depth] = np.int64(box[node]) * 2 * d
             else:
-                some = _joined(visits, left, right, ids, values)
-                if some == 0:
-                    visits[v, SOME] = 0
-                    continue
-                if box[node] >= 0:
-                    sides, high = boxes, np.int64(box[node]) * 2 * d
-                else:
-                    box_of(points, first[node], mass[node], scratch)
-                    sides, high = scratch, 0
-                low = high + d
-            kept = rise(flat, d, ids, values, begin, some, sides, high, low, span[node],
-                        np.float32(1.0) / np.float32(depth + 1), done_ids, done_values, done)  # fmt: skip
-            done += some - kept
-            visits[v, SOME] = kept
-        for j in range(done):
-            total[np.uint32(done_ids[j])] += done_values[j]
-        for j in range(visits[0, SOME]):
+                place = 0 if leaf else mass[node] * 2 * d
+                box_of(points, first[node], 1 if leaf else mass[node], near[place : place + 2 * d])
+                path[depth] = -1 - place
+            if leaf:
+                climb(flat, d, ids, begin, some, boxes, near, path, spans, depth, _known(depth, mass[node], s), columns, values)
+                continue
+            less = part(flat, stride, ids, begin, begin + some, np.int64(feature[node]), cut[node], aside)
+            for side, start, count in ((1, begin + less, some - less), (0, begin, less)):
+                if count > 0:
+                    stack[height, NODE], stack[height, BEGIN] = child[node] + side, start
+                    stack[height, SOME], stack[height, DEPTH] = count, depth + 1
+                    height += 1
+        for j in range(n):
             total[np.uint32(ids[j])] += values[j]
     for i in range(n):
         result[i] = total[i] / len(roots)
@@ -84,46 +86,6 @@ def _padded(rows):
     for i in range(n):
         flat[i * stride : i * stride + d] = rows[i]
     return flat
-
-
-@numba.njit(nogil=True, cache=True)
-def _descend(flat, stride, root, feature, cut, child, ids, aside, visits, stack):
-    """Sets `visits`, the nodes that rows come to, a parent before its children and a subtree without a gap, so that
-    its rows stay in the nearest cache. ids[begin:begin + some] are a node's rows. Returns how many visits there are."""
-    n = len(ids) - SPARE
-    for i in range(n):
-        ids[i] = i
-    count, height = 0, 1
-    stack[0, NODE], stack[0, BEGIN], stack[0, SOME], stack[0, DEPTH], stack[0, LEFT] = root, 0, n, 0, -1
-    while height > 0:
-        height -= 1
-        node, begin, some, depth, parent, _ = stack[height]
-        visits[count, NODE], visits[count, BEGIN], visits[count, SOME], visits[count, DEPTH] = node, begin, some, depth
-        visits[count, LEFT] = visits[count, RIGHT] = -1
-        if parent >= 0:
-            # Of a stacked node, LEFT is the visit of its parent.
-            visits[parent, LEFT if node == child[visits[parent, NODE]] else RIGHT] = count
-        if feature[node] >= 0:
-            less = part(flat, stride, ids, begin, begin + some, np.int64(feature[node]), cut[node], aside)
-            for side, start, rows in ((1, begin + less, some - less), (0, begin, less)):
-                if rows > 0:
-                    stack[height, NODE], stack[height, BEGIN], stack[height, SOME] = child[node] + side, start, rows
-                    stack[height, DEPTH], stack[height, LEFT] = depth + 1, count
-                    height += 1
-        count += 1
-    return count
-
-
-@numba.njit(nogil=True, cache=True)
-def _joined(visits, left, right, ids, values):
-    """Moves the rows that are left of a node's children together; how many."""
-    if left < 0 or right < 0:
-        return visits[max(left, right), SOME]
-    some, others = visits[left, SOME], visits[right, SOME]
-    to, start = visits[left, BEGIN] + some, visits[right, BEGIN]
-    if to < start:
-        join(ids, values, to, start, others)
-    return some + others
 
 
 @numba.njit(nogil=True, cache=True)

@@ -11,7 +11,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-LANES, ROWS = 16, 8
+LANES, UNROLLED = 16, 4
 # Places behind the end of arrays that compressed vectors are written to.
 SPARE = LANES
 BYTE, LANE, WORD, BIT, REAL = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.IntType(1), ir.FloatType()
@@ -115,20 +115,15 @@ class Writer:
         """Without its sign."""
         return self._call(f"llvm.fabs.v{value.type.count}f32", value.type, [value])
 
-    def sums(self, vectors):
-        """The sum of the lanes of each of eight vectors of sixteen, in eight lanes."""
-        group = LANES
-        while len(vectors) > 1:
-            group //= 2
-            lower = [start + lane for start in range(0, 2 * LANES, 2 * group) for lane in range(group)]
-            upper = [lane + group for lane in lower]
-            vectors = [
-                self.builder.fadd(self.shuffled(a, b, lower), self.shuffled(a, b, upper))
-                for a, b in zip(vectors[::2], vectors[1::2], strict=True)
-            ]
-        (last,) = vectors
-        even = list(range(0, LANES, 2))
-        return self.builder.fadd(self.shuffled(last, last, even), self.shuffled(last, last, [i + 1 for i in even]))
+    def turned(self, vectors):
+        """Sixteen vectors of sixteen lanes, with rows for columns: four rounds in which two are interleaved."""
+        half = LANES // 2
+        lower = [lane // 2 + lane % 2 * LANES for lane in range(LANES)]
+        upper = [lane + half for lane in lower]
+        for _ in range(4):
+            pairs = [(vectors[i], vectors[i + half]) for i in range(half)]
+            vectors = [self.shuffled(a, b, order) for a, b in pairs for order in (lower, upper)]
+        return vectors
 
 
 @intrinsic
@@ -179,113 +174,107 @@ def part(typing, rows, stride, ids, begin, end, feature, cut, aside):
 
 
 @intrinsic
-def join(typing, ids, values, to, start, count):
-    """Moves `count` rows and their values from `start` on to the front, to `to`."""
-    signature = types.void(ids, values, to, start, count)
+def climb(typing, rows, d, ids, begin, count, boxes, near, path, spans, depth, known, columns, values):
+    """Sets the values beside the rows ids[begin:begin + count], which came to the same leaf, to what a tree says.
+
+    `path` and `spans` have the nodes from the root to the leaf, which is at `depth`: where a node's highest values
+    begin in `boxes`, with its lowest ones behind, or less than 0 if they are in `near`, from -1 - place on; and the
+    sum of their sides. At the leaf a row is worth `known`. If it is by x outside of a node's box, summed over its
+    features, a cut would part it from the node's points with the chance x / (span + x), and by that share its value
+    moves to 1 / (depth + 1). Who is inside of one box is inside of all above it. Values behind the last row may be
+    overwritten; `columns` is room for sixteen rows, feature by feature, where a lane is a row.
+    """
+    signature = types.void(rows, d, ids, begin, count, boxes, near, path, spans, depth, known, columns, values)
 
     def generate(context, builder, signature, arguments):
         write = Writer(context, builder, signature, arguments)
-        ids, values, to, start, count = write.arguments
+        rows, d, ids, begin, count, boxes, near, path, spans, depth, known, columns, values = write.arguments
+        ids, values = builder.gep(ids, [begin]), builder.gep(values, [begin])
+        zeros = _filled(REAL, [0.0] * LANES)
+        stride = builder.and_(builder.add(d, WORD(LANES - 1)), WORD(-LANES))
+        fours = builder.and_(d, WORD(-UNROLLED))
+        worth = write.spread(known, LANES)
         before = builder.block
-        loop, body, after = (builder.append_basic_block(name) for name in ("more", "tile", "joined"))
+        names = ("rows", "tile", "turn", "node", "four", "fours", "one", "ones", "summed", "told", "climbed")
+        loop, tile, turn, node, four, more_fours, one, more_ones, summed, told, after = (
+            builder.append_basic_block(name) for name in names
+        )
         builder.branch(loop)
         builder.position_at_end(loop)
         at = builder.phi(WORD)
-        builder.cbranch(builder.icmp_signed("<", at, count), body, after)
-        builder.position_at_end(body)
-        mask = write.below(builder.sub(count, at), LANES)
-        for array in (ids, values):
-            write.store(write.load(array, builder.add(start, at), LANES), array, builder.add(to, at), mask)
         at.add_incoming(WORD(0), before)
-        at.add_incoming(builder.add(at, WORD(LANES)), body)
+        builder.cbranch(builder.icmp_signed("<", at, count), tile, after)
+        builder.position_at_end(tile)
+        present = write.below(builder.sub(count, at), LANES)
+        numbers = [builder.load(builder.gep(ids, [builder.add(at, WORD(r))])) for r in range(LANES)]
+        points = [builder.gep(rows, [builder.mul(builder.zext(number, WORD), stride)]) for number in numbers]
+        builder.branch(turn)
+        builder.position_at_end(turn)
+        f = builder.phi(WORD)
+        f.add_incoming(WORD(0), tile)
+        turned = write.turned([write.load(point, f, LANES) for point in points])
+        for lane, vector in enumerate(turned):
+            write.store(vector, columns, builder.mul(builder.add(f, WORD(lane)), WORD(LANES)))
+        following = builder.add(f, WORD(LANES))
+        f.add_incoming(following, turn)
+        builder.cbranch(builder.icmp_signed("<", following, d), turn, node)
+        builder.position_at_end(node)
+        level, value, active = builder.phi(WORD), builder.phi(zeros.type), builder.phi(present.type)
+        place = builder.load(builder.gep(path, [level]))
+        inside = builder.icmp_signed("<", place, WORD(0))
+        base = builder.select(inside, near, boxes)
+        high = builder.gep(base, [builder.select(inside, builder.sub(WORD(-1), place), place)])
+        low = builder.gep(high, [d])
+
+        def added(total, f):
+            top, bottom = (write.spread(builder.load(builder.gep(side, [f])), LANES) for side in (high, low))
+            value = write.load(columns, builder.mul(f, WORD(LANES)), LANES)
+            return builder.fadd(total, write.size(builder.fsub(value, write.between(value, bottom, top))))
+
+        builder.branch(four)
+        builder.position_at_end(four)
+        f = builder.phi(WORD)
+        sums = [builder.phi(zeros.type) for _ in range(UNROLLED)]
+        builder.cbranch(builder.icmp_signed("<", f, fours), more_fours, one)
+        builder.position_at_end(more_fours)
+        f.add_incoming(WORD(0), node)
+        f.add_incoming(builder.add(f, WORD(UNROLLED)), more_fours)
+        for offset, total in enumerate(sums):
+            total.add_incoming(zeros, node)
+            total.add_incoming(added(total, builder.add(f, WORD(offset))), more_fours)
+        builder.branch(four)
+        builder.position_at_end(one)
+        last, rest = builder.phi(WORD), builder.phi(zeros.type)
+        last.add_incoming(f, four)
+        rest.add_incoming(sums[0], four)
+        builder.cbranch(builder.icmp_signed("<", last, d), more_ones, summed)
+        builder.position_at_end(more_ones)
+        last.add_incoming(builder.add(last, WORD(1)), more_ones)
+        rest.add_incoming(added(rest, last), more_ones)
+        builder.branch(one)
+        builder.position_at_end(summed)
+        beyond = builder.fadd(builder.fadd(rest, sums[1]), builder.fadd(sums[2], sums[3]))
+        outside = builder.and_(active, builder.fcmp_ordered(">", beyond, zeros))
+        span = write.spread(builder.load(builder.gep(spans, [level])), LANES)
+        inverse = write.spread(builder.fdiv(REAL(1), builder.sitofp(builder.add(level, WORD(1)), REAL)), LANES)
+        chance = builder.fdiv(beyond, builder.fadd(span, beyond))
+        moved = builder.fadd(value, builder.fmul(chance, builder.fsub(inverse, value)))
+        moved = builder.select(outside, moved, value)
+        bits = builder.bitcast(outside, ir.IntType(LANES))
+        more = builder.and_(builder.icmp_signed(">", level, WORD(0)), builder.icmp_signed("!=", bits, bits.type(0)))
+        for phi, first, following in (
+            (level, depth, builder.sub(level, WORD(1))),
+            (value, worth, moved),
+            (active, present, outside),
+        ):
+            phi.add_incoming(first, turn)
+            phi.add_incoming(following, summed)
+        builder.cbranch(more, node, told)
+        builder.position_at_end(told)
+        write.store(moved, values, at)
+        at.add_incoming(builder.add(at, WORD(LANES)), told)
         builder.branch(loop)
         builder.position_at_end(after)
         return context.get_dummy_value()
-
-    return signature, generate
-
-
-@intrinsic
-def rise(typing, rows, d, ids, values, begin, count, boxes, high, low, span, inverse, done_ids, done_values, done):
-    """Lets a node say what it means to its rows, which are ids[begin:begin + count] and have values beside them.
-
-    A row is by x outside of the box whose highest values are boxes[high:high + d] and lowest boxes[low:low + d],
-    summed over its features. Where x is 0, row and value move behind the first `done` of the done ones. Otherwise a
-    cut would part it from the node's points with the chance x / (span + x), and by that share its value moves to
-    `inverse`; these rows move to the front, and their number is returned.
-    """
-    signature = types.int64(
-        rows, d, ids, values, begin, count, boxes, high, low, span, inverse, done_ids, done_values, done
-    )
-
-    def generate(context, builder, signature, arguments):
-        write = Writer(context, builder, signature, arguments)
-        rows, d, ids, values, begin, count, boxes, high, low, span, inverse, done_ids, done_values, done = (
-            write.arguments
-        )
-        high, low = builder.gep(boxes, [high]), builder.gep(boxes, [low])
-        ids, values = builder.gep(ids, [begin]), builder.gep(values, [begin])
-        spans, inverses = write.spread(span, ROWS), write.spread(inverse, ROWS)
-        zero, zeros = _filled(REAL, [0.0] * LANES), _filled(REAL, [0.0] * ROWS)
-        rest = builder.and_(builder.sub(d, WORD(1)), WORD(-LANES))  # where the last vector begins
-        stride = builder.add(rest, WORD(LANES))
-        tail = write.below(builder.sub(d, rest), LANES)
-        before = builder.block
-        names = ("rows", "tile", "features", "whole", "last", "risen")
-        loop, tile, features, whole, last, after = (builder.append_basic_block(name) for name in names)
-        builder.branch(loop)
-        builder.position_at_end(loop)
-        at, kept = builder.phi(WORD), builder.phi(WORD)
-        builder.cbranch(builder.icmp_signed("<", at, count), tile, after)
-        builder.position_at_end(tile)
-        mask = write.below(builder.sub(count, at), ROWS)
-        which = write.load(ids, at, ROWS, mask)
-        points = [
-            builder.gep(
-                rows,
-                [builder.mul(builder.zext(builder.load(builder.gep(ids, [builder.add(at, WORD(r))])), WORD), stride)],
-            )
-            for r in range(ROWS)
-        ]
-        builder.branch(features)
-        builder.position_at_end(features)
-        f = builder.phi(WORD)
-        sums = [builder.phi(zero.type) for _ in points]
-        builder.cbranch(builder.icmp_signed("<", f, rest), whole, last)
-
-        def added(f, lanes_mask):
-            top, bottom = (write.load(pointer, f, LANES, lanes_mask) for pointer in (high, low))
-            for point, total in zip(points, sums, strict=True):
-                value = write.load(point, f, LANES)
-                yield builder.fadd(total, write.size(builder.fsub(value, write.between(value, bottom, top))))
-
-        builder.position_at_end(whole)
-        f.add_incoming(WORD(0), tile)
-        f.add_incoming(builder.add(f, WORD(LANES)), whole)
-        for total, following in zip(sums, list(added(f, None)), strict=True):
-            total.add_incoming(zero, tile)
-            total.add_incoming(following, whole)
-        builder.branch(features)
-        builder.position_at_end(last)
-        beyond = write.sums(list(added(rest, tail)))
-        outside = builder.fcmp_ordered(">", beyond, zeros)
-        value = write.load(values, at, ROWS, mask)
-        chance = builder.fdiv(beyond, builder.fadd(spans, beyond))
-        moved = builder.fadd(value, builder.fmul(chance, builder.fsub(inverses, value)))
-        value = builder.select(outside, moved, value)
-        stay, go = builder.and_(mask, outside), builder.and_(mask, builder.not_(outside))
-        stays = write.count(stay)
-        write.keep(which, stay, ids, kept, stays)
-        write.keep(value, stay, values, kept, stays)
-        gone = builder.add(done, builder.sub(at, kept))
-        write.keep(which, go, done_ids, gone)
-        write.keep(value, go, done_values, gone)
-        at.add_incoming(WORD(0), before)
-        at.add_incoming(builder.add(at, WORD(ROWS)), last)
-        kept.add_incoming(WORD(0), before)
-        kept.add_incoming(builder.add(kept, stays), last)
-        builder.branch(loop)
-        builder.position_at_end(after)
-        return kept
 
     return signature, generate
