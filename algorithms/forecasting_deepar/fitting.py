@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from algorithms.errors import Stopped
-from algorithms.forecasting_deepar import evaluation, network, pages, reading
-from algorithms.forecasting_deepar.likelihoods import losses
-from algorithms.forecasting_deepar.model import Model, split
+from algorithms.errors import Stopped, UserError
+from algorithms.forecasting_deepar import evaluation, gradients, pages, reading
+from algorithms.forecasting_deepar.model import Model
 from algorithms.forecasting_deepar.plan import Plan
 from algorithms.forecasting_deepar.reading import Job
 from algorithms.forecasting_deepar.series import Series
+from algorithms.forecasting_deepar.shapes import begun, views
 
 # Steps of an epoch at least, however few series there are.
 LEAST_STEPS = 10
@@ -112,8 +111,6 @@ def _windows(job: Job, series: Series, plan: Plan) -> Windows:
     settings = job.hyperparameters
     count, mine = reading.numbers(job.group, series, plan.prediction_length)
     if count == 0:
-        from algorithms.errors import UserError
-
         raise UserError(
             f"Channel 'train' must have a series of at least prediction_length ({plan.prediction_length}) points."
         )
@@ -142,7 +139,7 @@ def _windows(job: Job, series: Series, plan: Plan) -> Windows:
 def _begun(job: Job, plan: Plan) -> State:
     """First weights, or those of the model to go on from."""
     if job.start is None:
-        weights = network.begun(plan.shape, [job.seed, FIRST])
+        weights = begun(plan.shape, [job.seed, FIRST])
     else:
         weights = np.concatenate([job.start.weights[name].ravel() for name in plan.shape.weights()])
         job.note("going on from a model")
@@ -154,7 +151,7 @@ def _train(job: Job, windows: Windows, state: State) -> list[float]:
     settings, curve = job.hyperparameters, []
     patience = settings.early_stopping_patience
     while state.epoch < settings.epochs and (patience is None or state.since < patience):
-        begun, processed = time.monotonic(), 0
+        began, processed = time.monotonic(), 0
         for mine, ats, keys in job.in_step(windows.drawn(state.epoch, state.step)):
             processed += _step(job, windows, state, mine, ats, keys)
             state.step += 1
@@ -163,7 +160,7 @@ def _train(job: Job, windows: Windows, state: State) -> list[float]:
         if state.step < windows.steps:
             job.note(f"a stop was asked for in epoch {state.epoch + 1}, after {state.steps} batches")
             break
-        curve.append(_ended(job, state, processed, time.monotonic() - begun))
+        curve.append(_ended(job, state, processed, time.monotonic() - began))
         _save(job, state, ended=True)
         if job.stopping():
             break
@@ -211,25 +208,14 @@ def _gradient(
     keys: NDArray[np.uint64],
 ) -> tuple[float, float]:
     """Sets the gradient of my windows' sum of losses; that sum, and the number of points."""
-    plan, device = windows.plan, job.device
+    plan = windows.plan
     found = plan.windows(windows.series, windows.calendar, mine, ats)
-    flat = torch.from_numpy(weights).to(device).requires_grad_()
-    scales = torch.from_numpy(found.scales).to(device)
-    batch = network.Batch(
-        inputs=torch.from_numpy(found.inputs).to(device),
-        categories=torch.from_numpy(windows.series.categories[mine].astype(np.int64)).to(device),
-        scales=scales,
-        level=plan.level,
-        keys=keys,
-    )
-    told = network.outputs(network.split(flat, plan.shape), plan.shape, batch, plan.dropout_rate)
-    each = losses(plan.likelihood, told, torch.from_numpy(found.targets).to(device), scales)
-    seen = torch.from_numpy(found.observed).to(device)
-    loss = torch.where(seen > 0, each, 0.0).sum()
-    loss.backward()  # type: ignore[no-untyped-call]
-    assert flat.grad is not None
-    gradient[:] = flat.grad.cpu().numpy()
-    return float(loss), float(found.observed.sum())
+    categories = windows.series.categories[mine]
+    if job.device == "cpu":
+        return gradients.gradient_(plan, weights, found, categories, keys, gradient)
+    from algorithms.forecasting_deepar import network
+
+    return network.gradient_(plan, weights, found, categories, keys, gradient, job.device)
 
 
 def _descend_(state: State, gradient: NDArray[np.float32], rate: float) -> None:
@@ -273,7 +259,7 @@ def _finished(job: Job, plan: Plan, state: State) -> Model:
     job.report({"train:final_loss": state.least})
     weights = state.best.copy()
     job.group.broadcast_(weights)
-    return Model(plan=plan, weights=split(weights, plan))
+    return Model(plan=plan, weights=views(weights, plan.shape))
 
 
 def _score(job: Job, model: Model, over: Any) -> None:

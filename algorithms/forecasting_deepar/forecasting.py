@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algorithms.forecasting_deepar import kernels_paths, kernels_recurrence
+from algorithms.forecasting_deepar.kernels_products import products
 from algorithms.forecasting_deepar.plan import Plan
 from algorithms.forecasting_deepar.series import Series
 from algorithms.forecasting_deepar.shapes import NUMBERS
@@ -31,17 +32,18 @@ def _paths(plan: Plan, weights: Weights, series: Series, paths: int) -> NDArray[
     n, context, horizon = len(series), plan.context_length, plan.prediction_length
     shape = plan.shape
     windows = plan.windows(series, plan.calendar(series), np.arange(n), series.lengths)
-    gates = _product(windows.inputs, weights["inputs0"]) + _fixed(plan, weights, series, windows.scales)[:, None]
+    fixed = _fixed(plan, weights, series, windows.scales)
+    gates = products(windows.inputs, weights["inputs0"].T, fixed, 0, context + horizon)
     hidden, cells = (
         np.empty((n, shape.layers, shape.cells), np.float32),
         np.empty((n, shape.layers, shape.cells), np.float32),
     )
     below = np.ascontiguousarray(gates[:, :context])
     for layer in range(shape.layers):
-        if layer:
-            below = _product(below, weights[f"inputs{layer}"]) + weights[f"bias{layer}"]
-        below, cells[:, layer] = _run(below, weights[f"state{layer}"], plan.dropout_rate)
-        hidden[:, layer] = below[:, -1]
+        states, cells[:, layer] = _run(below, weights[f"state{layer}"], plan.dropout_rate)
+        hidden[:, layer] = states[:, -1]
+        if layer + 1 < shape.layers:
+            below = products(states, weights[f"inputs{layer + 1}"].T, weights[f"bias{layer + 1}"][None], 1, context)
     lags = len(plan.lags)
     return kernels_paths.paths(
         gates[:, context:],
@@ -71,21 +73,15 @@ def _fixed(plan: Plan, weights: Weights, series: Series, scales: NDArray[np.floa
     return np.asarray(np.concatenate(static, 1) @ weights["static0"].T + weights["bias0"], np.float32)
 
 
-def _product(inputs: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
-    """inputs (n, t, d) by weights (g, d): (n, t, g), as one product of two matrices."""
-    n, t, d = inputs.shape
-    return np.asarray(inputs.reshape(n * t, d) @ weights.T).reshape(n, t, len(weights))
-
-
 def _run(
     gates: NDArray[np.float32], state: NDArray[np.float32], rate: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Hidden states (n, t, h) of a layer, and its cells (n, h) after the last step."""
+    """Hidden states (n, t + 1, h) of a layer, the first before the first step, and its cells (n, h) after the last step."""
     n, t, g = gates.shape
     hidden, cells = np.zeros((n, t + 1, g // 4), np.float32), np.zeros((n, t + 1, g // 4), np.float32)
     zoneout = kernels_recurrence.EXPECTED if rate else kernels_recurrence.NEVER
     kernels_recurrence.forward_(gates, state.T, hidden, cells, np.zeros(n, np.uint64), rate, zoneout)
-    return hidden[:, 1:], cells[:, -1]
+    return hidden, cells[:, -1]
 
 
 def _upper(weights: Weights, layers: int, h: int) -> NDArray[np.float32]:

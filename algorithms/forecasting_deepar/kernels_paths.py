@@ -8,7 +8,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.forecasting_deepar.kernels_recurrence import add_product_, mixed, sigmoid, tanh
+from algorithms.forecasting_deepar.kernels_products import add_product_
+from algorithms.forecasting_deepar.kernels_recurrence import mixed, sigmoid, tanh
 
 FAST = {"afn", "arcp", "contract", "nsz", "reassoc"}
 # Paths that are computed together, a multiple of 4: their state and the weights stay in the cache of one core.
@@ -107,7 +108,6 @@ def _paths(
     for task in numba.prange(n * blocks):
         i, begin = task // blocks, task % blocks * PATHS
         count = min(PATHS, samples - begin)
-        rows = (count + 3) // 4 * 4
         state, cell = np.empty((layers, PATHS, h), np.float32), np.empty((layers, PATHS, h), np.float32)
         for y in range(layers):
             state[y], cell[y] = hidden[i, y], cells[i, y]
@@ -116,20 +116,20 @@ def _paths(
         for t in range(steps):
             reached = 0
             while reached < lags.shape[0] and lags[reached] <= t:
-                for r in range(rows):
+                for r in range(count):
                     looks[r, reached] = path[r, t - lags[reached]]
                 reached += 1
-            for r in range(rows):
+            for r in range(count):
                 g[r] = gates[i, t]
-            add_product_(rows, reached, looks, own, g)
-            add_product_(rows, h, state[0], first, g)
-            _activate_(rows, g, state[0], cell[0], rate)
+            add_product_(count, reached, looks, own, g)
+            add_product_(count, h, state[0], first, g)
+            _activate_(count, g, state[0], cell[0], rate)
             for y in range(1, layers):
-                for r in range(rows):
+                for r in range(count):
                     both[r, :h], both[r, h:] = state[y - 1, r], state[y, r]
                     g[r] = upper_bias[y - 1]
-                add_product_(rows, 2 * h, both, upper[y - 1], g)
-                _activate_(rows, g, state[y], cell[y], rate)
+                add_product_(count, 2 * h, both, upper[y - 1], g)
+                _activate_(count, g, state[y], cell[y], rate)
             for r in range(count):
                 key = mixed(keys[i] ^ mixed(np.uint64((begin + r) * steps + t)))
                 value = _draw(state[layers - 1, r], head, head_bias, scales[i], likelihood, key)
@@ -138,7 +138,7 @@ def _paths(
 
 
 @numba.njit(nogil=True, cache=True, fastmath=FAST)
-def _activate_(rows, g, state, cell, rate):
+def _activate_(count, g, state, cell, rate):
     """Sets state and cell (rows, h) after a step."""
     h = state.shape[1]
     stays = np.float32(1) - rate

@@ -11,8 +11,10 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from algorithms.forecasting_deepar.kernels_products import add_product_
+
 FAST = {"afn", "arcp", "contract", "nsz", "reassoc"}
-# Rows that are computed together; `add_product_` takes four at a time.
+# Rows that are computed together.
 ROWS = 8
 # How units are kept at their state (Krueger et al. 2016): not, by draws, or by the share that is kept on average.
 NEVER, DRAWN, EXPECTED = 0, 1, 2
@@ -97,37 +99,6 @@ def sigmoid(x):
     return np.float32(0.5) * tanh(np.float32(0.5) * x) + np.float32(0.5)
 
 
-@numba.njit(nogil=True, cache=True, fastmath=FAST)
-def add_product_(
-    rows,  # how many, a multiple of 4
-    depth,  # how many columns of x and rows of w count
-    x,  # in   (rows, >= depth) float32
-    w,  # in   (>= depth, g) float32
-    out,  # adds (rows, g) float32
-):
-    """out += x @ w, four rows and four columns of x at a time, so that what is loaded is used four times."""
-    g, whole = w.shape[1], depth // 4 * 4
-    for r in range(0, rows, 4):
-        for k in range(0, whole, 4):
-            a0, a1, a2, a3 = x[r, k], x[r, k + 1], x[r, k + 2], x[r, k + 3]
-            b0, b1, b2, b3 = x[r + 1, k], x[r + 1, k + 1], x[r + 1, k + 2], x[r + 1, k + 3]
-            c0, c1, c2, c3 = x[r + 2, k], x[r + 2, k + 1], x[r + 2, k + 2], x[r + 2, k + 3]
-            d0, d1, d2, d3 = x[r + 3, k], x[r + 3, k + 1], x[r + 3, k + 2], x[r + 3, k + 3]
-            for j in range(g):
-                w0, w1, w2, w3 = w[k, j], w[k + 1, j], w[k + 2, j], w[k + 3, j]
-                out[r, j] += a0 * w0 + a1 * w1 + a2 * w2 + a3 * w3
-                out[r + 1, j] += b0 * w0 + b1 * w1 + b2 * w2 + b3 * w3
-                out[r + 2, j] += c0 * w0 + c1 * w1 + c2 * w2 + c3 * w3
-                out[r + 3, j] += d0 * w0 + d1 * w1 + d2 * w2 + d3 * w3
-        for k in range(whole, depth):
-            a0, b0, c0, d0 = x[r, k], x[r + 1, k], x[r + 2, k], x[r + 3, k]
-            for j in range(g):
-                out[r, j] += a0 * w[k, j]
-                out[r + 1, j] += b0 * w[k, j]
-                out[r + 2, j] += c0 * w[k, j]
-                out[r + 3, j] += d0 * w[k, j]
-
-
 @numba.njit(nogil=True, cache=True, inline="always")
 def mixed(x):
     """A random number (64 bits) for each number (splitmix64, Steele et al. 2014)."""
@@ -160,7 +131,7 @@ def _forward_(gates, weights, hidden, cells, keys, rate, zoneout):
     h = width // 4
     for block in numba.prange((n + ROWS - 1) // ROWS):
         first, last = block * ROWS, min(n, (block + 1) * ROWS)
-        rows = (last - first + 3) // 4 * 4
+        rows = last - first
         x, g = np.zeros((ROWS, h), np.float32), np.empty((ROWS, width), np.float32)
         keep_h, keep_c = np.full(h, rate, np.float32), np.full(h, rate, np.float32)
         for b in range(first, last):
@@ -195,7 +166,7 @@ def _backward_(gates, weights, cells, gradients, keys, rate, zoneout):
     h = width // 4
     for block in numba.prange((n + ROWS - 1) // ROWS):
         first, last = block * ROWS, min(n, (block + 1) * ROWS)
-        rows = (last - first + 3) // 4 * 4
+        rows = last - first
         g = np.zeros((ROWS, width), np.float32)
         by_hidden, by_cell = np.zeros((ROWS, weights.shape[1]), np.float32), np.zeros((ROWS, h), np.float32)
         keep_h, keep_c = np.zeros(h, np.float32), np.zeros(h, np.float32)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,13 +103,3 @@ def quantiles(paths: NDArray[np.float32], levels: list[float]) -> NDArray[np.flo
     share = (places - lower)[:, None, None]
     below, above = (ordered[:, place].swapaxes(0, 1).astype(np.float64) for place in (lower, upper))
     return np.asarray(below + share * (above - below))
-
-
-def split(flat: NDArray[np.float32], plan: Plan) -> dict[str, NDArray[np.float32]]:
-    """The arrays of a flat vector of weights, each in memory of its own."""
-    found, at = {}, 0
-    for name, shape in plan.shape.weights().items():
-        size = math.prod(shape)
-        found[name] = flat[at : at + size].reshape(shape).copy()
-        at += size
-    return found

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from algorithms.forecasting_deepar import kernels_paths
 from algorithms.forecasting_deepar.hyperparameters import BETA, DETERMINISTIC, GAUSSIAN, NEGATIVE_BINOMIAL, STUDENT_T
@@ -44,3 +50,33 @@ class Shape:
         for layer in range(1, self.layers):
             found |= {f"inputs{layer}": (gates, h), f"state{layer}": (gates, h), f"bias{layer}": (gates,)}
         return found | {"head": (self.outputs, h), "head_bias": (self.outputs,)}
+
+
+def views(flat: NDArray[np.float32], shape: Shape) -> dict[str, NDArray[Any]]:
+    """The arrays of a flat vector of weights, in its memory."""
+    found, at = {}, 0
+    for name, own in shape.weights().items():
+        size = math.prod(own)
+        found[name] = flat[at : at + size].reshape(own)
+        at += size
+    return found
+
+
+def layer_keys(keys: NDArray[np.uint64], layer: int) -> NDArray[np.uint64]:
+    """Each row's key for the draws of a layer."""
+    return keys ^ np.uint64((layer * 0x9E3779B97F4A7C15) & (2**64 - 1))
+
+
+def begun(shape: Shape, seed: Sequence[int]) -> NDArray[np.float32]:
+    """First weights as torch has them for an LSTM, but that gates open to forget less (Jozefowicz et al. 2015)."""
+    random = np.random.default_rng(seed)
+    parts = []
+    for name, own in shape.weights().items():
+        if name.startswith("embedding"):
+            part = random.normal(0, 0.3, own)
+        else:
+            part = random.uniform(-1, 1, own) / math.sqrt(shape.cells)
+        if name.startswith("bias"):
+            part[shape.cells : 2 * shape.cells] += 1
+        parts.append(part.ravel())
+    return np.concatenate(parts).astype(np.float32)
