@@ -51,9 +51,9 @@ def read(stream: BinaryIO, layout: Layout) -> Iterator[Rows]:
         yield from reader.rows()
 
 
-def frames(stream: BinaryIO, layout: Layout) -> Iterator[bytes]:
-    """The payloads of RecordIO frames, whatever they hold."""
-    reader = _Reader(Window(stream, layout.block), layout)
+def frames(stream: BinaryIO, layout: Layout, media: str = MEDIA[0]) -> Iterator[bytes]:
+    """The payloads of RecordIO frames, whatever they hold; `media` is what messages call the content type."""
+    reader = _Reader(Window(stream, layout.block), layout, media)
     window = reader.window
     while window.fill():
         at = 0
@@ -147,8 +147,9 @@ def _echo(message: Any, uid: Sequence[str | None] | None, metadata: Sequence[str
 class _Reader:
     """Takes records from a window, and knows how many it has taken and how they must look."""
 
-    def __init__(self, window: Window, layout: Layout) -> None:
+    def __init__(self, window: Window, layout: Layout, media: str = MEDIA[0]) -> None:
         self.window, self.layout = window, layout
+        self._media = media
         self.record = 1  # number of the next
         self._template: Template | None = None
         self._width = layout.width
@@ -224,7 +225,7 @@ class _Reader:
             start = bytes(self.window.view[:4096])
             other = plainly(start)
             if other is not None:
-                return self.layout.fault("", f"is plainly {other}, where the content type is {MEDIA[0]}.")
+                return self.layout.fault("", f"is plainly {other}, where the content type is {self._media}.")
         return self._fault(at, "does not begin with the magic number of RecordIO")
 
     def _fault(self, at: int, sentence: str) -> Exception:

@@ -37,7 +37,7 @@ def read(stream: BinaryIO, layout: Layout) -> Iterator[Images]:
     An augmented manifest's labels are a number or a list; with `label-format=class-id` a list has the numbers of the
     classes that are true of a picture, else a 0 or 1 for each class.
     """
-    payloads = frames(stream, layout)
+    payloads = frames(stream, layout, MEDIA[0])
     first = next(payloads, None)
     if first is None:
         return

@@ -1,0 +1,89 @@
+"""The networks have the layers of the public example."""
+
+import numpy as np
+import pytest
+import torch
+
+from algorithms.image_classification.network import Design, Network, arrays, built, fill, initialize, shapes, tensors
+
+
+def design(layers: int, **more: int) -> Design:
+    return Design(**{"num_layers": layers, "num_classes": 10, "channels": 3, "height": 224, "width": 224, **more})
+
+
+def count(layers: int, **more: int) -> int:
+    """Learned numbers: all but moving averages and the scale that is fixed."""
+    learned = {name: shape for name, shape in shapes(design(layers, **more)).items() if "moving" not in name}
+    return sum(int(np.prod(shape)) for name, shape in learned.items() if name != "bn_data_gamma")
+
+
+# Of the example's own networks with 1,000 classes, counted in its published symbol files' argument shapes by hand:
+# as those of the paper, with a normalization of the data in front and none behind each sum.
+@pytest.mark.parametrize(
+    ("layers", "millions"), [(18, 11.7), (34, 21.8), (50, 25.5), (101, 44.5), (152, 60.2), (200, 64.6)]
+)
+def test_large_networks_have_as_many_weights_as_the_paper_s(layers, millions):
+    assert count(layers, num_classes=1000) / 1e6 == pytest.approx(millions, rel=0.01)
+
+
+@pytest.mark.parametrize(("layers", "millions"), [(20, 0.27), (32, 0.46), (44, 0.66), (56, 0.85), (110, 1.7)])
+def test_small_networks_have_as_many_weights_as_the_paper_s(layers, millions):
+    assert count(layers, height=32, width=32) / 1e6 == pytest.approx(millions, rel=0.03)
+
+
+def test_names_are_those_of_the_example():
+    names = set(shapes(design(50)))
+
+    wanted = ["bn_data_gamma", "bn_data_moving_mean", "conv0_weight", "bn0_beta", "stage1_unit1_sc_weight"]
+    wanted += ["stage4_unit3_bn3_moving_var", "stage2_unit1_conv2_weight", "bn1_gamma", "fc1_weight", "fc1_bias"]
+    assert set(wanted) <= names
+    assert "stage1_unit2_sc_weight" not in names and "conv0_bias" not in names
+
+
+@pytest.mark.parametrize(
+    ("layers", "side", "halvings"), [(18, 64, 5), (50, 32, 3), (18, 28, 3), (20, 28, 2), (34, 33, 5), (18, 224, 5)]
+)
+def test_pictures_are_halved_as_often_as_the_family_says(layers, side, halvings):
+    """A large network for small pictures begins with one small convolution."""
+    network = built(design(layers, height=side, width=side), lambda sums: None)
+    initialize(network, 0)
+    seen = {}
+    network.bn1.register_forward_hook(lambda module, given, out: seen.update(shape=out.shape))
+
+    scores = network.eval()(torch.zeros(2, 3, side, side))
+
+    assert scores.shape == (2, 10)
+    assert seen["shape"][2] == -(-side // 2**halvings)
+
+
+def test_weights_are_drawn_from_the_seed_and_by_the_number_of_inputs():
+    networks = [built(design(18), lambda sums: None) for _ in range(3)]
+    for network, seed in zip(networks, (1, 1, 2), strict=True):
+        initialize(network, seed)
+    one, same, other = map(arrays, networks)
+
+    assert all(np.array_equal(one[name], same[name]) for name in one)
+    assert not np.array_equal(one["conv0_weight"], other["conv0_weight"])
+    weight = one["stage4_unit2_conv1_weight"]
+    assert weight.std() == pytest.approx(np.sqrt(2 / (512 * 9)), rel=0.01)
+    assert not one["fc1_bias"].any() and (one["bn1_gamma"] == 1).all() and (one["bn1_moving_var"] == 1).all()
+
+
+def test_what_is_filled_is_what_is_read():
+    network = built(design(20, height=8, width=8), lambda sums: None)
+    random = np.random.default_rng(0)
+    given = {name: random.normal(size=tensor.shape).astype(np.float32) for name, tensor in tensors(network)}
+
+    fill(network, given)
+
+    found = arrays(network)
+    assert found.keys() == given.keys()
+    assert all(np.array_equal(found[name], given[name]) for name in given)
+
+
+def test_a_batch_of_no_pictures_passes_both_ways():
+    network = Network(design(20, channels=1, height=8, width=8), lambda sums: None)
+
+    network.train()(torch.zeros(0, 1, 8, 8)).sum().backward()
+
+    assert all(parameter.grad is not None and not parameter.grad.any() for parameter in network.parameters())

@@ -1,0 +1,276 @@
+"""Whole jobs: what they learn, when they end, what they tell, and what they refuse."""
+
+import re
+
+import numpy as np
+import pytest
+
+from algorithms.contract import Job, Memory
+from algorithms.errors import UserError
+from algorithms.image_classification import beginning, example, fitting
+from algorithms.image_classification.hyperparameters import Hyperparameters
+from algorithms.image_classification.progress import Progress
+from algorithms.pictures import decoded
+from algorithms.records import Images
+from tests.algorithms.image_classification.jobs import Heard, clothes, fit, job, packed
+from tests.groups import together
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {},
+        {"optimizer": "nag"},
+        {"optimizer": "adam", "learning_rate": 0.005},
+        {"optimizer": "rmsprop", "learning_rate": 0.002},
+        {"precision_dtype": "float16"},
+    ],
+    ids=str,
+)
+def test_it_learns(how):
+    heard = Heard()
+
+    fit(more=heard.more, **{"epochs": 8, "learning_rate": 0.02, **how})
+
+    assert max(heard.of("validation:accuracy")) >= 0.87
+    assert heard.of("train:accuracy")[-1] > 0.8
+
+
+def test_clothes_are_told_apart_better_than_by_neighbors():
+    """Five passes over 1,200 pictures; a vote of neighbors gets .76 from as many."""
+    heard = Heard()
+    channels = {"train": clothes("train", 1200), "validation": clothes("t10k", 400)}
+    how = {"num_classes": 10, "num_training_samples": 1200, "image_shape": "1,28,28", "mini_batch_size": 32}
+
+    fit(channels, more=heard.more, epochs=5, learning_rate=0.05, lr_scheduler_step="3", augmentation_type="crop", **how)
+
+    assert max(heard.of("validation:accuracy")) > 0.76
+
+
+def test_it_learns_from_pictures_that_are_changed_at_random():
+    """Bright above or below, which neither mirroring nor a turn by ten degrees changes."""
+    heard = Heard()
+    pictures = example.channels()["train"]
+    turned = packed(np.stack([decoded(each, 3, "").swapaxes(0, 1) for each in pictures.encoded]), pictures.label)
+
+    how = {"augmentation_type": "crop_color_transform", "resize": 9, "epochs": 10, "learning_rate": 0.02}
+    fit({"train": turned, "validation": turned}, more=heard.more, **how)
+
+    assert max(heard.of("validation:accuracy")) > 0.9
+
+
+def test_several_classes_can_be_true_of_a_picture():
+    """Bright on the left, bright on the right, either, both."""
+    random = np.random.default_rng(0)
+    label = random.integers(0, 2, (48, 2))
+    pixels = random.integers(0, 100, (48, 8, 8, 3))
+    pixels[:, :, :4] += (120 * label[:, 0])[:, None, None, None]
+    pixels[:, :, 4:] += (120 * label[:, 1])[:, None, None, None]
+    channels = {"train": packed(pixels, label), "validation": packed(pixels[:24], label[:24])}
+    for weighted in (0, 1):
+        heard = Heard()
+
+        model = fit(
+            channels,
+            more=heard.more,
+            multi_label=1,
+            use_weighted_loss=weighted,
+            epochs=10,
+            learning_rate=0.02,
+            top_k=None,
+        )
+
+        assert max(heard.of("validation:accuracy")) > 0.9
+        found = model.predict(channels["train"])["prediction"]
+        assert ((found > 0.5) == (label > 0.5)).mean() > 0.9
+        assert not np.allclose(found.sum(axis=1), 1, atol=0.05)
+
+
+def test_the_model_is_that_of_the_best_epoch():
+    heard = Heard()
+
+    model = fit(more=heard.more, epochs=4, learning_rate=0.05)
+
+    accuracies = heard.of("validation:accuracy")
+    assert model.accuracy == max(accuracies)
+    assert model.epoch == accuracies.index(max(accuracies)) + 1
+    rows = example.channels()["validation"]
+    right = (model.predict(rows)["prediction"].argmax(axis=1) == rows.label[:, 0]).mean()
+    assert right == pytest.approx(model.accuracy)
+
+
+def test_without_validation_the_last_epoch_counts():
+    model = fit({"train": example.channels()["train"]})
+
+    assert (model.epoch, model.accuracy) == (2, None)
+
+
+def test_weights_of_epochs_are_kept_where_it_is_asked_for(tmp_path):
+    model = fit(epochs=4, checkpoint_frequency=2)
+
+    model.save(tmp_path)
+    assert list(model.epochs) == [2, 4]
+    assert list(type(model).load(tmp_path).epochs) == [2, 4]
+
+
+def test_it_ends_early_where_nothing_improves():
+    """A learning rate of zero: no epoch is better than the first."""
+    heard = Heard()
+    how = {"early_stopping": True, "early_stopping_min_epochs": 3, "early_stopping_patience": 2}
+
+    fit(more=heard.more, epochs=20, learning_rate=0, **how)
+
+    assert len(heard.of("train:accuracy")) == 3
+
+
+def test_patience_counts_epochs_that_gain_less_than_the_tolerance():
+    settings = Hyperparameters.read(
+        {
+            **example.HYPERPARAMETERS,
+            "early_stopping": True,
+            "early_stopping_tolerance": 0.1,
+            "early_stopping_patience": 2,
+            "early_stopping_min_epochs": 1,
+        }
+    )
+    progress = Progress()
+
+    overs = []
+    for accuracy in (0.5, 0.52, 0.56, 0.57, 0.58):
+        better = progress.judge(accuracy, settings)
+        progress.epoch += 1
+        overs.append((better, progress.is_over(settings)))
+
+    assert overs == [(True, False), (True, False), (True, False), (True, False), (True, True)]
+    assert progress.best_epoch == 5
+
+
+def test_lines_are_those_of_the_original():
+    heard = Heard()
+
+    fit(more=heard.more, mini_batch_size=1, epochs=1, learning_rate=0.0001)
+
+    text = "\n".join(heard.notes)
+    assert re.search(
+        r"^Epoch\[0\] Batch \[20\]\tSpeed: [\d.]+ samples/sec\taccuracy=[\d.]+\ttop_k_accuracy_2=1.0", text, re.M
+    )
+    assert re.search(r"^Epoch\[0\] Time cost=[\d.]+$", text, re.M)
+    assert "Performing random weight initialization" in text and "num_layers: 20" in text
+    assert "checkpoint_frequency not set, will store the best model" in text
+    assert re.search(r"^Storing the best model with validation accuracy: [\d.]+$", text, re.M)
+
+
+def test_curves_and_confusion_are_left_beside_the_model():
+    heard = Heard()
+
+    fit(more=heard.more)
+
+    assert heard.files["curves.png"].startswith(b"\x89PNG") and heard.files["confusion.png"].startswith(b"\x89PNG")
+    assert heard.files["confusion.csv"].sum() == 8
+    assert list(heard.files["classes.csv"]) == ["class", "pictures", "recall", "precision"]
+    assert len(heard.files["curves.csv"]["train_loss"]) == 2
+
+
+def test_a_loss_that_is_no_number_is_told():
+    with pytest.raises(UserError, match="learning_rate: must be small enough"):
+        fit(optimizer="rmsprop", learning_rate=1.0, epochs=30, eps=0.0, gamma=0.0, momentum=0.0)
+
+
+def test_a_picture_that_cannot_be_read_is_told_with_its_place():
+    pictures = example.channels()["train"]
+    broken = [*pictures.encoded]
+    broken[5] = broken[5][:-20]
+    places = [f"train/a.rec, record {number + 1}" for number in range(len(broken))]
+    given = {"train": Images(encoded=broken, label=pictures.label, places=places)}
+
+    with pytest.raises(UserError, match=r"train/a\.rec, record 6: is cut off"):
+        fit(given)
+
+
+def test_a_picture_smaller_than_the_network_s_is_told():
+    small = packed(np.zeros((8, 6, 9, 3)), np.zeros(8))
+
+    with pytest.raises(UserError, match="must have at least 8 x 8 pixels.*it has 9 x 6.*resize"):
+        fit({"train": small})
+    fit({"train": small}, resize=10, epochs=1)
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        ({"num_layers": 32}, "num_layers"),
+        ({"image_shape": "3,8,9"}, "image_shape"),
+        ({"num_classes": 3}, "num_classes"),
+        ({"multi_label": 1, "top_k": None}, "multi_label"),
+    ],
+)
+def test_a_model_to_go_on_from_must_fit(how, told):
+    start = fit(epochs=1)
+
+    with pytest.raises(UserError, match=f"{told}: must be that of the model to go on from"):
+        fit(more={"start": start}, **how)
+
+
+def test_a_pretrained_model_that_is_not_there_is_told():
+    with pytest.raises(UserError, match=r"use_pretrained_model: must be 0.*carries no weights of 18 layers.*'model'"):
+        fit(num_layers=18, image_shape="3,40,40", resize=40, use_pretrained_model=1)
+
+
+def test_a_pretrained_model_gives_all_but_the_last_layer(tmp_path, monkeypatch):
+    how = {"num_layers": 18, "image_shape": "3,8,8"}
+    earlier = fit(epochs=1, **how)
+    earlier.save(tmp_path / "resnet-18")
+    monkeypatch.setattr(beginning, "PRETRAINED", tmp_path)
+
+    three = fit(use_pretrained_model=1, num_classes=3, learning_rate=0, epochs=1, **how)
+
+    weights = {name: array for name, array in three.weights.items() if not name.startswith("fc1_")}
+    learned = {name for name in weights if "moving" not in name}
+    assert all(np.array_equal(weights[name], earlier.weights[name]) for name in learned)
+    assert three.weights["fc1_weight"].shape == (3, 512)
+
+
+@pytest.mark.parametrize("how", [{}, {"augmentation_type": "crop_color_transform", "resize": 10}], ids=str)
+def test_two_members_give_the_loss_curve_of_one(how):
+    """With augmentation too, as random changes belong to a picture and not to who decodes it."""
+    settings = Hyperparameters.read({**example.HYPERPARAMETERS, **how})
+
+    def losses(group=None):
+        rows = example.channels()
+        sources = {name: Memory(pictures, group=group) for name, pictures in rows.items()}
+        heard = Heard()
+        more = {"group": group} if group else {}
+        fitting.fit(Job(hyperparameters=settings, channels=sources, keep=heard.keep, **more))
+        return heard.files["curves.csv"]["train_loss"]
+
+    alone, shared = losses(), together(2, losses)
+
+    np.testing.assert_allclose(shared[0], alone, rtol=1e-4)
+
+
+def test_settings_that_do_not_go_together_are_told_at_once():
+    given = {"num_classes": 1, "num_training_samples": 5, "num_layers": 19, "image_shape": "2,0,9999", "top_k": 3}
+    given |= {"lr_scheduler_step": "20,10", "epochs": 3, "checkpoint_frequency": 4}
+
+    with pytest.raises(UserError) as caught:
+        Hyperparameters.read(given)
+
+    for name in ("num_layers", "image_shape", "lr_scheduler_step", "checkpoint_frequency", "top_k", "num_classes"):
+        assert any(finding.startswith(f"{name}: must") for finding in caught.value.findings), name
+
+
+def test_blanks_in_a_shape_are_read_over():
+    assert Hyperparameters.read({"num_classes": 2, "num_training_samples": 5, "image_shape": "3, 28, 30"}).shape == (
+        3,
+        28,
+        30,
+    )
+
+
+def test_a_job_without_pictures_is_told():
+    with pytest.raises(UserError, match="Channel 'train' has no pictures"):
+        fit({"train": Images(encoded=[], label=np.empty((0, 1), np.float32))})
+
+
+def test_a_job_is_what_its_settings_say():
+    assert job(epochs=5).hyperparameters.epochs == 5

@@ -1,0 +1,139 @@
+"""Channels of pictures that are a file each: a list names them, or their folders are the classes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from algorithms.errors import UserError
+from training.channels import pictures as module
+from training.channels.pictures import Pictures, in_classes, listed
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def put(root: Path, *names: str) -> Path:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(PNG + name.encode())
+    return root
+
+
+def read(found, shuffle=None):
+    parts = list(Pictures(found).blocks(shuffle, lambda: False))
+    encoded = [data.removeprefix(PNG).decode() for part in parts for data in part.encoded]
+    return encoded, np.concatenate([part.label for part in parts]).tolist()
+
+
+def lst(tmp_path: Path, text: str) -> Path:
+    (tmp_path / "train_lst").mkdir(exist_ok=True)
+    (tmp_path / "train_lst" / "a.lst").write_text(text)
+    return tmp_path / "train_lst"
+
+
+def test_a_list_says_which_pictures_there_are_in_which_order(tmp_path):
+    root = put(tmp_path / "train", "b/2.jpg", "a.png", "left out.png")
+    lists = lst(tmp_path, "5\t1.000\tb/2.jpg\r\n\n9\t0\ta.png\n")
+
+    found, labels = read(listed(root, "train", lists, "train_lst"))
+
+    assert (found, labels) == (["b/2.jpg", "a.png"], [[1.0], [0.0]])
+
+
+def test_a_list_can_have_a_label_for_each_class(tmp_path):
+    root = put(tmp_path / "train", "a.png", "b.png")
+
+    _, labels = read(listed(root, "train", lst(tmp_path, "0\t1\t0\t1\ta.png\n1\t0\t0\t0\tb.png"), "train_lst"))
+
+    assert labels == [[1, 0, 1], [0, 0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("0\ta.png", "train_lst/a.lst, line 1: must be a number, labels and a path with tabs between them"),
+        ("0\t1\ta.png\nx\t1\ta.png", "line 2: must be a number"),
+        ("0\tcat\ta.png", "line 1: must be a number"),
+        ("0\tnan\ta.png", "line 1: must be a number"),
+        ("0\t1\tb.png", "line 1: names 'b.png', and there is no such file in channel 'train'"),
+        ("0\t1\t../train_lst/a.lst", "must name a file of channel 'train'"),
+        ("0\t1\ta.png\n1\t1\t0\ta.png", "line 2: 2 labels, where the first line has 1"),
+    ],
+)
+def test_a_line_that_is_wrong_is_told(tmp_path, text, told):
+    root = put(tmp_path / "train", "a.png")
+
+    with pytest.raises(UserError) as caught:
+        listed(root, "train", lst(tmp_path, text), "train_lst")
+
+    assert told in str(caught.value)
+
+
+def test_there_is_one_list(tmp_path):
+    root = put(tmp_path / "train", "a.png")
+    lists = lst(tmp_path, "0\t1\ta.png")
+    (lists / "b.lst").write_text("0\t1\ta.png")
+
+    with pytest.raises(UserError, match=r"must hold one file that ends in \.lst; it holds train_lst/a\.lst"):
+        listed(root, "train", lists, "train_lst")
+
+
+def test_folders_are_classes_by_their_names(tmp_path):
+    root = put(tmp_path / "train", "dog/1.jpg", "cat/deep/2.JPG", "cat/1.png", "dog/notes.txt", ".hidden/1.png")
+
+    found, labels = read(in_classes(root, "train"))
+
+    assert (found, labels) == (["cat/1.png", "cat/deep/2.JPG", "dog/1.jpg"], [[0], [0], [1]])
+
+
+def test_numbered_folders_are_those_classes(tmp_path):
+    root = put(tmp_path / "train", "10/a.png", "2/a.png")
+
+    assert read(in_classes(root, "train"))[1] == [[10], [2]]
+
+
+def test_another_channel_says_which_classes_there_are(tmp_path):
+    put(tmp_path / "train", "bird/1.png", "cat/1.png", "dog/1.png")
+    root = put(tmp_path / "validation", "dog/1.png")
+
+    assert read(in_classes(root, "validation", tmp_path / "train"))[1] == [[2]]
+    put(root, "fish/1.png")
+    with pytest.raises(UserError, match=r"validation/fish/1\.png: must lie in a folder of a class, bird, cat, dog"):
+        in_classes(root, "validation", tmp_path / "train")
+
+
+def test_pictures_without_folders_need_a_list(tmp_path):
+    with pytest.raises(UserError, match=r"a folder for each class, or channel 'train_lst' must list them"):
+        in_classes(put(tmp_path / "train", "1.png"), "train")
+
+
+def test_a_file_that_is_no_picture_is_told(tmp_path):
+    root = put(tmp_path / "train", "a/1.png")
+    (root / "a" / "2.png").write_bytes(b"hello")
+
+    with pytest.raises(UserError, match=r"train/a/2\.png: must be a JPEG or PNG file"):
+        read(in_classes(root, "train"))
+
+
+def test_passes_are_kept_in_memory_and_shuffled_files_are_those_there_are(tmp_path, monkeypatch):
+    """Where more is there than is shuffled at a time, files come in an order that the seed gives."""
+    names = [f"{number % 3}/{number:03d}.png" for number in range(600)]
+    root = put(tmp_path / "train", *names)
+    source = Pictures(in_classes(root, "train"))
+
+    first = [data for part in source.blocks(7, lambda: False) for data in part.encoded]
+    for name in names:
+        (root / name).unlink()
+    again = [data for part in source.blocks(8, lambda: False) for data in part.encoded]
+
+    assert first == again and len(first) == source.rows == 600
+    monkeypatch.setattr(module, "WINDOW", 10)
+    put(root, *names)
+    other = Pictures(in_classes(root, "train"))
+    one, two, same = (
+        [data for part in other.blocks(seed, lambda: False) for data in part.encoded] for seed in (7, 8, 7)
+    )
+    assert one == same != two and sorted(one) == sorted(first)
+    assert list(other.all().encoded) == first
