@@ -85,7 +85,7 @@ def _dense(features: Features, cut: Cuts) -> Dense:
     complete = kernels.assign(rows, _table(cut), missing, per, row, codes, columns)
     assert complete, "a value is missing where the cuts were made of complete columns"
     return Dense(
-        cuts=cut, count=n, missing=missing, starts=np.arange(d) * cut.stride, size=groups * per * cut.stride,
+        cuts=cut, count=n, missing=missing, starts=np.arange(d) * cut.step, size=groups * per * cut.step,
         codes=codes, columns=columns, per=per, row=row,
     )  # fmt: skip
 

@@ -85,10 +85,16 @@ class Trees:
     def _add(self, tree: Tree, leaf: NDArray[np.int32], k: int) -> None:
         """Add what a tree answers to the margins."""
         update.add(tree.threshold, leaf, self.margins[TRAIN], k)
-        alone = one_tree(tree)
         for name, part in self.parts.items():
-            if name != TRAIN and len(part):
-                self.margins[name][:, k] += alone.margins(part.rows.features, np.zeros(1, np.float32), 1)[:, 0]
+            if name == TRAIN or not len(part):
+                continue
+            if part.rows.is_sparse:
+                self.margins[name][:, k] += one_tree(tree).margins(part.rows.features, np.zeros(1, np.float32), 1)[:, 0]
+            else:
+                update.answer(
+                    part.rows.features, tree.left, tree.right, tree.feature, tree.threshold, tree.default_left,
+                    self.margins[name], k,
+                )  # fmt: skip
 
     def _binned(self, k: int) -> binning.Bins:
         """The codes of the rows: made once, or by approx anew with the Hessians as weights."""

@@ -1,6 +1,6 @@
 """Inner loops of histograms: sums of gradients and Hessians for every bin of every feature, in whole numbers.
 
-n rows   d features   s bins a feature has room for   m entries, the rows of a tree
+n rows   d features   s from one feature to the next in a histogram   m entries, the rows of a tree
 
 Gradients are rounded to 16 bits, so that sums do not depend on the order of the rows, on threads or on hosts. An entry
 is a row's number and above it its gradient (signed) and its Hessian (unsigned): h * 2^48 + g * 2^32 + row. In a sum of
@@ -24,6 +24,7 @@ U1, U2, U3, U8, U16, U24, U32, U48 = (np.uint64(x) for x in (1, 2, 3, 8, 16, 24,
 BYTE, PAIR = np.uint64(0xFF), np.uint64(0xFFFF)
 PARTS = 64
 HALF = 15  # bits of the lower half of a number
+STEP = 264  # s of a feature whose codes are bytes
 
 
 @numba.njit(parallel=True, nogil=True, cache=True)
@@ -108,9 +109,9 @@ def _packed(entry):
 
 
 @numba.njit(nogil=True, cache=True, forceinline=True)
-def _add_bytes(words, width, used, entries, begin, end, stride, own):
+def _add_bytes(words, width, used, entries, begin, end, apart, own):
     """Adds the rows of entries[begin:end] to packed sums; four features a word."""
-    step = np.uint64(stride)
+    step = np.uint64(apart)
     last = np.uint64(end - 1)
     wide = np.uint64(width)
     for c in range(np.uint64(begin), np.uint64(end)):
@@ -130,9 +131,9 @@ def _add_bytes(words, width, used, entries, begin, end, stride, own):
 
 
 @numba.njit(nogil=True, cache=True, forceinline=True)
-def _add_pairs(words, width, used, entries, begin, end, stride, own):
+def _add_pairs(words, width, used, entries, begin, end, apart, own):
     """The same of codes of two bytes; two features a word."""
-    step = np.uint64(stride)
+    step = np.uint64(apart)
     last = np.uint64(end - 1)
     wide = np.uint64(width)
     for c in range(np.uint64(begin), np.uint64(end)):
@@ -168,24 +169,26 @@ def flush(own, wide_g, wide_h, fresh):
 
 
 @numba.njit(nogil=True, cache=True)
-def _sum_rows(words, width, per, stride, two, entries, begin, end, own, wide):
+def _sum_rows(words, width, per, step, two, entries, begin, end, own, wide):
     """Sets a wide histogram (2, d * s) to the sums of entries[begin:end].
 
     `words` (groups, n * width) uint32; `per`: features a group.
     """
-    size = per * stride
+    size = per * step
     for group in range(len(words)):
         g, h = wide[0, group * size : (group + 1) * size], wide[1, group * size : (group + 1) * size]
         for start in range(begin, end, FLUSH):
             stop = min(end, start + FLUSH)
             if two:
-                _add_pairs(words[group], width, per >> 1, entries, start, stop, stride, own)
-            elif stride == 256 and per == 28:  # known to the compiler, the loop over features is no loop
-                _add_bytes(words[group], 8, 7, entries, start, stop, 256, own)
-            elif stride == 256:
-                _add_bytes(words[group], width, per >> 2, entries, start, stop, 256, own)
+                _add_pairs(words[group], width, per >> 1, entries, start, stop, step, own)
+            elif step == STEP and per == 28:  # known to the compiler, the loop over features is no loop
+                _add_bytes(words[group], 8, 7, entries, start, stop, STEP, own)
+            elif step == STEP and per == 64:
+                _add_bytes(words[group], 16, 16, entries, start, stop, STEP, own)
+            elif step == STEP:
+                _add_bytes(words[group], width, per >> 2, entries, start, stop, STEP, own)
             else:
-                _add_bytes(words[group], width, per >> 2, entries, start, stop, stride, own)
+                _add_bytes(words[group], width, per >> 2, entries, start, stop, step, own)
             flush(own, g, h, start == begin)
 
 
@@ -225,7 +228,7 @@ def build(
     words,  # in   (groups, n * width) uint32  codes of the rows, four or two a word
     width,  # words of a row in a group
     per,  # features of a group
-    stride,  # s
+    step,  # s
     two,  # true: codes have two bytes
     entries,  # in   (m,) uint64
     begins,  # in   (k,) int64 where the entries of each node begin
@@ -240,7 +243,7 @@ def build(
     m = counts[k]
     edges = np.empty((threads, 2, pool.shape[2]), np.int64)
     for t in numba.prange(threads):
-        own = np.zeros(per * stride, np.int64)
+        own = np.zeros(per * step, np.int64)
         first, last = m * t // threads, m * (t + 1) // threads
         for j in range(k):
             begin, end = max(first, counts[j]), min(last, counts[j + 1])
@@ -252,7 +255,7 @@ def build(
             else:  # another thread began this node, and both may be writing now
                 edge_of[t] = j
                 wide = edges[t]
-            _sum_rows(words, width, per, stride, two, entries, begin + shift, end + shift, own, wide)
+            _sum_rows(words, width, per, step, two, entries, begin + shift, end + shift, own, wide)
     for t in range(threads):
         if edge_of[t] >= 0:
             pool[slots[edge_of[t]]] += edges[t]

@@ -1,9 +1,10 @@
-"""What a round changes in the margins of the rows.    n rows   m nodes   k margins of a row"""
+"""What a round changes in the margins of the rows.    n rows   d features   m nodes   k margins of a row"""
 
 import numba
 import numpy as np
 
 BLOCK = 8192
+NEAR = 1024  # rows that a thread takes down a tree at a time
 
 
 @numba.njit(parallel=True, nogil=True, cache=True)
@@ -18,6 +19,52 @@ def add(
     for block in numba.prange((n + BLOCK - 1) // BLOCK):
         for i in range(block * BLOCK, min(n, (block + 1) * BLOCK)):
             margins[i, column] += values[leaf[i]]
+
+
+@numba.njit(parallel=True, nogil=True, cache=True)
+def answer(
+    rows,  # in   (n, d) float32
+    left,  # in   (m,) int32, -1 at leaves
+    right,  # in   (m,) int32
+    features,  # in   (m,) int32
+    thresholds,  # in   (m,) float32; at leaves what they add
+    default_left,  # in   (m,) uint8
+    margins,  # adds (n, k) float32
+    column,  # to which of the k
+):
+    """Add to each row's margin what a tree says of it.
+
+    Every row takes all steps, at leaves in place, so that the processor works on several rows at once.
+    """
+    n, m = margins.shape[0], left.shape[0]
+    to_left, to_right, depth = np.empty(m, np.uint64), np.empty(m, np.uint64), _depths(left, right)
+    for j in range(m):
+        to_left[j] = np.uint64(left[j] if left[j] >= 0 else j)
+        to_right[j] = np.uint64(right[j] if left[j] >= 0 else j)
+    steps = depth.max()
+    for block in numba.prange((n + NEAR - 1) // NEAR):
+        for i in range(np.uint64(block * NEAR), np.uint64(min(n, (block + 1) * NEAR))):
+            j = np.uint64(0)
+            for _ in range(steps):
+                value = rows[i, np.uint64(features[j])]
+                goes = (value < thresholds[j]) | ((value != value) & (default_left[j] != 0))
+                j = to_left[j] if goes else to_right[j]
+            margins[i, column] += thresholds[j]
+
+
+@numba.njit(nogil=True, cache=True)
+def _depths(left, right):
+    """(m,) of each node of a tree."""
+    depth, waiting = np.zeros(left.shape[0], np.int64), np.zeros(left.shape[0] + 1, np.int64)
+    held = 1
+    while held > 0:
+        held -= 1
+        node = waiting[held]
+        if left[node] >= 0:
+            waiting[held], waiting[held + 1] = left[node], right[node]
+            depth[left[node]] = depth[right[node]] = depth[node] + 1
+            held += 2
+    return depth
 
 
 @numba.njit(nogil=True, cache=True)
