@@ -51,7 +51,7 @@ def fit(job: Job) -> Model:
             raise Stopped
         raise UserError("Channel 'train' has no pictures.")
     reports.finished(job, state)
-    return state.model()
+    return state.model(pressed=job.stopping())
 
 
 def _pass(job: Job, state: State) -> bool:

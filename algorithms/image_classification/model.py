@@ -18,7 +18,7 @@ from algorithms.image_classification.hyperparameters import LARGE, MOST_SIDE, SM
 from algorithms.pictures_transforms import Preparation
 from algorithms.records import Images
 
-NAME = "image-classification"
+NAME, ONNX = "image-classification", "model.onnx"
 # Weights that an epoch left beside those of the model.
 _EPOCH = re.compile(r"epoch(\d{4,})\.(.*)")
 _PART = 64  # pictures that pass the network at a time
@@ -38,6 +38,7 @@ class Model:
     epochs: Mapping[int, Mapping[str, NDArray[np.float32]]] = field(default_factory=dict)
     epoch: int = 0  # of the weights, from 1; 0 where none was through
     accuracy: float | None = None  # of the validation pictures in that epoch
+    pressed: bool = False  # whether a stop leaves no time for what is not needed to answer
 
     @property
     def width(self) -> None:
@@ -67,13 +68,23 @@ class Model:
         return Answering(self)
 
     def save(self, folder: Path) -> None:
-        """Write `model.safetensors` and `model.json`."""
+        """Write `model.safetensors` and `model.json`; and `model.onnx` for others, unless there is no time for it."""
         arrays = dict(self.weights)
         for epoch, weights in self.epochs.items():
             arrays |= {f"epoch{epoch:04d}.{name}": array for name, array in weights.items()}
-        artifact.save(folder, arrays, self._facts())
+        artifact.save(folder, arrays, self.facts())
+        (folder / ONNX).unlink(missing_ok=True)  # an earlier model's
+        if not self.pressed:
+            artifact.put(folder / ONNX, self.onnx())
 
-    def _facts(self) -> dict[str, Any]:
+    def onnx(self) -> bytes:
+        """The network as an ONNX file, from pixels to probabilities."""
+        from algorithms.image_classification.exporting import exported
+
+        return exported(self)
+
+    def facts(self) -> dict[str, Any]:
+        """All that is not a weight, as JSON has it."""
         return {
             "algorithm": NAME,
             "num_layers": self.num_layers,
@@ -121,7 +132,7 @@ class Model:
         }
         checked_design(given, artifact.FACTS)
         own, epochs = _by_epoch(arrays)
-        sizes = {name.replace("width", "width_"): int(number) for name, number in given.items()}
+        sizes: dict[str, Any] = {name.replace("width", "width_"): int(number) for name, number in given.items()}
         model = cls(
             **sizes, multi_label=facts.get("multi_label") is True, weights=own, epochs=epochs, accuracy=accuracy
         )

@@ -76,7 +76,7 @@ class State:
         """The weights as they are now are to be kept."""
         self.epochs[epoch] = arrays(self.network)
 
-    def model(self) -> Model:
+    def model(self, *, pressed: bool = False) -> Model:
         """The model of the best epoch, or of the weights as they are where none was judged."""
         channels, height, width = self.settings.shape
         judged = self.best is not None
@@ -91,6 +91,7 @@ class State:
             epochs=self.epochs,
             epoch=self.progress.best_epoch if judged else self.progress.epoch,
             accuracy=self.progress.best if judged else None,
+            pressed=pressed,
         )
 
     def kept(self) -> tuple[Arrays, dict[str, Any]]:
