@@ -16,8 +16,10 @@ def made(layers: int, channels: int, side: int, *, multiple: bool) -> Model:
     design = Design(num_layers=layers, num_classes=5, channels=channels, height=side, width=side + 4)
     network = built(design, lambda sums: None)
     initialize(network, 0)
+    seen = torch.rand(8, channels, side, side + 4, generator=torch.Generator().manual_seed(0)) * 255
     with torch.no_grad():
-        network.train()(torch.rand(8, channels, side, side + 4, generator=torch.Generator().manual_seed(0)) * 255)
+        for _ in range(30):
+            network.train()(seen)
     return Model(
         num_layers=layers,
         num_classes=5,
