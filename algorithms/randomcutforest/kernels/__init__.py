@@ -17,10 +17,10 @@ from algorithms.randomcutforest.kernels.growth import enclose_all, grow_trees
 from algorithms.randomcutforest.kernels.scoring import walks
 from algorithms.views import fixed
 
-# Rows that walk through the trees together: so many that a node's own work is shared by many of them, since nodes are
-# visited a subtree at a time, whose rows stay in the first cache. 1,024 rows of 9 took twice as long a row as 8,192,
-# and 16,384 as long. `ROOM` is how many numbers these rows may have.
-ROOM, FEWEST, MOST_ROWS = 1 << 20, 256, 8192
+# Rows that walk through the trees together, at most: so many that a node's own work is shared by many of them, since
+# nodes are visited a subtree at a time, whose rows stay in the first cache. 4,096 rows of 50 took a fifth longer a row
+# than 16,384, and 32,768 as long. `ROOM` is how many numbers these rows may have.
+ROOM, FEWEST, MOST_ROWS = 1 << 20, 256, 16384
 # Beyond this a sum of sides over 10,000 features would overflow.
 MOST = np.float32(1e33)
 
@@ -55,7 +55,8 @@ def scores(rows, forest) -> NDArray[np.float64]:
     n, d = rows.shape
     size = max(FEWEST, min(ROOM // max(d, 1), MOST_ROWS))
     threads = numba.get_num_threads()
-    size = max(1, min(size, -(-n // threads) if n > 64 else n))
+    rounds = max(1, -(-n // (threads * size)))  # in each, every thread has as many rows
+    size = max(1, -(-n // (threads * rounds)) if n > 64 else n)
     result = np.empty(n)
     # A call for some at a time, as a signal waits for its end.
     step = size * threads * max(1, int(2e9) // max(size * threads * len(forest.roots) * (d + 64), 1))

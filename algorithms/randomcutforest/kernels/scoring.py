@@ -10,7 +10,7 @@ import numpy as np
 from algorithms.randomcutforest.kernels.growth import box_of
 from algorithms.randomcutforest.kernels.vectors import LANES, SPARE, climb, part
 
-# What is written down of a node that is still to be visited.
+# What is written down of a visit.
 NODE, BEGIN, SOME, DEPTH, WORDS = range(5)
 LEAST = 4  # a node with fewer points has no box
 
@@ -27,24 +27,19 @@ def walks(rows, points, feature, cut, child, span, mass, first, box, boxes, root
 
 @numba.njit(nogil=True, cache=True)
 def _block(rows, points, feature, cut, child, span, mass, first, box, boxes, roots, s, result):
-    """Scores rows together: down each tree they are parted as its cuts say, a subtree at a time; and those that came
-    to the same leaf go up again to where they lie inside a box."""
+    """Scores rows together: down each tree they are parted as its cuts say, and those that came to the same leaf go up
+    again to where they lie inside a box."""
     n, d = rows.shape
     flat, stride = _padded(rows), _stride(d)
     ids, aside, values = np.zeros(n + SPARE, np.int32), np.empty(n + SPARE, np.int32), np.empty(n + SPARE, np.float32)
     total = np.zeros(n)
-    stack = np.empty((s + 1, WORDS), np.int64)
+    visits, stack = np.empty((2 * s, WORDS), np.int64), np.empty((s + 1, WORDS), np.int64)
     path, spans = np.empty(s, np.int64), np.empty(s, np.float32)
     columns = np.empty(stride * LANES, np.float32)
     near = np.empty(LEAST * 2 * d, np.float32)  # boxes of a leaf, and of nodes of two and three points above it
-    for i in range(n):
-        ids[i] = i
     for root in roots:
-        stack[0, NODE], stack[0, BEGIN], stack[0, SOME], stack[0, DEPTH] = root, 0, n, 0
-        height = 1
-        while height > 0:
-            height -= 1
-            node, begin, some, depth = stack[height]
+        for v in range(_descend(flat, stride, root, feature, cut, child, ids, aside, visits, stack)):
+            node, begin, some, depth = visits[v]
             leaf = feature[node] < 0
             spans[depth] = span[node]
             if box[node] >= 0:
@@ -54,18 +49,36 @@ def _block(rows, points, feature, cut, child, span, mass, first, box, boxes, roo
                 box_of(points, first[node], 1 if leaf else mass[node], near[place : place + 2 * d])
                 path[depth] = -1 - place
             if leaf:
-                climb(flat, d, ids, begin, some, boxes, near, path, spans, depth, _known(depth, mass[node], s), columns, values)
-                continue
-            less = part(flat, stride, ids, begin, begin + some, np.int64(feature[node]), cut[node], aside)
-            for side, start, count in ((1, begin + less, some - less), (0, begin, less)):
-                if count > 0:
-                    stack[height, NODE], stack[height, BEGIN] = child[node] + side, start
-                    stack[height, SOME], stack[height, DEPTH] = count, depth + 1
-                    height += 1
+                known = _known(depth, mass[node], s)
+                climb(flat, d, ids, begin, some, boxes, near, path, spans, depth, known, columns, values)
         for j in range(n):
             total[np.uint32(ids[j])] += values[j]
     for i in range(n):
         result[i] = total[i] / len(roots)
+
+
+@numba.njit(nogil=True, cache=True)
+def _descend(flat, stride, root, feature, cut, child, ids, aside, visits, stack):
+    """Sets `visits`, the nodes that rows come to, a parent before its children and a subtree without a gap, so that
+    its rows stay in the nearest cache. ids[begin:begin + some] are a node's rows. Returns how many visits there are."""
+    n = len(ids) - SPARE
+    for i in range(n):
+        ids[i] = i
+    count, height = 0, 1
+    stack[0, NODE], stack[0, BEGIN], stack[0, SOME], stack[0, DEPTH] = root, 0, n, 0
+    while height > 0:
+        height -= 1
+        node, begin, some, depth = stack[height]
+        visits[count, NODE], visits[count, BEGIN], visits[count, SOME], visits[count, DEPTH] = node, begin, some, depth
+        count += 1
+        if feature[node] >= 0:
+            less = part(flat, stride, ids, begin, begin + some, np.int64(feature[node]), cut[node], aside)
+            for side, start, rows in ((1, begin + less, some - less), (0, begin, less)):
+                if rows > 0:
+                    stack[height, NODE], stack[height, BEGIN] = child[node] + side, start
+                    stack[height, SOME], stack[height, DEPTH] = rows, depth + 1
+                    height += 1
+    return count
 
 
 @numba.njit(nogil=True, cache=True)

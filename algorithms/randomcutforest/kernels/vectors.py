@@ -12,8 +12,9 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 LANES, UNROLLED = 16, 4
+AHEAD = 2 * LANES  # rows that are called for before their turn
 # Places behind the end of arrays that compressed vectors are written to.
-SPARE = LANES
+SPARE = AHEAD + LANES
 BYTE, LANE, WORD, BIT, REAL = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.IntType(1), ir.FloatType()
 
 
@@ -115,6 +116,10 @@ class Writer:
         """Without its sign."""
         return self._call(f"llvm.fabs.v{value.type.count}f32", value.type, [value])
 
+    def call_for(self, pointer):
+        """Lets the cache line come nearer that will be read soon."""
+        self._call("llvm.prefetch.p0", ir.VoidType(), [pointer, LANE(0), LANE(3), LANE(1)])
+
     def turned(self, vectors):
         """Sixteen vectors of sixteen lanes, with rows for columns: four rounds in which two are interleaved."""
         half = LANES // 2
@@ -207,12 +212,18 @@ def climb(typing, rows, d, ids, begin, count, boxes, near, path, spans, depth, k
         builder.position_at_end(tile)
         present = write.below(builder.sub(count, at), LANES)
         numbers = [builder.load(builder.gep(ids, [builder.add(at, WORD(r))])) for r in range(LANES)]
-        points = [builder.gep(rows, [builder.mul(builder.zext(number, WORD), stride)]) for number in numbers]
+        coming = [builder.load(builder.gep(ids, [builder.add(at, WORD(AHEAD + r))])) for r in range(LANES)]
+        points, later = (
+            [builder.gep(rows, [builder.mul(builder.zext(number, WORD), stride)]) for number in group]
+            for group in (numbers, coming)
+        )
         builder.branch(turn)
         builder.position_at_end(turn)
         f = builder.phi(WORD)
         f.add_incoming(WORD(0), tile)
         turned = write.turned([write.load(point, f, LANES) for point in points])
+        for point in later:
+            write.call_for(builder.gep(point, [f]))
         for lane, vector in enumerate(turned):
             write.store(vector, columns, builder.mul(builder.add(f, WORD(lane)), WORD(LANES)))
         following = builder.add(f, WORD(LANES))
