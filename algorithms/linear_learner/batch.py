@@ -59,6 +59,21 @@ class Batch:
         else:
             kernels.gradients(self.rows.dense(), *told)
 
+    def judged(
+        self, scaling: Scaling, objective: Objective, positive: Numbers, weights: Singles, bias: Singles, out: Singles
+    ) -> Numbers:
+        """Sets `out` (n, c) to the scores; returns the sums over the rows (m,) of their losses."""
+        losses = np.zeros(len(positive))
+        labels = (self._scaled(scaling), self.weights, positive)
+        told = (objective.number, objective.parameter)
+        model = (scaling.shift, scaling.scale, weights, bias)
+        if self.rows.is_sparse:
+            kernels.sparse_scores(*_parts(self.rows), *model, out)
+            kernels.loss_sums(out, *labels, *told, losses)
+        else:
+            kernels.judge(self.rows.dense(), *model[:2], *labels, *model[2:], *told, out, losses)
+        return losses
+
     def losses(self, scores: Singles, scaling: Scaling, objective: Objective, positive: Numbers) -> Numbers:
         """The sums over the rows (m,) of the losses of scores (n, c)."""
         losses = np.zeros(len(positive))

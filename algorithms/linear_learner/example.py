@@ -48,6 +48,8 @@ def others() -> list[tuple[dict[str, object], dict[str, Rows]]]:
         ({**multiclass, "balance_multiclass_weights": True}, _sparse(_unvalidated(classes))),
     ]
     jobs.append(({**multiclass, "num_classes": 40, "num_models": 32, "mini_batch_size": 1000}, _parted(_wide())))
+    many = _wide()  # rows enough for thresholds to be counted
+    jobs.append((binary, {"train": replace(many, label=np.asarray(many.label) % 2)}))
     for criterion in ("f_beta", "precision_at_target_recall", "recall_at_target_precision", "loss_function"):
         jobs.append(({**binary, "binary_classifier_model_selection_criteria": criterion}, _unvalidated(two)))
     return jobs

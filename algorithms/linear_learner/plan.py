@@ -20,7 +20,7 @@ from algorithms.linear_learner.hyperparameters import Hyperparameters
 from algorithms.linear_learner.model import Model
 from algorithms.linear_learner.objective import Objective, objective
 from algorithms.linear_learner.scaling import Scaling, measured
-from algorithms.linear_learner.selection import Judge, calibrated_rows
+from algorithms.linear_learner.selection import Judge, Kept, calibrated_rows
 from algorithms.records import Rows
 
 Job = contract.Job[Hyperparameters, Model]
@@ -71,7 +71,8 @@ def planned(job: Job) -> Plan:
     loss = objective(settings, scaling.label_scale)
     positive = np.array([model.positive for model in models])
     # Losses in which positive rows weigh differently cannot be compared: there, none weighs more.
-    judge = Judge(settings, scaling, loss, positive if np.ptp(positive) == 0 else np.ones_like(positive))
+    compared = positive if np.ptp(positive) == 0 else np.ones_like(positive)
+    judge = Judge(settings, scaling, loss, compared, Kept(len(models) * settings.outputs))
     classes = _class_weights(counts) if settings.balance_multiclass_weights and settings.outputs > 1 else None
     sample = None if "validation" in job.channels else _sample(job, head, width, classes)
     return Plan(width, scaling, loss, models, positive, classes, weights, bias, judge, sample)

@@ -6,7 +6,7 @@ n rows   d features   k outputs of a model   m models   c columns, the outputs o
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from algorithms.contract import part
 from algorithms.group import Group
 from algorithms.linear_learner import calibration
-from algorithms.linear_learner.batch import Batch, scores
+from algorithms.linear_learner.batch import Batch
 from algorithms.linear_learner.hyperparameters import Hyperparameters
 from algorithms.linear_learner.objective import Objective
 from algorithms.linear_learner.scaling import Scaling
@@ -39,8 +39,40 @@ class Judgement:
 
     losses: Numbers  # (m,) mean objective
     values: Numbers  # (m,) of the criterion; the higher the better
-    thresholds: Numbers  # (m,) of margins
+    threshold: Callable[[int], float]  # of the model of that number, until there is a next judgement
     noise: float  # by how much values differ by chance
+
+
+class Kept:
+    """Margins (n, c) and labels (n,) of the rows seen so far. Every epoch uses the same memory again, as to get fresh
+    memory takes longer than to fill it."""
+
+    def __init__(self, columns: int) -> None:
+        self._margins, self._positive = np.empty((0, columns), np.float32), np.empty(0, np.bool_)
+        self._rows = 0
+
+    def clear(self) -> None:
+        """Forget all rows."""
+        self._rows = 0
+
+    def room(self, rows: int) -> Singles:
+        """Where the margins of further rows go."""
+        enough = self._rows + rows
+        if enough > len(self._margins):
+            margins, positive = self.all()
+            size = max(enough, 2 * self._rows)
+            self._margins, self._positive = np.empty((size, margins.shape[1]), np.float32), np.empty(size, np.bool_)
+            self._margins[: self._rows], self._positive[: self._rows] = margins, positive
+        return self._margins[self._rows : enough]
+
+    def keep(self, targets: Singles) -> None:
+        """Keep the first of the rows that came last, which have these targets."""
+        begin, self._rows = self._rows, self._rows + len(targets)
+        np.greater(targets, 0, out=self._positive[begin : self._rows])
+
+    def all(self) -> tuple[Singles, NDArray[np.bool_]]:
+        """Margins and labels."""
+        return self._margins[: self._rows], self._positive[: self._rows]
 
 
 @dataclass(frozen=True)
@@ -51,6 +83,7 @@ class Judge:
     scaling: Scaling
     objective: Objective
     positive: Numbers  # (m,) what a positive row weighs when losses are compared
+    kept: Kept
 
     def judged(
         self,
@@ -64,20 +97,18 @@ class Judge:
         or where there are no rows."""
         m = len(self.positive)
         losses, weight, room = np.zeros(m), 0.0, self._room(m, group)
-        kept: list[Singles] = [np.empty((0, m), np.float32)]
-        labels: list[NDArray[np.bool_]] = [np.empty(0, np.bool_)]
+        self.kept.clear()
         cut = False
         for batch in batches:
             cut = over()
             if cut:
                 break
-            margins = scores(batch.rows, self.scaling.shift, self.scaling.scale, weights, bias)
-            losses += batch.losses(margins, self.scaling, self.objective, self.positive)
+            margins = self.kept.room(len(batch))
+            losses += batch.judged(self.scaling, self.objective, self.positive, weights, bias, margins)
             weight += float(batch.weights.sum(dtype=np.float64))
             if room > 0:
-                kept.append(margins[:room])
-                labels.append(batch.targets[:room] > 0)
-                room -= len(kept[-1])
+                self.kept.keep(batch.targets[:room])
+                room -= min(room, len(batch))
         sums = np.array([*losses, weight, cut], np.float64)
         group.sum_(sums)
         if sums[-1] > 0 or sums[-2] <= 0:
@@ -86,24 +117,22 @@ class Judge:
         if not self._calibrates:
             middle = calibration.natural(self.settings)
             values = np.where(np.isfinite(mean), -mean, -np.inf)
-            return Judgement(mean, values, np.full(m, middle), 0.0)
-        return self._calibrated(mean, np.concatenate(kept), np.concatenate(labels), group)
+            return Judgement(mean, values, lambda _: middle, 0.0)
+        return self._calibrated(mean, group)
 
-    def _calibrated(self, losses: Numbers, margins: Singles, positive: NDArray[np.bool_], group: Group) -> Judgement:
-        margins = np.concatenate(group.gather(margins))
-        positive = np.concatenate(group.gather(positive))
-        values, thresholds = calibration.calibrated(margins, positive, self.settings)
+    def _calibrated(self, losses: Numbers, group: Group) -> Judgement:
+        margins, positive = (_together(group.gather(own)) for own in self.kept.all())
+        values = calibration.valued(margins, positive, self.settings)
         best = float(np.clip(values.max(), 0, 1))
         noise = 0.0
         if self.settings.binary_classifier_model_selection_criteria == "accuracy":
             noise = NOISE * math.sqrt(best * (1 - best) / max(len(margins), 1))
-        # The model that will be chosen, if one of this epoch is, gets its threshold exactly.
-        near = np.isfinite(losses) & (values >= values.max() - noise)
-        if near.any():
-            number = int(np.argmin(np.where(near, losses, np.inf)))
-            column = slice(number, number + 1)
-            (values[column], thresholds[column]) = calibration.calibrated(margins[:, column], positive, self.settings)
-        return Judgement(losses, values, thresholds, noise)
+
+        def threshold(model: int) -> float:
+            _, (found,) = calibration.calibrated(margins[:, model : model + 1], positive, self.settings)
+            return float(found)
+
+        return Judgement(losses, values, threshold, noise)
 
     @property
     def _calibrates(self) -> bool:
@@ -115,6 +144,11 @@ class Judge:
         if not self._calibrates:
             return 0
         return part(calibrated_rows(self.settings, models), group.rank, group.size)
+
+
+def _together(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """One after another; one alone is not copied."""
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def calibrated_rows(settings: Hyperparameters, models: int) -> int:
@@ -156,7 +190,7 @@ class Selection:
         columns = slice(number * k, (number + 1) * k)
         self.weights, self.bias = weights[:, columns].copy(), bias[columns].copy()
         self.value, self.loss = float(found.values[number]), float(found.losses[number])
-        self.threshold, self.epoch, self.model = float(found.thresholds[number]), epoch, number
+        self.threshold, self.epoch, self.model = found.threshold(number), epoch, number
         return True
 
     def settled(self, figure: float, settings: Hyperparameters) -> bool:

@@ -26,6 +26,7 @@ from algorithms.linear_learner.selection import Judgement, Selection
 
 # Seconds that judging and scoring may still take once a stop is asked for.
 GRACE = 5.0
+SCORES = 1 << 20  # of rows that are in memory already, that are made at once
 
 
 @dataclass
@@ -151,15 +152,17 @@ def _judge(job: Job, plan: Plan, state: State, over: Callable[[], bool] | None) 
     weights, bias = state.descent.current()
     channel = "train" if plan.sample is not None else "validation"
     m = len(plan.models)
-    size = report.rows(job, plan, m)
-    batches = plan.sample.parts(size) if plan.sample is not None else report.batches(job, plan, "validation", m)
+    if plan.sample is not None:
+        batches = plan.sample.parts(max(report.rows(job, plan, m), SCORES // len(bias)))
+    else:
+        batches = report.batches(job, plan, "validation", m)
     found = plan.judge.judged(batches, weights, bias, job.group, over or (lambda: False))
     told = {"train": losses}
     if found is None and over is not None and state.selection.epoch >= 0:
         return
     if found is None:  # no time, or no rows: the training loss must do
-        middle = np.full(m, calibration.natural(job.hyperparameters))
-        found = Judgement(losses, np.where(np.isfinite(losses), -losses, -np.inf), middle, 0.0)
+        middle = calibration.natural(job.hyperparameters)
+        found = Judgement(losses, np.where(np.isfinite(losses), -losses, -np.inf), lambda _: middle, 0.0)
     elif channel == "validation":
         told["validation"] = found.losses
     report.epoch(job, plan, state.epoch, told)

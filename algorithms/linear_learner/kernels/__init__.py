@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.linear_learner.kernels import dense, optimizers, sparse, wide
+from algorithms.linear_learner.kernels import dense, optimizers, scoring, sparse, wide
 from algorithms.linear_learner.kernels.losses import (
     ABSOLUTE,
     EPS_ABSOLUTE,
@@ -33,7 +33,8 @@ from algorithms.linear_learner.kernels.optimizers import ADAM, RMSPROP, SGD
 
 __all__ = [
     "ABSOLUTE", "ADAM", "EPS_ABSOLUTE", "EPS_SQUARED", "HINGE", "HUBER", "LOGISTIC", "QUANTILE", "RMSPROP", "SGD",
-    "SOFTMAX", "SQUARED", "gradients", "loss_sums", "predict", "scores", "sparse_gradients", "sparse_scores", "update",
+    "SOFTMAX", "SQUARED", "gradients", "judge", "loss_sums", "predict", "scores", "sparse_gradients", "sparse_scores",
+    "update",
 ]  # fmt: skip
 
 SINGLE, DOUBLE, WORD, INDEX = (np.dtype(kind) for kind in (np.float32, np.float64, np.int64, np.int32))
@@ -59,8 +60,7 @@ def gradients(
     losses,  # adds (m,) float64
 ) -> None:
     """Adds the sums over the rows: of the losses, and of their derivatives by weights and bias."""
-    work = len(rows) * len(bias) * (4 * len(shift) + LOSS)
-    run = dense.serial if work < FEW else dense.parallel
+    run = dense.serial if _work(rows, bias) < FEW else dense.parallel
     if len(bias) > 1 and len(shift) * len(bias) > wide.WIDE:
         run = wide.gradients  # which adds in another order, so that no number of threads may decide on it
     run(_taken(rows), _taken(shift), _taken(scale), _taken(targets), _taken(row_weights), _taken(positive, DOUBLE),
@@ -94,8 +94,15 @@ def sparse_gradients(
 
 def scores(rows, shift, scale, weights, bias, out) -> None:
     """Sets `out` (n, c) float32: ((x - shift) * scale) @ weights + bias. A row's scores do not depend on the others."""
-    run = dense.serial_scores if 2 * rows.size * len(bias) < FEW else dense.parallel_scores
+    run = scoring.serial if 2 * rows.size * len(bias) < FEW else scoring.parallel
     run(_taken(rows), _taken(shift), _taken(scale), _taken(weights), _taken(bias), out)
+
+
+def judge(rows, shift, scale, targets, row_weights, positive, weights, bias, loss, parameter, out, losses) -> None:
+    """Sets `out` to the `scores`, and adds the weighted sums (m,) of their losses: both in one pass over the rows."""
+    run = scoring.serial_judging if _work(rows, bias) < FEW else scoring.parallel_judging
+    run(_taken(rows), _taken(shift), _taken(scale), _taken(targets), _taken(row_weights), _taken(positive, DOUBLE),
+        _taken(weights), _taken(bias), int(loss), float(parameter), out, losses)  # fmt: skip
 
 
 def sparse_scores(indptr, indices, values, shift, scale, weights, bias, out) -> None:
@@ -158,6 +165,10 @@ def update(
         means = bias if mean_bias is None else mean_bias
         optimizers.move_bias(bias, first_bias, second_bias, means, bias_gradient, *pace[:2], *rule, *betas, inverse,
                              share, float(bias_lr_mult), float(bias_wd_mult))  # fmt: skip
+
+
+def _work(rows, bias):
+    return len(rows) * len(bias) * (4 * rows.shape[1] + LOSS)
 
 
 def _entries(indptr, indices, values):

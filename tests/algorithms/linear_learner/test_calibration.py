@@ -109,24 +109,40 @@ def test_the_area_of_one_class_alone_is_a_half():
     assert calibration.area(np.ones(0, np.float32), np.ones(0, np.bool_)) == 0.5
 
 
-@pytest.mark.parametrize("criterion", ["accuracy", "f_beta", "precision_at_target_recall"])
-def test_many_rows_of_many_models_are_calibrated_to_within_a_bin(monkeypatch, criterion):
-    """The value is that of the threshold told, and hardly below the best there is."""
+@pytest.mark.parametrize("criterion", CRITERIA)
+@pytest.mark.parametrize("models", [1, 5, 33])
+def test_many_rows_are_worth_what_they_are_to_within_a_bin(criterion, models):
+    """The value is that of an edge, and hardly below the best there is."""
     random = np.random.default_rng(0)
     positive = random.random(6000) < 0.6
-    margins = (2 * random.normal(size=(6000, 5)) + np.where(positive, 1, -1)[:, None]).astype(np.float32)
-    margins[0, 3] = np.inf
-    settings = Hyperparameters.read(
-        {"predictor_type": "binary_classifier", "binary_classifier_model_selection_criteria": criterion}
-    )
-    values, thresholds = calibration.calibrated(margins, positive, settings)
+    margins = (2 * random.normal(size=(6000, models)) + np.where(positive, 1, -1)[:, None]).astype(np.float32)
+    asked = settings_of(criterion)
 
-    monkeypatch.setattr(calibration, "EXACT", 10**9)
-    best, _ = calibration.calibrated(margins, positive, settings)
+    values = calibration.valued(margins, positive, asked)
 
-    assert values[3] == best[3] == -np.inf
-    others = [0, 1, 2, 4]
-    assert (values[others] <= best[others]).all() and (values[others] > best[others] - 0.002).all()
-    if criterion == "accuracy":
-        found = ((margins >= thresholds) == positive[:, None]).mean(axis=0)
-        np.testing.assert_allclose(values[others], found[others], rtol=1e-12)
+    best, _ = calibration.calibrated(margins, positive, asked)
+    assert (values <= best).all() and (values > best - 0.005).all()
+    edges = np.arange(1025) / 512 - 1
+    places = margins[:, 0] / (1 + np.abs(margins[:, 0]))
+    steps = [worth(places, positive, edge, asked) for edge in edges[::16]]
+    assert values[0] >= max(steps) - 1e-12
+
+
+@pytest.mark.parametrize("wrong", [np.inf, -np.inf, np.nan])
+def test_a_model_with_one_margin_that_is_no_number_is_worth_nothing(wrong):
+    margins, positive = np.tile(np.arange(1000, dtype=np.float32)[:, None], (1, 3)), np.arange(1000) >= 500
+    margins[700, 1] = wrong
+
+    values = calibration.valued(margins, positive, settings_of("accuracy"))
+
+    assert values[1] == -np.inf
+    assert (values[[0, 2]] > 0.98).all()
+
+
+def test_few_rows_are_worth_what_their_best_threshold_gives():
+    random = np.random.default_rng(0)
+    margins, positive = random.normal(size=(300, 5)).astype(np.float32) / 1000, random.random(300) < 0.3
+
+    values = calibration.valued(margins, positive, settings_of("f_beta"))
+
+    np.testing.assert_array_equal(values, calibration.calibrated(margins, positive, settings_of("f_beta"))[0])

@@ -72,6 +72,19 @@ def test_gradients_of_wide_problems_are_the_same_sums(n, d, m, k, monkeypatch):
 
 
 @many
+@given(ROWS, FEATURES, CANDIDATES, OUTPUTS, some.sampled_from(LOSSES), SEEDS)
+def test_judging_gives_the_scores_to_the_last_bit_and_the_losses_of_the_gradients(n, d, m, k, loss, seed):
+    sizes = plainly.problem(n, d, m, k, loss, seed)
+    found, plain, losses = np.empty((n, sizes.c), np.float32), np.empty((n, sizes.c), np.float32), np.ones(m)
+
+    kernels.judge(*sizes.given.values(), found, losses)
+
+    kernels.scores(*(sizes.given[name] for name in ("rows", "shift", "scale", "weights", "bias")), plain)
+    np.testing.assert_array_equal(found, plain)
+    plainly.near(losses, plainly.gradients(**sizes.given)[2] + 1)
+
+
+@many
 @given(ROWS, FEATURES, some.integers(1, 40), SEEDS)
 def test_scores_are_the_plain_product_of_dense_rows_and_of_sparse_ones(n, d, c, seed):
     told = plainly.problem(n, d, c, 1, kernels.SQUARED, seed).given

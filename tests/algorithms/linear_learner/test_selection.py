@@ -4,14 +4,13 @@ import numpy as np
 import pytest
 
 from algorithms.linear_learner.hyperparameters import Hyperparameters
-from algorithms.linear_learner.selection import Judgement, Selection
+from algorithms.linear_learner.selection import Judgement, Kept, Selection
 
 WEIGHTS, BIAS = np.arange(12, dtype=np.float32).reshape(2, 6), np.arange(6, dtype=np.float32)  # 3 models of 2 outputs
 
 
 def judged(values, losses, noise=0.0):
-    thresholds = np.arange(len(values)) / 10
-    return Judgement(np.array(losses, float), np.array(values, float), thresholds, noise)
+    return Judgement(np.array(losses, float), np.array(values, float), lambda model: model / 10, noise)
 
 
 def settings_of(patience=2, tolerance=0.1):
@@ -93,3 +92,20 @@ def test_its_facts_bring_it_back():
     again = Selection.restored(selection.facts(), selection.weights, selection.bias)
     assert again.facts() == selection.facts()
     np.testing.assert_array_equal(again.weights, selection.weights)
+
+
+@pytest.mark.parametrize("room", [0, 3, 7, 10])
+def test_margins_are_kept_of_as_many_rows_as_there_is_room_for_in_every_epoch(room):
+    kept, random = Kept(2), np.random.default_rng(0)
+    for _ in range(2):
+        margins, targets = random.normal(size=(10, 2)).astype(np.float32), np.float32(np.arange(10) % 2)
+        kept.clear()
+        left = room
+        for part in (slice(0, 4), slice(4, 5), slice(5, 10)):
+            kept.room(len(margins[part]))[...] = margins[part]
+            kept.keep(targets[part][:left])
+            left -= len(targets[part][:left])
+
+        found, positive = kept.all()
+        np.testing.assert_array_equal(found, margins[:room])
+        np.testing.assert_array_equal(positive, targets[:room] > 0)
