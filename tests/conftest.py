@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from hypothesis import settings
@@ -11,6 +12,8 @@ from algorithms import compiled
 
 def pytest_configure(config: Any) -> None:
     """Before numba is imported anywhere, its threads are chosen; examples do not depend on the day or the load."""
+    # Threads of torch that wait for each other while somebody else computes would keep the others' cores busy.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     compiled.prepare()
     settings.register_profile("suite", deadline=None, derandomize=True)
     settings.load_profile("suite")
