@@ -86,6 +86,7 @@ class _Node:
     end: int = -1
     parent: int = NO_PARENT
     slot: int = -1  # its histogram in the pool
+    less: int = -1  # the one that must be taken off it before it is searched, else -1
     gain: float = 0.0
     feature: int = 0
     bin: int = -2  # the last one that goes left
@@ -298,7 +299,7 @@ class _Growth:
         return int(self.bins.missing[node.feature]) if node.default_left else -1
 
     def _histograms_of(self, pairs: list[tuple[_Node, _Node]]) -> None:
-        """The histograms of both children: one is summed, the other is what remains of the parent's."""
+        """The histograms of both children: one is summed, the other will be what remains of the parent's."""
         counts = np.array([[left.end - left.begin, right.end - right.begin] for left, right in pairs], np.int64)
         self.group.sum_(counts)
         small = [pair[int(count[1] < count[0])] for pair, count in zip(pairs, counts, strict=True)]
@@ -307,8 +308,8 @@ class _Growth:
             parent = self.nodes[node.parent]
             node.slot, parent.slot = parent.slot, -1
         self._histograms(small)
-        slots = np.array([[node.slot for node in nodes] for nodes in (large, small)], np.int64)
-        histograms.subtract(self.pool, slots[0], slots[1])
+        for node, other in zip(large, small, strict=True):
+            node.less = other.slot
 
     def _histograms(self, nodes: list[_Node]) -> None:
         """Sum the histograms of some nodes over all members."""
@@ -338,16 +339,18 @@ class _Growth:
         k, d = len(nodes), self.bins.width
         gains, features = np.empty(k, np.float32), np.empty(k, np.int64)
         cuts, defaults, left = np.empty(k, np.int64), np.empty(k, np.uint8), np.zeros((k, 2), np.int64)
-        allowed = np.ones((k, d), np.uint8)
-        if self.columns.any or self.interactions.any:
+        drawn = self.columns.any or self.interactions.any
+        allowed = np.ones((k if drawn else 0, d), np.uint8)
+        if drawn:
             for row, node in zip(allowed, nodes, strict=True):
                 self.columns.restrict_(row, node.depth, node.number)
                 self.interactions.restrict_(row, node.number)
         splits.evaluate(
             self.pool, self.bins.starts, np.array([node.slot for node in nodes], np.int64),
-            np.array([node.sums for node in nodes], np.int64), self.bins.cuts.bins, allowed, self.unit_g,
-            self.unit_h, self.settings.rules, self.bounds.of([node.number for node in nodes]),
-            self.bounds.directions, gains, features, cuts, defaults, left,
+            np.array([node.less for node in nodes], np.int64), np.array([node.sums for node in nodes], np.int64),
+            self.bins.cuts.bins, allowed, self.unit_g, self.unit_h, self.settings.rules,
+            self.bounds.of([node.number for node in nodes]), self.bounds.directions, gains, features, cuts, defaults,
+            left,
         )  # fmt: skip
         found = zip(
             nodes, gains.tolist(), features.tolist(), cuts.tolist(), defaults.tolist(), left.tolist(), strict=True

@@ -262,20 +262,6 @@ def build(
 
 
 @numba.njit(parallel=True, nogil=True, cache=True)
-def subtract(
-    pool,  # sets (slots, 2, size) int64
-    parents,  # in   (k,) int64 histograms that become what is left
-    children,  # in   (k,) int64
-):
-    """A parent's histogram less one child's is the other child's."""
-    for task in numba.prange(2 * len(parents)):
-        j, half = task // 2, task % 2
-        parent, child = pool[parents[j], half], pool[children[j], half]
-        for i in range(len(parent)):
-            parent[i] -= child[i]
-
-
-@numba.njit(parallel=True, nogil=True, cache=True)
 def leaf_sums(
     gradients,  # in   (n, 2) float32
     leaf,  # in   (n,) int32 the node of every row

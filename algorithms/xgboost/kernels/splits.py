@@ -15,6 +15,7 @@ import numpy as np
 # Where each setting stands in the array of `rules`.
 LAMBDA, ALPHA, MAX_DELTA, MIN_CHILD = 0, 1, 2, 3
 FEW = 12  # bins; up to so many, vectors cost more than they save
+TOGETHER = 16  # features of a node that a thread looks at
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
@@ -69,9 +70,9 @@ def _gain(gl, hl, gr, hr, rules, lower, upper, bounded, direction):
 def _plain_gains(sum_g, sum_h, bins, g, h, unit_g, unit_h, root, least, weaken, gains):
     """Sets the gain of cutting after each bin where there are no constraints, no L1 term and no greatest step.
 
-    A loop without branches, which the compiler turns into vectors.
+    A loop without branches, which the compiler turns into vectors. A gain that is no finite number is none.
     """
-    never = np.float32(-np.inf)
+    never, most = np.float32(-np.inf), np.float32(np.inf)
     for b in range(bins):
         gl, hl = sum_g[b] * unit_g, sum_h[b] * unit_h
         gr, hr = (g - sum_g[b]) * unit_g, (h - sum_h[b]) * unit_h
@@ -80,7 +81,7 @@ def _plain_gains(sum_g, sum_h, bins, g, h, unit_g, unit_h, root, least, weaken, 
         left = left if hl > 0 else np.float32(0)
         right = right if hr > 0 else np.float32(0)
         gain = np.float32(np.float32(left + right) - root)
-        gains[b] = gain if (hl >= least) & (hr >= least) else never
+        gains[b] = gain if (hl >= least) & (hr >= least) & (gain < most) else never
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
@@ -95,30 +96,46 @@ def _gains(sum_g, sum_h, bins, g, h, unit_g, unit_h, root, rules, lower, upper, 
         gr, hr = (g - sum_g[b]) * unit_g, (h - sum_h[b]) * unit_h
         gains[b] = -np.inf
         if hl >= least and hr >= least:
-            gains[b] = _gain(gl, hl, gr, hr, rules, lower, upper, bounded, direction) - root
+            gain = _gain(gl, hl, gr, hr, rules, lower, upper, bounded, direction) - root
+            if gain < np.inf:
+                gains[b] = gain
+
+
+@numba.njit(nogil=True, cache=True)
+def _greatest(gains, bins):
+    """The greatest of some gains, 0 if all are below. By their bits, which for numbers above 0 rise as these do: of
+    whole numbers a compiler compares many at once."""
+    bits = gains.view(np.int32)
+    most = np.int32(0)
+    for b in range(bins):
+        most = bits[b] if bits[b] > most else most
+    found = np.empty(1, np.int32)
+    found[0] = most
+    return found.view(np.float32)[0]
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def _scan(of_g, of_h, bins, g, h, unit_g, unit_h, root, rules, lower, upper, bounded, direction):
-    """The best split of one feature: (gain, last bin that goes left, default left, sums of the left side).
+def _scan(of_g, of_h, bins, g, h, unit_g, unit_h, root, rules, lower, upper, bounded, direction, best, room, gains):
+    """The best split of one feature, if it is better than `best`: (gain, last bin that goes left, default left, sums
+    of the left side).
 
     Rows without a value go right in the first pass, which comes from the left, and left in the second, which comes
-    from the right and counts only where some are missing and it finds a better one.
+    from the right and counts only where some are missing and it finds a better one. `room` (2, bins) int64 and
+    `gains` (bins,) are for what is between.
     """
-    sum_g, sum_h = np.empty(bins, np.int64), np.empty(bins, np.int64)
-    gains = np.empty(bins, np.float32)
-    best, at, default = np.float32(0), -2, False
-    best_g, best_h = 0, 0
+    sum_g, sum_h = room[0], room[1]
+    at, default, best_g, best_h = -2, False, 0, 0
     total_g, total_h = 0, 0
     for b in range(bins):
         total_g += of_g[b]
         total_h += of_h[b]
         sum_g[b], sum_h[b] = total_g, total_h
     _gains(sum_g, sum_h, bins, g, h, unit_g, unit_h, root, rules, lower, upper, bounded, direction, gains)
-    for b in range(bins):
-        if gains[b] > best and gains[b] != np.inf:
-            best, at = gains[b], b
-    if at >= 0:
+    most = _greatest(gains, bins)
+    if most > best:
+        best, at = most, 0
+        while gains[at] != most:
+            at += 1
         best_g, best_h = sum_g[at], sum_h[at]
     if total_g == g and total_h == h:
         return best, at, default, best_g, best_h
@@ -128,17 +145,19 @@ def _scan(of_g, of_h, bins, g, h, unit_g, unit_h, root, rules, lower, upper, bou
         sum_g[b] = none_g + (sum_g[b - 1] if b > 0 else 0)
         sum_h[b] = none_h + (sum_h[b - 1] if b > 0 else 0)
     _gains(sum_g, sum_h, bins, g, h, unit_g, unit_h, root, rules, lower, upper, bounded, direction, gains)
-    for b in range(bins - 1, -1, -1):
-        if gains[b] > best and gains[b] != np.inf:
-            best, at, default = gains[b], b - 1, True
-            best_g, best_h = sum_g[b], sum_h[b]
+    most = _greatest(gains, bins)
+    if most > best:
+        best, b, default = most, bins - 1, True
+        while gains[b] != most:
+            b -= 1
+        at, best_g, best_h = b - 1, sum_g[b], sum_h[b]
     return best, at, default, best_g, best_h
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def _scan_few(of_g, of_h, bins, g, h, unit_g, unit_h, root, rules, lower, upper, bounded, direction):
+def _scan_few(of_g, of_h, bins, g, h, unit_g, unit_h, root, rules, lower, upper, bounded, direction, best):
     """The same where bins are few, as in sparse rows with thousands of features: without arrays between."""
-    best, at, default = np.float32(0), -2, False
+    at, default = -2, False
     best_g, best_h, total_g, total_h = 0, 0, 0, 0
     for b in range(bins):
         total_g += of_g[b]
@@ -169,14 +188,24 @@ def _scan_few(of_g, of_h, bins, g, h, unit_g, unit_h, root, rules, lower, upper,
     return best, at, default, best_g, best_h
 
 
+@numba.njit(nogil=True, cache=True)
+def _less(pool, slot, other, begin, end):
+    """Takes the sums of one histogram off those of another, of some bins."""
+    for half in range(2):
+        whole, part = pool[slot, half, begin:end], pool[other, half, begin:end]
+        for i in range(end - begin):
+            whole[i] -= part[i]
+
+
 @numba.njit(parallel=True, nogil=True, cache=True)
 def evaluate(
-    pool,  # in   (slots, 2, size) int64
+    pool,  # sets (slots, 2, size) int64: those that others are taken off
     starts,  # in   (d,) int64 where each feature begins in a histogram
     slots,  # in   (k,) int64
+    others,  # in   (k,) int64 the histogram that is taken off each first, of the bins that matter; -1: none
     sums,  # in   (k, 2) int64 of all rows of each node
     bins,  # in   (d,) int64 how many bins each feature has
-    allowed,  # in   (k, d) uint8
+    allowed,  # in   (k, d) uint8, or (0, d) where every node may use every feature
     unit_g,  # what 1 stands for
     unit_h,
     rules,  # in   (4,) float64
@@ -188,40 +217,46 @@ def evaluate(
     defaults,  # sets (k,) uint8 1 where missing values go left
     left,  # sets (k, 2) int64
 ):
-    """The best split of every node; its gain is 0 where there is none."""
-    k, d = allowed.shape
-    bounded = len(directions) > 0
-    found_gain, found_at = np.zeros((k, d), np.float32), np.full((k, d), -2)
-    found_default, found_left = np.zeros((k, d), np.uint8), np.zeros((k, d, 2), np.int64)
-    root = np.empty(k, np.float32)
-    for j in range(k):
-        root[j] = gain_of(sums[j, 0] * unit_g, sums[j, 1] * unit_h, rules, bounds[j, 0], bounds[j, 1], bounded)
-    for task in numba.prange(k * d):
-        j, f = task // d, task % d
-        if allowed[j, f]:
-            begin, end = starts[f], starts[f] + bins[f]
-            of_g, of_h, direction = pool[slots[j], 0, begin:end], pool[slots[j], 1, begin:end], 0
-            if bounded:
-                direction = np.int64(directions[f])
-            low, high = bounds[j, 0], bounds[j, 1]
-            all_g, all_h, size = sums[j, 0], sums[j, 1], bins[f]
+    """The best split of every node; its gain is 0 where there is none. A thread takes some features of a node."""
+    k, d = len(slots), len(starts)
+    bounded, every = len(directions) > 0, len(allowed) == 0
+    parts = (d + TOGETHER - 1) // TOGETHER
+    found_gain, found = np.zeros((k, parts), np.float32), np.zeros((k, parts, 5), np.int64)
+    most = bins.max() if d > 0 else 0
+    for task in numba.prange(k * parts):
+        j, part = task // parts, task % parts
+        room, own = np.empty((2, most), np.int64), np.empty(most, np.float32)
+        low, high, all_g, all_h, best = bounds[j, 0], bounds[j, 1], sums[j, 0], sums[j, 1], np.float32(0)
+        root = gain_of(all_g * unit_g, all_h * unit_h, rules, low, high, bounded)
+        for f in range(part * TOGETHER, min(d, (part + 1) * TOGETHER)):
+            begin, end, size = starts[f], starts[f] + bins[f], bins[f]
+            if others[j] >= 0:
+                _less(pool, slots[j], others[j], begin, end)
+            if not every and not allowed[j, f]:
+                continue
+            direction = np.int64(directions[f]) if bounded else 0
+            of_g, of_h = pool[slots[j], 0, begin:end], pool[slots[j], 1, begin:end]
             if size <= FEW:
                 gain, at, default, g, h = _scan_few(
-                    of_g, of_h, size, all_g, all_h, unit_g, unit_h, root[j], rules, low, high, bounded, direction
+                    of_g, of_h, size, all_g, all_h, unit_g, unit_h, root, rules, low, high, bounded, direction, best
                 )
             else:
                 gain, at, default, g, h = _scan(
-                    of_g, of_h, size, all_g, all_h, unit_g, unit_h, root[j], rules, low, high, bounded, direction
-                )
-            found_gain[j, f], found_at[j, f], found_default[j, f] = gain, at, default
-            found_left[j, f, 0], found_left[j, f, 1] = g, h
+                    of_g, of_h, size, all_g, all_h, unit_g, unit_h, root, rules, low, high, bounded, direction, best,
+                    room, own,
+                )  # fmt: skip
+            if gain > best:
+                best = gain
+                found[j, part, 0], found[j, part, 1], found[j, part, 2] = f, at, default
+                found[j, part, 3], found[j, part, 4] = g, h
+        found_gain[j, part] = best
     for j in range(k):
         gains[j], features[j], cuts[j], defaults[j] = 0, 0, -2, 0
-        for f in range(d):
-            if found_gain[j, f] > gains[j]:
-                gains[j], features[j], cuts[j] = found_gain[j, f], f, found_at[j, f]
-                defaults[j] = found_default[j, f]
-                left[j, 0], left[j, 1] = found_left[j, f, 0], found_left[j, f, 1]
+        for part in range(parts):
+            if found_gain[j, part] > gains[j]:
+                own = found[j, part]
+                gains[j], features[j], cuts[j], defaults[j] = found_gain[j, part], own[0], own[1], own[2]
+                left[j, 0], left[j, 1] = own[3], own[4]
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")

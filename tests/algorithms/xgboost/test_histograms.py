@@ -166,7 +166,7 @@ def plain_split(hist, sums, bins, rules):
 
 @settings(deadline=None)
 @given(
-    d=some.integers(1, 4),
+    d=some.sampled_from([1, 2, 4, splits.TOGETHER + 1]),
     missing=some.booleans(),
     alpha=some.sampled_from([0, 2]),
     least=some.sampled_from([0, 1, 30]),
@@ -186,11 +186,13 @@ def test_the_best_split_is_the_plain_one(d, missing, alpha, least, seed):
     rules = np.array([1.0, alpha, 0.0, least])
     gains, features = np.empty(1, np.float32), np.empty(1, np.int64)
     cuts, defaults, left = np.empty(1, np.int64), np.empty(1, np.uint8), np.zeros((1, 2), np.int64)
-    pool = hist.reshape(1, d * size, 2).transpose(0, 2, 1).copy()
+    pool = np.repeat(hist.reshape(1, d * size, 2).transpose(0, 2, 1), 2, axis=0)
+    pool[1] = random.integers(-9, 9, pool[1].shape)
+    pool[0] += pool[1]
 
     splits.evaluate(
-        pool, np.arange(d) * size, np.array([0]), sums[None], bins, np.ones((1, d), np.uint8), 1.0, 1.0, rules, FREE,
-        np.empty(0, np.int8), gains, features, cuts, defaults, left,
+        pool, np.arange(d) * size, np.array([0]), np.array([1]), sums[None], bins, np.ones((1, d), np.uint8), 1.0, 1.0,
+        rules, FREE, np.empty(0, np.int8), gains, features, cuts, defaults, left,
     )  # fmt: skip
 
     value = plain_split([own[: bins[f]] for f, own in enumerate(hist)], sums, bins, rules)
