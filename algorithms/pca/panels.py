@@ -151,15 +151,19 @@ class Panels:
         height, width = (self._columns or len(self.shift)) + 1, len(self.shift) + 1
         strip = kernels.STRIP
         whole = np.zeros((len(self._heights) * strip, len(self._widths) * strip))
-        for (i, j), block in zip(self._pairs, self.sums.sum(axis=0), strict=True):
-            whole[i * strip : (i + 1) * strip, j * strip : (j + 1) * strip] = block
-        whole = whole[:height, :width]
-        if self._plain.size:
-            whole += self._plain
-        if not self._columns:
-            lower = np.tril_indices(height, -1)
-            whole[lower] = whole.T[lower]
-        return np.ascontiguousarray(whole)
+        blocks = self.sums[0] if self._parts == 1 else self.sums.sum(axis=0)
+        for (i, j), block in zip(self._pairs, blocks, strict=True):
+            here, there = slice(i * strip, (i + 1) * strip), slice(j * strip, (j + 1) * strip)
+            if not self._columns and i == j:
+                whole[here, here] = np.triu(block) + np.triu(block, 1).T
+            else:
+                whole[here, there] = block
+                if not self._columns:
+                    whole[there, here] = block.T
+        whole = np.ascontiguousarray(whole[:height, :width])
+        if self._plain.size:  # which has what lies above the diagonal
+            whole += np.triu(self._plain) + np.triu(self._plain, 1).T
+        return whole
 
 
 def is_thin(rows: Rows) -> bool:
