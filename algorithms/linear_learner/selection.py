@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -39,7 +39,8 @@ class Judgement:
 
     losses: Numbers  # (m,) mean objective
     values: Numbers  # (m,) of the criterion; the higher the better
-    threshold: Callable[[int], float]  # of the model of that number, until there is a next judgement
+    # Of the model of that number; an exchange, before the next judgement. What it returns takes time, whenever it is.
+    threshold: Callable[[int], Callable[[], float]]
     noise: float  # by how much values differ by chance
 
 
@@ -117,7 +118,7 @@ class Judge:
         if not self._calibrates:
             middle = calibration.natural(self.settings)
             values = np.where(np.isfinite(mean), -mean, -np.inf)
-            return Judgement(mean, values, lambda _: middle, 0.0)
+            return Judgement(mean, values, lambda _: lambda: middle, 0.0)
         return self._calibrated(mean, group)
 
     def _calibrated(self, losses: Numbers, group: Group) -> Judgement:
@@ -128,9 +129,9 @@ class Judge:
         if self.settings.binary_classifier_model_selection_criteria == "accuracy":
             noise = NOISE * math.sqrt(best * (1 - best) / max(len(margins), 1))
 
-        def threshold(model: int) -> float:
-            _, (found,) = calibration.calibrated(margins[:, model : model + 1], positive, self.settings)
-            return float(found)
+        def threshold(model: int) -> Callable[[], float]:
+            own, labels = margins[:, model : model + 1].copy(), positive.copy()
+            return lambda: float(calibration.calibrated(own, labels, self.settings)[1][0])
 
         return Judgement(losses, values, threshold, noise)
 
@@ -164,13 +165,21 @@ class Selection:
     value: float = -math.inf
     loss: float = math.inf
     highest: float = -math.inf  # of all values so far
-    threshold: float = 0.0
+    known: float = 0.0  # the threshold, once it was asked for
     epoch: int = -1
     model: int = 0
     watched: float | None = None  # the best of the figure that decides on going on; the higher the better
     waited: int = 0  # epochs since it was better
     weights: Singles = field(default_factory=lambda: np.empty((0, 0), np.float32))  # (d, k)
     bias: Singles = field(default_factory=lambda: np.empty(0, np.float32))  # (k,)
+    pending: Callable[[], float] | None = None  # finds the threshold: most of the best so far are soon bettered
+
+    @property
+    def threshold(self) -> float:
+        """Of margins, of the best so far."""
+        if self.pending is not None:
+            self.known, self.pending = self.pending(), None
+        return self.known
 
     def consider(self, found: Judgement, weights: Singles, bias: Singles, epoch: int) -> bool:
         """Take the best model of an epoch if it is better than the best so far; whether it was.
@@ -190,7 +199,7 @@ class Selection:
         columns = slice(number * k, (number + 1) * k)
         self.weights, self.bias = weights[:, columns].copy(), bias[columns].copy()
         self.value, self.loss = float(found.values[number]), float(found.losses[number])
-        self.threshold, self.epoch, self.model = found.threshold(number), epoch, number
+        self.pending, self.epoch, self.model = found.threshold(number), epoch, number
         return True
 
     def settled(self, figure: float, settings: Hyperparameters) -> bool:
@@ -209,7 +218,8 @@ class Selection:
 
     def facts(self) -> dict[str, Any]:
         """All but the weights, as JSON can hold it."""
-        told = {name: value for name, value in asdict(self).items() if name not in ("weights", "bias")}
+        names = ("value", "loss", "highest", "epoch", "model", "watched", "waited")
+        told = {name: getattr(self, name) for name in names} | {"known": self.threshold}
         return {name: value if value is None or math.isfinite(value) else None for name, value in told.items()}
 
     @classmethod

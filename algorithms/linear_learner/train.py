@@ -162,7 +162,7 @@ def _judge(job: Job, plan: Plan, state: State, over: Callable[[], bool] | None) 
         return
     if found is None:  # no time, or no rows: the training loss must do
         middle = calibration.natural(job.hyperparameters)
-        found = Judgement(losses, np.where(np.isfinite(losses), -losses, -np.inf), lambda _: middle, 0.0)
+        found = Judgement(losses, np.where(np.isfinite(losses), -losses, -np.inf), lambda _: lambda: middle, 0.0)
     elif channel == "validation":
         told["validation"] = found.losses
     report.epoch(job, plan, state.epoch, told)
