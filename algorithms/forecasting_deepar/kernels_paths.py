@@ -110,7 +110,9 @@ def _paths(
         count = min(PATHS, samples - begin)
         state, cell = np.empty((layers, PATHS, h), np.float32), np.empty((layers, PATHS, h), np.float32)
         for y in range(layers):
-            state[y], cell[y] = hidden[i, y], cells[i, y]
+            for r in range(PATHS):
+                for j in range(h):
+                    state[y, r, j], cell[y, r, j] = hidden[i, y, j], cells[i, y, j]
         g, both = np.empty((PATHS, 4 * h), np.float32), np.empty((PATHS, 2 * h), np.float32)
         looks, path = np.zeros((PATHS, lags.shape[0]), np.float32), np.zeros((PATHS, steps), np.float32)
         for t in range(steps):
@@ -120,14 +122,17 @@ def _paths(
                     looks[r, reached] = path[r, t - lags[reached]]
                 reached += 1
             for r in range(count):
-                g[r] = gates[i, t]
+                for j in range(4 * h):
+                    g[r, j] = gates[i, t, j]
             add_product_(count, reached, looks, own, g)
             add_product_(count, h, state[0], first, g)
             _activate_(count, g, state[0], cell[0], rate)
             for y in range(1, layers):
                 for r in range(count):
-                    both[r, :h], both[r, h:] = state[y - 1, r], state[y, r]
-                    g[r] = upper_bias[y - 1]
+                    for j in range(h):
+                        both[r, j], both[r, h + j] = state[y - 1, r, j], state[y, r, j]
+                    for j in range(4 * h):
+                        g[r, j] = upper_bias[y - 1, j]
                 add_product_(count, 2 * h, both, upper[y - 1], g)
                 _activate_(count, g, state[y], cell[y], rate)
             for r in range(count):
@@ -138,7 +143,7 @@ def _paths(
 
 
 @numba.njit(nogil=True, cache=True, fastmath=FAST)
-def _activate_(count, g, state, cell, rate):
+def _activate_(rows, g, state, cell, rate):
     """Sets state and cell (rows, h) after a step."""
     h = state.shape[1]
     stays = np.float32(1) - rate

@@ -135,10 +135,12 @@ def _forward_(gates, weights, hidden, cells, keys, rate, zoneout):
         x, g = np.zeros((ROWS, h), np.float32), np.empty((ROWS, width), np.float32)
         keep_h, keep_c = np.full(h, rate, np.float32), np.full(h, rate, np.float32)
         for b in range(first, last):
-            x[b - first] = hidden[b, 0]
+            for j in range(h):
+                x[b - first, j] = hidden[b, 0, j]
         for t in range(steps):
             for b in range(first, last):
-                g[b - first] = gates[b, t]
+                for j in range(width):
+                    g[b - first, j] = gates[b, t, j]
             add_product_(rows, h, x, weights, g)
             for b in range(first, last):
                 own, r = gates[b, t], b - first
@@ -187,5 +189,7 @@ def _backward_(gates, weights, cells, gradients, keys, rate, zoneout):
                     g[r, 3 * h + j] = new * squashed * o * (np.float32(1) - o)
                     by_cell[r, j] = keep_c[j] * dc + cell * f
                     by_hidden[r, j] = keep_h[j] * dh
-                own[:] = g[r]
+                # Not own[:] = g[r]: in a parallel loop numba 0.68 loses what is written so through a name of a part.
+                for j in range(width):
+                    own[j] = g[r, j]
             add_product_(rows, width, g, weights, by_hidden)

@@ -1,0 +1,5 @@
+"""Where the platform finds `fit`; the algorithm is in `fitting`."""
+
+from algorithms.forecasting_deepar.fitting import fit
+
+__all__ = ["fit"]
