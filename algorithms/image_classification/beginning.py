@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from algorithms import artifact, contract
+from algorithms import artifact, contract, heap
 from algorithms.errors import UserError
 from algorithms.image_classification import losses
 from algorithms.image_classification.hyperparameters import Hyperparameters
@@ -27,6 +27,7 @@ PRETRAINED = Path(__file__).with_name("pretrained")
 
 def begun(job: Job) -> State:
     """The state that training starts from, or goes on from."""
+    heap.keep()
     settings = job.hyperparameters
     channels, height, width = settings.shape
     design = Design(

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from algorithms.image_classification.entry import Entry
 from algorithms.image_classification.normalization import Exchange, Normalized
 
 # Units a stage of the networks for large pictures; from 50 layers on a unit has a bottleneck.
@@ -121,7 +122,7 @@ class Network(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The scores."""
-        x = self.conv0(self.bn_data(x))
+        x = self._entered(x)
         if self.bn0 is not None:
             x = functional.max_pool2d(self.bn0(x), 3, 2, 1)
         for name in self.units:
@@ -130,6 +131,19 @@ class Network(nn.Module):
         with torch.autocast(x.device.type, enabled=False):
             scores: Tensor = self.fc1(x.float())
         return scores
+
+    def _entered(self, x: Tensor) -> Tensor:
+        """The first convolution of normalized pixels."""
+        if not self.training:
+            first: Tensor = self.conv0(self.bn_data(x))
+            return first
+        with torch.no_grad():
+            x = self.bn_data(x)
+        entry: Any = Entry.apply
+        made: Tensor = entry(
+            x, self.conv0.weight, self.bn_data.shift, self.conv0.stride[0], self.conv0.kernel_size[0] // 2
+        )
+        return made
 
 
 def built(design: Design, exchange: Exchange) -> Network:

@@ -87,3 +87,21 @@ def test_a_batch_of_no_pictures_passes_both_ways():
     network.train()(torch.zeros(0, 1, 8, 8)).sum().backward()
 
     assert all(parameter.grad is not None and not parameter.grad.any() for parameter in network.parameters())
+
+
+@pytest.mark.parametrize(("layers", "side"), [(18, 40), (20, 9)])
+def test_the_first_convolution_s_gradients_are_those_of_the_chain_rule(layers, side):
+    """Also that of the shift in front of it, of which sums alone are computed."""
+    network = Network(design(layers, height=side, width=side), lambda sums: None).train()
+    initialize(network, 0)
+    random = torch.Generator().manual_seed(0)
+    x = torch.rand(4, 3, side, side, generator=random).contiguous(memory_format=torch.channels_last) * 255
+    gradient = torch.randn(network._entered(x).shape, generator=random)
+
+    network._entered(x).backward(gradient)
+    found = network.conv0.weight.grad.clone(), network.bn_data.shift.grad.clone()
+    network.zero_grad()
+    network.conv0(network.bn_data(x)).backward(gradient)
+
+    for mine, theirs in zip(found, (network.conv0.weight.grad, network.bn_data.shift.grad), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-3, atol=1e-3 * float(theirs.abs().max()))
