@@ -24,8 +24,7 @@ from algorithms.linear_learner.scaling import Scaling
 Singles = NDArray[np.float32]
 Numbers = NDArray[np.float64]
 
-# Rows whose thresholds are calibrated under auto: the original's number, within so many bytes of scores. Sorting takes
-# four times as many beside them.
+# Rows whose thresholds are calibrated under auto: the original's number, within so many bytes of scores.
 CALIBRATED, CALIBRATED_BYTES = 10_000_000, 1 << 26
 # Standard errors of an accuracy within which the loss decides. Over six splits, with none: spambase .9258 of the test
 # rows right and an area under the curve of .967, magic .793 and .834; with half: .928, .967, .793, .839; with one: no
