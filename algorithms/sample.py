@@ -19,18 +19,25 @@ from algorithms.group import Group
 Arrays = dict[str, NDArray[Any]]
 
 
+# Places beyond the capacity, by which part of it: the sample is cut down to its size only when these are full, as that
+# takes a look at all priorities.
+SPARE = 8
+
+
 class Sample:
-    """At most `capacity` rows, and capacity * d * 4 bytes."""
+    """At most `capacity` rows, and little more than capacity * d * 4 bytes."""
 
     def __init__(self, capacity: int, d: int, seed: int, half_life: int = 0) -> None:
         self.capacity = capacity
         self.seen = 0  # rows of all members together
         self._seed = seed
         self._half_life = half_life
-        self._kept = 0
-        self._rows = np.empty((capacity, d), np.float32)  # pages that are not written to cost nothing
-        self._keys = np.empty(capacity, np.float64)
-        self._numbers = np.empty(capacity, np.int64)
+        self._kept = 0  # rows that are there, some of them only until the sample is cut down
+        self._least = -math.inf  # no row of a lower priority can belong to the sample
+        room = capacity + max(capacity // SPARE, 1)
+        self._rows = np.empty((room, d), np.float32)  # pages that are not written to cost nothing
+        self._keys = np.empty(room, np.float64)
+        self._numbers = np.empty(room, np.int64)
 
     def add(self, rows: NDArray[np.float32], group: Group) -> None:
         """Let this member's (n, d) rows of a batch stream by; an exchange of one number a member."""
@@ -38,14 +45,20 @@ class Sample:
         numbers = self.seen + positions(counts, group.rank)
         self.seen += int(counts.sum())
         keys = self._priorities(numbers)
-        free = min(self.capacity - self._kept, len(rows))
-        place = slice(self._kept, self._kept + free)
-        self._rows[place], self._keys[place], self._numbers[place] = rows[:free], keys[:free], numbers[:free]
-        self._kept += free
-        self._replace(rows[free:], keys[free:], numbers[free:])
+        waiting = np.arange(len(rows)) if self._least == -math.inf else np.flatnonzero(keys > self._least)
+        while len(waiting):
+            some = waiting[: len(self._keys) - self._kept]
+            place, taken = slice(self._kept, self._kept + len(some)), _run(some)
+            self._rows[place], self._keys[place], self._numbers[place] = rows[taken], keys[taken], numbers[taken]
+            self._kept += len(some)
+            waiting = waiting[len(some) :]
+            if self._kept == len(self._keys):
+                self._cut_down()
+                waiting = waiting[keys[waiting] > self._least]
 
     def merged(self, group: Group) -> Arrays:
         """The sample of all members together, in the order of the rows' numbers; an exchange of the sample."""
+        self._cut_down()
         keys = self._keys[: self._kept]
         everyone = np.concatenate(group.gather(keys))
         least = -math.inf
@@ -78,24 +91,25 @@ class Sample:
     def restore(self, merged: Arrays, seen: int, group: Group) -> None:
         """Take this member's share of what `merged` returned."""
         share = slice(group.rank, None, group.size)
-        self.seen = seen
+        self.seen, self._least = seen, -math.inf
         self._kept = len(merged["keys"][share])
         self._rows[: self._kept] = merged["rows"][share]
         self._keys[: self._kept] = merged["keys"][share]
         self._numbers[: self._kept] = merged["numbers"][share]
 
-    def _replace(self, rows: NDArray[np.float32], keys: NDArray[np.float64], numbers: NDArray[np.int64]) -> None:
-        """Put those of the rows that are among the highest where the lowest were."""
-        worth = np.flatnonzero(keys > self._keys.min()) if len(keys) else np.empty(0, np.int64)
-        if len(worth) == 0:
+    def _cut_down(self) -> None:
+        """Drop the rows that are beyond the capacity, those of lowest priority, and put others into their places."""
+        excess = self._kept - self.capacity
+        if excess <= 0:
             return
-        every = np.concatenate([self._keys, keys[worth]])
-        dropped = np.argpartition(every, len(worth))[: len(worth)]
-        places = dropped[dropped < self.capacity]
-        stays = np.ones(len(worth), np.bool_)
+        order = np.argpartition(self._keys[: self._kept], excess)
+        self._least, dropped = float(self._keys[order[excess]]), order[:excess]
+        stays = np.ones(excess, np.bool_)
         stays[dropped[dropped >= self.capacity] - self.capacity] = False
-        chosen = worth[stays]
-        self._rows[places], self._keys[places], self._numbers[places] = rows[chosen], keys[chosen], numbers[chosen]
+        places, moved = dropped[dropped < self.capacity], self.capacity + np.flatnonzero(stays)
+        for array in (self._rows, self._keys, self._numbers):
+            array[places] = array[moved]
+        self._kept = self.capacity
 
     def _priorities(self, numbers: NDArray[np.int64]) -> NDArray[np.float64]:
         """Logarithms, as the weights of a long stream are beyond any float."""
@@ -113,6 +127,11 @@ def _taken(rows: NDArray[np.float32], order: NDArray[np.int64]) -> NDArray[np.fl
     if len(order) and order[0] == 0 and order[-1] == len(order) - 1 and (np.diff(order) == 1).all():
         return rows[: len(order)]
     return rows[order]
+
+
+def _run(order: NDArray[np.int64]) -> NDArray[np.int64] | slice:
+    """Ascending places; as a slice, which is quicker to copy, where they follow each other."""
+    return slice(order[0], order[-1] + 1) if order[-1] - order[0] == len(order) - 1 else order
 
 
 def positions(counts: NDArray[np.int64], rank: int) -> NDArray[np.int64]:

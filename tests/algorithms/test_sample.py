@@ -37,6 +37,23 @@ def test_it_holds_the_rows_of_highest_priority_whatever_the_batches(batch):
     np.testing.assert_array_equal(merged["rows"], rows[highest])
 
 
+@pytest.mark.parametrize(("capacity", "batch", "half_life"), [(1, 1, 0), (7, 3, 0), (64, 500, 40), (200, 9, 300)])
+def test_it_holds_the_highest_priorities_at_any_time(capacity, batch, half_life):
+    """Also after it was asked, and where more waits to be dropped than fits."""
+    rows, random = numbered(1000), uniforms(1, np.arange(1000))
+    keys = np.arange(1000) * (np.log(2) / half_life if half_life else 0) - np.log(random)
+    sample = Sample(capacity, 2, 1, half_life)
+    for first in range(0, len(rows), batch):
+        sample.add(rows[first : first + batch], Alone())
+        seen = min(first + batch, len(rows))
+        if seen % 4 == 0 or seen == len(rows):
+            highest = np.sort(np.argsort(-keys[:seen])[:capacity])
+            merged = sample.merged(Alone())
+            np.testing.assert_array_equal(merged["numbers"], highest)
+            np.testing.assert_array_equal(merged["rows"], rows[highest])
+            np.testing.assert_array_equal(merged["keys"], keys[highest])
+
+
 def test_it_is_the_same_for_any_number_of_members():
     rows = numbered(401)
     alone = streamed(rows, 40).merged(Alone())
