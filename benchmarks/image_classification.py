@@ -1,0 +1,394 @@
+"""Image classification beside torchvision: steps, decoding, whole jobs on pictograms, and answers.
+
+    python -m benchmarks.image_classification             beside torchvision
+    python -m benchmarks.image_classification --fashion   the small network on Fashion-MNIST, and how long it takes
+
+The pictograms are those of the npm package emoji-datasource-google, in the folder that NODE_MODULES names.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.measure import US, Case, Row, main, race
+
+PEER = "torchvision"
+SIDE, BATCH, STEPS = 224, 32, 4
+EPOCHS, SMALL = 12, 64  # of whole jobs on pictograms, at this many pixels
+FASHION: dict[str, object] = {
+    "num_layers": 20,
+    "image_shape": "1,28,28",
+    "num_classes": 10,
+    "num_training_samples": 60_000,
+    "mini_batch_size": 128,
+    "epochs": 12,
+    "learning_rate": 0.1,
+    "lr_scheduler_step": "6,9,11",
+    "lr_scheduler_factor": 0.2,
+    "augmentation_type": "crop",
+    "resize": 31,
+    "precision_dtype": "float16",
+}
+
+
+@cache
+def peer() -> Any:
+    """torchvision; beside a build of torch without its custom operators, these are declared first."""
+    import torch
+
+    for name in ("nms", "qnms"):
+        if not hasattr(torch.ops.torchvision, name):
+            torch.library.define(f"torchvision::{name}", "(Tensor dets, Tensor scores, float threshold) -> Tensor")
+    import torchvision
+
+    return torchvision
+
+
+@cache
+def pictograms() -> tuple[Any, Any]:
+    """A training and a validation set of pictures with one of nine classes, every fifth for validation."""
+    from algorithms.records import Images
+
+    root = Path(os.environ.get("NODE_MODULES", "node_modules")) / "emoji-datasource-google"
+    entries = json.loads((root / "emoji.json").read_text())
+    found = [entry for entry in entries if entry["has_img_google"] and entry["category"] != "Component"]
+    classes = sorted({entry["category"] for entry in found})
+    order = np.random.default_rng(0).permutation(len(found))
+    files = [(root / "img/google/64" / found[number]["image"]).read_bytes() for number in order]
+    label = np.array([[classes.index(found[number]["category"])] for number in order], np.float32)
+    whole = Images(encoded=files, label=label)
+    fifth = np.arange(len(files)) % 5 == 0
+    return whole.take(np.flatnonzero(~fifth)), whole.take(np.flatnonzero(fifth))
+
+
+def pixels(images: Any, side: int) -> Any:
+    """Decoded, (n, side, side, 3)."""
+    from algorithms.pictures import decoded
+    from algorithms.pictures_transforms import resized
+
+    return np.stack([resized(decoded(data, 3, ""), side, side) for data in images.encoded])
+
+
+def normalized(given: Any) -> Any:
+    """As the reference's transforms leave pictures: (n, 3, h, w) about zero."""
+    import torch
+
+    whole = torch.from_numpy(given).permute(0, 3, 1, 2).float().div_(255)
+    mean, deviation = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    return whole.sub_(mean.view(1, 3, 1, 1)).div_(deviation.view(1, 3, 1, 1)).contiguous()
+
+
+def their_loop(classes: int, rate: float) -> tuple[Any, Callable[[Any, Any], float]]:
+    """ResNet-18 and a step of the reference's training loop."""
+    import torch
+
+    torch.manual_seed(0)
+    network = peer().models.resnet18(num_classes=classes)
+    optimizer = torch.optim.SGD(network.parameters(), rate, momentum=0.9, weight_decay=1e-4)
+    criterion = torch.nn.CrossEntropyLoss()
+
+    def step(images: Any, wanted: Any) -> float:
+        loss = criterion(network(images), wanted)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return float(loss.detach())
+
+    return network, step
+
+
+def our_loop(classes: int, rate: float, kind: str) -> Callable[[Any, Any], float]:
+    """The step of a job, from pixels as they are decoded."""
+    from algorithms.contract import Job
+    from algorithms.image_classification import fitting
+    from algorithms.image_classification.beginning import begun
+    from algorithms.image_classification.hyperparameters import Hyperparameters
+    from algorithms.pictures_ahead import Batch
+    from algorithms.records import Images
+
+    given = {"num_classes": classes, "num_training_samples": 10**6, "num_layers": 18, "learning_rate": rate}
+    job: Any = Job(hyperparameters=Hyperparameters.read({**given, "precision_dtype": kind}), channels={})
+    state = begun(job)
+    state.network.train()
+
+    def step(images: Any, wanted: Any) -> float:
+        batch = Batch(pixels=images, label=wanted, places=Images(encoded=[]))
+        return float(fitting._move(job, state, batch)[0]) / len(images)
+
+    return step
+
+
+def steps(kind: str, goal: float) -> list[Row]:
+    """As many steps on the same pictures, and the loss that they come to."""
+    import torch
+
+    train, _ = pictograms()
+    some = train[: BATCH * STEPS]
+    own, wanted = pixels(some, SIDE), some.label
+    theirs = normalized(own)
+    classes, parts = 9, [slice(first, first + BATCH) for first in range(0, len(own), BATCH)]
+    _, their_step = their_loop(classes, 0.01)
+    our_step = our_loop(classes, 0.01, kind)
+    target = torch.from_numpy(wanted[:, 0].astype(np.int64))
+    laps = race(
+        {
+            PEER: lambda: [their_step(theirs[part], target[part]) for part in parts],
+            US: lambda: [our_step(own[part], wanted[part]) for part in parts],
+        },
+        laps=5,
+    )
+    return [
+        Row(
+            case=f"{STEPS} steps of ResNet-18 at {SIDE}, {BATCH} pictures each, {kind} beside float32",
+            peer=PEER, ours=laps[US], peers=laps[PEER], goal=goal, metric="loss of the last pass", better="lower",
+            quality=float(np.mean(laps[US].result)), peer_quality=float(np.mean(laps[PEER].result)),
+            note=f"{len(own) / laps[US].median:.1f} pictures a second beside {len(own) / laps[PEER].median:.1f}. "
+            "The reference's network normalizes behind its convolutions and ours in front of them; as many products.",
+        )
+    ]  # fmt: skip
+
+
+def photographs(count: int = 256) -> list[bytes]:
+    """JPEG files of 500 x 375, as photographs of data sets are: smooth, with some noise."""
+    from algorithms.pictures import encoded
+
+    random = np.random.default_rng(0)
+    y, x = np.mgrid[:375, :500]
+    files = []
+    for _ in range(count):
+        waves = random.uniform(0.005, 0.08, (3, 2))
+        colors = [127 + 90 * np.sin(x * a + y * b) + random.normal(0, 6, x.shape) for a, b in waves]
+        files.append(encoded(np.stack(colors, axis=2).clip(0, 255).astype(np.uint8), 90))
+    return files
+
+
+class _Set:
+    """The photographs as the reference's data set."""
+
+    def __init__(self, files: Sequence[bytes]) -> None:
+        transforms = peer().transforms
+        chain = [transforms.Resize(256), transforms.RandomCrop(SIDE), transforms.RandomHorizontalFlip()]
+        self._chain = transforms.Compose([*chain, transforms.PILToTensor()])
+        self._files = files
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def __getitem__(self, number: int) -> Any:
+        from PIL import Image
+
+        return self._chain(Image.open(io.BytesIO(self._files[number])).convert("RGB"))
+
+
+def decoding() -> list[Row]:
+    """From JPEG files to cropped, mirrored pixels, with as many threads as the reference has processes."""
+    from torch.utils.data import DataLoader
+
+    from algorithms.machine import cores
+    from algorithms.pictures_ahead import prepared
+    from algorithms.pictures_transforms import Preparation, draws
+    from algorithms.records import Images
+
+    files = photographs()
+    loader = DataLoader(
+        _Set(files), batch_size=BATCH, num_workers=cores(), persistent_workers=True, multiprocessing_context="fork"
+    )
+    preparation = Preparation(channels=3, height=SIDE, width=SIDE, resize=256, augmentation="crop")
+
+    def ours() -> int:
+        parts = (Images(encoded=files[first : first + BATCH]) for first in range(0, len(files), BATCH))
+
+        def prepare(number: int) -> Any:
+            random = draws(0, 0, np.arange(number * BATCH, (number + 1) * BATCH))
+            return lambda given, at, place: preparation.trained(given, random[at], place)
+
+        return sum(len(batch) for batch in prepared(parts, (SIDE, SIDE, 3), prepare))
+
+    laps = race({PEER: lambda: sum(len(batch) for batch in loader), US: ours})
+    return [
+        Row(
+            case="decode, resize to 256, crop to 224 and mirror 256 photographs of 500 x 375",
+            peer=PEER, ours=laps[US], peers=laps[PEER], goal=1.0,
+            note=f"{len(files) / laps[US].median:,.0f} pictures a second beside {len(files) / laps[PEER].median:,.0f}, "
+            f"{cores()} threads beside {cores()} processes.",
+        )
+    ]  # fmt: skip
+
+
+def whole(kind: str, seed: int = 0) -> list[Row]:
+    """A job on pictograms beside the reference's loop: the same epochs, batches, rates and changes of pictures."""
+    from algorithms.contract import Job, Memory
+    from algorithms.image_classification import fitting
+    from algorithms.image_classification.hyperparameters import Hyperparameters
+
+    train, validation = pictograms()
+    settings = Hyperparameters.read(
+        {"num_classes": 9, "num_training_samples": len(train), "num_layers": 18, "image_shape": f"3,{SMALL},{SMALL}",
+         "resize": SMALL + 8, "augmentation_type": "crop", "epochs": EPOCHS, "learning_rate": 0.05,
+         "lr_scheduler_step": f"{EPOCHS * 2 // 3}", "precision_dtype": kind}
+    )  # fmt: skip
+    found: list[float] = []
+
+    def ours() -> float:
+        heard: list[float] = []
+        job: Any = Job(
+            hyperparameters=settings,
+            channels={"train": Memory(train), "validation": Memory(validation)},
+            report=lambda values, **_: heard.extend(v for name, v in values.items() if name == "validation:accuracy"),
+            seed=seed,
+        )
+        fitting.fit(job)
+        found[:] = heard
+        return max(heard)
+
+    laps = race({PEER: partial(_their_job, train, validation, seed), US: ours}, laps=1, warm=0)
+    return [
+        Row(
+            case=f"{EPOCHS} epochs of ResNet-18 on {len(train):,} pictograms at {SMALL}, {kind} beside float32",
+            peer=PEER, ours=laps[US], peers=laps[PEER], goal=None, metric="best validation accuracy", better="higher",
+            quality=float(laps[US].result), peer_quality=float(laps[PEER].result), quality_goal=1.0,
+            note=f"{len(validation)} pictures for validation; one picture is {1 / len(validation):.4f}.",
+        )
+    ]  # fmt: skip
+
+
+def _their_job(train: Any, validation: Any, seed: int) -> float:
+    import torch
+
+    torch.manual_seed(seed)
+    own = normalized(pixels(train, SMALL + 8))
+    judged = normalized(pixels(validation, SMALL + 8))[:, :, 4:-4, 4:-4]
+    target, wanted = (torch.from_numpy(part.label[:, 0].astype(np.int64)) for part in (train, validation))
+    network, step = their_loop(9, 0.05)
+    best = 0.0
+    random = np.random.default_rng(seed)
+    for epoch in range(EPOCHS):
+        if epoch == EPOCHS * 2 // 3:
+            network, step = _slower(network)
+        network.train()
+        order = random.permutation(len(own))
+        for first in range(0, len(order), BATCH):
+            chosen = order[first : first + BATCH]
+            corners, mirrored = random.integers(0, 9, (len(chosen), 2)), random.random(len(chosen)) < 0.5
+            crops = [own[i][:, a : a + SMALL, b : b + SMALL] for i, (a, b) in zip(chosen, corners, strict=True)]
+            batch = torch.stack([crop.flip(2) if m else crop for crop, m in zip(crops, mirrored, strict=True)])
+            step(batch, target[chosen])
+        network.eval()
+        with torch.inference_mode():
+            right = sum(
+                int((network(part).argmax(1) == w).sum())
+                for part, w in zip(judged.split(64), wanted.split(64), strict=True)
+            )
+        best = max(best, right / len(wanted))
+    return best
+
+
+def _slower(network: Any) -> tuple[Any, Callable[[Any, Any], float]]:
+    import torch
+
+    optimizer = torch.optim.SGD(network.parameters(), 0.005, momentum=0.9, weight_decay=1e-4)
+
+    def step(images: Any, wanted: Any) -> float:
+        loss = torch.nn.functional.cross_entropy(network(images), wanted)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return float(loss.detach())
+
+    return network, step
+
+
+def answering() -> list[Row]:
+    """One JPEG file to its probabilities, fifty times over."""
+    import torch
+    from PIL import Image
+
+    from algorithms.image_classification.model import Model
+    from algorithms.image_classification.network import Design, arrays, built, initialize
+    from algorithms.records import Images
+
+    network = built(Design(num_layers=18, num_classes=9, channels=3, height=SIDE, width=SIDE), lambda sums: None)
+    initialize(network, 0)
+    model = Model(
+        num_layers=18, num_classes=9, channels=3, height=SIDE, width_=SIDE, multi_label=False, weights=arrays(network)
+    )
+    theirs, _ = their_loop(9, 0.1)
+    theirs.eval()
+    transforms = peer().transforms
+    chain = transforms.Compose([transforms.Resize((SIDE, SIDE)), transforms.ToTensor()])
+    files = photographs(50)
+    times: list[float] = []
+
+    def ours() -> None:
+        for data in files:
+            begun = time.perf_counter()
+            model.predict(Images(encoded=[data]))
+            times.append(time.perf_counter() - begun)
+
+    def peers() -> None:
+        for data in files:
+            with torch.inference_mode():
+                image = chain(Image.open(io.BytesIO(data)).convert("RGB"))
+                torch.softmax(theirs(image[None]), dim=1)
+
+    laps = race({PEER: peers, US: ours})
+    last = sorted(times[-len(files) * 5 :])
+    return [
+        Row(
+            case="50 answers of ResNet-18 at 224, one JPEG each", peer=PEER, ours=laps[US], peers=laps[PEER], goal=None,
+            note=f"p50 {1000 * last[len(last) // 2]:.1f} ms, p99 {1000 * last[int(len(last) * 0.99)]:.1f} ms.",
+        )
+    ]  # fmt: skip
+
+
+def fashion() -> int:
+    """The small network on all of Fashion-MNIST: its accuracy, and what it took."""
+    from algorithms.contract import Job, Memory
+    from algorithms.image_classification import fitting
+    from algorithms.image_classification.hyperparameters import Hyperparameters
+    from algorithms.pictures import encoded
+    from algorithms.records import Images
+    from tests import data
+
+    channels = {}
+    for name, part in (("train", "train"), ("validation", "t10k")):
+        given, label = data.fashion(part)
+        files = [encoded(each) for each in given.astype(np.uint8).reshape(-1, 28, 28, 1)]
+        channels[name] = Memory(Images(encoded=files, label=label[:, None].astype(np.float32)))
+    best = [0.0]
+
+    def report(values: dict[str, float], *, epoch: int | None = None, **_: object) -> None:
+        print(epoch, values, f"{time.perf_counter() - begun:.0f} s", flush=True)
+        best.extend(value for name, value in values.items() if name == "validation:accuracy")
+
+    begun, used = time.perf_counter(), time.process_time()
+    job: Any = Job(hyperparameters=Hyperparameters.read(FASHION), channels=channels, report=report)
+    fitting.fit(job)
+    seconds, busy = time.perf_counter() - begun, time.process_time() - used
+    print(
+        f"accuracy {max(best):.4f} (promised .93) after {seconds / 60:.1f} min, {busy / 60:.1f} CPU min (promised 15)"
+    )
+    return 0
+
+
+CASES = [
+    Case("steps, float32", partial(steps, "float32", 1.2)),
+    Case("steps, float16", partial(steps, "float16", 2.0)),
+    Case("decoding", decoding),
+    Case("whole, float32", partial(whole, "float32")),
+    Case("whole, float16", partial(whole, "float16"), promised=False),
+    Case("answering", answering, promised=False),
+]
+
+if __name__ == "__main__":
+    sys.exit(fashion() if sys.argv[1:] == ["--fashion"] else main("image_classification", CASES))
