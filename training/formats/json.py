@@ -153,7 +153,7 @@ def _instance(instance: Any, place: str, layout: Layout) -> _Instance:
     if isinstance(data, Mapping) and "features" in instance:
         data = instance
     if not isinstance(data, Mapping) or "features" not in data:
-        names = ", ".join(f"'{name}'" for name in list(instance)[:5])
+        names = ", ".join(shown(name, 30) for name in list(instance)[:5])
         raise layout.fault(place, f'must have "features"; it has {names or "nothing"}.')
     label = data.get("label", instance.get("label", []))
     return _Instance(

@@ -25,7 +25,7 @@ MEDIA = ("text/libsvm", "text/x-libsvm", "libsvm")
 SMALL = 1 << 16  # bytes up to which lines are split by Python: numba need not be loaded for a request
 # The label, and the group behind it.
 _GROUPED = re.compile(rb"^([ \t]*\S+)[ \t]+qid:(\d{1,18})(?=\s|$)", re.MULTILINE)
-_NUMBER = re.compile(rb"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?\Z|[-+]?(?:nan|inf)\Z", re.IGNORECASE)
+_NUMBER = re.compile(rb"[-+]?(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][-+]?\d++)?\Z|[-+]?(?:nan|inf)\Z", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

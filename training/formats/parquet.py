@@ -11,12 +11,13 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from algorithms.records import Rows
+from training.formats import parquet_footer
 from training.formats.layout import Layout, shown
 from training.formats.recognition import plainly
 
@@ -29,9 +30,16 @@ def read(stream: BinaryIO, layout: Layout) -> Iterator[Rows]:
     with opened(stream, layout) as table:
         if table is None:
             return
-        columns = _columns(table.schema_arrow, layout)
+        columns = _columns(table.file.schema_arrow, layout)
         for number, batch in batches(table, layout):
             yield _rows(batch, columns, layout, number)
+
+
+class Opened(NamedTuple):
+    """A file whose footer has been read."""
+
+    file: Any
+    promised: int  # values that it says it holds
 
 
 @contextmanager
@@ -45,9 +53,11 @@ def opened(stream: BinaryIO, layout: Layout) -> Iterator[Any]:
             yield None
             return
         try:
-            yield pa_parquet.ParquetFile(file, thrift_string_size_limit=1 << 24, thrift_container_size_limit=1 << 20)
-        except (pa.ArrowException, OSError, EOFError) as error:
-            raise layout.fault("", f"cannot be read as Parquet: {str(error).splitlines()[0][:200]}.") from None
+            table = pa_parquet.ParquetFile(file, thrift_string_size_limit=1 << 24, thrift_container_size_limit=1 << 20)
+            yield Opened(table, _promised(table, file, layout))
+        except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError) as error:
+            told = (str(error).splitlines() or [type(error).__name__])[0]
+            raise layout.fault("", f"cannot be read as Parquet: {told[:200]}.") from None
 
 
 def write(rows: Rows) -> bytes:
@@ -111,20 +121,28 @@ def _numeric(kind: Any) -> bool:
     return bool(kinds.is_integer(kind) or kinds.is_floating(kind) or kinds.is_boolean(kind) or kinds.is_decimal(kind))
 
 
-def batches(table: Any, layout: Layout) -> Iterator[tuple[int, Any]]:
+def _promised(table: Any, file: BinaryIO, layout: Layout) -> int:
+    """How many values there are; a flat column has one a row."""
+    import pyarrow.types as kinds
+
+    if not any(kinds.is_nested(field.type) for field in table.schema_arrow):
+        return int(table.metadata.num_rows * table.metadata.num_columns)
+    try:
+        return parquet_footer.values(file)
+    except ValueError as error:
+        raise layout.fault("", f"cannot be read as Parquet: {error}.") from None
+
+
+def batches(table: Opened, layout: Layout) -> Iterator[tuple[int, Any]]:
     """Batches of about `layout.block` decoded bytes, with the number of the first row, from 1."""
-    meta = table.metadata
-    promised = sum(
-        meta.row_group(group).column(column).num_values
-        for group in range(meta.num_row_groups)
-        for column in range(meta.num_columns)
-    )
+    meta, promised = table.file.metadata, table.promised
     # Before anything is unpacked: a kilobyte of run lengths can stand for any number of values.
     layout.spend(4 * max(promised, meta.num_rows))
     layout.spend(sum(meta.row_group(group).total_byte_size for group in range(meta.num_row_groups)))
     width = max(1, promised // max(1, meta.num_rows))
     row, size = 1, 0
-    for batch in table.iter_batches(batch_size=max(1, layout.block // (4 * width)), use_threads=layout.limit is None):
+    count = max(1, layout.block // (4 * width))
+    for batch in table.file.iter_batches(batch_size=count, use_threads=layout.limit is None):
         size += batch.nbytes
         layout.spend(size // 2)  # columns of doubles take twice what float32 will
         if len(batch):

@@ -17,12 +17,15 @@ _STARTS = (
     (b"\xff\xfe", "UTF-16; convert it to UTF-8"),
     (b"\xfe\xff", "UTF-16; convert it to UTF-8"),
 )
-_NUMBER = rb"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
-_LIBSVM = re.compile(rb"\s*" + _NUMBER + rb"(?::" + _NUMBER + rb")?(?:[ \t]+\d+:" + _NUMBER + rb")+[ \t]*(?:#.*)?\Z")
-_JSON = re.compile(rb"\s*(?:\{\s*[\"}]|\[\s*[\[{\"\]]|\[\s*" + _NUMBER + rb"\s*[,\]])")
+# What is taken is not given back (`++`): a line of numbers that is none after all costs one look at each byte.
+_NUMBER = rb"[-+]?(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][-+]?\d++)?"
+_LIBSVM = re.compile(
+    rb"\s*+" + _NUMBER + rb"(?::" + _NUMBER + rb")?(?:[ \t]++\d++:" + _NUMBER + rb")++[ \t]*+(?:#.*)?\Z"
+)
+_JSON = re.compile(rb"\s*+(?:\{\s*+[\"}]|\[\s*+[\[{\"\]]|\[\s*+" + _NUMBER + rb"\s*+[,\]])")
 
 
-_CSV = re.compile(rb"\s*(?:" + _NUMBER + rb")?(?:,\s*(?:" + _NUMBER + rb")?)+\s*\Z")
+_CSV = re.compile(rb"\s*+(?:" + _NUMBER + rb")?(?:,\s*+(?:" + _NUMBER + rb")?)++\s*+\Z")
 
 
 def plainly(start: bytes) -> str | None:

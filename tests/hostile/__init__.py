@@ -1,0 +1,1 @@
+"""Bytes from somebody who means harm: what may come of them is an answer or a sentence."""

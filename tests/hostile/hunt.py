@@ -1,0 +1,107 @@
+"""Many inputs, one after another, and what came of them."""
+
+from __future__ import annotations
+
+import gc
+import random
+import signal
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.hostile.mutation import mutated
+
+PATIENCE = 5.0  # seconds that an input may take
+KEPT = 20  # findings of a target; the first tell most
+
+
+@dataclass(frozen=True)
+class Target:
+    """Something that is fed bytes. `feed` is true where they were taken, false where a sentence refused them."""
+
+    name: str
+    seeds: Sequence[bytes]
+    feed: Callable[[bytes], bool]
+
+
+@dataclass
+class Report:
+    """What came of the inputs of one target."""
+
+    target: str
+    inputs: int = 0
+    taken: int = 0
+    slowest: float = 0.0
+    seconds: float = 0.0
+    growth: int = 0  # bytes of memory in the second half of the inputs
+    findings: dict[str, bytes] = field(default_factory=dict)  # where it happened: an input that makes it happen
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """For the results."""
+        return {
+            "target": self.target,
+            "inputs": self.inputs,
+            "taken": self.taken,
+            "refused": self.inputs - self.taken - len(self.findings),
+            "slowest_s": round(self.slowest, 3),
+            "seconds": round(self.seconds, 1),
+            "growth_mb": round(self.growth / 1e6, 1),
+            "findings": sorted(self.findings),
+        }
+
+
+class Late(BaseException):
+    """An input took too long."""
+
+
+def hunt(target: Target, count: int, seed: int = 0) -> Report:
+    """Feed that many inputs. Each follows from the seed and its number alone, so that a hunt can go on later."""
+    report, before = Report(target.name), 0
+
+    def late(*_: object) -> None:
+        raise Late(f"took more than {PATIENCE:g} seconds")
+
+    old = signal.signal(signal.SIGALRM, late)
+    began = time.perf_counter()
+    try:
+        for number in range(count):
+            if number == count // 2:
+                gc.collect()
+                before = resident()
+            _feed(target, report, mutated(random.Random(f"{target.name} {seed} {number}"), target.seeds))
+    finally:
+        signal.signal(signal.SIGALRM, old)
+    gc.collect()
+    report.growth = max(0, resident() - before)
+    report.seconds = time.perf_counter() - began
+    return report
+
+
+def _feed(target: Target, report: Report, data: bytes) -> None:
+    begin = time.perf_counter()
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+    try:
+        report.taken += bool(target.feed(data))
+    except (Exception, Late) as error:
+        if len(report.findings) < KEPT:
+            report.findings.setdefault(_told(error), data)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    report.inputs += 1
+    report.slowest = max(report.slowest, time.perf_counter() - begin)
+
+
+def _told(error: BaseException) -> str:
+    """The kind of an error and the last of our lines that it went through."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "/.venv/" not in frame.filename]
+    last = next((frame for frame in reversed(frames) if "/tests/" not in frame.filename), frames[-1])
+    return f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno} in {last.name}: {str(error)[:160]}"
+
+
+def resident() -> int:
+    """Bytes of memory that this process holds."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096

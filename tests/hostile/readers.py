@@ -1,0 +1,144 @@
+"""Every reader of `training/formats`, and bodies that are whole from which hostile ones are made."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import struct
+import zlib
+from collections.abc import Iterator
+from functools import cache
+
+import numpy as np
+from scipy import sparse
+
+from algorithms.errors import UserError
+from algorithms.records import Images, Objects, Rows
+from tests.hostile.hunt import Target
+from training import formats
+from training.formats import ContentType, Layout
+
+LIMIT = 1 << 24  # bytes that a body may decode to
+KINDS = ("rows", "objects", "images")
+
+
+@cache
+def bodies(kind: str) -> tuple[object, ...]:
+    """Records of that kind, to be written in its formats."""
+    if kind == "images":
+        jpeg, png = b"\xff\xd8\xff\xe0" + bytes(range(64)), picture_bytes()
+        pictures = (jpeg, png)
+        several = np.array([[0, 1, 2], [1, 0, 2]], np.float32)
+        return (Images(encoded=[png]), Images(encoded=pictures), Images(encoded=pictures, label=several))
+    if kind == "objects":
+        fields = {"start": "2020-01-01 00:00:00", "target": [1.0, 2.0, "NaN"], "cat": [0], "dynamic_feat": [[1.0, 2.0]]}
+        values = [fields, {"start": "2021-06-01", "target": [1.5, 3.0]}]
+        return (Objects(values=values, places=["a", "b"]),)
+    dense = np.array([[1.5, -2, 3e9, 0], [0, 0, 0, 7], [1e-9, 4, 5, 6]], np.float32)
+    scattered = sparse.csr_array(np.where(dense > 1, dense, 0))
+    label = np.array([[0], [1], [2]], np.float32)
+    return (
+        Rows(features=dense),
+        Rows(features=dense, label=label),
+        Rows(features=np.full((3, 4), np.nan, np.float32)),
+        Rows(features=scattered, label=label),
+        Rows(features=np.arange(40 * 60, dtype=np.float32).reshape(40, 60)),
+    )
+
+
+def picture_bytes() -> bytes:
+    """A PNG of two by two pixels."""
+    parts = [
+        (b"IHDR", struct.pack(">IIBBBBB", 2, 2, 8, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(bytes(14))),
+        (b"IEND", b""),
+    ]
+    chunks = (struct.pack(">I", len(x)) + n + x + struct.pack(">I", zlib.crc32(n + x)) for n, x in parts)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def seeds(kind: str, media: str) -> list[bytes]:
+    """Bodies of that type that a reader takes."""
+    module, found = formats.find(media, kind), []
+    for records in bodies(kind):
+        try:
+            found.append(module.write(records))
+        except (ValueError, TypeError):  # a format that cannot hold these
+            continue
+    return found + BY_HAND.get(media, [])
+
+
+BY_HAND = {
+    "text/csv": [b'1,"2",3,4\n5,6,,nan\n', b"1;2;3;4\n", b"a,b,c,d\n1,2,3,4\n", b"1\t2\t3\t4\r\n1\t2\t3\t4\r\n"],
+    "text/libsvm": [b"1:0.5 0:1 2:3\n0 1:2 # no\n", b"2 qid:7 0:1 3:2\n1 qid:8 1:1\n"],
+    "application/json": [
+        b'{"instances":[{"data":{"features":{"keys":[0,3],"shape":[4],"values":[1,2]}}}],"configuration":{"k":1}}',
+        b'{"features":[1,2,3,4],"label":1,"weight":2}',
+        json.dumps({"instances": [{"start": "2020-01-01", "target": [1] * 9}], "configuration": {}}).encode(),
+    ],
+    "application/jsonlines": [b'{"features":[1,2,3,4]}\n\n{"data":{"features":{"values":[1,2,3,4]}}}\n'],
+}
+
+
+def targets() -> Iterator[Target]:
+    """One for every reader of every kind."""
+    for kind in KINDS:
+        for media in types(kind):
+            yield Target(f"{kind} {media}", seeds(kind, media), _reader(kind, media))
+
+
+def types(kind: str) -> list[str]:
+    """The canonical names of a kind's content types."""
+    return [module.MEDIA[0] for module in formats._modules(kind)]
+
+
+def _reader(kind: str, media: str):
+    """Reads bodies as a channel and as a request, in ways that follow from the body."""
+    types = [ContentType(media, {}), ContentType(media, {"label_size": "1", "header": "present"})]
+    types.append(ContentType(media, {"label-format": "class-id"}))
+
+    def feed(data: bytes) -> bool:
+        way = zlib.crc32(data)
+        layout = Layout(
+            "part",
+            labels=way & 1,
+            weighted=way & 6 == 6,
+            width=4 if way & 24 else None,
+            block=(1, 40, 1 << 16, 1 << 24)[way >> 5 & 3],
+            limit=LIMIT,
+            classes=3,
+            missing=bool(way & 128),
+        )
+        try:
+            if way & 256:
+                return len(formats.whole(data, types[way % 3], layout, kind)) >= 0
+            return read(data, types[way % 3], layout, kind)
+        except UserError as fault:
+            assert str(fault), "a fault without a sentence"
+            assert len(str(fault)) < 3000, "a sentence that nobody reads"
+            return False
+
+    return feed
+
+
+def read(data: bytes, content_type: ContentType, layout: Layout, kind: str) -> bool:
+    """All blocks, each of which is sound."""
+    width = None
+    for part in formats.records(io.BytesIO(data), content_type, layout, kind):
+        assert len(part) > 0, "a block of nothing"
+        if isinstance(part, Rows):
+            assert layout.width is None or part.width == layout.width, "a row of another width"
+            assert width in (None, part.width), "blocks of several widths"
+            width = part.width
+            if part.is_sparse:
+                assert part.features.indices.size == 0 or part.features.indices.max() < part.width
+    return True
+
+
+def bomb(size: int) -> bytes:
+    """A gzip file of so many zeros."""
+    return gzip.compress(bytes(size))
+
+
+__all__ = ["bodies", "bomb", "read", "seeds", "targets", "types"]
