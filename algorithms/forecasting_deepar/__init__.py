@@ -10,14 +10,14 @@ _SERIES = ("application/jsonlines", "application/x-parquet")
 ALGORITHM = Algorithm(
     name="forecasting-deepar",
     title="DeepAR Forecasting",
-    summary="Learns one autoregressive recurrent network over many related time series and forecasts by sampling paths.",
+    summary="Learns one autoregressive recurrent network over many time series and forecasts by sampling paths.",
     problem="probabilistic time-series forecasting",
-    source="Salinas, Flunkert, Gasthaus and Januschowski, DeepAR: Probabilistic Forecasting with Autoregressive Recurrent "
-    "Networks, International Journal of Forecasting 36, 2020; Krueger et al., Zoneout, ICLR 2017",
+    source="Salinas, Flunkert, Gasthaus and Januschowski, DeepAR: Probabilistic Forecasting with Autoregressive "
+    "Recurrent Networks, International Journal of Forecasting 36, 2020; Krueger et al., Zoneout, ICLR 2017",
     channels=(
         Channel(
             name="train",
-            meaning="the series to learn from, one a record: start, target and where there are such cat and dynamic_feat",
+            meaning="the series to learn from, one a record: start, target, and cat and dynamic_feat if there are",
             required=True,
             kind="objects",
             content_types=_SERIES,
@@ -82,4 +82,8 @@ ALGORITHM = Algorithm(
     gpu=True,
     missing=True,
     environment=("DEEPAR_INFERENCE_CONFIG",),
+    exceptions={
+        "every declared request type is read and answered as the model answers": "where nobody says what an answer is "
+        "to hold, one in JSON has the mean, and one in JSON Lines, which batch transform sends, quantiles too",
+    },
 )

@@ -23,12 +23,12 @@ _HORIZON = 4
 
 def channels() -> dict[str, Objects]:
     """A training and a test channel."""
-    return {"train": Objects(values=_series(12, 0)), "test": Objects(values=_series(4, _HORIZON))}
+    return {"train": Objects(values=_series(20, 0)), "test": Objects(values=_series(4, _HORIZON))}
 
 
 def requests() -> Objects:
     """Series to forecast, whose features reach over the horizon."""
-    return Objects(values=_series(5, 0, ahead=_HORIZON))
+    return Objects(values=_series(9, 0, ahead=_HORIZON))
 
 
 def others() -> list[tuple[dict[str, object], dict[str, Objects]]]:
@@ -39,7 +39,7 @@ def others() -> list[tuple[dict[str, object], dict[str, Objects]]]:
     for number, (likelihood, frequency) in enumerate(rest):
         given = {**small, "likelihood": likelihood, "time_freq": frequency, "num_layers": 1 + number % 2}
         size = 0.9 if likelihood == "beta" else 20.0
-        values = [_whole(value, size, likelihood == "negative-binomial") for value in _series(8, 0)]
+        values = [_whole(value, size, likelihood == "negative-binomial") for value in _series(12, 0)]
         jobs.append(({**given, "dropout_rate": 0.0 if number % 2 else 0.1}, {"train": Objects(values=values)}))
     return jobs
 
@@ -64,4 +64,4 @@ def _series(count: int, more: int, ahead: int = 0) -> list[dict[str, Any]]:
 def _whole(value: dict[str, Any], size: float, counts: bool) -> dict[str, Any]:
     """A series of targets from 0 to that size, of whole numbers where they are counts."""
     target = [min(max(float(entry) / 60, 0.0), 1.0) * size for entry in value["target"]]
-    return {**value, "target": [float(round(entry)) if counts else entry for entry in target]}
+    return {**value, "target": [float(np.round(entry)) if counts else entry for entry in target]}

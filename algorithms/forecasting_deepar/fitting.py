@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -152,7 +152,7 @@ def _train(job: Job, windows: Windows, state: State) -> list[float]:
     patience = settings.early_stopping_patience
     while state.epoch < settings.epochs and (patience is None or state.since < patience):
         began, processed = time.monotonic(), 0
-        for mine, ats, keys in job.in_step(windows.drawn(state.epoch, state.step)):
+        for mine, ats, keys in job.in_step(cast(Any, windows.drawn(state.epoch, state.step))):
             processed += _step(job, windows, state, mine, ats, keys)
             state.step += 1
             state.steps += 1
@@ -312,5 +312,5 @@ def _resumed(job: Job) -> State | None:
     arrays, facts = found
     least = facts.pop("least")
     job.note(f"resumed in epoch {facts['epoch'] + 1}, after {facts['steps']} batches")
-    own = {name: np.array(array, np.float32) for name, array in arrays.items()}
+    own: dict[str, Any] = {name: np.array(array, np.float32) for name, array in arrays.items()}
     return State(**own, **facts, least=float("inf") if least is None else least)

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.forecasting_deepar import kernels_paths, kernels_recurrence
-from algorithms.forecasting_deepar.kernels_products import products
+from algorithms.forecasting_deepar.kernels import recurrence
+from algorithms.forecasting_deepar.kernels.paths import paths as drawn
+from algorithms.forecasting_deepar.kernels.products import products
 from algorithms.forecasting_deepar.plan import Plan
 from algorithms.forecasting_deepar.series import Series
 from algorithms.forecasting_deepar.shapes import NUMBERS
@@ -45,15 +46,13 @@ def _paths(plan: Plan, weights: Weights, series: Series, paths: int) -> NDArray[
         if layer + 1 < shape.layers:
             below = products(states, weights[f"inputs{layer + 1}"].T, weights[f"bias{layer + 1}"][None], 1, context)
     lags = len(plan.lags)
-    return kernels_paths.paths(
+    return drawn(
         gates[:, context:],
         weights["inputs0"][:, :lags].T,
         plan.lags,
         weights["state0"].T,
         _upper(weights, shape.layers, shape.cells),
-        np.array([weights[f"bias{layer}"] for layer in range(1, shape.layers)], np.float32).reshape(
-            -1, 4 * shape.cells
-        ),
+        _biases(weights, shape.layers, shape.cells),
         weights["head"],
         weights["head_bias"],
         hidden,
@@ -76,11 +75,11 @@ def _fixed(plan: Plan, weights: Weights, series: Series, scales: NDArray[np.floa
 def _run(
     gates: NDArray[np.float32], state: NDArray[np.float32], rate: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Hidden states (n, t + 1, h) of a layer, the first before the first step, and its cells (n, h) after the last step."""
+    """Hidden states (n, t + 1, h) of a layer, the first of them its start, and its last cells (n, h)."""
     n, t, g = gates.shape
     hidden, cells = np.zeros((n, t + 1, g // 4), np.float32), np.zeros((n, t + 1, g // 4), np.float32)
-    zoneout = kernels_recurrence.EXPECTED if rate else kernels_recurrence.NEVER
-    kernels_recurrence.forward_(gates, state.T, hidden, cells, np.zeros(n, np.uint64), rate, zoneout)
+    zoneout = recurrence.EXPECTED if rate else recurrence.NEVER
+    recurrence.forward_(gates, state.T, hidden, cells, np.zeros(n, np.uint64), rate, zoneout)
     return hidden, cells[:, -1]
 
 
@@ -88,3 +87,8 @@ def _upper(weights: Weights, layers: int, h: int) -> NDArray[np.float32]:
     """Weights (layers - 1, 2h, 4h) from the layer below and from the own state."""
     both = [np.concatenate([weights[f"inputs{y}"].T, weights[f"state{y}"].T]) for y in range(1, layers)]
     return np.array(both, np.float32).reshape(-1, 2 * h, 4 * h)
+
+
+def _biases(weights: Weights, layers: int, h: int) -> NDArray[np.float32]:
+    """Biases (layers - 1, 4h) of all layers but the first."""
+    return np.array([weights[f"bias{y}"] for y in range(1, layers)], np.float32).reshape(-1, 4 * h)

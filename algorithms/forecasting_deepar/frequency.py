@@ -65,7 +65,7 @@ class Frequency:
 
     def written(self, time: int) -> str:
         """A time as text."""
-        return str(np.datetime64(time, _UNIT[self.letter]))
+        return str(np.array(time).astype(f"datetime64[{_UNIT[self.letter]}]"))
 
     def days(self, first: int, last: int) -> tuple[NDArray[np.float32], int]:
         """Calendar of the days (days, 4) between two times, and the number of the first day; of months, none.
@@ -84,7 +84,7 @@ class Frequency:
         return _UNITS_OF_A_DAY.get(self.letter, 0)
 
     def lags(self) -> list[int]:
-        """How far back the network looks, in points: the last 7 and those a season away (GluonTS, time_feature/lag.py)."""
+        """How far back the network looks, in points: the last 7, and seasons (as GluonTS, time_feature/lag.py)."""
         m = float(self.multiple)
         found = {
             "M": lambda: _months(m),
@@ -117,7 +117,7 @@ def _days(multiple: float) -> list[float]:
 
 
 def _weeks(multiple: float) -> list[float]:
-    return _cycles(52, multiple, 3, 1) + [4 // multiple, 8 // multiple, 12 // multiple]
+    return [*_cycles(52, multiple, 3, 1), 4 // multiple, 8 // multiple, 12 // multiple]
 
 
 def _months(multiple: float) -> list[float]:

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.forecasting_deepar import kernels_losses, kernels_recurrence
-from algorithms.forecasting_deepar.kernels import Windows
-from algorithms.forecasting_deepar.kernels_products import outer, products
-from algorithms.forecasting_deepar.kernels_recurrence import DRAWN, NEVER
+from algorithms.forecasting_deepar.kernels import recurrence
+from algorithms.forecasting_deepar.kernels.losses import losses_
+from algorithms.forecasting_deepar.kernels.products import outer, products
+from algorithms.forecasting_deepar.kernels.recurrence import DRAWN, NEVER
+from algorithms.forecasting_deepar.kernels.windows import Windows
 from algorithms.forecasting_deepar.plan import Plan
 from algorithms.forecasting_deepar.shapes import NUMBERS, Shape, layer_keys, views
 
@@ -56,7 +57,7 @@ def gradient_(
         layers.append(_forward(gates, weights[f"state{number}"], layer_keys(keys, number), plan.dropout_rate))
     top = layers[-1].hidden
     told = products(top, weights["head"].T, weights["head_bias"][None], 1, steps)
-    loss = kernels_losses.losses_(told, found.targets, found.observed, found.scales, NUMBERS[plan.likelihood])
+    loss = losses_(told, found.targets, found.observed, found.scales, NUMBERS[plan.likelihood])
     slopes["head"][:], slopes["head_bias"][:] = outer(top, told, 1), told.sum(axis=(0, 1))
     _back(
         shape,
@@ -91,7 +92,7 @@ def _forward(gates: Array, state: Array, keys: NDArray[np.uint64], rate: float) 
     hidden, cells = np.empty((b, t + 1, g // 4), np.float32), np.empty((b, t + 1, g // 4), np.float32)
     hidden[:, 0], cells[:, 0] = 0, 0
     zoneout = DRAWN if rate else NEVER
-    kernels_recurrence.forward_(gates, state.T, hidden, cells, keys, rate, zoneout)
+    recurrence.forward_(gates, state.T, hidden, cells, keys, rate, zoneout)
     return _Layer(gates=gates, hidden=hidden, cells=cells, keys=keys, zoneout=zoneout, rate=rate)
 
 
@@ -106,7 +107,7 @@ def _back(
     """From the last layer to the first; the gates of each become the gradient by them."""
     for number in range(shape.layers - 1, -1, -1):
         own = layers[number]
-        kernels_recurrence.backward_(
+        recurrence.backward_(
             own.gates, weights[f"state{number}"], own.cells, by_hidden, own.keys, own.rate, own.zoneout
         )
         slopes[f"state{number}"][:] = outer(own.hidden, own.gates, 0)

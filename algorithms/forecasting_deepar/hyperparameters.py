@@ -74,7 +74,7 @@ class Hyperparameters(Settings):
     def faults(self) -> Iterator[str]:
         """What no single field can see."""
         if not FREQUENCY.fullmatch(self.time_freq):
-            yield f"time_freq: must be M, W, D, H or min with a whole number before it or none; it is '{self.time_freq}'."
+            yield f"time_freq: must be M, W, D, H or min, and may have a multiple before it; it is {self.time_freq!r}."
         if not 0 <= self.dropout_rate < 1:
             yield f"dropout_rate: must be at least 0 and below 1; it is {self.dropout_rate!r}."
         if not self.learning_rate > 0:

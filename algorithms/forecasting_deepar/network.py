@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from algorithms.forecasting_deepar import kernels_recurrence
-from algorithms.forecasting_deepar.kernels import Windows
+from algorithms.forecasting_deepar.kernels import recurrence
+from algorithms.forecasting_deepar.kernels.windows import Windows
 from algorithms.forecasting_deepar.likelihoods import losses
 from algorithms.forecasting_deepar.plan import Plan
 from algorithms.forecasting_deepar.shapes import Shape, layer_keys
@@ -78,7 +78,7 @@ def _fused(inputs: Tensor, own: Tensor, state: Tensor, bias: Tensor) -> Tensor:
     """Hidden states (b, t, h) of a layer by the kernel of the device."""
     start = inputs.new_zeros(1, len(inputs), state.shape[1])
     weights = [own.contiguous(), state.contiguous(), bias, torch.zeros_like(bias)]
-    hidden: Tensor = torch._VF.lstm(inputs, (start, start), weights, True, 1, 0.0, True, False, True)[0]  # type: ignore[attr-defined]
+    hidden: Tensor = torch._VF.lstm(inputs, (start, start), weights, True, 1, 0.0, True, False, True)[0]
     return hidden
 
 
@@ -86,7 +86,7 @@ def _stepwise(gates: Tensor, weights: Tensor, keys: NDArray[np.uint64], rate: fl
     """The same with zoneout, for which no device has a kernel: one step after another, of all windows at once."""
     b, t, g = gates.shape
     h = g // 4
-    kept = [kernels_recurrence.kept(keys, step, h, rate) for step in range(t)]
+    kept = [recurrence.kept(keys, step, h, rate) for step in range(t)]
     keep_h, keep_c = (torch.from_numpy(np.stack(masks)).to(gates.device) for masks in zip(*kept, strict=True))
     hidden, cell, found = gates.new_zeros(b, h), gates.new_zeros(b, h), []
     for step in range(t):

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algorithms.errors import UserError
-from algorithms.forecasting_deepar import kernels
 from algorithms.forecasting_deepar.frequency import Frequency
 from algorithms.forecasting_deepar.hyperparameters import BETA, FREQUENCY, LIKELIHOODS, NEGATIVE_BINOMIAL
+from algorithms.forecasting_deepar.kernels import windows as kernel
+from algorithms.forecasting_deepar.kernels.windows import Windows
 from algorithms.forecasting_deepar.series import Schema, Series
 from algorithms.forecasting_deepar.shapes import OUTPUTS, Shape
 
@@ -83,10 +84,10 @@ class Plan:
 
     def windows(
         self, series: Series, calendar: tuple[int, int, int, NDArray[np.float32], int], chosen: Any, ats: Any
-    ) -> kernels.Windows:
+    ) -> Windows:
         """Windows of the series `chosen`, whose horizons begin at the points `ats`."""
-        scaling = {BETA: kernels.PLAIN, NEGATIVE_BINOMIAL: kernels.COUNTS}.get(self.likelihood, kernels.MEAN_SIZE)
-        return kernels.windows(
+        scaling = {BETA: kernel.PLAIN, NEGATIVE_BINOMIAL: kernel.COUNTS}.get(self.likelihood, kernel.MEAN_SIZE)
+        return kernel.windows(
             series,
             chosen,
             ats,
@@ -111,7 +112,7 @@ class Plan:
     @classmethod
     def read(cls, facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Plan:
         """What `facts` and `arrays` tell; `UserError` where they do not fit."""
-        sizes = {name: _whole(facts, name, most) for name, most in _MOST.items()}
+        sizes: dict[str, Any] = {name: _whole(facts, name, most) for name, most in _MOST.items()}
         if not isinstance(facts.get("time_freq"), str) or not FREQUENCY.fullmatch(facts["time_freq"]):
             raise UserError(f"model.json: time_freq must be a frequency; it is {facts.get('time_freq')!r}.")
         if facts.get("likelihood") not in LIKELIHOODS:
@@ -119,7 +120,7 @@ class Plan:
         cardinality = facts.get("cardinality")
         if not isinstance(cardinality, list) or not all(type(own) is int and 0 < own < 2**31 for own in cardinality):
             raise UserError("model.json: cardinality must be a list of whole numbers above 0.")
-        reals = {name: facts.get(name) for name in ("level", "dropout_rate")}
+        reals: dict[str, Any] = {name: facts.get(name) for name in ("level", "dropout_rate")}
         for name, value in reals.items():
             if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < 1e38:
                 raise UserError(f"model.json: {name} must be a number that is not negative; it is {value!r}.")

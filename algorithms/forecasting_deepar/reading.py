@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from algorithms import contract
 from algorithms.errors import Stopped, UserError
-from algorithms.forecasting_deepar import kernels
 from algorithms.forecasting_deepar.frequency import Frequency
 from algorithms.forecasting_deepar.hyperparameters import AUTO, IGNORE, Hyperparameters
+from algorithms.forecasting_deepar.kernels.windows import moments
 from algorithms.forecasting_deepar.model import Model
 from algorithms.forecasting_deepar.plan import Plan
 from algorithms.forecasting_deepar.series import Reader, Schema, Series
@@ -168,7 +168,7 @@ def _standards(group: Group, series: Series, count: int) -> NDArray[np.float32]:
     """Mean and inverse deviation (2, f) of the dynamic features of all members."""
     found: Any = np.zeros((2, count))
     for _ in range(2):  # the second time about the mean, so that a large one does not drown the spread
-        sums = kernels.moments(series, count, found[0])
+        sums = moments(series, count, found[0])
         group.sum_(sums)
         points = np.maximum(sums[0], 1)
         spread = np.sqrt(np.maximum(sums[2] / points - (sums[1] / points) ** 2, 0))

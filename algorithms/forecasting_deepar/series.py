@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algorithms.errors import UserError
-from algorithms.forecasting_deepar import kernels
 from algorithms.forecasting_deepar.frequency import Frequency
 from algorithms.forecasting_deepar.hyperparameters import BETA, NEGATIVE_BINOMIAL
+from algorithms.forecasting_deepar.kernels.windows import carry_
 from algorithms.records import Objects
 
 
@@ -97,7 +97,7 @@ class Reader:
         observed = np.isfinite(values).view(np.uint8)
         self.missing |= not observed.all()
         self.whole &= bool((np.floor(values[observed > 0]) == values[observed > 0]).all())
-        kernels.carry_(values, np.array([len(target) for target in targets], np.int64))
+        carry_(values, np.array([len(target) for target in targets], np.int64))
         self._values.append(values)
         self._observed.append(observed)
 

@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.forecasting_deepar import kernels_paths
 from algorithms.forecasting_deepar.hyperparameters import BETA, DETERMINISTIC, GAUSSIAN, NEGATIVE_BINOMIAL, STUDENT_T
+from algorithms.forecasting_deepar.kernels import paths
 
 # How many numbers tell the distribution of a point, and which it is for the kernels.
 OUTPUTS = {GAUSSIAN: 2, BETA: 2, NEGATIVE_BINOMIAL: 2, STUDENT_T: 3, DETERMINISTIC: 1}
 NUMBERS = {
-    GAUSSIAN: kernels_paths.GAUSSIAN,
-    BETA: kernels_paths.BETA,
-    NEGATIVE_BINOMIAL: kernels_paths.COUNTS,
-    STUDENT_T: kernels_paths.STUDENT,
-    DETERMINISTIC: kernels_paths.POINT,
+    GAUSSIAN: paths.GAUSSIAN,
+    BETA: paths.BETA,
+    NEGATIVE_BINOMIAL: paths.COUNTS,
+    STUDENT_T: paths.STUDENT,
+    DETERMINISTIC: paths.POINT,
 }
 
 

@@ -9,10 +9,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from algorithms.forecasting_deepar import gradients, kernels_recurrence, network
+from algorithms.forecasting_deepar import gradients, network
 from algorithms.forecasting_deepar.frequency import Frequency
 from algorithms.forecasting_deepar.hyperparameters import BETA, LIKELIHOODS, NEGATIVE_BINOMIAL
-from algorithms.forecasting_deepar.kernels import Windows
+from algorithms.forecasting_deepar.kernels import recurrence
+from algorithms.forecasting_deepar.kernels.windows import Windows
 from algorithms.forecasting_deepar.plan import Plan
 from algorithms.forecasting_deepar.shapes import begun, views
 
@@ -85,14 +86,14 @@ def test_the_recurrence_is_that_of_torch() -> None:
     gates = (inputs @ own.T + one + two).numpy().copy()
     hidden, cells = np.zeros((11, 8, 6), np.float32), np.zeros((11, 8, 6), np.float32)
 
-    kernels_recurrence.forward_(gates, state.numpy().T, hidden, cells, np.zeros(11, np.uint64), 0.0, 0)
+    recurrence.forward_(gates, state.numpy().T, hidden, cells, np.zeros(11, np.uint64), 0.0, 0)
 
     np.testing.assert_allclose(hidden[:, 1:], want.detach().numpy(), atol=2e-6)
     np.testing.assert_allclose(cells[:, -1], cell[0].detach().numpy(), atol=4e-6)
 
 
 def test_the_share_of_units_that_keep_their_state_is_the_rate() -> None:
-    hidden, cells = kernels_recurrence.kept(np.arange(500, dtype=np.uint64), 3, 40, 0.25)
+    hidden, cells = recurrence.kept(np.arange(500, dtype=np.uint64), 3, 40, 0.25)
 
     assert abs(hidden.mean() - 0.25) < 0.02 and abs(cells.mean() - 0.25) < 0.02
     assert abs(np.corrcoef(hidden.ravel(), cells.ravel())[0, 1]) < 0.02

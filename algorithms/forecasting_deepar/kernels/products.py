@@ -11,6 +11,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from algorithms.forecasting_deepar.kernels.arrays import held
+
 FAST = {"afn", "arcp", "contract", "nsz", "reassoc"}
 # Windows of a partial sum: the result must not depend on the number of threads.
 BLOCK = 16
@@ -25,7 +27,7 @@ def products(
 ) -> NDArray[np.float32]:
     """start + x @ w (b, t, g)."""
     out = np.empty((len(x), steps, w.shape[1]), np.float32)
-    _products(_in(x, np.float32), _in(w, np.float32), _in(start, np.float32), int(first), out)
+    _products(held(x, np.float32), held(w, np.float32), held(start, np.float32), int(first), out)
     return out
 
 
@@ -36,15 +38,8 @@ def outer(
 ) -> NDArray[np.float32]:
     """Sum over windows and steps of the products of each number of x with each of y (g, d)."""
     sums = np.zeros((-(-len(x) // BLOCK), x.shape[2], y.shape[2]), np.float32)
-    _outer(_in(x, np.float32), _in(y, np.float32), int(first), sums)
+    _outer(held(x, np.float32), held(y, np.float32), int(first), sums)
     return np.asarray(sums.sum(axis=0).T)
-
-
-def _in(array, dtype):
-    """As a kernel takes it: contiguous and read-only. An array of another kind would be compiled for anew."""
-    view = np.require(array, dtype, ["C", "A"]).view()
-    view.flags.writeable = False
-    return view
 
 
 @numba.njit(nogil=True, cache=True, fastmath=FAST)

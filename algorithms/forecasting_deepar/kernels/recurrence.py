@@ -11,7 +11,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.forecasting_deepar.kernels_products import add_product_
+from algorithms.forecasting_deepar.kernels.arrays import held
+from algorithms.forecasting_deepar.kernels.products import add_product_
 
 FAST = {"afn", "arcp", "contract", "nsz", "reassoc"}
 # Rows that are computed together.
@@ -30,7 +31,7 @@ def forward_(
     zoneout,  # NEVER, DRAWN or EXPECTED
 ) -> None:
     """From the first step to the last."""
-    _forward_(gates, _in(weights, np.float32), hidden, cells, _in(keys, np.uint64), np.float32(rate), int(zoneout))
+    _forward_(gates, held(weights, np.float32), hidden, cells, held(keys, np.uint64), np.float32(rate), int(zoneout))
 
 
 def backward_(
@@ -48,10 +49,10 @@ def backward_(
     padded[:, :h] = weights
     _backward_(
         gates,
-        _in(padded, np.float32),
-        _in(cells, np.float32),
-        _in(gradients, np.float32),
-        _in(keys, np.uint64),
+        held(padded, np.float32),
+        held(cells, np.float32),
+        held(gradients, np.float32),
+        held(keys, np.uint64),
         np.float32(rate),
         int(zoneout),
     )
@@ -65,15 +66,8 @@ def kept(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Which hidden units and cells (b, h) keep their state at a step: 1 where they do. As drawn by the others here."""
     hidden, cells = np.empty((len(keys), h), np.float32), np.empty((len(keys), h), np.float32)
-    _kept(_in(keys, np.uint64), int(step), np.float32(rate), hidden, cells)
+    _kept(held(keys, np.uint64), int(step), np.float32(rate), hidden, cells)
     return hidden, cells
-
-
-def _in(array, dtype):
-    """As a kernel takes it: contiguous and read-only. An array of another kind would be compiled for anew."""
-    view = np.require(array, dtype, ["C", "A"]).view()
-    view.flags.writeable = False
-    return view
 
 
 @numba.njit(nogil=True, cache=True, fastmath=FAST, inline="always")

@@ -8,6 +8,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from algorithms.forecasting_deepar.kernels.arrays import held
+
 # Every liberty LLVM offers but nnan and ninf.
 FAST = {"afn", "arcp", "contract", "nsz", "reassoc"}
 # How a window is scaled.
@@ -29,7 +31,7 @@ def carry_(
     lengths,  # in   (n,) int64   points of each series, which lie one after another
 ) -> None:
     """Put something that is not far off in the place of what is missing."""
-    _carry_(values, _in(lengths, np.int64))
+    _carry_(values, held(lengths, np.int64))
 
 
 def windows(series, chosen, ats, context, horizon, lags, calendar, standards, scaling, fallback) -> Windows:
@@ -46,24 +48,24 @@ def windows(series, chosen, ats, context, horizon, lags, calendar, standards, sc
     targets, observed = np.empty((count, steps), np.float32), np.empty((count, steps), np.uint8)
     scales = np.empty(count, np.float32)
     _windows(
-        _in(series.values, np.float32),
-        _in(series.observed, np.uint8),
-        _in(series.begins, np.int64),
-        _in(series.stops, np.int64),
-        _in(series.starts, np.int64),
-        _in(series.features, np.float32),
-        _in(series.feature_begins, np.int64),
-        _in(series.feature_lengths, np.int64),
-        _in(chosen, np.int64),
-        _in(ats, np.int64),
+        held(series.values, np.float32),
+        held(series.observed, np.uint8),
+        held(series.begins, np.int64),
+        held(series.stops, np.int64),
+        held(series.starts, np.int64),
+        held(series.features, np.float32),
+        held(series.feature_begins, np.int64),
+        held(series.feature_lengths, np.int64),
+        held(chosen, np.int64),
+        held(ats, np.int64),
         int(context),
-        _in(lags, np.int64),
+        held(lags, np.int64),
         int(letters),
         int(step),
         int(units),
-        _in(days, np.float32),
+        held(days, np.float32),
         int(first_day),
-        _in(standards, np.float32),
+        held(standards, np.float32),
         int(scaling),
         float(fallback),
         inputs,
@@ -72,13 +74,6 @@ def windows(series, chosen, ats, context, horizon, lags, calendar, standards, sc
         scales,
     )
     return Windows(inputs=inputs, targets=targets, observed=observed, scales=scales)
-
-
-def _in(array, dtype):
-    """As a kernel takes it: contiguous and read-only. An array of another kind would be compiled for anew."""
-    view = np.require(array, dtype, ["C", "A"]).view()
-    view.flags.writeable = False
-    return view
 
 
 @numba.njit(nogil=True, cache=True)
@@ -187,10 +182,10 @@ def moments(series, count, centers) -> NDArray[np.float64]:
     found = np.zeros((3, count))
     if count:
         _moments(
-            _in(series.features, np.float32),
-            _in(series.feature_begins, np.int64),
-            _in(series.feature_lengths, np.int64),
-            _in(centers, np.float64),
+            held(series.features, np.float32),
+            held(series.feature_begins, np.int64),
+            held(series.feature_lengths, np.int64),
+            held(centers, np.float64),
             found,
         )
     return found

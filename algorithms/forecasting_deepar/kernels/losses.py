@@ -10,7 +10,8 @@ import math
 import numba
 import numpy as np
 
-from algorithms.forecasting_deepar.kernels_paths import BETA, COUNTS, GAUSSIAN, STUDENT
+from algorithms.forecasting_deepar.kernels.arrays import held
+from algorithms.forecasting_deepar.kernels.paths import BETA, COUNTS, GAUSSIAN, STUDENT
 
 EDGE = 1e-5  # how near to 0 and 1 a target of the beta distribution may be
 LEAST = 1e-5  # what is added to a softplus, so that it is never 0
@@ -27,20 +28,13 @@ def losses_(
     sums = np.zeros(len(scales))
     _losses_(
         outputs,
-        _in(targets, np.float32),
-        _in(observed, np.uint8),
-        _in(scales, np.float32),
+        held(targets, np.float32),
+        held(observed, np.uint8),
+        held(scales, np.float32),
         int(likelihood),
         sums,
     )
     return float(sums.sum())
-
-
-def _in(array, dtype):
-    """As a kernel takes it: contiguous and read-only. An array of another kind would be compiled for anew."""
-    view = np.require(array, dtype, ["C", "A"]).view()
-    view.flags.writeable = False
-    return view
 
 
 @numba.njit(parallel=True, nogil=True, cache=True)

@@ -8,8 +8,9 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.forecasting_deepar.kernels_products import add_product_
-from algorithms.forecasting_deepar.kernels_recurrence import mixed, sigmoid, tanh
+from algorithms.forecasting_deepar.kernels.arrays import held
+from algorithms.forecasting_deepar.kernels.products import add_product_
+from algorithms.forecasting_deepar.kernels.recurrence import mixed, sigmoid, tanh
 
 FAST = {"afn", "arcp", "contract", "nsz", "reassoc"}
 # Paths that are computed together, a multiple of 4: their state and the weights stay in the cache of one core.
@@ -40,18 +41,18 @@ def paths(
     n, steps, _ = gates.shape
     drawn = np.empty((n, samples, steps), np.float32)
     _paths(
-        _in(gates, np.float32),
-        _in(own, np.float32),
-        _in(lags, np.int64),
-        _in(first, np.float32),
-        _in(upper, np.float32),
-        _in(upper_bias, np.float32),
-        _in(head, np.float32),
-        _in(head_bias, np.float32),
-        _in(hidden, np.float32),
-        _in(cells, np.float32),
-        _in(scales, np.float32),
-        _in(keys, np.uint64),
+        held(gates, np.float32),
+        held(own, np.float32),
+        held(lags, np.int64),
+        held(first, np.float32),
+        held(upper, np.float32),
+        held(upper_bias, np.float32),
+        held(head, np.float32),
+        held(head_bias, np.float32),
+        held(hidden, np.float32),
+        held(cells, np.float32),
+        held(scales, np.float32),
+        held(keys, np.uint64),
         np.float32(rate),
         int(likelihood),
         drawn,
@@ -68,20 +69,13 @@ def draws(
     """One draw (n,) for each output."""
     drawn = np.empty(len(scales), np.float32)
     _draws(
-        _in(outputs, np.float32),
-        _in(scales, np.float32),
-        _in(keys, np.uint64),
+        held(outputs, np.float32),
+        held(scales, np.float32),
+        held(keys, np.uint64),
         int(likelihood),
         drawn,
     )
     return drawn
-
-
-def _in(array, dtype):
-    """As a kernel takes it: contiguous and read-only. An array of another kind would be compiled for anew."""
-    view = np.require(array, dtype, ["C", "A"]).view()
-    view.flags.writeable = False
-    return view
 
 
 @numba.njit(parallel=True, nogil=True, cache=True, fastmath=FAST)

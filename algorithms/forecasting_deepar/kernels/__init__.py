@@ -1,0 +1,1 @@
+"""Inner loops of DeepAR: windows of series, the recurrence and its products, losses, paths."""
