@@ -26,7 +26,9 @@ class Bounds:
     def of(self, nodes: Sequence[int]) -> NDArray[np.float32]:
         """(k, 2) the bounds of some nodes."""
         if not self.any:
-            return np.tile(np.array([-MOST, MOST], np.float32), (len(nodes), 1))
+            free = np.empty((len(nodes), 2), np.float32)
+            free[:] = (-MOST, MOST)
+            return free
         return np.stack([self._lower[nodes], self._upper[nodes]], axis=1)
 
     def split(self, node: int, left: int, right: int, feature: int, sums: NDArray[np.float64], rules: Rules) -> None:

@@ -154,20 +154,22 @@ class _Growth:
         m = len(self.nodes)
         left = np.array([node.left for node in self.nodes], np.int32)
         right = np.array([node.right for node in self.nodes], np.int32)
+        parent = np.array([node.parent for node in self.nodes], np.int32)
         inner = left >= 0
         feature = np.array([node.feature for node in self.nodes], np.int32) * inner
         leaf = self._leaf(left, feature)
-        sums = self._fine_sums(leaf)
+        sums = self._fine_sums(parent, leaf)
         threshold, weight, gain = np.empty(m, np.float32), np.empty(m, np.float32), np.zeros(m, np.float32)
         splits.finish(
             left, right, feature, sums, self.settings.rules, self.bounds.directions, np.float32(self.settings.eta),
             threshold, weight, gain,
         )  # fmt: skip
-        threshold[inner] = [self.bins.cuts.threshold(node.feature, node.bin) for node in self.nodes if node.left >= 0]
+        last = np.array([node.bin for node in self.nodes if node.left >= 0], np.int64)
+        threshold[inner] = self.bins.cuts.thresholds(feature[inner], last)
         tree = Tree(
             left=left,
             right=right,
-            parent=np.array([node.parent for node in self.nodes], np.int32),
+            parent=parent,
             feature=feature,
             threshold=threshold,
             default_left=np.array([node.default_left for node in self.nodes], np.uint8) * inner,
@@ -362,15 +364,14 @@ class _Growth:
     def _places(self, nodes: list[_Node]) -> tuple[Longs, Longs]:
         return np.array([node.begin for node in nodes], np.int64), np.array([node.end for node in nodes], np.int64)
 
-    def _fine_sums(self, leaf: Ints) -> NDArray[np.float64]:
+    def _fine_sums(self, parent: Ints, leaf: Ints) -> NDArray[np.float64]:
         """The sums (nodes, 2) of gradients and Hessians over all members, from leaves up."""
         room = 62 - math.ceil(math.log2(max(self.total, 2)))
         scales = [_scale(most, room) for most in self.most]
         sums = np.empty((len(self.nodes), 2), np.int64)
-        histograms.leaf_sums(self.gradients, leaf, self.rows is not None, self.drawn, scales[0], scales[1], sums)
+        some = self.rows is not None
+        histograms.leaf_sums(self.gradients, parent, leaf, some, self.drawn, scales[0], scales[1], sums)
         self.group.sum_(sums)
-        for node in reversed(self.nodes[1:]):
-            sums[node.parent] += sums[node.number]
         return np.asarray(sums / np.array(scales), np.float64)
 
 

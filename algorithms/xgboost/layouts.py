@@ -52,9 +52,9 @@ class Cuts:
         where one is far more frequent than others, as black is in pictures, a sum took 24 times as long."""
         return self.stride + (8 if self.stride >= 64 else 0)
 
-    def threshold(self, feature: int, last: int) -> np.float32:
-        """What values are less than if they are in bin `last` or before it; -1: no value is."""
-        return np.float32(self.minimum[feature] if last < 0 else self.values[self.offsets[feature] + last])
+    def thresholds(self, features: Ints, last: Longs) -> Floats:
+        """What values are less than if they are in bin `last` (k,) or before it; -1: no value is."""
+        return np.where(last < 0, self.minimum[features], self.values[self.offsets[features] + last])
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

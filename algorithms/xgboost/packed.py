@@ -103,10 +103,10 @@ class Packed:
         if n >= FEW and count >= planes.WORTH and self.planes is not None:
             arguments: tuple[Any, ...] = (*trees, *self.planes, sums)
             planes.add(*arguments)
-        elif n == 1 or n * count <= SERIAL or numba.get_num_threads() == 1:
+        elif n == 1 or n * count <= SERIAL or (threads := numba.get_num_threads()) == 1:
             walks.add_alone(*trees, sums)
-        else:
-            walks.add(*trees, sums)
+        else:  # asked for inside of the kernel, the number of threads would keep it from being cached
+            walks.add(*trees, threads, sums)
         return sums
 
     def _in_parts(self, features: Features, find: Callable[[NDArray[np.float32], Packed], Found]) -> Found:

@@ -22,7 +22,9 @@ AHEAD = 32  # entries between a row's call for memory and its use; the trials of
 ROW = np.uint64(0xFFFFFFFF)
 U1, U2, U3, U8, U16, U24, U32, U48 = (np.uint64(x) for x in (1, 2, 3, 8, 16, 24, 32, 48))
 BYTE, PAIR = np.uint64(0xFF), np.uint64(0xFFFF)
+SIZE = np.int32(0x7FFFFFFF)  # the bits of a float32 but its sign
 PARTS = 64
+LEAST = 8192  # rows of a part, where each has sums of its own
 HALF = 15  # bits of the lower half of a number
 STEP = 264  # s of a feature whose codes are bytes
 
@@ -33,14 +35,22 @@ def largest(
 ):
     """The greatest absolute gradient and the greatest absolute Hessian."""
     n = len(gradients)
-    most = np.zeros((PARTS, 2), np.float32)
+    most, bits = np.zeros((PARTS, 2), np.int32), gradients.reshape(2 * n).view(np.int32)
     for p in numba.prange(PARTS):
-        g, h = np.float32(0), np.float32(0)
-        for i in range(n * p // PARTS, n * (p + 1) // PARTS):
-            g = max(g, abs(gradients[i, 0]))
-            h = max(h, abs(gradients[i, 1]))
-        most[p, 0], most[p, 1] = g, h
-    return most[:, 0].max(), most[:, 1].max()
+        _largest(bits[2 * (n * p // PARTS) : 2 * (n * (p + 1) // PARTS)], most[p])
+    found = most.view(np.float32)
+    return found[:, 0].max(), found[:, 1].max()
+
+
+@numba.njit(nogil=True, cache=True)
+def _largest(bits, most):
+    """By their bits without the sign, which rise as numbers do: of whole numbers a compiler compares many at once."""
+    g, h = np.int32(0), np.int32(0)
+    for i in range(len(bits) // 2):
+        a, b = bits[2 * i] & SIZE, bits[2 * i + 1] & SIZE
+        g = a if a > g else g
+        h = b if b > h else h
+    most[0], most[1] = g, h
 
 
 @numba.njit(parallel=True, nogil=True, cache=True)
@@ -264,6 +274,7 @@ def build(
 @numba.njit(parallel=True, nogil=True, cache=True)
 def leaf_sums(
     gradients,  # in   (n, 2) float32
+    parent,  # in   (nodes,) int32, lower than the node; that of the root is not read
     leaf,  # in   (n,) int32 the node of every row
     some,  # false: all rows count
     rows,  # in   (m,) int32 those that do, where only some
@@ -271,17 +282,21 @@ def leaf_sums(
     scale_h,
     sums,  # sets (nodes, 2) int64
 ):
-    """The sums of the leaves, rounded far finer than a histogram's."""
+    """The sums of the leaves, rounded far finer than a histogram's, and of the nodes above them."""
     nodes = len(sums)
     m = len(rows) if some else len(leaf)
-    parts = np.zeros((PARTS, nodes, 2), np.int64)
-    for p in numba.prange(PARTS):
+    count = min(PARTS, 1 + m // LEAST)
+    parts = np.zeros((count, nodes, 2), np.int64)
+    for p in numba.prange(count):
         own = parts[p]
-        for c in range(np.uint64(m * p // PARTS), np.uint64(m * (p + 1) // PARTS)):
+        for c in range(np.uint64(m * p // count), np.uint64(m * (p + 1) // count)):
             i = np.uint64(rows[c]) if some else c
             j = np.uint64(leaf[i])
             own[j, 0] += np.int64(np.rint(np.float64(gradients[i, 0]) * scale_g))
             own[j, 1] += np.int64(np.rint(np.float64(gradients[i, 1]) * scale_h))
     sums[:] = 0
-    for p in range(PARTS):
+    for p in range(count):
         sums += parts[p]
+    for j in range(nodes - 1, 0, -1):
+        sums[parent[j], 0] += sums[j, 0]
+        sums[parent[j], 1] += sums[j, 1]

@@ -65,6 +65,18 @@ def _logistic(margins, labels, weights, positive, out):
         out[2 * i + 1] = max(p * (one - p), _LEAST) * w
 
 
+@numba.njit(nogil=True, cache=True)
+def _squared(margins, labels, weights, positive, out):
+    """The same of the squared loss."""
+    one = np.float32(1)
+    plain = weights.shape[0] == 0
+    for i in range(margins.shape[0]):
+        y = labels[i]
+        w = (positive if y == one else one) * (one if plain else weights[i])
+        out[2 * i] = (margins[i] - y) * w
+        out[2 * i + 1] = w
+
+
 @numba.njit(parallel=True, nogil=True, cache=True, error_model="numpy")
 def logistic(
     margins,  # in   (n,) float32
@@ -124,8 +136,14 @@ def pointwise(
     """Of the losses that a row has by itself."""
     n = margins.shape[0]
     plain = weights.shape[0] == 0
+    flat = out.reshape(2 * n)
     for block in numba.prange((n + BLOCK - 1) // BLOCK):
-        for i in range(block * BLOCK, min(n, (block + 1) * BLOCK)):
+        first, last = block * BLOCK, min(n, (block + 1) * BLOCK)
+        if kind == SQUARED:
+            into = flat[2 * first : 2 * last]
+            _squared(margins[first:last], labels[first:last], weights[first:last], positive, into)
+            continue
+        for i in range(first, last):
             y = labels[i]
             w = positive if y == np.float32(1) else np.float32(1)
             if not plain:

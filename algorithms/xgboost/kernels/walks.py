@@ -236,10 +236,9 @@ def add_alone(rows, d, nodes, floats, roots, depth, group, sets, count, sums):
 
 
 @numba.njit(parallel=True, nogil=True, cache=True)
-def add(rows, d, nodes, floats, roots, depth, group, sets, count, sums):
+def add(rows, d, nodes, floats, roots, depth, group, sets, count, threads, sums):
     """Adds to sums (n, k) what the first `count` trees say; a thread walks a block of rows at a time."""
     n = len(sums)
-    threads = numba.get_num_threads()
     size = max(8, min(BLOCK, (n + threads - 1) // threads))
     for b in numba.prange((n + size - 1) // size):
         end = min(n, (b + 1) * size)

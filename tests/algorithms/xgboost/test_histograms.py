@@ -101,14 +101,15 @@ def test_what_rounds_up_to_a_bit_too_many_is_held():
 def test_the_largest_and_the_sums_of_leaves_are_plain():
     random = np.random.default_rng(0)
     gradients = random.integers(-99, 99, (5000, 2)).astype(np.float32)
-    leaf, rows = random.integers(0, 7, 5000).astype(np.int32), np.arange(0, 5000, 3, dtype=np.int32)
+    leaf, rows = random.integers(3, 7, 5000).astype(np.int32), np.arange(0, 5000, 3, dtype=np.int32)
+    parent, below = np.array([9, 0, 0, 1, 1, 2, 2], np.int32), ((3, 4, 5, 6), (3, 4), (5, 6), (3,), (4,), (5,), (6,))
     sums = np.empty((7, 2), np.int64)
 
     assert histograms.largest(gradients) == tuple(abs(gradients).max(axis=0))
     for part, used in ((False, np.arange(5000)), (True, rows), (True, rows[:0])):
-        histograms.leaf_sums(gradients, leaf, part, used.astype(np.int32), 4.0, 2.0, sums)
+        histograms.leaf_sums(gradients, parent, leaf, part, used.astype(np.int32), 4.0, 2.0, sums)
         for j in range(7):
-            mine = gradients[used][leaf[used] == j].astype(np.float64).sum(axis=0)
+            mine = gradients[used][np.isin(leaf[used], below[j])].astype(np.float64).sum(axis=0)
             assert sums[j].tolist() == [4 * mine[0], 2 * mine[1]]
 
 
