@@ -16,8 +16,7 @@ from algorithms.forecasting_deepar.kernels import recurrence
 from algorithms.forecasting_deepar.kernels.losses import losses_
 from algorithms.forecasting_deepar.kernels.products import outer, products
 from algorithms.forecasting_deepar.kernels.recurrence import DRAWN, NEVER
-from algorithms.forecasting_deepar.kernels.windows import Windows
-from algorithms.forecasting_deepar.plan import Plan
+from algorithms.forecasting_deepar.plan import Plan, Windows
 from algorithms.forecasting_deepar.shapes import NUMBERS, Shape, layer_keys, views
 
 Array = NDArray[np.float32]

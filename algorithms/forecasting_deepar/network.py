@@ -12,9 +12,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from algorithms.forecasting_deepar.kernels import recurrence
-from algorithms.forecasting_deepar.kernels.windows import Windows
 from algorithms.forecasting_deepar.likelihoods import losses
-from algorithms.forecasting_deepar.plan import Plan
+from algorithms.forecasting_deepar.plan import Plan, Windows
 from algorithms.forecasting_deepar.shapes import Shape, layer_keys
 
 

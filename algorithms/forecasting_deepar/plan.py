@@ -14,13 +14,22 @@ from algorithms.errors import UserError
 from algorithms.forecasting_deepar.frequency import Frequency
 from algorithms.forecasting_deepar.hyperparameters import BETA, FREQUENCY, LIKELIHOODS, NEGATIVE_BINOMIAL
 from algorithms.forecasting_deepar.kernels import windows as kernel
-from algorithms.forecasting_deepar.kernels.windows import Windows
 from algorithms.forecasting_deepar.series import Schema, Series
 from algorithms.forecasting_deepar.shapes import OUTPUTS, Shape
 
 # The largest of each size that a model may have: a damaged file must not ask for all memory there is.
 _MOST = {"context_length": 10**6, "prediction_length": 10**6, "num_cells": 10**5, "num_layers": 1000}
 _MOST |= {"embedding_dimension": 10**5, "num_dynamic_feat": 10**5}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Windows:
+    """What the network is given of some windows, and what it is to tell.    b windows   t steps   d inputs"""
+
+    inputs: NDArray[np.float32]  # (b, t, d)
+    targets: NDArray[np.float32]  # (b, t)
+    observed: NDArray[np.uint8]  # (b, t) 1 where there is a target
+    scales: NDArray[np.float32]  # (b,)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -87,7 +96,7 @@ class Plan:
     ) -> Windows:
         """Windows of the series `chosen`, whose horizons begin at the points `ats`."""
         scaling = {BETA: kernel.PLAIN, NEGATIVE_BINOMIAL: kernel.COUNTS}.get(self.likelihood, kernel.MEAN_SIZE)
-        return kernel.windows(
+        inputs, targets, observed, scales = kernel.windows(
             series,
             chosen,
             ats,
@@ -99,6 +108,7 @@ class Plan:
             scaling,
             self.level,
         )
+        return Windows(inputs=inputs, targets=targets, observed=observed, scales=scales)
 
     def facts(self) -> dict[str, Any]:
         """All but the arrays, as JSON has it."""

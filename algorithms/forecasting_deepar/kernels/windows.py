@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numba
 import numpy as np
 from numpy.typing import NDArray
@@ -16,16 +14,6 @@ FAST = {"afn", "arcp", "contract", "nsz", "reassoc"}
 PLAIN, MEAN_SIZE, COUNTS = 0, 1, 2
 
 
-@dataclass(frozen=True, kw_only=True)
-class Windows:
-    """What the network is given of some windows, and what it is to tell."""
-
-    inputs: NDArray[np.float32]  # (b, t, l + 1 + calendar + 1 + f)
-    targets: NDArray[np.float32]  # (b, t)
-    observed: NDArray[np.uint8]  # (b, t) 1 where there is a target
-    scales: NDArray[np.float32]  # (b,)
-
-
 def carry_(
     values,  # sets (p,) float32  NaN becomes the value before it, or 0 where a series begins so
     lengths,  # in   (n,) int64   points of each series, which lie one after another
@@ -34,8 +22,12 @@ def carry_(
     _carry_(values, held(lengths, np.int64))
 
 
-def windows(series, chosen, ats, context, horizon, lags, calendar, standards, scaling, fallback) -> Windows:
+def windows(
+    series, chosen, ats, context, horizon, lags, calendar, standards, scaling, fallback
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.uint8], NDArray[np.float32]]:
     """Windows of `context` and `horizon` steps of the series `chosen` (b,), the horizon beginning at point `ats` (b,).
+
+    inputs (b, t, l + 1 + letters + 1 + f), targets (b, t), observed (b, t) and scales (b,).
 
     calendar: (letters, units a step, units a day, days (k, 4) float32, number of the first day); standards: mean and
     inverse deviation (2, f) of dynamic features; scaling: PLAIN, MEAN_SIZE or COUNTS; fallback: the scale where the
@@ -73,7 +65,7 @@ def windows(series, chosen, ats, context, horizon, lags, calendar, standards, sc
         observed,
         scales,
     )
-    return Windows(inputs=inputs, targets=targets, observed=observed, scales=scales)
+    return inputs, targets, observed, scales
 
 
 @numba.njit(nogil=True, cache=True)

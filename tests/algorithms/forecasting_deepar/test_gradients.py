@@ -13,8 +13,7 @@ from algorithms.forecasting_deepar import gradients, network
 from algorithms.forecasting_deepar.frequency import Frequency
 from algorithms.forecasting_deepar.hyperparameters import BETA, LIKELIHOODS, NEGATIVE_BINOMIAL
 from algorithms.forecasting_deepar.kernels import recurrence
-from algorithms.forecasting_deepar.kernels.windows import Windows
-from algorithms.forecasting_deepar.plan import Plan
+from algorithms.forecasting_deepar.plan import Plan, Windows
 from algorithms.forecasting_deepar.shapes import begun, views
 
 
