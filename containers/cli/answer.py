@@ -76,6 +76,27 @@ def predict(
     sys.stdout.flush()
 
 
+def export(
+    folder: Folder,
+    output: Annotated[Path | None, typer.Option(help="The file to write; model.onnx beside the model.")] = None,
+    algorithm: Algorithm = None,
+) -> None:
+    """Write a network as ONNX, for other programs.
+
+    Training does so itself, unless it was stopped.
+    """
+    from algorithms.artifact import put
+
+    place = model_folder(folder)
+    name = algorithm_of(place, algorithm)
+    model = algorithms.part(name, "model").Model.load(place)
+    if not hasattr(model, "onnx"):
+        raise UserError(f"{place}: a model of {name} is no network that ONNX could hold.")
+    path = output or place / "model.onnx"
+    put(path, model.onnx())
+    print(f"{path} ({path.stat().st_size:,} bytes)")
+
+
 def _bytes(file: Path) -> bytes:
     """What a file holds, decompressed where its name ends in .gz."""
     try:

@@ -30,6 +30,7 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
     "build": make.build,
     "new": make.new,
     "images": images.images,
+    "export": answer.export,
 }
 for _name, _command in _COMMANDS.items():
     app.command(_name)(_command)

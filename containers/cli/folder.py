@@ -26,7 +26,13 @@ _BY_SUFFIX = {
     ".svmlight": "text/libsvm",
     ".pbr": "application/x-recordio-protobuf",
     ".recordio": "application/x-recordio-protobuf",
+    ".rec": "application/x-recordio",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".png": "image/png",
+    ".lst": "application/x-image",  # a list of pictures
 }
+PICTURES = ("image/jpeg", "image/png", "application/x-image")
 
 
 @dataclass(frozen=True)
@@ -53,13 +59,15 @@ class Input:
 
 def by_suffix(name: str) -> str | None:
     """The content type that a file's name tells."""
-    return _BY_SUFFIX.get(Path(name.removesuffix(".gz")).suffix)
+    return _BY_SUFFIX.get(Path(name.removesuffix(".gz")).suffix.lower())
 
 
 def _agreed(path: Path) -> str | None:
     """The content type that the names of the files tell, if they agree."""
-    names = [path.name] if path.is_file() else [entry.name for entry in path.iterdir() if entry.name[0] not in "._"]
-    kinds = {by_suffix(name) for name in names}
+    files = [path] if path.is_file() else [entry for entry in path.rglob("*") if entry.is_file()]
+    kinds = {by_suffix(file.name) for file in files if file.name[0] not in "._"}
+    if kinds and kinds <= set(PICTURES):
+        return PICTURES[-1]
     return kinds.pop() if len(kinds) == 1 else None
 
 

@@ -45,7 +45,10 @@ def images(
     seed: Seed = 0,
     ordered: Ordered = False,
 ) -> None:
-    """Pack pictures and their labels into a RecordIO file, after a check of both."""
+    """Pack pictures and their labels into a RecordIO file.
+
+    Both are checked first.
+    """
     if not folder.is_dir():
         raise UserError(f"{folder}: must be a folder with pictures; there is none.")
     found = listed(folder, folder.name, list_, list_.name) if list_ else in_classes(folder, folder.name)

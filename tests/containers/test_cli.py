@@ -77,7 +77,7 @@ def test_it_describes_an_algorithm_for_people_and_for_programs(algoport: Algopor
 def test_the_help_says_each_command_in_one_whole_line(algoport: Algoport) -> None:
     lines = algoport("--help", COLUMNS="80").stdout.partition("Commands:")[2].strip().splitlines()
 
-    assert len(lines) == 8 and all(line.endswith(".") and not line.endswith("...") for line in lines)
+    assert len(lines) == 10 and all(line.endswith(".") and not line.endswith("...") for line in lines)
 
 
 @pytest.mark.parametrize(
@@ -292,3 +292,11 @@ def test_a_lost_image_is_named(algoport: Algoport, rows: Path, image: str) -> No
     assert done.returncode == 2
     assert "no/such:image: there is no such image on this machine" in done.stderr
     assert docker("image", "inspect", image).returncode == 0
+
+
+def test_what_is_no_network_is_not_exported(algoport: Algoport, rows: Path) -> None:
+    assert algoport("train", NAME, "--train", unlabeled(rows), *SETTINGS, "--output", "job").returncode == 0
+
+    done = algoport("export", "job")
+
+    assert done.returncode == 2 and "no network" in done.stderr
