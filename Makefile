@@ -31,7 +31,7 @@ REVISION = $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 IMAGE_ARGS = -f containers/Dockerfile --network=host --build-arg RUNTIME=$(RUNTIME) --build-arg BUILDER=$(BUILDER) \
 	--build-arg FLAVOR=$(FLAVOR) --build-arg REVISION=$(REVISION)
 
-.PHONY: help install demo test check bench bench-peers bench-mlserver image image-arm64 base readme clean
+.PHONY: help install demo test check bench bench-peers bench-networks bench-mlserver image image-arm64 base readme clean
 
 help:
 	@sed -n 's/^# \{0,1\}//; 1,7p' Makefile
@@ -70,6 +70,16 @@ bench-peers: $(PEERS)/installed
 $(PEERS)/installed: Makefile
 	[ -x $(PEERS)/bin/python ] || $(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check 'sagemaker[local]<3' 'setuptools<81'
+	touch $@
+
+# Networks that ours are measured beside: PYTHONPATH=.peers/networks make bench A=NAME. Without what they depend on,
+# as torch and the others are here already.
+bench-networks: .peers/networks/installed
+
+.peers/networks/installed: Makefile $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target .peers/networks \
+		torchvision==0.28.0 gluonts==0.17.0 lightning==2.6.6 pytorch-lightning torchmetrics lightning-utilities toolz tqdm \
+		fsspec packaging pyyaml
 	touch $@
 
 # The server that ours is measured beside.
