@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import os
 import secrets
 import shutil
@@ -9,13 +10,14 @@ import tarfile
 import tempfile
 import zlib
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Self
 
 from algorithms import artifact
 from algorithms.errors import PlatformError, UserError
 from training import log
 
 MOST_FILES = 10_000  # in an archive
+LONGEST = 1 << 16  # bytes of a name, or of what else a header says in bytes that follow it
 _ARCHIVES = (".tar.gz", ".tgz", ".tar")
 
 
@@ -67,11 +69,22 @@ def _archive(place: Path) -> Path | None:
     return next((path for path in files if path.name.endswith(_ARCHIVES)), None)
 
 
+class _Entry(tarfile.TarInfo):
+    """A header. One that says of a name that it is longer than any is refused before the name is read."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        found = super().frombuf(buf, encoding, errors)
+        if found.type not in (*tarfile.SUPPORTED_TYPES, b"x", b"g", b"X") or found.isreg() or found.size <= LONGEST:
+            return found
+        raise UserError(f"An archive must have names of at most {LONGEST:,} bytes; one has {found.size:,}.")
+
+
 def _extract(archive: Path, folder: Path) -> None:
     """Unpack, where every entry is a plain file or folder below this one and all fit the disk."""
     room = int(shutil.disk_usage(folder).free * 0.9)
     try:
-        with tarfile.open(archive) as tar:
+        with tarfile.open(archive, tarinfo=_Entry) as tar:
             for number, entry in enumerate(tar, 1):
                 if entry.isdir():
                     continue
@@ -83,7 +96,7 @@ def _extract(archive: Path, folder: Path) -> None:
                 assert source is not None
                 with source, open(target, "wb") as file:
                     shutil.copyfileobj(source, file, 1 << 20)
-    except (tarfile.TarError, EOFError, OSError, ValueError, zlib.error) as error:
+    except (tarfile.TarError, EOFError, OSError, ValueError, RecursionError, zlib.error, lzma.LZMAError) as error:
         raise UserError(f"{archive.name}: cannot be unpacked as a tar archive: {error}.") from error
 
 

@@ -79,12 +79,12 @@ def _is_manifest(shard: Shard) -> bool:
 def _listed(manifest: Shard, channel: str, there: dict[str, Shard]) -> Iterator[Shard]:
     try:
         entries = json.loads(manifest.path.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{manifest.name}: must be a manifest, a JSON array; it is not JSON: {error}.") from None
     for entry in entries[1:]:
         shard = there.get(f"{channel}/{str(entry).lstrip('/')}")
         if shard is None:
-            if (manifest.path.parent / str(entry)).exists():  # empty, or a name that is left out
+            if os.path.lexists(manifest.path.parent / str(entry)):  # empty, or a name that is left out
                 continue
-            raise UserError(f"{manifest.name}: names '{entry}', and there is no such file in the channel.")
+            raise UserError(f"{manifest.name}: names {str(entry)[:300]!r}, and there is no such file in the channel.")
         yield shard

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -107,11 +108,11 @@ def listed(place: Path, channel: str, lists: Path, lists_channel: str) -> list[L
             continue
         where = f"{name}, line {number}"
         label, path = _entry(line, where)
-        file = (root / path).resolve()
+        file = Path(os.path.realpath(root / path.replace("\0", "")))
         if not file.is_relative_to(root):
-            raise UserError(f"{where}: must name a file of channel '{channel}'; it names '{path}'.")
-        if not file.is_file():
-            raise UserError(f"{where}: names '{path}', and there is no such file in channel '{channel}'.")
+            raise UserError(f"{where}: must name a file of channel '{channel}'; it names '{path[:300]}'.")
+        if "\0" in path or not os.path.isfile(file):
+            raise UserError(f"{where}: names '{path[:300]}', and there is no such file in channel '{channel}'.")
         if pictures and pictures[0].label is not None and len(pictures[0].label) != len(label):
             raise UserError(f"{where}: {len(label)} labels, where the first line has {len(pictures[0].label)}.")
         pictures.append(Labeled(Shard(f"{channel}/{path}", file, file.stat().st_size), label))

@@ -1,0 +1,116 @@
+"""Every path of the server, asked in process by the framework's own client: one for each algorithm's answers."""
+
+from __future__ import annotations
+
+import gzip
+import random
+import tempfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from serving.app import Service, application
+from serving.models import Table
+from serving.prediction import Predictor
+from serving.room import Room
+from serving.settings import Settings
+from tests.conformance.example import Example
+from tests.hostile.hunt import Target
+from tests.hostile.readers import seeds
+from training import formats
+from training.formats import ContentType
+
+CODES = {200, 204, 400, 404, 405, 406, 408, 409, 413, 415, 503, 507}
+HEADERS = (
+    "",
+    "*/*",
+    "text/csv",
+    "application/json;verbose=true",
+    "application/jsonlines",
+    "x" * 9000,
+    "\x7f/;;=,",
+    "image/*",
+)
+PATHS = (
+    *("/invocations", "/ping", "/metrics", "/execution-parameters", "/models", "/models/a", "/models/a/invoke"),
+    *("/models/../a/invoke", "/%00", "//", "/models?limit=-1", "/models?limit=9999999999", "/invocations/"),
+    *("/models?next_page_token=x", "/models/%ff%fe/invoke", "/openapi.json"),
+)
+METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH")
+ENCODINGS = ("gzip", "identity", "br", "gzip, gzip", "x-gzip")
+
+
+def targets(*names: str) -> Iterator[Target]:
+    """One for each algorithm and each type of its requests."""
+    for name in names or ("kmeans", "linear-learner", "pca", "randomcutforest", "xgboost"):
+        example = Example(name)
+        answer, model = example.algorithm.answer, example.fit()
+        asks = client(example, model, Path(tempfile.mkdtemp()))
+        for media in dict.fromkeys(ContentType.parse(media).media for media in answer.accepts):
+            asked = formats.find(media, answer.kind).write(example.requests()[:3])
+            yield Target(f"server {name} {media}", [asked, asked, *seeds(answer.kind, media)], _server(asks, media))
+
+
+class Counted:
+    """Metrics that count nothing."""
+
+    def done(self, *_: object) -> None:
+        """A request."""
+
+    @staticmethod
+    def page() -> tuple[bytes, str]:
+        """Nothing."""
+        return b"", "text/plain"
+
+
+def client(example: Example, model: Any, folder: Path) -> Any:
+    """A client of an application with that one model."""
+    settings = Settings.read({"SAGEMAKER_BASE_DIR": str(folder), "SAGEMAKER_MAX_PAYLOAD_IN_MB": "1"}, gpu=lambda: False)
+    predictor = Predictor.of(example.name, limit=1 << 24)
+    room = Room(concurrent=1, waiting=4, timeout=30, budget=1 << 28)
+    table = Table(lambda place: model)
+    service = Service(
+        settings=settings,
+        predictor=predictor,
+        room=room,
+        metrics=Counted(),  # type: ignore[arg-type]
+        ready=lambda: True,
+        held=lambda: model,
+        table=table,
+    )
+    return application(service).test_client()
+
+
+def _server(asks: Any, media: str) -> Callable[[bytes], bool]:
+    def feed(data: bytes) -> bool:
+        chance = random.Random(zlib.crc32(data))
+        response = _asked(asks, chance, data, media)
+        assert response.status_code in CODES, f"{response.status_code}: {response.data[:300]!r}"
+        if response.status_code >= 400 and response.request.method != "HEAD":
+            told = response.get_json()
+            assert told["code"] == response.status_code and told["message"], response.data[:300]
+            assert len(response.data) < 5000, "a sentence that nobody reads"
+        return bool(response.status_code < 400)
+
+    return feed
+
+
+def _asked(asks: Any, chance: random.Random, data: bytes, media: str) -> Any:
+    """Mostly an invocation with a fitting type; now and then something else."""
+    headers: dict[str, str] = {"Content-Type": media, "Accept": chance.choice(HEADERS[:4])}
+    path, method = "/invocations", "POST"
+    if chance.random() < 0.1:
+        headers[chance.choice(("Content-Type", "Accept"))] = chance.choice(HEADERS)
+    if chance.random() < 0.15:
+        path, method = chance.choice(PATHS), chance.choice(METHODS)
+    if chance.random() < 0.1:
+        headers["Content-Encoding"] = chance.choice(ENCODINGS)
+        data = gzip.compress(data, 1) if chance.random() < 0.5 else data
+    if chance.random() < 0.05:
+        headers["X-Amzn-SageMaker-Custom-Attributes"] = data[:200].decode("latin1").replace("\n", "").replace("\r", "")
+    return asks.open(path, method=method, data=data, headers=_sendable(headers))
+
+
+def _sendable(headers: Mapping[str, str]) -> list[tuple[str, str]]:
+    return [(name, value) for name, value in headers.items() if value]
