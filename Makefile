@@ -31,7 +31,7 @@ REVISION = $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 IMAGE_ARGS = -f containers/Dockerfile --network=host --build-arg RUNTIME=$(RUNTIME) --build-arg BUILDER=$(BUILDER) \
 	--build-arg FLAVOR=$(FLAVOR) --build-arg REVISION=$(REVISION)
 
-.PHONY: help install demo test check bench bench-peers bench-networks bench-mlserver image image-arm64 base readme clean
+.PHONY: help install demo test check bench soak bench-peers bench-networks bench-mlserver image image-arm64 base readme clean
 
 help:
 	@sed -n 's/^# \{0,1\}//; 1,7p' Makefile
@@ -103,6 +103,11 @@ base:
 # which under emulation takes a quarter of an hour; on an arm64 machine `make image` is the same and fast.
 image-arm64:
 	docker buildx build --platform linux/arm64 $(IMAGE_ARGS) --build-arg ALGORITHM=$(A) -t algoport/$(A):arm64 --load .
+
+# Hostile bytes and killed jobs, for as long as one likes; goes on where it stopped. See docs/reliability.md.
+soak: install
+	@[ -n "$(KIND)" ] || { echo "Of which kind? make soak KIND=readers N=10000"; exit 2; }
+	$(BIN)/python -W ignore -m benchmarks.soak $(KIND) $(or $(N),50)
 
 readme: install
 	$(BIN)/python -m containers.pages

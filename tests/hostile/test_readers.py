@@ -113,6 +113,18 @@ def test_a_million_columns_are_read_or_refused_at_once(media: str) -> None:
     assert "feature_dim is 4" in quick(media, _wide(media), width=4)
 
 
+def test_a_pass_that_is_left_early_leaves_no_state_of_numpy_behind() -> None:
+    before = np.geterr()
+    rows = Rows(features=np.ones((100, 3), np.float32))
+    part = formats.find("application/x-npy").read(
+        io.BytesIO(formats.find("application/x-npy").write(rows)), Layout("part", block=40)
+    )
+
+    next(iter(part))
+
+    assert np.geterr() == before
+
+
 def test_a_key_beyond_all_columns_takes_no_room() -> None:
     assert quick("text/libsvm", b"1 99999999999999:1\n", labels=1) == ""
     assert "feature_dim is 4" in quick("text/libsvm", b"1 99999999999999:1\n", labels=1, width=4)

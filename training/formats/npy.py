@@ -83,9 +83,9 @@ class _Source:
             if not count:
                 raise self._layout.fault(f"row {done + 1}", f"is missing: the header promises {n:,} rows of {d:,}.")
             numbers = np.frombuffer(self._window.bytes[: count * size], dtype).reshape(count, d)
-            with np.errstate(over="ignore"):
-                # A copy in any case, for the window's bytes change.
-                yield numbers.astype(np.float32, order="C")
+            with np.errstate(over="ignore"):  # which must not be left open while somebody else computes
+                copied = numbers.astype(np.float32, order="C")  # in any case, for the window's bytes change
+            yield copied
             self._window.drop(count * size)
             done += count
 
@@ -104,7 +104,7 @@ class _Source:
             header = np.lib.format.read_array_header_1_0 if version[0] == 1 else np.lib.format.read_array_header_2_0
             shape, fortran, dtype = header(head, max_header_size=10_000)
         except Exception as error:
-            raise self._layout.fault("", f"its NumPy header cannot be read: {str(error).splitlines()[0]}.") from None
+            raise self._layout.fault("", f"its NumPy header cannot be read: {str(error)[:200]!r}.") from None
         if dtype.kind not in "biuf" or dtype.hasobject:
             raise self._layout.fault("", f"must hold real numbers; its type is {dtype}.")
         if len(shape) not in (1, 2) or any(extent < 0 for extent in shape) or math.prod(shape[-1:]) == 0:
