@@ -22,13 +22,8 @@ _HORIZON = 4
 
 
 def channels() -> dict[str, Objects]:
-    """A training and a test channel."""
-    return {"train": Objects(values=_series(20, 0)), "test": Objects(values=_series(4, _HORIZON))}
-
-
-def requests() -> Objects:
-    """Series to forecast, whose features reach over the horizon."""
-    return Objects(values=_series(9, 0, ahead=_HORIZON))
+    """A training channel, whose features reach over the horizon so that it can be forecast too, and a test channel."""
+    return {"train": Objects(values=_series(20, 0, ahead=_HORIZON)), "test": Objects(values=_series(4, _HORIZON))}
 
 
 def others() -> list[tuple[dict[str, object], dict[str, Objects]]]:

@@ -68,7 +68,10 @@ def layer_keys(keys: NDArray[np.uint64], layer: int) -> NDArray[np.uint64]:
 
 
 def begun(shape: Shape, seed: Sequence[int]) -> NDArray[np.float32]:
-    """First weights as torch has them for an LSTM, but that gates open to forget less (Jozefowicz et al. 2015)."""
+    """First weights, as torch has them for an LSTM.
+
+    Gates that open to forget less (Jozefowicz et al. 2015) learned no better: Chicago 0.0497 with, 0.0494 without.
+    """
     random = np.random.default_rng(seed)
     parts = []
     for name, own in shape.weights().items():
@@ -76,7 +79,5 @@ def begun(shape: Shape, seed: Sequence[int]) -> NDArray[np.float32]:
             part = random.normal(0, 0.3, own)
         else:
             part = random.uniform(-1, 1, own) / math.sqrt(shape.cells)
-        if name.startswith("bias"):
-            part[shape.cells : 2 * shape.cells] += 1
         parts.append(part.ravel())
     return np.concatenate(parts).astype(np.float32)
