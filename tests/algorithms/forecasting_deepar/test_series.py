@@ -1,0 +1,72 @@
+"""Records become series, or are refused in a sentence that names them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from algorithms.errors import UserError
+from algorithms.forecasting_deepar.frequency import Frequency
+from algorithms.forecasting_deepar.series import Reader, Schema
+from algorithms.records import Objects
+
+
+def read(*values: dict[str, Any], likelihood: str = "student-T", **schema: Any) -> Any:
+    given = {"categories": None, "features": None, **schema}
+    reader = Reader(Schema(frequency=Frequency("D"), likelihood=likelihood, **given))
+    reader.add(Objects(values=[{"start": "2024-01-01", "target": [1, 2, 3], **value} for value in values]))
+    return reader.series()
+
+
+def test_missing_targets_are_the_last_before_and_not_observed() -> None:
+    series = read({"target": [None, 1, "NaN", None, 4]}, {"target": np.array([np.nan, 2.0])})
+
+    assert series.values.tolist() == [0, 1, 1, 1, 4, 0, 2]
+    assert series.observed.tolist() == [0, 1, 0, 0, 1, 0, 1]
+    assert series.lengths.tolist() == [5, 2]
+
+
+def test_the_same_series_has_the_same_key_and_others_another() -> None:
+    keys = read({}, {}, {"start": "2024-01-02"}, {"target": [1, 2, 4]}).keys
+
+    assert keys[0] == keys[1] and len(set(keys.tolist())) == 3
+
+
+@pytest.mark.parametrize(
+    ("value", "more", "sentence"),
+    [
+        ({"target": None}, {}, "target is required"),
+        ({"target": "1,2"}, {}, "target must be a list"),
+        ({"target": [1, "two"]}, {}, "target must be numbers"),
+        ({"target": [[1], [2]]}, {}, "target must be numbers"),
+        ({"target": [1e300]}, {}, "finite"),
+        ({"target": [-1]}, {"likelihood": "negative-binomial"}, "must not be negative"),
+        ({"target": [1.5]}, {"likelihood": "beta"}, "from 0 to 1"),
+        ({"start": "soon"}, {}, "start must be a time"),
+        ({"start": 5}, {}, "start is required"),
+        ({"cat": [0.5]}, {}, "whole numbers from 0"),
+        ({"cat": [-1]}, {}, "whole numbers from 0"),
+        ({"cat": [2]}, {"categories": [2]}, "below its cardinality, 2; it is 2"),
+        ({"cat": [0, 1]}, {"categories": [2]}, "1 entries"),
+        ({}, {"categories": [2]}, "cat is required"),
+        ({"cat": [1]}, {"categories": [2], "seen": [np.array([0])]}, "seen; it is 1"),
+        ({"dynamic_feat": [[1, 2, 3]]}, {"features": 2}, "must have 2 series"),
+        ({"dynamic_feat": [[1, 2]]}, {}, "as long as target"),
+        ({"dynamic_feat": [[1, 2, 3]]}, {"ahead": 2}, "prediction_length (2)"),
+        ({"dynamic_feat": [[1, None, 3]]}, {}, "no missing"),
+    ],
+)
+def test_a_faulty_record_is_named(value: dict[str, Any], more: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(UserError) as told:
+        read(value, **more)
+
+    assert str(told.value).startswith("record 1: ") and sentence in str(told.value)
+
+
+def test_records_that_differ_in_what_they_have_are_refused() -> None:
+    with pytest.raises(UserError, match="record 2: cat must have as many entries"):
+        read({"cat": [1]}, {})
+    with pytest.raises(UserError, match="record 2: dynamic_feat must have 1 series"):
+        read({"dynamic_feat": [[1, 2, 3]]}, {})
