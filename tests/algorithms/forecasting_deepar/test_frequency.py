@@ -65,5 +65,5 @@ def test_calendar_is_that_of_pandas(letter: str, multiple: str, start: str) -> N
 
 @pytest.mark.parametrize("text", ["", "tomorrow", "2020-13-01", "2020-01-01T00:00:00Z", "NaT"])
 def test_what_is_no_time_is_refused(text: str) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011 (numpy has its own words)
+    with pytest.raises(ValueError):
         Frequency("D").time(text)
