@@ -82,8 +82,4 @@ ALGORITHM = Algorithm(
     gpu=True,
     missing=True,
     environment=("DEEPAR_INFERENCE_CONFIG",),
-    exceptions={
-        "every declared request type is read and answered as the model answers": "where nobody says what an answer is "
-        "to hold, one in JSON has the mean, and one in JSON Lines, which batch transform sends, quantiles too",
-    },
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import numpy as np
@@ -49,6 +49,7 @@ class State:
     least: float = float("inf")  # mean loss of the best epoch
     least_epoch: int = -1
     since: int = 0  # epochs without a better loss
+    curve: list[float] = field(default_factory=list)  # the losses of the epochs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,11 +101,11 @@ def fit(job: Job) -> Model:
     series, plan = reading.training_series(job)
     windows = _windows(job, series, plan)
     state = _resumed(job) or _begun(job, plan)
-    curve = _train(job, windows, state)
+    _train(job, windows, state)
     over = job.grace(GRACE)
     model = _finished(job, plan, state)
-    if curve and not over():
-        pages.keep_curve(job, curve)
+    if state.curve and not over():
+        pages.keep_curve(job, state.curve)
     _score(job, model, over)
     return model
 
@@ -148,9 +149,9 @@ def _begun(job: Job, plan: Plan) -> State:
     return State(weights=weights, mean=np.zeros_like(weights), square=np.zeros_like(weights), best=weights.copy())
 
 
-def _train(job: Job, windows: Windows, state: State) -> list[float]:
+def _train(job: Job, windows: Windows, state: State) -> None:
     """Epoch after epoch, until all are done, the loss has not become better for long, or a stop is asked for."""
-    settings, curve = job.hyperparameters, []
+    settings = job.hyperparameters
     patience = settings.early_stopping_patience
     while state.epoch < settings.epochs and (patience is None or state.since < patience):
         began, processed = time.monotonic(), 0
@@ -161,8 +162,9 @@ def _train(job: Job, windows: Windows, state: State) -> list[float]:
             _save(job, state)
         if state.step < windows.steps:
             job.note(f"a stop was asked for in epoch {state.epoch + 1}, after {state.steps} batches")
+            _save(job, state, ended=True)
             break
-        curve.append(_ended(job, state, processed, time.monotonic() - began))
+        _end(job, state, processed, time.monotonic() - began)
         _save(job, state, ended=True)
         if job.stopping():
             break
@@ -170,7 +172,6 @@ def _train(job: Job, windows: Windows, state: State) -> list[float]:
         job.note(f"Loss has not been better for {state.since} epochs. Stopping training.")
     if state.steps == 0 and job.start is None:
         raise Stopped
-    return curve
 
 
 def _step(
@@ -188,11 +189,13 @@ def _step(
     figures[2] = len(mine)
     job.group.sum_(gradient, figures)
     points = max(figures[1], 1.0)
-    if np.isfinite(gradient).all():
+    if np.isfinite(gradient).all() and np.isfinite(figures[0]):  # the same at all members
         gradient /= np.float32(points)
         _descend_(state, gradient, _rate(job, windows, state))
-    state.loss += figures[0]
-    state.points += figures[1]
+        state.loss += figures[0]
+        state.points += figures[1]
+    else:
+        job.note(f"Batch {state.step} of epoch {state.epoch} is left out: its loss or gradient is no number.")
     if state.step % EVERY == 0:
         average = state.loss / max(state.points, 1.0)
         job.note(f"Epoch[{state.epoch}] Batch[{state.step}] avg_epoch_loss={average:.6f}")
@@ -244,8 +247,13 @@ def _descend_(state: State, gradient: NDArray[np.float32], rate: float) -> None:
     state.weights -= np.float32(size) * state.mean / root
 
 
-def _ended(job: Job, state: State, processed: int, seconds: float) -> float:
+def _end(job: Job, state: State, processed: int, seconds: float) -> None:
     """Close an epoch: its loss is said, and its weights are kept if it is the best."""
+    if not state.points:
+        raise UserError(
+            f"learning_rate: must be small enough for the loss to stay a number, which it was in no batch of epoch "
+            f"{state.epoch}; it is {job.hyperparameters.learning_rate:g}."
+        )
     loss = state.loss / max(state.points, 1.0)
     job.note(f"processed a total of {processed} examples")
     job.note(
@@ -258,8 +266,8 @@ def _ended(job: Job, state: State, processed: int, seconds: float) -> float:
     else:
         state.since += 1
     state.epoch, state.step, state.loss, state.points = state.epoch + 1, 0, 0.0, 0.0
+    state.curve.append(loss)
     job.progress(state.epoch, job.hyperparameters.epochs, "epochs")
-    return loss
 
 
 def _finished(job: Job, plan: Plan, state: State) -> Model:

@@ -126,9 +126,8 @@ def _half(job: Job) -> torch.dtype | None:
     """The type that `float16` stands for here; None where there is none that is faster."""
     if job.hyperparameters.precision_dtype == "float32":
         return None
-    if job.device != "cpu":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else None
-    if _has_short_products():
+    on_gpu = job.device != "cpu"
+    if torch.cuda.is_bf16_supported(including_emulation=False) if on_gpu else _has_short_products():
         return torch.bfloat16
     job.note("precision_dtype is float32, as this processor has no products of shorter numbers.")
     return None

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from algorithms import contract
 from algorithms.errors import Stopped, UserError
-from algorithms.group import agreed
 from algorithms.image_classification import losses, reports
 from algorithms.image_classification.beginning import begun
 from algorithms.image_classification.hyperparameters import Hyperparameters
@@ -184,6 +183,6 @@ def _speak(job: Job, progress: Progress, speed: float) -> None:
 
 
 def _save(job: Job, state: State, ended: bool = False) -> None:
-    """Keep the state where it is time to; an exchange."""
-    if agreed(job.group, job.checkpoints.due(ended=ended)):
+    """Keep the state where it is time to, which only the first member knows; no exchange."""
+    if job.checkpoints.due(ended=ended):
         job.checkpoints.save(*state.kept())

@@ -90,17 +90,18 @@ class Example:
             return rows
         return replace(rows, label=None, **({"weight": None} if isinstance(rows, Rows) else {}))
 
-    @property
-    def options(self) -> Any:
-        """The options of a request that says nothing."""
+    def options(self, media: str = "") -> Any:
+        """The options of a request of that content type that says nothing."""
         home = algorithms.part(self.name, "").__file__
         if home is None or not Path(home).with_name("options.py").is_file():
             return None
-        return algorithms.part(self.name, "options").Options()
+        declared = algorithms.part(self.name, "options").Options
+        tells = media and any(setting.name == "content_type" for setting in declared.settings())
+        return declared.read({"content_type": media}) if tells else declared()
 
-    def answers(self, model: Any, rows: Any = None) -> dict[str, Any]:
-        """The columns that the model answers the training records with."""
-        return dict(model.predict(self.requests() if rows is None else rows, self.options))
+    def answers(self, model: Any, rows: Any = None, media: str = "") -> dict[str, Any]:
+        """The columns that the model answers the training records with, asked in that content type."""
+        return dict(model.predict(self.requests() if rows is None else rows, self.options(media)))
 
 
 def same(one: Mapping[str, Any], other: Mapping[str, Any], **tolerance: float) -> None:

@@ -37,9 +37,9 @@ def columns(example: Example, found: list[Any]) -> dict[str, Any]:
     }
 
 
-def wanted(example: Example, model: Any) -> dict[str, Any]:
+def wanted(example: Example, model: Any, media: str) -> dict[str, Any]:
     """What the model itself answers."""
-    return example.answers(model, example.requests()[: some(example)])
+    return example.answers(model, example.requests()[: some(example)], media)
 
 
 def some(example: Example) -> int:
@@ -64,11 +64,12 @@ def failed(response: requests.Response) -> str:
 def test_every_declared_request_type_is_read_and_answered_as_the_model_answers(
     example: Example, trained: Trained, server: Server
 ) -> None:
-    want = wanted(example, trained.folder.model())
+    model = trained.folder.model()
     for media in example.algorithm.answer.accepts:
         response = server.ask(body(example, media), media)
 
         assert response.status_code == 200, f"{media}: {response.text}"
+        want = wanted(example, model, formats.ContentType.parse(media).media)
         same(want, columns(example, entries(example, response)), **CLOSE)
 
 

@@ -83,7 +83,7 @@ def _model(name: str, path: str, *, alone: bool = False) -> Feed:
     """Loads a model of which one file is hostile, and asks it."""
     folder = Path(tempfile.mkdtemp(dir=MEMORY))
     load = algorithms.part(name, "model").Model.load
-    requests, options = Example(name).requests()[:3], Example(name).options
+    requests, options = Example(name).requests()[:3], Example(name).options()
     others = [] if alone else models(name)
 
     def feed(data: bytes) -> bool:

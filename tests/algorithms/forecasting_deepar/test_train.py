@@ -112,3 +112,8 @@ def test_an_empty_text_switches_features_off() -> None:
     settings = Hyperparameters.read({**SMALL, "cardinality": "", "num_dynamic_feat": '""'})
 
     assert (settings.cardinality, settings.num_dynamic_feat) == ("ignore", "ignore")
+
+
+def test_a_step_that_is_too_long_is_told():
+    with pytest.raises(UserError, match="learning_rate: must be small enough"):
+        trained(steady(), {"epochs": 40, "learning_rate": 1e38})
