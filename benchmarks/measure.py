@@ -33,6 +33,7 @@ PAUSE = 0.3  # seconds before a lap: the last competitor's OpenMP threads keep a
 VERSIONS = (
     *("numba", "numpy", "scipy", "scikit-learn", "scikit-learn-intelex", "faiss-cpu", "torch", "pyarrow", "pandas"),
     *("pyod", "rrcf", "vowpalwabbit", "xgboost-cpu", "lightgbm"),
+    *("gluonts", "torchvision", "opencv-python-headless", "onnxruntime", "pillow"),
 )
 
 
