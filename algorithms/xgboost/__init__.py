@@ -93,6 +93,12 @@ ALGORITHM = Algorithm(
                 meaning="what each feature adds to the margin, and last the bias; of several classes a list each",
                 optional=True,
             ),
+            Column(
+                name="leaves",
+                meaning="the leaf of each tree that a row comes to, by its number in the tree",
+                number="int",
+                optional=True,
+            ),
         ),
         accepts=(*REQUEST_ROWS, "text/libsvm"),
         default_response="text/csv",

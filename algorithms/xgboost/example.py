@@ -10,6 +10,11 @@ from scipy import sparse
 
 from algorithms.records import Rows
 
+CHOICES: list[dict[str, object]] = [
+    {"contributions": "shapley"},
+    {"contributions": "approximate"},
+    {"leaves": True},
+]
 HYPERPARAMETERS: dict[str, object] = {
     "num_round": 6,
     "max_depth": 3,

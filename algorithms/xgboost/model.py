@@ -65,6 +65,8 @@ class Model:
         columns = {"score": found} if options.output is None else asked._chosen(found, options.output)
         if options.contributions != "none":
             columns["contributions"] = asked._contributions(records, options.contributions == "approximate")
+        if options.leaves:
+            columns["leaves"] = asked._leaves(records)
         return columns
 
     def prediction(self, records: Rows) -> NDArray[np.float32]:
@@ -130,6 +132,12 @@ class Model:
             return np.asarray(found.argmax(axis=1), np.int64)
         half = _HALF.get(self.booster.objective)
         return (found if half is None else found > half).astype(np.int64)
+
+    def _leaves(self, records: Rows) -> NDArray[np.int32]:
+        """(n, t) of the trees of all boosters, one after another; a linear model has none."""
+        none = np.empty((len(records), 0), np.int32)
+        each = [booster.leaves(records) for booster in self.boosters if booster.kind != "gblinear"]
+        return np.concatenate([none, *each], axis=1)
 
     def _contributions(self, records: Rows, approximate: bool) -> NDArray[np.float32]:
         """(n, d + 1), or (n, k, d + 1): the mean over the boosters; last the bias."""

@@ -37,3 +37,6 @@ class Options(Settings):
         "approximate",
         default="none",
     )
+    leaves: bool = boolean(
+        "whether an answer tells the leaf of each tree that a row comes to, by its number in the tree", default=False
+    )

@@ -220,3 +220,15 @@ def test_a_model_of_every_booster_survives_being_saved(tmp_path):
         assert (tmp_path / kind / "xgboost-model").read_bytes() == (
             tmp_path / "twice" / kind / "xgboost-model"
         ).read_bytes()
+
+
+def test_leaves_are_the_library_s(tmp_path):
+    random = np.random.default_rng(0)
+    rows = random.normal(size=(300, 4)).astype(np.float32)
+    matrix = xgboost.DMatrix(rows, rows[:, 0] + rows[:, 1])
+    theirs = xgboost.train({"max_depth": 3}, matrix, 5)
+    theirs.save_model(tmp_path / "model.ubj")
+
+    found = Model.load(tmp_path).predict(Rows(features=rows), asked(leaves=True))
+
+    np.testing.assert_array_equal(found["leaves"], theirs.predict(matrix, pred_leaf=True))
