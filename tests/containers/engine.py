@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import subprocess
@@ -52,9 +53,17 @@ class Container:
             time.sleep(0.05)
         raise AssertionError(f"{self.name} never said {words!r}:\n{self.log}")
 
-    def ask(self, path: str, body: str | None = None, content_type: str = "text/csv", method: str = "") -> Answer:
+    def ask(
+        self,
+        path: str,
+        body: str | bytes | None = None,
+        content_type: str = "text/csv",
+        method: str = "",
+        accept: str = "*/*",
+    ) -> Answer:
         """A request from inside the container, so that it works without a network."""
-        done = docker("exec", self.name, "python", "-c", _ASK, path, method, content_type, body or "", check=False)
+        sent = base64.b64encode(body if isinstance(body, bytes) else (body or "").encode()).decode()
+        done = docker("exec", self.name, "python", "-c", _ASK, path, method, content_type, accept, sent, check=False)
         return Answer(**json.loads(done.stdout)) if done.returncode == 0 else Answer(status=0, body=done.stderr)
 
     def healthy(self) -> None:
@@ -76,11 +85,11 @@ class Answer:
 
 
 _ASK = """
-import json, sys, urllib.error, urllib.request
-path, method, kind, body = sys.argv[1:]
-request = urllib.request.Request(
-    "http://127.0.0.1:8080" + path, body.encode() or None, {"Content-Type": kind}, method=method or None
-)
+import base64, json, sys, urllib.error, urllib.request
+path, method, kind, accept, body = sys.argv[1:]
+body = base64.b64decode(body) or None
+headers = {"Content-Type": kind, "Accept": accept}
+request = urllib.request.Request("http://127.0.0.1:8080" + path, body, headers, method=method or None)
 try:
     answer = urllib.request.urlopen(request, timeout=30)
 except urllib.error.HTTPError as error:

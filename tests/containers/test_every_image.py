@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 import algorithms
 from tests.conformance.example import CLOSE, Example, same
 from tests.conformance.folder import Folder, ml_folder
-from tests.containers.conftest import built, open_to_all
+from tests.containers.conftest import ROOT, built, open_to_all
 from tests.containers.engine import Engine, mounted
 from tests.containers.test_hosts import folders, hosts
 from tests.containers.test_image import LOCKED
@@ -51,16 +50,21 @@ def test_it_trains_and_serves_locked_up_and_compiles_nothing(engine: Engine, exa
     done = engine.run("train", options=(*options, "-e", "NUMBA_DEBUG_CACHE=1"))
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "[cache] data loaded from" in done.stdout and "[cache] data saved to" not in done.stdout
-    rows = example.requests()[:SOME]
-    want = example.answers(job.model(), rows)
+    assert "[cache] data saved to" not in done.stdout
+    if any((ROOT / "algorithms" / example.name.replace("-", "_")).glob("kernels*")):
+        assert "[cache] data loaded from" in done.stdout
+    answer_ = example.algorithm.answer
+    media = answer_.default_accept or answer_.accepts[0]
+    rows = example.requests()[: 1 if answer_.bare else SOME]
+    want = example.answers(job.model(), rows, formats.ContentType.parse(media).media)
     server = engine.start("serve", options=options)
     server.healthy()
-    answer = server.ask("/invocations", formats.find("text/csv").write(rows).decode())
+    answer = server.ask("/invocations", formats.find(media, answer_.kind).write(rows), media, accept="application/json")
     assert answer.status == 200, answer.body
-    key = example.algorithm.answer.key
-    found = answer.json[key] if key else answer.json
-    same(want, {name: np.array([entry[name] for entry in found]) for name in want}, **CLOSE)
+    found = answer.json[answer_.key] if answer_.key else answer.json
+    if answer_.bare:
+        found = [{answer_.columns[0].name: answer.json}]
+    same(want, {name: [entry[name] for entry in found] for name in want}, **CLOSE)
 
 
 def test_two_hosts_leave_one_and_the_same_model(engine: Engine, example: Example, tmp_path: Path) -> None:
