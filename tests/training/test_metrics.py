@@ -162,6 +162,14 @@ def test_progress_says_how_fast_and_how_long_still(tmp_path, capfd, monkeypatch)
     assert "#progress_metric: host=algo-1, completed 25.0 % of epochs" in out
 
 
+def test_a_figure_is_written_as_the_picture_that_its_name_says(tmp_path):
+    from matplotlib.figure import Figure
+
+    tables.write(tmp_path, "curve.png", Figure(figsize=(1, 1)))
+
+    assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_tables_and_figures_are_written_by_what_they_are(tmp_path):
     tables.write(tmp_path, "columns.csv", {"a": np.arange(2), "b": ["x", "y,z"]})
     tables.write(tmp_path, "matrix.csv", np.array([[1.5, 2], [3, 4]]))
