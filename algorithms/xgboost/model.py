@@ -62,7 +62,9 @@ class Model:
         options = options or Options()
         asked = self if options.ensemble else Model(boosters=self.boosters[:1])
         found = asked.prediction(records)
-        columns: dict[str, NDArray[Any]] = {"score": found} if options.output is None else asked._chosen(found, options.output)
+        columns: dict[str, NDArray[Any]] = {"score": found}
+        if options.output is not None:
+            columns = asked._chosen(found, options.output)
         if options.contributions != "none":
             columns["contributions"] = asked._contributions(records, options.contributions == "approximate")
         if options.leaves:
