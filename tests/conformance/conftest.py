@@ -6,14 +6,18 @@ front of its reason; the test is then skipped and the reason shown at the end of
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 import algorithms
+from tests.conformance.definitions import Told
 from tests.conformance.example import Example
 from tests.conformance.folder import Server, Trained, ml_folder
+from training import log, metrics
 
 
 def promise(function: Any) -> str:
@@ -55,6 +59,21 @@ def trained(example: Example, tmp_path_factory: Any) -> Trained:
     """A folder in which `train` has run the smallest job on files, with nothing but what a bare folder has."""
     folder = ml_folder(tmp_path_factory.mktemp("ml"), example)
     return Trained(folder=folder, run=folder.train())
+
+
+@pytest.fixture(scope="session")
+def told(example: Example, trained: Trained, tmp_path_factory: Any) -> Told:
+    """What the smallest job has told of its figures, and the `others`."""
+    lines = trained.log.splitlines()
+    history = json.loads((trained.folder.path / "output/data/metrics.json").read_text())["history"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(log, "line", lines.append)
+        for number, (given, rows) in enumerate(example.others()):
+            ours = metrics.Metrics(example.algorithm, "algo-1", tmp_path_factory.mktemp(f"other-{number}"))
+            example.fit_other(given, rows, report=ours.report)
+            history += ours.history
+    finite = [entry for entry in history if entry["value"] is not None and math.isfinite(entry["value"])]
+    return Told(lines=lines, history=finite)
 
 
 @pytest.fixture(scope="session")

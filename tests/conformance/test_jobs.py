@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from algorithms import compiled
+from tests.conformance.definitions import PROGRESS, THROUGHPUT, Told, published
 from tests.conformance.example import CLOSE, Example, same
 from tests.conformance.folder import PATIENCE, Trained, ml_folder, typed_folder, wider
 from training import formats, metrics
 
+PRINTED: dict[str, float] = {"rel": 1e-6, "abs": 1e-5}  # some lines have but five digits
 LINES = ("text/csv", "application/jsonlines", "text/libsvm")  # formats in which a row is a line
 
 
@@ -26,27 +28,44 @@ def test_train_runs_from_a_bare_ml_folder(example: Example, model: object, train
     same(example.answers(model), example.answers(trained.folder.model()), **CLOSE)
 
 
-def test_every_declared_metric_is_reported_and_its_regex_matches(
-    example: Example, trained: Trained, capfd: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_every_declared_metric_is_reported_and_its_regex_matches(example: Example, told: Told) -> None:
     """Each finds its own value, a finite number, in lines that no other metric's regex takes for its own."""
     definitions = metrics.definitions(example.algorithm)
-    report = metrics.Metrics(example.algorithm, "algo-1", tmp_path).report
-    for given, rows in example.others():
-        example.fit_other(given, rows, report=report)
-    lines = [*trained.log.splitlines(), *capfd.readouterr().out.splitlines()]
 
     assert [entry["Name"] for entry in definitions] == [metric.name for metric in example.algorithm.metrics]
     taken: dict[tuple[str, int], str] = {}
     for entry in definitions:
         assert len(entry["Regex"]) <= 500
-        found = [(line, match) for line in lines if (match := re.search(entry["Regex"], line))]
+        found = [(line, match) for line in told.lines if (match := re.search(entry["Regex"], line))]
         assert found, f"{entry['Name']}: no line matches {entry['Regex']}"
         for line, match in found:
             assert math.isfinite(float(match.group(1))), line
             where = line, match.start(1)
             assert taken.setdefault(where, entry["Name"]) == entry["Name"], f"{line} is also {taken[where]}"
             assert len(line) <= 1000 and ("\t" not in match.group(0) or example.algorithm.round_line)
+
+
+def test_regexes_read_the_same_values_in_a_log_as_it_is_and_where_tabs_read_011(example: Example, told: Told) -> None:
+    """And these values are the ones that the job was handed."""
+    for entry in metrics.definitions(example.algorithm):
+        plain, escaped = (
+            [float(match.group(1)) for line in lines if (match := re.search(entry["Regex"], line))]
+            for lines in (told.lines, [line.replace("\t", "#011") for line in told.lines])
+        )
+        assert plain == escaped == pytest.approx(told.reported(entry["Name"]), **PRINTED), entry["Name"]
+
+
+def test_the_originals_metric_definitions_read_our_values(example: Example, told: Told) -> None:
+    """Each of them finds a line, and in every line the value that the job was handed."""
+    for definition in published(example.name):
+        values = definition.read(told.lines)
+        assert values, f"{definition.name}: no line matches {definition.regex}"
+        if definition.name == PROGRESS:
+            assert values == sorted(values) and values[-1] == 100
+        elif definition.name == THROUGHPUT:
+            assert min(values) > 0
+        else:
+            assert values == pytest.approx(told.wanted(definition.name), **PRINTED), definition.name
 
 
 def test_every_declared_content_type_is_trained_on(example: Example, trained: Trained, tmp_path: Path) -> None:

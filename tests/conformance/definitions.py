@@ -1,0 +1,61 @@
+"""The metric definitions with which jobs of the originals are read, and what they read in a log."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+# Figures of the platform, which are no metrics of the algorithm.
+PROGRESS, THROUGHPUT = "train:progress", "train:throughput"
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A name and the expression whose first group is the value."""
+
+    name: str
+    regex: str
+
+    def read(self, lines: Sequence[str]) -> list[float]:
+        """The values that the service finds in lines: it sees #011 for a tab."""
+        found = (re.search(self.regex, line.replace("\t", "#011")) for line in lines)
+        return [float(match.group(1).partition("#011")[0]) for match in found if match]
+
+
+@dataclass(frozen=True)
+class Told:
+    """What jobs of an algorithm have printed, and which figures they were handed."""
+
+    lines: list[str]
+    history: list[dict[str, Any]]
+
+    def reported(self, name: str) -> list[float]:
+        """The values of a metric in the order in which they came, but those that are not finite."""
+        return [float(entry["value"]) for entry in self.history if entry["metric"] == name]
+
+    def wanted(self, name: str) -> list[float]:
+        """What a definition of that name is to find: figures within epochs, or those at the end of something."""
+        within = name.endswith(":batch")
+        short = name.removesuffix(":epoch").removesuffix(":batch")
+        entries = [entry for entry in self.history if entry["metric"] == short]
+        return [float(entry["value"]) for entry in entries if (entry["batch"] is not None) == within]
+
+
+def published(name: str) -> Iterator[Definition]:
+    """The original's definitions, as far as they are known."""
+    for entry in _all().get(name, ()):
+        for full in entry["names"]:
+            channel, _, metric = full.partition(":")
+            regex = entry["regex"].replace("CHANNEL", channel).replace("METRIC", re.escape(metric))
+            yield Definition(name=full, regex=regex)
+
+
+@cache
+def _all() -> Mapping[str, Any]:
+    return yaml.safe_load(Path(__file__).with_name("definitions.yaml").read_text())  # type: ignore[no-any-return]
