@@ -1,0 +1,166 @@
+"""The examples of docs/clients.md, run as they stand there: `python -m tests.clients.examples [WORD ...]`.
+
+Each runs in the client's own environment, in an empty folder that is its home too, so that nobody's settings are read
+or changed. Whatever it would send to the outside goes to a proxy that only counts who comes.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs/clients.md"
+ENVIRONMENTS = {"version 2": ROOT / ".peers/sagemaker", "version 3": ROOT / ".peers/sagemaker3"}
+PATIENCE = 300  # seconds for an example; most take a quarter of a minute
+TELEMETRY = 'SchemaVersion: "1.0"\nSageMaker: {PythonSDK: {Modules: {TelemetryOptOut: true}}}\n'
+_BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Example:
+    """One section of the page."""
+
+    client: str  # "version 2"
+    title: str
+    code: str  # with all that stands before the sections: the data, and what the client's examples share
+
+    @property
+    def name(self) -> str:
+        return f"{self.client}: {self.title}"
+
+    @property
+    def images(self) -> list[str]:
+        """The algorithms whose images it starts."""
+        return sorted(set(re.findall(r'(?:estimator|trainer)\(\s*"([\w-]+)"', self.code)))
+
+
+@dataclass(frozen=True)
+class Run:
+    """How one went."""
+
+    code: int
+    output: str
+    seconds: float
+    strangers: int  # connections to the outside that it tried
+
+
+def examples() -> list[Example]:
+    """All of the page, in order."""
+    _, *chapters = re.split(r"^## ", PAGE.read_text(), flags=re.MULTILINE)
+    data = _code(next(chapter for chapter in chapters if chapter.startswith("The data")))
+    found = []
+    for chapter in chapters:
+        client = re.search(r"version \d", chapter.splitlines()[0])
+        shared, *sections = re.split(r"^### ", chapter, flags=re.MULTILINE)
+        for section in sections if client else ():
+            title = section.splitlines()[0]
+            found.append(Example(client[0], title, "\n".join([data, _code(shared), _code(section)])))
+    return found
+
+
+def _code(text: str) -> str:
+    return "\n".join(_BLOCK.findall(text))
+
+
+def run(example: Example, folder: Path) -> Run:
+    """Run it in an empty folder; its containers are gone afterwards."""
+    (folder / "example.py").write_text(example.code)
+    begun = time.monotonic()
+    with Proxy() as proxy:
+        try:
+            done = subprocess.run(
+                [ENVIRONMENTS[example.client] / "bin/python", "example.py"],
+                cwd=folder, env=_environment(folder, proxy.port), text=True, timeout=PATIENCE, check=False,
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+        finally:
+            clear(folder)
+    return Run(done.returncode, done.stdout, time.monotonic() - begun, proxy.strangers)
+
+
+def _environment(folder: Path, proxy: int) -> dict[str, str]:
+    (folder / "home/.sagemaker").mkdir(parents=True)
+    (folder / "home/settings.yaml").write_text(TELEMETRY)
+    (folder / "containers").mkdir()
+    local = f"local: {{serving_port: {_free_port()}, container_root: {folder}/containers}}\n"
+    (folder / "home/.sagemaker/config.yaml").write_text(local)
+    kept = {name: value for name, value in os.environ.items() if name.startswith("DOCKER_")}
+    return kept | {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder / "home"),
+        "DOCKER_CONFIG": os.environ.get("DOCKER_CONFIG", str(Path.home() / ".docker")),
+        "SAGEMAKER_USER_CONFIG_OVERRIDE": str(folder / "home/settings.yaml"),
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "HTTPS_PROXY": f"http://127.0.0.1:{proxy}",
+        "HTTP_PROXY": f"http://127.0.0.1:{proxy}",
+        "NO_PROXY": "localhost,127.0.0.1",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def clear(folder: Path) -> None:
+    """Remove the containers whose compose file lies in the folder: the SDK leaves them, stopped."""
+    format_ = '{{.ID}} {{.Label "com.docker.compose.project.working_dir"}}'
+    done = subprocess.run(["docker", "ps", "-a", "--format", format_], text=True, capture_output=True, check=False)
+    ours = [line.split()[0] for line in done.stdout.splitlines() if line.partition(" ")[2].startswith(str(folder))]
+    if ours:
+        subprocess.run(["docker", "rm", "-f", "-v", *ours], capture_output=True, check=False)
+
+
+class Proxy:
+    """Counts those who would go out, and lets nobody."""
+
+    def __enter__(self) -> Proxy:
+        self.strangers = 0
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        threading.Thread(target=self._listen, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                caller, _ = self._socket.accept()
+            except OSError:
+                return
+            self.strangers += 1
+            caller.close()
+
+
+def main(words: list[str]) -> int:
+    """Run all examples whose names have one of the words; how many failed."""
+    failed = 0
+    for example in examples():
+        if words and not any(word in example.name for word in words):
+            continue
+        with tempfile.TemporaryDirectory(prefix="algoport-clients-") as folder:
+            done = run(example, Path(folder))
+        good = done.code == 0 and not done.strangers
+        failed += not good
+        print(f"{'ok    ' if good else 'FAILED'} {done.seconds:5.1f} s  {example.name}")
+        if not good:
+            print(f"{done.output[-6000:]}\n{done.strangers} connections to the outside")
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

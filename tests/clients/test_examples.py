@@ -1,0 +1,49 @@
+"""The SageMaker Python SDK as its users type it: the examples of docs/clients.md, a few of them here and all of them
+with `make clients`."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import algorithms
+from tests.clients.examples import ENVIRONMENTS, ROOT, Example, examples, run
+from tests.containers.conftest import built
+
+# Two hosts, three formats and the predictor of Amazon's own; each client at least once.
+FEW = ("version 2: kmeans", "version 2: Every content type", "version 2: Batch transform", "version 3: kmeans")
+
+
+def test_each_client_has_an_example_of_each_algorithm() -> None:
+    names = {example.name for example in examples()}
+
+    wanted = {f"{client}: {name}" for client in ENVIRONMENTS for name in algorithms.names()}
+    assert sorted(wanted - names) == []
+
+
+@pytest.mark.parametrize("example", examples(), ids=lambda example: example.name)
+def test_an_example_is_whole(example: Example) -> None:
+    ast.parse(example.code)
+
+    assert len(example.images) == 1 and "assert " in example.code
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("example", [each for each in examples() if each.name in FEW], ids=lambda each: each.name)
+def test_an_example_does_what_the_page_says_and_nothing_leaves_the_machine(example: Example, tmp_path: Path) -> None:
+    for image in example.images:
+        built(image)
+    environment = ENVIRONMENTS[example.client].relative_to(ROOT)
+    made = subprocess.run(["make", f"{environment}/installed"], cwd=ROOT, text=True, capture_output=True, check=False)
+    if made.returncode != 0:
+        reason = f"the client cannot be installed: {made.stderr[-300:]}"
+        (pytest.fail if os.environ.get("ALGOPORT_REQUIRE_DOCKER") == "1" else pytest.skip)(reason)
+
+    done = run(example, tmp_path)
+
+    assert done.code == 0, done.output
+    assert done.strangers == 0
