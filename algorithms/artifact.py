@@ -17,6 +17,7 @@ from algorithms.errors import UserError
 
 ARRAYS, FACTS = "model.safetensors", "model.json"
 FORMAT_VERSION = 1
+UNFINISHED = ".unfinished"  # stands in a folder while the files of a model are put there
 _TYPES = {"F64": "<f8", "F32": "<f4", "I64": "<i8", "I32": "<i4", "U8": "u1"}  # of arrays that can be mapped
 
 
@@ -69,6 +70,12 @@ def _mapped(path: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
         # Of nothing there is nothing to map.
         found[name] = np.memmap(path, kind, "r", start, shape) if math.prod(shape) else np.empty(shape, kind)
     return found
+
+
+def check_finished(folder: Path) -> None:
+    """`UserError` where only some files of a model stand there, for whoever put them there was interrupted."""
+    if (folder / UNFINISHED).exists():
+        raise UserError(f"{UNFINISHED}: must not stand beside a model; the job that wrote this one was interrupted.")
 
 
 def exists(folder: Path) -> bool:

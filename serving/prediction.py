@@ -11,7 +11,7 @@ import numpy as np
 import orjson
 
 import algorithms
-from algorithms import compiled
+from algorithms import artifact, compiled
 from algorithms.contract import Algorithm, Model
 from algorithms.declare import Setting
 from algorithms.errors import UserError
@@ -73,7 +73,8 @@ class Predictor:
         return cls(name, algorithm, media, batch, limit, given, _options(name))
 
     def load(self, folder: Path) -> Model:
-        """The model of a folder; `UserError` where there is none that can be read."""
+        """The model of a folder; `UserError` where there is none that can be read, or half of one."""
+        artifact.check_finished(folder)
         model: Model = algorithms.part(self.name, "model").Model.load(folder)
         return model
 

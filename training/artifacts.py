@@ -25,6 +25,8 @@ def write(model: Any, folder: Path) -> None:
     """Save a model into a folder, which may be a mount point: first beside its files, then moved among them."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for left in folder.glob(".writing-*"):  # by a job that was killed
+            shutil.rmtree(left, ignore_errors=True)
         beside = folder / f".writing-{secrets.token_hex(4)}"
         try:
             beside.mkdir()
@@ -38,6 +40,7 @@ def write(model: Any, folder: Path) -> None:
 
 def _move(beside: Path, folder: Path) -> None:
     """All files, and last the one that says that all is there; folders of the same name are replaced."""
+    (folder / artifact.UNFINISHED).touch()
     # What is there belongs to an earlier model, and does not go with files of this one.
     (folder / artifact.FACTS).unlink(missing_ok=True)
     for path in sorted(beside.iterdir(), key=lambda path: (path.name == artifact.FACTS, path.name)):
@@ -45,6 +48,7 @@ def _move(beside: Path, folder: Path) -> None:
         if target.is_dir() and not target.is_symlink():
             shutil.rmtree(target)
         os.replace(path, target)
+    (folder / artifact.UNFINISHED).unlink()
 
 
 def start(place: Path, load: Any) -> Any:
@@ -53,11 +57,14 @@ def start(place: Path, load: Any) -> Any:
     if archive is None:
         if not place.is_dir() or not any(place.iterdir()):
             return None
+        artifact.check_finished(place)
         return load(place)
     with tempfile.TemporaryDirectory(prefix="algoport-model-") as folder:
         _extract(archive, Path(folder))
         log.note(f"Going on from the model in {archive.name}.")
-        return load(_inner(Path(folder)))
+        inner = _inner(Path(folder))
+        artifact.check_finished(inner)
+        return load(inner)
 
 
 def _archive(place: Path) -> Path | None:

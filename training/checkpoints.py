@@ -78,6 +78,8 @@ class Kept:
         # Beside, in a folder of its own, since the platform copies the files of this one as they appear.
         beside = self._folder / ".writing"
         beside.mkdir(exist_ok=True)
+        for left in beside.iterdir():  # by a job that was killed
+            left.unlink(missing_ok=True)
         path = beside / secrets.token_hex(4)
         try:
             with open(path, "wb") as file:

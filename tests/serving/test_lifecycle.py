@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from algorithms import artifact
 from tests.serving.servers import CSV, JSON, message, put, serving, start
 
 
@@ -49,6 +50,15 @@ def test_a_model_that_is_not_there_stops_the_start_with_one_line(tmp_path: Path)
     assert server.ended() == 2
     assert server.told.count("\n") == 1 and "Unable to load model: " in server.told
     assert str(tmp_path / "model") in server.told and "there is no model in this folder" in server.told
+
+
+def test_half_a_model_is_not_served(tmp_path: Path) -> None:
+    put(tmp_path / "model")
+    (tmp_path / "model" / artifact.UNFINISHED).touch()
+    server = start(tmp_path)
+
+    assert server.ended() == 2
+    assert server.told.count("\n") == 1 and "the job that wrote this one was interrupted" in server.told
 
 
 def test_a_model_that_cannot_be_loaded_stops_the_start_with_one_line(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 
+from algorithms import artifact
 from algorithms.group import Alone
 from tests.training.jobs import digits, digits_job
 from training import checkpoints
@@ -115,6 +116,35 @@ def test_damaged_checkpoints_are_left_out_for_older_ones(tmp_path):
     assert run.log.count("this checkpoint is damaged and is left out") == 2
     assert f"Going on from checkpoint {kept[0]}" in run.log
     assert place.model[1]["count"] == 3 * len(digits())
+
+
+def test_what_a_killed_job_was_writing_goes_with_the_next_one(tmp_path):
+    """Else it would be in the archive of the model, and be copied with the checkpoints."""
+    place = digits_job(tmp_path, epochs=3, **SLOW)
+    left = [tmp_path / "model/.writing-0123abcd/model.safetensors", tmp_path / "checkpoints/.writing/0123abcd"]
+    for path in left:
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"half")
+
+    run = place.run()
+
+    assert run.code == 0, run.log
+    assert sorted(path.name for path in (tmp_path / "model").iterdir()) == ["model.json", "model.safetensors"]
+    assert not left[1].exists()
+
+
+def test_a_model_of_which_only_some_files_stand_there_is_none(tmp_path):
+    place = digits_job(tmp_path / "first")
+    assert place.run().code == 0
+    (place.base / "model" / artifact.UNFINISHED).touch()
+    second = digits_job(tmp_path / "second").channels(train={}, model={})
+    for path in (place.base / "model").iterdir():
+        second.file(f"model/{path.name}", path.read_bytes())
+
+    assert second.run().code == 2
+    assert second.failure.startswith("ClientError: .unfinished: must not stand beside a model; the job ")
+    assert place.run().code == 0
+    assert not (place.base / "model" / artifact.UNFINISHED).exists()
 
 
 def test_a_checkpoint_folder_that_cannot_be_written_is_worth_a_warning_only(tmp_path):
