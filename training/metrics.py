@@ -85,9 +85,10 @@ class Metrics:
     _resets: dict[str, int] = field(default_factory=dict)
     _epoch: int = 0
     _begun: float = field(default_factory=time.time)
-    _clock: float = field(default_factory=time.monotonic)
+    _clock: float = field(default_factory=time.monotonic)  # since when, for what is measured: clocks are set
     _last: float = field(default_factory=time.monotonic)
     _epoch_begun: float = field(default_factory=time.time)
+    _epoch_clock: float = field(default_factory=time.monotonic)
 
     def report(
         self,
@@ -183,9 +184,9 @@ class Metrics:
         figures = {"epochs": 1.0}
         for channel, total in self.rows.items():
             figures[f"{channel} Total Records Seen"] = float(total)
-        figures["update.time"] = 1000 * (time.time() - self._epoch_begun)
+        figures["update.time"] = 1000 * (time.monotonic() - self._epoch_clock)
         self._emit(figures, self._epoch_begun, epoch=epoch)
-        self._epoch_begun = time.time()
+        self._epoch_begun, self._epoch_clock = time.time(), time.monotonic()
 
     def _emit(self, figures: Mapping[str, float], begun: float, **more: Any) -> None:
         if not self.first:
@@ -217,7 +218,8 @@ class Metrics:
         """Print the totals, and write `metrics.json` and the history as a table."""
         peak = peak_memory()
         times = {f"{name}.time": 1000 * seconds for name, seconds in self.seconds.items()}
-        self._emit({**times, "totaltime": 1000 * (time.time() - self._begun), "peak.memory": float(peak)}, self._begun)
+        total = 1000 * (time.monotonic() - self._clock)
+        self._emit({**times, "totaltime": total, "peak.memory": float(peak)}, self._begun)
         phases = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in self.seconds.items())
         log.note(f"Time: {phases}. Peak memory: {peak / 2**20:,.0f} MiB.")
         if not self.first:
