@@ -1,7 +1,10 @@
-"""What the world puts in front of the platform, for as long as one likes: hostile bytes, and jobs that are killed.
+"""What the world puts in front of the platform, for as long as one likes: hostile bytes, and what goes wrong.
 
     make soak KIND=readers N=10000      so many inputs for each reader      (also: artifacts, endpoints)
-    make soak KIND=sigkill N=50         so many jobs, killed at random times and resumed      (also: sigterm)
+    make soak KIND=sigkill N=50         so many jobs, killed at random times and resumed
+
+Further kinds like the last: sigkill-checkpoint, sigkill-model, sigterm, sigterm-checkpoint, sigterm-model, host (one of
+two is killed), start (names, hosts and clocks that are late), disk (is full), memory (is short), worker (of a server).
 
 Every piece of work is a line of `benchmarks/results/soak.jsonl`; what stands there is not done again.
 """
@@ -10,23 +13,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import random
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 RECORD = Path(__file__).parent / "results" / "soak.jsonl"
 SLICE = 2000  # inputs of a process: what ends it is found by its last inputs
 HOSTILE = ("readers", "artifacts", "endpoints")
-FAULTS = ("sigkill", "sigterm")
-SETTINGS = {"epochs": 5, "shuffle": 1, "mini_batch_size": 100, "pause": 0.03}
+FAULTS = (
+    *(f"{signal}{moment}" for signal in ("sigkill", "sigterm") for moment in ("", "-checkpoint", "-model")),
+    *("host", "start", "disk", "memory", "worker"),
+)
 
 
 def main() -> int:
@@ -99,75 +98,19 @@ def _slice(given: argparse.Namespace) -> int:
 
 
 def _faults(kind: str, n: int) -> int:
-    """Jobs of the running mean on real rows, interrupted at a random time and taken up again."""
-    done, lost = {entry["number"] for entry in _done(kind)}, 0
+    """Runs at random times, but for those that stand in the record and went well."""
+    from tests.faults.kinds import faults
+
+    done, lost = {entry["number"] for entry in _done(kind) if not entry.get("lost")}, 0
     if done >= set(range(n)):
         return 0
-    with tempfile.TemporaryDirectory() as folder:
-        whole = _uninterrupted(Path(folder))
+    with faults(kind) as runs:
         for number in range(n):
             if number not in done:
-                entry = interrupted(kind, number, Path(folder) / str(number), whole)
+                entry = runs.run(number)
                 _note(kind=kind, number=number, **entry)
-                lost += not entry["same_model"]
-                shutil.rmtree(Path(folder) / str(number))
+                lost += bool(entry["lost"])
     return int(lost > 0)
-
-
-def _uninterrupted(base: Path) -> Any:
-    from tests.training.jobs import digits_job
-
-    place = digits_job(base / "whole", **{**SETTINGS, "pause": 0})
-    assert place.run().code == 0
-    return place.model
-
-
-def interrupted(kind: str, number: int, base: Path, whole: Any, most: int = 8) -> dict[str, Any]:
-    """One job, interrupted until it ends by itself; whether its model is that of an uninterrupted one."""
-    from tests.training.jobs import PATIENCE, digits_job
-
-    chance, place = random.Random(f"{kind} {number}"), digits_job(base, **SETTINGS)
-    (base / "checkpoints").mkdir()
-    strike: Callable[[Any], Any] = (lambda run: run.kill()) if kind == "sigkill" else (lambda run: run.stop())
-    strikes, half = 0, 0
-    for _ in range(most):
-        run = place.start(ALGOPORT_CHECKPOINT_INTERVAL="0.1").until("Final configuration")
-        seconds = chance.uniform(0, 4)  # of which the passes take about 3 on an idle machine
-        try:
-            run.process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            strike(run)
-            strikes += 1
-        run.wait(PATIENCE)
-        half += _half(base / "model")
-        if run.code == 0 and kind == "sigkill":
-            break
-        if kind == "sigterm":
-            assert run.code == 0, run.log
-            break
-    else:
-        run = place.run()
-    if kind == "sigterm":  # a stop leaves what there is; the checkpoints go on from there
-        shutil.rmtree(base / "model", ignore_errors=True)
-        run = place.run()
-    arrays, facts = place.model
-    same = facts == whole[1] and all(np.array_equal(arrays[name], array) for name, array in whole[0].items())
-    resumed = "Going on from checkpoint" in run.log
-    return {"strikes": strikes, "resumed": resumed, "half_models": half, "same_model": bool(same and not half)}
-
-
-def _half(folder: Path) -> bool:
-    """Whether a model stands there that cannot be read."""
-    from algorithms import artifact
-    from algorithms.errors import UserError
-
-    if not artifact.exists(folder):
-        return False
-    try:
-        artifact.load(folder)
-    except UserError:
-        return True
-    return False
 
 
 if __name__ == "__main__":

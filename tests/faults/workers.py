@@ -1,0 +1,128 @@
+"""A worker of the server is killed while requests run."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import requests
+
+import algorithms
+from algorithms.records import Rows
+from tests import data
+from tests.faults.work import Whole, Work
+from tests.serving.servers import CSV, Server, serving
+from tests.serving.test_lifecycle import until
+
+CLIENTS = 4
+HEALTHY = 5.0  # seconds after which the endpoint must answer again
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request: when it was sent and when it ended, and what was wrong with its answer."""
+
+    begun: float
+    ended: float
+    wrong: str = ""
+    closed: bool = False
+
+
+def killed(number: int, work: Work, whole: Whole, base: Path) -> dict[str, Any]:
+    """Clients ask without a pause while a worker is killed; every request that was not in it is answered."""
+    chance = random.Random(f"worker {number}")
+    for name, content in whole.model.items():
+        path = base / "model" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    rows = data.digits()[0][:50]
+    wanted = algorithms.part(work.algorithm, "model").Model.load(base / "model").predict(Rows(features=rows), None)
+    workers = 1 + number % 3
+    more = {"ALGORITHM": work.algorithm, "SAGEMAKER_MODEL_SERVER_WORKERS": str(workers)}
+    strikes, found, over = [], [], threading.Event()
+    with serving(base, **more) as server:
+        until(lambda: len(server.workers) == workers)
+        clients = [
+            threading.Thread(target=_ask, args=(server, rows, wanted["closest_cluster"], found, over))
+            for _ in range(CLIENTS)
+        ]
+        for client in clients:
+            client.start()
+        for _ in range(2):
+            time.sleep(chance.uniform(0.05, 1.0))
+            living = server.workers
+            strikes.append(time.monotonic())
+            with contextlib.suppress(ProcessLookupError):  # between two workers
+                os.kill(chance.choice(living or [server.process.pid + (1 << 23)]), signal.SIGKILL)
+        healthy = _healthy(server) - strikes[-1]
+        time.sleep(0.3)
+        over.set()
+        for client in clients:
+            client.join(60)
+        wrong = _wrong(found, strikes, server)
+        until(lambda: len(server.workers) == workers)
+    if healthy > HEALTHY:
+        wrong.append(f"healthy again only after {healthy:.1f} s")
+    return {
+        "work": work.name,
+        "workers": workers,
+        "strikes": len(strikes),
+        "requests": len(found),
+        "closed": sum(asked.closed for asked in found),
+        "slowest_s": round(max(asked.ended - asked.begun for asked in found), 2),
+        "seconds": round(healthy, 2),
+        "lost": wrong,
+    }
+
+
+def _ask(server: Server, rows: Any, wanted: Any, found: list[Asked], over: threading.Event) -> None:
+    """Requests of one to all rows, each over a connection of its own."""
+    number = 0
+    while not over.is_set():
+        number += 1
+        few = 1 + number * 7 % len(rows)
+        body = b"".join(b",".join(b"%d" % value for value in row) + b"\n" for row in rows[:few])
+        begun, wrong, closed = time.monotonic(), "", False
+        try:
+            answer = server.ask(body, CSV)
+            if answer.status_code != 200:
+                wrong = f"{answer.status_code}: {answer.text}"
+            else:
+                got = [entry["closest_cluster"] for entry in answer.json()["predictions"]]
+                wrong = "" if np.array_equal(got, wanted[:few]) else f"another answer: {answer.text[:200]}"
+        except requests.ConnectionError as error:
+            closed = True
+            refused = "refused" in str(error)
+            wrong = f"{error}" if refused else ""
+        found.append(Asked(begun, time.monotonic(), wrong, closed))
+
+
+def _healthy(server: Server) -> float:
+    """When the endpoint first answered again."""
+    server.wait()
+    while True:
+        with contextlib.suppress(requests.ConnectionError):
+            if server.get("/ping").status_code == 200:
+                return time.monotonic()
+
+
+def _wrong(found: list[Asked], strikes: list[float], server: Server) -> list[str]:
+    """Answers that are not as they should be, and connections that were closed though no worker died meanwhile."""
+    wrong = [asked.wrong for asked in found if asked.wrong][:3]
+    for asked in found:
+        # The kernel closes the connections of a process a moment after it was killed.
+        if asked.closed and not any(asked.begun - 0.2 <= strike <= asked.ended for strike in strikes):
+            wrong.append(f"closed without a death: {asked}")
+    if sum(asked.closed for asked in found) > CLIENTS * len(strikes):
+        wrong.append("more connections were closed than there were requests in the workers that died")
+    if len(found) < 2 * CLIENTS:
+        wrong.append(f"only {len(found)} requests were answered: {server.told[-300:]}")
+    return wrong
