@@ -17,6 +17,7 @@ from algorithms.xgboost import interchange, links
 from algorithms.xgboost.booster import Booster
 from algorithms.xgboost.options import LABEL, LABELS, PROBABILITIES, PROBABILITY, RAW, RAWS, SCORE, Options
 
+GZIP = b"\x1f\x8b"  # no model begins so
 FILE = "xgboost-model"  # in UBJSON, which the library knows by what it holds
 
 _VOTED = ("multi:softmax", "binary:hinge")  # predictions are classes, of which there is no mean
@@ -92,12 +93,17 @@ class Model:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read every file of the folder but those whose name begins with a dot, whatever their names: each is a
-        model in the library's JSON or UBJSON."""
-        files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+        """Read every file of the folder, whatever its name: each is a model in the library's JSON or UBJSON.
+
+        But for those whose name begins with a dot, and for archives: some services unpack a model where its archive
+        lies, beside that of the job's output.
+        """
+        named = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+        contents = {path: _content(path) for path in named}
+        files = [path for path in named if not contents[path].startswith(GZIP)]
         if not files:
             raise UserError(f"{FILE}: there is no model in this folder.")
-        boosters = tuple(interchange.read(_content(path), path.name) for path in files)
+        boosters = tuple(interchange.read(contents.pop(path), path.name) for path in files)
         first = boosters[0]
         for booster, path in zip(boosters, files, strict=True):
             if (booster.objective, booster.outputs) != (first.objective, first.outputs):

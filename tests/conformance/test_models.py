@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import tarfile
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -39,6 +40,19 @@ def test_a_loaded_model_answers_as_the_saved_one(example: Example, model: Any, t
     same(example.answers(model), example.answers(loaded))
     assert loaded.width == model.width
     assert written(loaded, tmp_path / "two") == files
+
+
+def test_archives_that_lie_beside_a_model_are_passed_over(example: Example, model: Any, tmp_path: Path) -> None:
+    """The local endpoint of the SageMaker SDK unpacks a model where its archive lies, beside that of the outputs."""
+    written(model, tmp_path / "model")
+    for name in ("model.tar.gz", "output.tar.gz"):
+        with tarfile.open(tmp_path / name, "w:gz") as archive:
+            archive.add(tmp_path / "model", arcname=".")
+        (tmp_path / name).rename(tmp_path / "model" / name)
+
+    loaded = example.Model.load(tmp_path / "model")
+
+    same(example.answers(model), example.answers(loaded))
 
 
 def test_answers_are_one_entry_a_record_and_as_declared(example: Example, model: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,17 @@ def test_dot_files_and_folders_are_passed_over(tmp_path):
     put(tmp_path, model=theirs)
     (tmp_path / ".sagemaker").write_text("not a model")
     (tmp_path / "code").mkdir()
+
+    assert len(Model.load(tmp_path).boosters) == 1
+
+
+def test_archives_that_lie_beside_a_model_are_passed_over(tmp_path):
+    """As the local endpoint of the SageMaker SDK leaves them: it unpacks in place."""
+    theirs, _, _ = trained.model()
+    put(tmp_path, model=theirs)
+    for name in ("model.tar.gz", "output.tar.gz"):
+        with tarfile.open(tmp_path / name, "w:gz") as archive:
+            archive.add(tmp_path / "model", arcname=name)
 
     assert len(Model.load(tmp_path).boosters) == 1
 
