@@ -1,4 +1,5 @@
-"""What is computed. A folder is an algorithm; a file is shared by at least two, or is what all stand on."""
+"""What is computed. A folder with a `train.py` is an algorithm; a file is shared by at least two, or is what all stand
+on, and so is the folder `descent`, which networks share."""
 
 from __future__ import annotations
 

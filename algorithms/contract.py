@@ -237,6 +237,7 @@ class Job(Generic[H, M]):
     start: M | None = None
     device: str = "cpu"
     host: str = "algo-1"  # this member's, for lines of the log that name it
+    hosts: int = 1  # how many there are, for settings that are meant a host each; a host may have several members
     seed: int = 0
     clock: Callable[[], float] = time.monotonic
 

@@ -7,6 +7,7 @@ part with zeros.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -29,6 +30,10 @@ class Group(Protocol):
     def sum_(self, *arrays: Array) -> None:
         """Replace every array by its sum over the members. Same shapes and dtypes everywhere."""
 
+    def summing(self, array: Any) -> Callable[[], None]:
+        """Begin to replace an array, or a tensor of any device, by its sum over the members; the call that comes back
+        waits until it is. Until then it may be neither read nor written, and other exchanges may begin."""
+
     def broadcast_(self, *arrays: Array) -> None:
         """Replace every array by the first member's. Same shapes and dtypes everywhere."""
 
@@ -50,6 +55,10 @@ class Alone:
 
     def sum_(self, *arrays: Array) -> None:
         """The sum over one member is what it has."""
+
+    def summing(self, array: Any) -> Callable[[], None]:
+        """There is nothing to wait for."""
+        return self.barrier
 
     def broadcast_(self, *arrays: Array) -> None:
         """The first member is this one."""

@@ -16,6 +16,7 @@ from typing import Any
 
 from algorithms import compiled
 from benchmarks.measure import US, Case, Laps, Row, main, race
+from benchmarks.peers import torchvision
 
 NAME = "forecasting-deepar"
 SEEDS = 3
@@ -98,6 +99,7 @@ def our_paths(data: Data, model: Any) -> Any:
 
 def theirs(data: Data, seed: int) -> Any:
     """A predictor of GluonTS."""
+    torchvision()
     import lightning.pytorch as lightning
     from gluonts.torch import DeepAREstimator
 

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.measure import US, Case, Row, main, race
+from benchmarks.peers import torchvision
 
 PEER = "torchvision"
 SIDE, BATCH, STEPS = 224, 32, 4
@@ -39,19 +40,6 @@ FASHION: dict[str, object] = {
     "resize": 31,
     "precision_dtype": "float16",
 }
-
-
-@cache
-def peer() -> Any:
-    """torchvision; beside a build of torch without its custom operators, these are declared first."""
-    import torch
-
-    for name in ("nms", "qnms"):
-        if not hasattr(torch.ops.torchvision, name):
-            torch.library.define(f"torchvision::{name}", "(Tensor dets, Tensor scores, float threshold) -> Tensor")
-    import torchvision
-
-    return torchvision
 
 
 @cache
@@ -93,7 +81,7 @@ def their_loop(classes: int, rate: float) -> tuple[Any, Callable[[Any, Any], flo
     import torch
 
     torch.manual_seed(0)
-    network = peer().models.resnet18(num_classes=classes)
+    network = torchvision().models.resnet18(num_classes=classes)
     optimizer = torch.optim.SGD(network.parameters(), rate, momentum=0.9, weight_decay=1e-4)
     criterion = torch.nn.CrossEntropyLoss()
 
@@ -176,7 +164,7 @@ class _Set:
     """The photographs as the reference's data set."""
 
     def __init__(self, files: Sequence[bytes]) -> None:
-        transforms = peer().transforms
+        transforms = torchvision().transforms
         chain = [transforms.Resize(256), transforms.RandomCrop(SIDE), transforms.RandomHorizontalFlip()]
         self._chain = transforms.Compose([*chain, transforms.PILToTensor()])
         self._files = files
@@ -324,7 +312,7 @@ def answering() -> list[Row]:
     )
     theirs, _ = their_loop(9, 0.1)
     theirs.eval()
-    transforms = peer().transforms
+    transforms = torchvision().transforms
     chain = transforms.Compose([transforms.Resize((SIDE, SIDE)), transforms.ToTensor()])
     files = photographs(50)
     times: list[float] = []

@@ -34,6 +34,10 @@ class Threads:
         totals = [sum(member[1:], start=member[0].copy()) for member in zip(*everyone, strict=True)]
         self._put(arrays, totals)
 
+    def summing(self, array: Any) -> Callable[[], None]:
+        self.sum_(array if isinstance(array, np.ndarray) else array.numpy())
+        return lambda: None
+
     def broadcast_(self, *arrays: np.ndarray) -> None:
         everyone = self._exchanged("broadcast_", arrays, same=True)
         self._put(arrays, [array.copy() for array in everyone[0]])

@@ -123,6 +123,7 @@ def run(places: Places, parts: Parts, job: Configuration, membership: cluster.Me
                 start=start,
                 device=_device(parts.algorithm, membership.local[0]),
                 host=job.hosts.current,
+                hosts=len(job.hosts.names),
                 seed=job.seed,
             )
         )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from algorithms.descent import schedules
+from algorithms.descent.loop import descend
+from algorithms.descent.patience import Patience
 from algorithms.errors import Stopped, UserError
 from algorithms.forecasting_deepar import evaluation, gradients, pages, reading
 from algorithms.forecasting_deepar.model import Model
@@ -31,6 +33,10 @@ GRACE = 5.0
 # Distinct streams of random numbers from one seed.
 FIRST, DRAWS, ZONEOUT = 1, 2, 3
 _BETAS, _EPSILON = (0.9, 0.999), 1e-8
+_ARRAYS = ("weights", "mean", "square", "best")
+
+# Of some windows their series, the places of their horizons and the keys of their draws, (b,) each.
+Part = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint64]]
 
 
 @dataclass
@@ -46,9 +52,7 @@ class State:
     steps: int = 0  # of all epochs
     loss: float = 0.0  # sum over the observed points of this epoch
     points: float = 0.0
-    least: float = float("inf")  # mean loss of the best epoch
-    least_epoch: int = -1
-    since: int = 0  # epochs without a better loss
+    patience: Patience = field(default_factory=Patience)  # of the losses' negatives
     curve: list[float] = field(default_factory=list)  # the losses of the epochs
 
 
@@ -76,10 +80,8 @@ class Windows:
         """Batches of an epoch."""
         return -(-self.total // self.batch)
 
-    def drawn(
-        self, epoch: int, start: int
-    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint64]]]:
-        """For each batch of an epoch, my part of it: series, places and keys. A function of seed and epoch alone."""
+    def drawn(self, epoch: int, start: int) -> Iterator[Part]:
+        """For each batch of an epoch, my part of it. A function of seed and epoch alone."""
         random = np.random.default_rng([self.seed, DRAWS, epoch])
         chosen = np.concatenate([random.permutation(len(self.local)) for _ in range(self.passes)])[: self.total]
         shares = random.random(self.total)
@@ -101,7 +103,9 @@ def fit(job: Job) -> Model:
     series, plan = reading.training_series(job)
     windows = _windows(job, series, plan)
     state = _resumed(job) or _begun(job, plan)
-    _train(job, windows, state)
+    descend(job, Learner(job, windows, state))
+    if state.steps == 0 and job.start is None:
+        raise Stopped
     over = job.grace(GRACE)
     model = _finished(job, plan, state)
     if state.curve and not over():
@@ -149,29 +153,53 @@ def _begun(job: Job, plan: Plan) -> State:
     return State(weights=weights, mean=np.zeros_like(weights), square=np.zeros_like(weights), best=weights.copy())
 
 
-def _train(job: Job, windows: Windows, state: State) -> None:
-    """Epoch after epoch, until all are done, the loss has not become better for long, or a stop is asked for."""
-    settings = job.hyperparameters
-    patience = settings.early_stopping_patience
-    while state.epoch < settings.epochs and (patience is None or state.since < patience):
-        began, processed = time.monotonic(), 0
-        for mine, ats, keys in job.in_step(cast(Any, windows.drawn(state.epoch, state.step))):
-            processed += _step(job, windows, state, mine, ats, keys)
-            state.step += 1
-            state.steps += 1
-            _save(job, state)
-        if state.step < windows.steps:
-            job.note(f"a stop was asked for in epoch {state.epoch + 1}, after {state.steps} batches")
-            _save(job, state, ended=True)
-            break
-        _end(job, state, processed, time.monotonic() - began)
-        _save(job, state, ended=True)
-        if job.stopping():
-            break
-    if patience is not None and state.since >= patience:
-        job.note(f"Loss has not been better for {state.since} epochs. Stopping training.")
-    if state.steps == 0 and job.start is None:
-        raise Stopped
+class Learner:
+    """What the loop of networks asks for."""
+
+    def __init__(self, job: Job, windows: Windows, state: State) -> None:
+        self._job, self._windows, self._state = job, windows, state
+        self._began, self._processed = 0.0, 0
+
+    @property
+    def epoch(self) -> int:
+        """How many epochs are over."""
+        return self._state.epoch
+
+    @property
+    def step(self) -> int:
+        """How many batches of this one are."""
+        return self._state.step
+
+    def is_over(self) -> bool:
+        """Whether all epochs are over, or the loss has not become better for long."""
+        settings, since = self._job.hyperparameters, self._state.patience.since
+        patience = settings.early_stopping_patience
+        if patience is not None and since >= patience:
+            self._job.note(f"Loss has not been better for {since} epochs. Stopping training.")
+            return True
+        return self._state.epoch >= settings.epochs
+
+    def batches(self) -> Iterator[Part]:
+        """The rest of an epoch's windows."""
+        self._began, self._processed = self._job.clock(), 0
+        return self._windows.drawn(self._state.epoch, self._state.step)
+
+    def move(self, batch: Part) -> None:
+        """One update."""
+        self._processed += _step(self._job, self._windows, self._state, *batch)
+        self._state.step += 1
+        self._state.steps += 1
+
+    def close(self, over: Callable[[], bool]) -> None:
+        """Say what an epoch's loss is, and keep its weights where it is the best."""
+        _end(self._job, self._state, self._processed, self._job.clock() - self._began)
+
+    def kept(self) -> tuple[Mapping[str, NDArray[Any]], Mapping[str, Any]]:
+        """All of it."""
+        state = self._state
+        arrays = {name: getattr(state, name) for name in _ARRAYS}
+        facts = {name: value for name, value in vars(state).items() if name not in arrays}
+        return arrays, {**facts, "patience": state.patience.facts()}
 
 
 def _step(
@@ -209,8 +237,8 @@ def _rate(job: Job, windows: Windows, state: State) -> float:
     Held to the end, and with forget gates that open at first, Chicago's quantile loss was 0.0529 after 50 epochs, mean
     of three seeds; falling so, and without those, 0.0486, mean of two. The points it was judged by are the page's.
     """
-    share = state.steps / (windows.steps * job.hyperparameters.epochs)
-    return job.hyperparameters.learning_rate * max(LEAST_RATE, min(1.0, 2 * (1 - share)))
+    settings = job.hyperparameters
+    return schedules.falling(settings.learning_rate, LEAST_RATE, state.steps, windows.steps * settings.epochs)
 
 
 def _gradient(
@@ -260,11 +288,8 @@ def _end(job: Job, state: State, processed: int, seconds: float) -> None:
         f"#throughput_metric: host={job.host}, train throughput={processed / max(seconds, 1e-9):.1f} records/second"
     )
     job.report({"train:loss": loss}, epoch=state.epoch)
-    if loss < state.least:
-        state.least, state.least_epoch, state.since = loss, state.epoch, 0
+    if state.patience.hear(-loss, state.epoch):
         state.best = state.weights.copy()
-    else:
-        state.since += 1
     state.epoch, state.step, state.loss, state.points = state.epoch + 1, 0, 0.0, 0.0
     state.curve.append(loss)
     job.progress(state.epoch, job.hyperparameters.epochs, "epochs")
@@ -272,12 +297,11 @@ def _end(job: Job, state: State, processed: int, seconds: float) -> None:
 
 def _finished(job: Job, plan: Plan, state: State) -> Model:
     """The model of the best epoch, or of the steps so far where not one was finished."""
-    if state.least_epoch < 0:
-        state.least = state.loss / max(state.points, 1.0)
-        state.best = state.weights
-    job.note(f"Final loss: {state.least} (occurred at epoch {max(state.least_epoch, 0)})")
-    job.report({"train:final_loss": state.least})
-    weights = state.best.copy()
+    best, epoch = state.patience.best, max(state.patience.epoch, 0)
+    loss = state.loss / max(state.points, 1.0) if best is None else -best
+    job.note(f"Final loss: {loss} (occurred at epoch {epoch})")
+    job.report({"train:final_loss": loss})
+    weights = (state.weights if best is None else state.best).copy()
     job.group.broadcast_(weights)
     return Model(plan=plan, weights=views(weights, plan.shape))
 
@@ -314,23 +338,12 @@ def _score(job: Job, model: Model, over: Any) -> None:
         pages.keep_forecasts(job, model, series)
 
 
-def _save(job: Job, state: State, ended: bool = False) -> None:
-    """Keep the state where it is time to."""
-    if not job.checkpoints.due(ended=ended):
-        return
-    arrays: dict[str, NDArray[Any]] = {name: getattr(state, name) for name in ("weights", "mean", "square", "best")}
-    facts = {name: value for name, value in vars(state).items() if name not in arrays}
-    facts["least"] = state.least if state.least_epoch >= 0 else None
-    job.checkpoints.save(arrays, facts)
-
-
 def _resumed(job: Job) -> State | None:
     """The state of the latest checkpoint, or None."""
     found = job.checkpoints.latest()
     if found is None:
         return None
     arrays, facts = found
-    least = facts.pop("least")
     job.note(f"resumed in epoch {facts['epoch'] + 1}, after {facts['steps']} batches")
-    own: dict[str, Any] = {name: np.array(array, np.float32) for name, array in arrays.items()}
-    return State(**own, **facts, least=float("inf") if least is None else least)
+    own: dict[str, Any] = {name: np.array(arrays[name], np.float32) for name in _ARRAYS}
+    return State(**own, **{**facts, "patience": Patience.of(facts["patience"])})

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from algorithms.descent.curves import curves
 from algorithms.forecasting_deepar.forecasting import forecasts
 from algorithms.forecasting_deepar.model import Model, quantiles
 from algorithms.forecasting_deepar.reading import Job
@@ -17,11 +18,7 @@ BANDS = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 def keep_curve(job: Job, curve: list[float]) -> None:
     """The loss of each epoch."""
-    figure, (axes,) = _figure(1, "Loss of each epoch")
-    axes.plot(range(len(curve)), curve, color="#1f5fa8")
-    axes.set_xlabel("epoch")
-    axes.set_ylabel("negative log-likelihood of a point")
-    job.keep("loss.png", figure)
+    job.keep("loss.png", curves({"negative log-likelihood of a point": {"train": list(enumerate(curve))}}))
 
 
 def keep_forecasts(job: Job, model: Model, series: Series) -> None:

@@ -9,12 +9,15 @@ import numpy as np
 import torch
 
 from algorithms import artifact, contract, heap
+from algorithms.descent import precision
+from algorithms.descent.optimizers import Optimizer
+from algorithms.descent.weights import Weights
 from algorithms.errors import UserError
 from algorithms.image_classification import losses
 from algorithms.image_classification.hyperparameters import Hyperparameters
 from algorithms.image_classification.model import Model
 from algorithms.image_classification.network import Design, arrays, built, fill, initialize
-from algorithms.image_classification.optimizers import Optimizer, Weights
+from algorithms.image_classification.optimizers import decays, rule
 from algorithms.image_classification.state import State
 
 Job = contract.Job[Hyperparameters, Model]
@@ -42,13 +45,12 @@ def begun(job: Job) -> State:
     if found is None:
         _set(job, network)
     network.to(job.device)
-    weights = Weights(network)
+    weights = Weights(network, job.group, decays=decays)
     state = State(
         settings=settings,
-        group=job.group,
         network=network,
         weights=weights,
-        optimizer=Optimizer(settings, weights),
+        optimizer=Optimizer(rule(settings), weights),
         loss=losses.Loss(bool(settings.multi_label)),
         device=job.device,
         half=_half(job),
@@ -126,20 +128,10 @@ def _half(job: Job) -> torch.dtype | None:
     """The type that `float16` stands for here; None where there is none that is faster."""
     if job.hyperparameters.precision_dtype == "float32":
         return None
-    on_gpu = job.device != "cpu"
-    if torch.cuda.is_bf16_supported(including_emulation=False) if on_gpu else _has_short_products():
-        return torch.bfloat16
-    job.note("precision_dtype is float32, as this processor has no products of shorter numbers.")
-    return None
-
-
-def _has_short_products() -> bool:
-    """Whether the processor multiplies bfloat16."""
-    try:
-        flags = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return False
-    return any(flag in flags for flag in ("avx512_bf16", "amx_bf16", "bf16"))
+    found = precision.short(job.device)
+    if found is None:
+        job.note("precision_dtype is float32, as this device has no faster products of shorter numbers.")
+    return found
 
 
 def _tell(job: Job) -> None:

@@ -15,6 +15,8 @@ HYPERPARAMETERS: dict[str, object] = {
     "learning_rate": 0.001,
     "top_k": 2,
 }
+# What counts for each host: one host does with twice as many what two do.
+EACH_HOST = ("mini_batch_size",)
 
 
 def pictures(count: int, seed: int) -> Images:
@@ -31,3 +33,8 @@ def pictures(count: int, seed: int) -> Images:
 def channels() -> dict[str, Images]:
     """A training and a validation channel."""
     return {"train": pictures(24, 0), "validation": pictures(8, 1)}
+
+
+def others() -> list[tuple[dict[str, object], dict[str, Images]]]:
+    """Short numbers."""
+    return [({**HYPERPARAMETERS, "precision_dtype": "float16", "epochs": 1}, channels())]

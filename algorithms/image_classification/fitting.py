@@ -6,14 +6,15 @@ it, so that it makes no difference how many members there are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, cast
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from algorithms import contract
+from algorithms.descent.loop import descend
 from algorithms.errors import Stopped, UserError
 from algorithms.image_classification import losses, reports
 from algorithms.image_classification.beginning import begun
@@ -28,7 +29,6 @@ from algorithms.pictures_transforms import Preparation, draws
 Job = contract.Job[Hyperparameters, Model]
 
 SPOKEN = 20  # batches between lines on speed, as the original has them
-GRACE = 5.0  # seconds that judging the last epoch may still take once a stop is asked for
 
 
 def fit(job: Job) -> Model:
@@ -38,13 +38,7 @@ def fit(job: Job) -> Model:
     shape, or where the loss is no number any more; `Stopped` where a stop comes before the first batch.
     """
     state = begun(job)
-    over = job.grace(GRACE)
-    while state.progress.epoch < job.hyperparameters.epochs and not state.progress.is_over(job.hyperparameters):
-        if not _pass(job, state):
-            break
-        _close(job, state, over)
-        if job.stopping():
-            break
+    descend(job, Learner(job, state), kind="images")
     if not state.optimizer.updates:
         if job.stopping():
             raise Stopped
@@ -53,30 +47,57 @@ def fit(job: Job) -> Model:
     return state.model(pressed=job.stopping())
 
 
-def _pass(job: Job, state: State) -> bool:
-    """One epoch, or what is left of it; False where it was broken off."""
-    progress = state.progress
-    state.network.train()
-    begun, since = job.clock(), progress.tally.count
-    for batch in job.in_step(cast(Any, _decoded(job, progress)), kind="images"):
-        progress.tally.add(_move(job, state, batch))
+class Learner:
+    """What the loop of networks asks for."""
+
+    def __init__(self, job: Job, state: State) -> None:
+        self._job, self._state = job, state
+        self._begun, self._since = job.clock(), 0.0
+
+    @property
+    def epoch(self) -> int:
+        """How many epochs are over."""
+        return self._state.progress.epoch
+
+    @property
+    def step(self) -> int:
+        """How many batches of this one are."""
+        return self._state.progress.step
+
+    def is_over(self) -> bool:
+        """Whether all epochs are over, or enough of them brought nothing."""
+        settings, progress = self._job.hyperparameters, self._state.progress
+        return progress.epoch >= settings.epochs or progress.is_over(settings)
+
+    def batches(self) -> Iterator[Batch]:
+        """The rest of a pass over the training pictures, decoded and changed ahead of the network."""
+        self._state.network.train()
+        self._begun, self._since = self._job.clock(), self._state.progress.tally.count
+        return _decoded(self._job, self._state.progress)
+
+    def move(self, batch: Batch) -> None:
+        """One update."""
+        progress = self._state.progress
+        progress.tally.add(_move(self._job, self._state, batch))
         progress.step += 1
         if progress.step % SPOKEN == 0:
-            _speak(job, progress, (progress.tally.count - since) / max(job.clock() - begun, 1e-9))
-        _save(job, state)
-    if job.stopping():
-        job.note(f"a stop was asked for in epoch {progress.epoch + 1}, after {progress.step} batches")
-        _save(job, state, ended=True)
-        return False
-    if progress.tally.count:
-        reports.trained(job, progress, job.clock() - begun)
-    return True
+            seconds = max(self._job.clock() - self._begun, 1e-9)
+            _speak(self._job, progress, (progress.tally.count - self._since) / seconds)
+
+    def close(self, over: Callable[[], bool]) -> None:
+        """Judge an epoch that is over, keep its weights where they are the best or wanted, and begin the next."""
+        if self._state.progress.tally.count:
+            reports.trained(self._job, self._state.progress, self._job.clock() - self._begun)
+        _close(self._job, self._state, over)
+
+    def kept(self) -> tuple[Mapping[str, NDArray[Any]], Mapping[str, Any]]:
+        """All of it."""
+        return self._state.kept()
 
 
 def _decoded(job: Job, progress: Progress) -> Iterator[Batch]:
-    """The rest of a pass over the training pictures, decoded and changed ahead of the network."""
     settings = job.hyperparameters
-    size, (channels, height, width) = settings.mini_batch_size, settings.shape
+    size, (channels, height, width) = settings.mini_batch_size * job.hosts, settings.shape
     order = int(np.random.SeedSequence([job.seed, progress.epoch]).generate_state(1)[0])
     batches = job.channels["train"].batches(size, start=progress.step * size, shuffle=order)
     preparation = _preparation(settings)
@@ -106,37 +127,33 @@ def _move(job: Job, state: State, batch: Batch) -> NDArray[np.float64]:
     settings = job.hyperparameters
     images, wanted = state.input(batch, "train")
     weights = state.weights
-    weights.gradients.zero_()
+    weights.begin()
     with state.precision():
         scores = state.network(images)
     loss = state.loss(scores.float(), wanted)
     loss.backward()  # type: ignore[no-untyped-call]
     sums = np.array([float(loss.detach()), *losses.hits(scores.detach(), wanted, settings.top_k), len(batch)])
-    state.exchange(sums)
+    weights.exchange(sums)
     if not np.isfinite(sums[0]):
         raise UserError(
             f"learning_rate: must be small enough for the loss to stay a number, which it is no more in epoch "
             f"{state.progress.epoch + 1}; it is {settings.learning_rate:g}."
         )
-    state.optimizer.step(max(sums[3], 1.0), learning_rate(settings, state.optimizer.updates))
+    state.optimizer.step(max(sums[3], 1.0), learning_rate(settings, state.optimizer.updates, job.hosts))
     return sums
 
 
 def _close(job: Job, state: State, over: Callable[[], bool]) -> None:
-    """Judge an epoch that is over, keep its weights where they are the best or wanted, and begin the next."""
     settings, progress = job.hyperparameters, state.progress
     judged = _judged(job, state, over) if "validation" in job.channels else None
     reports.judged(job, progress, judged[0] if judged else None)
-    if judged is None:
-        progress.best_epoch = 0
-    elif progress.judge(judged[0].accuracy, settings):
+    if judged is not None and progress.judge(judged[0].accuracy, settings):
         job.note(f"Storing the best model with validation accuracy: {judged[0].accuracy:.6f}")
         state.keep_best(judged[1])
     if settings.checkpoint_frequency and (progress.epoch + 1) % settings.checkpoint_frequency == 0:
         state.keep_epoch(progress.epoch + 1)
     progress.epoch, progress.step, progress.tally = progress.epoch + 1, 0, Tally()
     job.progress(progress.epoch, settings.epochs, "epochs")
-    _save(job, state, ended=True)
 
 
 def _judged(job: Job, state: State, over: Callable[[], bool]) -> tuple[Tally, NDArray[np.float64]] | None:
@@ -180,9 +197,3 @@ def _speak(job: Job, progress: Progress, speed: float) -> None:
         f"Epoch[{progress.epoch}] Batch [{progress.step}]\tSpeed: {speed:.3f} samples/sec\t"
         f"accuracy={progress.tally.accuracy:.6f}{more}"
     )
-
-
-def _save(job: Job, state: State, ended: bool = False) -> None:
-    """Keep the state where it is time to, which only the first member knows; no exchange."""
-    if job.checkpoints.due(ended=ended):
-        job.checkpoints.save(*state.kept())

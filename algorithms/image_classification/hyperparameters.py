@@ -57,7 +57,7 @@ class Hyperparameters(Settings):
     lr_scheduler_step: str | None = text(
         "epochs, as 10,20, after each of which the learning rate is multiplied by lr_scheduler_factor", default=None
     )
-    mini_batch_size: int = integer("pictures of a step, of all hosts together", default=32, low=1, tune=(8, 512))
+    mini_batch_size: int = integer("pictures of a step, at each host", default=32, low=1, tune=(8, 512))
     momentum: float = real(
         "sgd and nag: share of the last step in the next", default=0.9, low=0, high=1, tune=(0.0, 0.999)
     )

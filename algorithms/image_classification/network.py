@@ -12,12 +12,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from algorithms.descent import snapshots
 from algorithms.image_classification.entry import Entry
 from algorithms.image_classification.normalization import Exchange, Normalized
 
@@ -180,17 +180,12 @@ def tensors(network: Network) -> Iterator[tuple[str, Tensor]]:
 
 def arrays(network: Network) -> dict[str, NDArray[Any]]:
     """Copies of all that a network knows."""
-    return {
-        name: np.array(tensor.detach().cpu().contiguous().numpy(), np.float32, order="C")
-        for name, tensor in tensors(network)
-    }
+    return snapshots.arrays(tensors(network))
 
 
 def fill(network: Network, given: Mapping[str, NDArray[Any]]) -> None:
     """Set what a network knows; names and shapes must be right."""
-    with torch.no_grad():
-        for name, tensor in tensors(network):
-            tensor.copy_(torch.from_numpy(np.array(given[name], np.float32)))
+    snapshots.fill(tensors(network), given)
 
 
 def shapes(design: Design) -> dict[str, tuple[int, ...]]:

@@ -16,6 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from algorithms.image_classification.passes import passes
+
 Exchange = Callable[[NDArray[np.float64]], None]  # replaces an array by its sum over the members
 
 EPS, MOVING = 2e-5, 0.9
@@ -70,35 +72,25 @@ class _Whole(torch.autograd.Function):
         mean, variance, count = _statistics(x, exchange)
         moving_mean.mul_(MOVING).add_(mean, alpha=1 - MOVING)
         moving_variance.mul_(MOVING).add_(variance, alpha=1 - MOVING)
-        y = torch.batch_norm(x, scale, shift, mean, variance, False, 0.0, EPS, False)
-        if rectified:
-            y = y.relu_()
-        ctx.save_for_backward(x, scale, mean, torch.rsqrt(variance + EPS), y if rectified else None)
-        ctx.count, ctx.exchange = count, exchange
-        return y
+        inverse = torch.rsqrt(variance + EPS)
+        slope = scale * inverse
+        level = shift - mean * slope
+        ctx.save_for_backward(x, mean, inverse, slope, level)
+        ctx.count, ctx.exchange, ctx.rectified = count, exchange, rectified
+        return passes(x).normalize(x, slope, level, rectified)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Any:
-        """The gradients of the input and of this member's part of scale and shift."""
-        x, scale, mean, inverse, y = ctx.saved_tensors
-        if y is not None:
-            gradient = torch.ops.aten.threshold_backward(gradient, y, 0)
-        if not len(x):
-            zeros = torch.zeros_like(scale)
-            _exchanged(zeros, zeros, ctx.exchange)
-            return torch.zeros_like(x), zeros, zeros.clone(), None, None, None, None
-        back, of_scale, of_shift = torch.ops.aten.native_batch_norm_backward(
-            gradient, x, scale, None, None, mean, inverse, True, EPS, [True, True, True]
-        )
-        # The library has taken away the means of this member's gradients; those of all may be others.
-        all_scale, all_shift = _exchanged(of_scale, of_shift, ctx.exchange)
-        own = x.numel() // x.shape[1]
-        off_scale = of_scale.double() / own - all_scale / ctx.count
-        off_shift = of_shift.double() / own - all_shift / ctx.count
-        if bool(off_scale.any()) or bool(off_shift.any()):
-            slope = (scale * inverse * inverse * off_scale).float()
-            level = (scale * inverse * off_shift).float() - slope * mean
-            back = back + (x * slope.view(1, -1, 1, 1) + level.view(1, -1, 1, 1)).to(back.dtype)
+        """The gradients of the input and of this member's part of scale and shift (Ioffe and Szegedy 2015)."""
+        x, mean, inverse, slope, level = ctx.saved_tensors
+        own = passes(x)
+        gradient = own.like(gradient, x)
+        sums = own.slopes(gradient, x, mean, slope, level, ctx.rectified)  # (2, c) float64
+        of_shift, of_scale = sums[0].float(), (sums[1] * inverse).float()
+        whole = _exchanged(sums, ctx.exchange) / ctx.count
+        off = -(slope * inverse * inverse).double() * whole[1]  # by how much a value, less the mean, changes its slope
+        factors = torch.stack([slope, off.float(), (-slope * whole[0] - off * mean).float()])
+        back = own.back(gradient, x, slope, level, ctx.rectified, factors)
         return back, of_scale, of_shift, None, None, None, None
 
 
@@ -107,9 +99,8 @@ def _statistics(x: Tensor, exchange: Exchange) -> tuple[Tensor, Tensor, float]:
     c = x.shape[1]
     sums = np.zeros((3, c))
     if len(x):
-        mean, variance = torch.batch_norm_update_stats(x, None, None, 0.0)
+        own, spread = passes(x).moments(x)
         count = x.numel() // c
-        own, spread = mean.double().cpu().numpy(), variance.double().cpu().numpy()
         sums[0], sums[1], sums[2] = own * count, (spread + own * own) * count, count
     exchange(sums)
     whole = max(float(sums[2, 0]), 1.0)
@@ -119,8 +110,7 @@ def _statistics(x: Tensor, exchange: Exchange) -> tuple[Tensor, Tensor, float]:
     return made[0], made[1], whole
 
 
-def _exchanged(of_scale: Tensor, of_shift: Tensor, exchange: Exchange) -> tuple[Tensor, Tensor]:
-    sums = torch.stack([of_scale, of_shift]).double().cpu().numpy()
-    exchange(sums)
-    whole = torch.from_numpy(sums).to(of_scale.device)
-    return whole[0], whole[1]
+def _exchanged(sums: Tensor, exchange: Exchange) -> Tensor:
+    whole = sums.cpu().numpy().copy()
+    exchange(whole)
+    return torch.from_numpy(whole).to(sums.device)

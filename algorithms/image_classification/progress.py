@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from algorithms.descent.patience import Patience
 from algorithms.image_classification.hyperparameters import Hyperparameters
 
 
@@ -53,39 +54,32 @@ class Progress:
     epoch: int = 0
     step: int = 0  # batches of this epoch so far
     tally: Tally = field(default_factory=Tally)
-    best: float = -1.0  # the best validation accuracy so far
-    best_epoch: int = 0  # from 1
-    since: int = 0  # epochs without an improvement that counts
-    held: float = -1.0  # the accuracy that an improvement is measured from
+    patience: Patience = field(default_factory=Patience)  # of validation accuracies; epochs from 1
     history: list[dict[str, Any]] = field(default_factory=list)
 
     def judge(self, accuracy: float, settings: Hyperparameters) -> bool:
         """Hear of the validation accuracy of the epoch that is over; True where it is the best so far."""
-        gain = (accuracy - self.held) / self.held if self.held > 0 else accuracy - self.held
-        if self.held < 0 or (gain > 0 and gain >= settings.early_stopping_tolerance):
-            self.held, self.since = accuracy, 0
-        else:
-            self.since += 1
-        better = accuracy > self.best
-        if better:
-            self.best, self.best_epoch = accuracy, self.epoch + 1
-        return better
+        return self.patience.hear(accuracy, self.epoch + 1, settings.early_stopping_tolerance)
 
     def is_over(self, settings: Hyperparameters) -> bool:
         """Whether enough epochs have brought nothing."""
         return (
             settings.early_stopping
             and self.epoch >= settings.early_stopping_min_epochs
-            and self.since >= settings.early_stopping_patience
+            and self.patience.since >= settings.early_stopping_patience
         )
 
     def facts(self) -> dict[str, Any]:
         """All of it, as JSON has it."""
-        own = {name: value for name, value in vars(self).items() if name != "tally"}
-        return {**own, "tally": self.tally.sums()}
+        return {**vars(self), "tally": self.tally.sums(), "patience": self.patience.facts()}
 
     @classmethod
     def of(cls, facts: dict[str, Any]) -> Progress:
         """What `facts` told."""
-        known = {name: facts[name] for name in cls.__dataclass_fields__ if name != "tally"}
-        return cls(**{**known, "history": list(facts["history"])}, tally=Tally(*facts["tally"]))
+        return cls(
+            epoch=facts["epoch"],
+            step=facts["step"],
+            tally=Tally(*facts["tally"]),
+            patience=Patience.of(facts["patience"]),
+            history=list(facts["history"]),
+        )

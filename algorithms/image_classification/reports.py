@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from algorithms import contract
+from algorithms.descent.curves import curves
 from algorithms.image_classification.hyperparameters import Hyperparameters
 from algorithms.image_classification.model import Model
 from algorithms.image_classification.progress import Progress, Tally
@@ -77,7 +77,7 @@ def finished(job: Job, state: State) -> None:
     job.keep("curves.csv", {name: [row.get(name, "") for row in history] for name in names})
     if job.stopping():
         return
-    job.keep("curves.png", _curves(history))
+    job.keep("curves.png", curves({"cross-entropy": _lines(history, "loss"), "accuracy": _lines(history, "accuracy")}))
     if state.table is not None and state.table.size:
         job.keep("classes.csv", _by_class(state.table))
         if state.table.ndim == 2:
@@ -101,28 +101,14 @@ def _by_class(table: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
     }
 
 
-def _drawn(figure: Any) -> bytes:
-    out = io.BytesIO()
-    figure.savefig(out, format="png", dpi=100)
-    return out.getvalue()
+def _lines(history: list[dict[str, Any]], what: str) -> dict[str, list[tuple[float, float]]]:
+    """Loss or accuracy of each channel over the epochs."""
+    names = {channel: f"{channel}_{what}" for channel in ("train", "validation")}
+    lines = {channel: [(row["epoch"], row[name]) for row in history if name in row] for channel, name in names.items()}
+    return {channel: points for channel, points in lines.items() if points}
 
 
-def _curves(history: list[dict[str, Any]]) -> bytes:
-    """Loss and accuracy over the epochs."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 4), layout="constrained")
-    for axes, what in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
-        for channel in ("train", "validation"):
-            rows = [row for row in history if f"{channel}_{what}" in row]
-            axes.plot([row["epoch"] for row in rows], [row[f"{channel}_{what}"] for row in rows], ".-", label=channel)
-        axes.set_xlabel("epoch")
-        axes.set_title("cross-entropy" if what == "loss" else what)
-        axes.legend()
-    return _drawn(figure)
-
-
-def _confusion(table: NDArray[np.float64]) -> bytes:
+def _confusion(table: NDArray[np.float64]) -> Any:
     """Rows are what pictures show, columns what they were taken for, as shares of the row."""
     from matplotlib.figure import Figure
 
@@ -142,4 +128,4 @@ def _confusion(table: NDArray[np.float64]) -> bytes:
                 if table[row, column]:
                     color = "white" if shares[row, column] > 0.5 else "black"
                     axes.text(column, row, f"{int(table[row, column])}", ha="center", va="center", color=color)
-    return _drawn(figure)
+    return figure

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,17 +12,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from algorithms.group import Group
+from algorithms.descent import precision
+from algorithms.descent.optimizers import Optimizer
+from algorithms.descent.snapshots import Arrays, over, under
+from algorithms.descent.weights import Weights
 from algorithms.image_classification import losses
 from algorithms.image_classification.hyperparameters import Hyperparameters
 from algorithms.image_classification.model import Model
 from algorithms.image_classification.network import Network, arrays, fill
-from algorithms.image_classification.optimizers import Optimizer, Weights
 from algorithms.image_classification.progress import Progress
 from algorithms.pictures_ahead import Batch
 from algorithms.records import Images
-
-Arrays = dict[str, NDArray[Any]]
 
 
 @dataclass
@@ -30,7 +30,6 @@ class State:
     """The same at every member."""
 
     settings: Hyperparameters
-    group: Group
     network: Network
     weights: Weights
     optimizer: Optimizer
@@ -44,9 +43,7 @@ class State:
 
     def precision(self) -> AbstractContextManager[Any]:
         """The type of products while it is entered."""
-        if self.half is None:
-            return nullcontext()
-        return torch.autocast(self.device, self.half)
+        return precision.products(self.device, self.half)
 
     def input(self, batch: Batch | Images, channel: str) -> tuple[Tensor, Tensor]:
         """Pixels (n, c, h, w) and what is to be said of them."""
@@ -59,14 +56,6 @@ class State:
         wanted = losses.targets(batch.label, batch.places, self.settings, channel)
         images = torch.from_numpy(batch.pixels).to(self.device).permute(0, 3, 1, 2).float()
         return images, wanted.to(self.device)
-
-    def exchange(self, sums: NDArray[np.float64]) -> None:
-        """Replace gradients and sums by those of all members."""
-        gradients = self.weights.gradients
-        whole = gradients.cpu().numpy()
-        self.group.sum_(whole, sums)
-        if gradients.device.type != "cpu":
-            gradients.copy_(torch.from_numpy(whole))
 
     def keep_best(self, table: NDArray[np.float64]) -> None:
         """The weights as they are now are those of the best epoch."""
@@ -89,18 +78,18 @@ class State:
             multi_label=bool(self.settings.multi_label),
             weights=self.best if self.best is not None else arrays(self.network),
             epochs=self.epochs,
-            epoch=self.progress.best_epoch if judged else self.progress.epoch,
-            accuracy=self.progress.best if judged else None,
+            epoch=self.progress.patience.epoch if judged else self.progress.epoch,
+            accuracy=self.progress.patience.best if judged else None,
             pressed=pressed,
         )
 
     def kept(self) -> tuple[Arrays, dict[str, Any]]:
         """All of it, as arrays and facts."""
-        whole: Arrays = {f"weights.{name}": array for name, array in arrays(self.network).items()}
-        whole |= {f"memory.{name}": array for name, array in self.optimizer.arrays().items()}
-        whole |= {f"best.{name}": array for name, array in (self.best or {}).items()}
+        whole = over("weights.", arrays(self.network))
+        whole |= over("memory.", self.optimizer.arrays())
+        whole |= over("best.", self.best or {})
         for epoch, own in self.epochs.items():
-            whole |= {f"epoch.{epoch}.{name}": array for name, array in own.items()}
+            whole |= over(f"epoch.{epoch}.", own)
         if self.table is not None:
             whole["table"] = self.table
         if self.loss.weights is not None:
@@ -109,17 +98,13 @@ class State:
 
     def restore(self, whole: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> None:
         """Set all of it to what `kept` gave."""
-        fill(self.network, _under(whole, "weights."))
-        self.optimizer.fill(_under(whole, "memory."), int(facts["updates"]))
-        self.best = {name: np.array(array) for name, array in _under(whole, "best.").items()} or None
-        for name, array in _under(whole, "epoch.").items():
+        fill(self.network, under("weights.", whole))
+        self.optimizer.fill(under("memory.", whole), int(facts["updates"]))
+        self.best = {name: np.array(array) for name, array in under("best.", whole).items()} or None
+        for name, array in under("epoch.", whole).items():
             epoch, _, own = name.partition(".")
             self.epochs.setdefault(int(epoch), {})[own] = np.array(array)
         if "table" in whole:
             self.table = np.array(whole["table"])
         self.loss = losses.Loss(self.loss.multiple, np.array(whole["loss"]) if "loss" in whole else None)
         self.progress = Progress.of(dict(facts["progress"]))
-
-
-def _under(whole: Mapping[str, NDArray[Any]], prefix: str) -> Arrays:
-    return {name.removeprefix(prefix): array for name, array in whole.items() if name.startswith(prefix)}

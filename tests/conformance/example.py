@@ -38,6 +38,11 @@ class Example:
         """The hyperparameters of the smallest job."""
         return dict(algorithms.part(self.name, "example").HYPERPARAMETERS)
 
+    def as_of(self, hosts: int) -> dict[str, object]:
+        """The hyperparameters with which one host does what so many do with those of the smallest job."""
+        each = getattr(algorithms.part(self.name, "example"), "EACH_HOST", ())
+        return {name: hosts * value if name in each else value for name, value in self.given.items()}  # type: ignore[operator]
+
     @property
     def Hyperparameters(self) -> Any:  # noqa: N802 (a class)
         """The class of its settings."""

@@ -73,6 +73,7 @@ def test_two_hosts_leave_one_and_the_same_model(engine: Engine, example: Example
         pytest.skip("it runs on one host")
     alone = job_of(tmp_path / "alone", example)
     places = folders(alone)
+    alone.hyperparameters(example.as_of(2))
     assert engine.run("train", options=mounted(alone.path)).returncode == 0
 
     with hosts(engine, places) as both:

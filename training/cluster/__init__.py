@@ -122,7 +122,7 @@ def join(
         abort or (lambda error: None),
     )
     watch.start()
-    group = Joined(meeting.rank, len(meeting.names), watch)
+    group = Joined(meeting.rank, len(meeting.names), watch, direct=meeting.direct)
     log.note(f"{len(meeting.names)} members met after {time.monotonic() - begun:.1f} s; this one is {meeting.me}.")
     return Joint(meeting, watch, group, stop)
 

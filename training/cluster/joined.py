@@ -1,9 +1,9 @@
-"""The exchanges of a group of processes, through gloo."""
+"""The exchanges of a group of processes, through gloo, and between GPUs through NCCL."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -23,15 +23,35 @@ class Broken(Exception):
 class Joined:
     """The group of several processes. Arrays are NumPy's, of float64, float32, int64 or uint8."""
 
-    def __init__(self, rank: int, size: int, watch: Watch) -> None:
+    def __init__(self, rank: int, size: int, watch: Watch, *, direct: bool = False) -> None:
         self.rank = rank
         self.size = size
+        self._direct = direct  # whether GPUs can reach each other
         self._watch = watch
 
     def sum_(self, *arrays: Array) -> None:
         """Replace every array by its sum over the members, in one exchange for each dtype."""
         for whole in self._flattened(arrays):
             self._exchange("all_reduce", whole)
+
+    def summing(self, array: Any) -> Callable[[], None]:
+        """Begin a sum, which goes on while this member computes. A tensor of a GPU goes from GPU to GPU where every
+        member has one, else by way of the processor."""
+        import torch
+        from torch import distributed
+
+        own = torch.from_numpy(array) if isinstance(array, np.ndarray) else array
+        sent = own if own.device.type == "cpu" or self._direct else own.cpu()
+        with self._watched():
+            work = distributed.all_reduce(sent, async_op=True)
+
+        def end() -> None:
+            with self._watched():
+                work.wait()
+            if sent is not own:
+                own.copy_(sent)
+
+        return end
 
     def broadcast_(self, *arrays: Array) -> None:
         """Replace every array by the first member's, in one exchange for each dtype."""

@@ -21,6 +21,7 @@ PORT = 7777  # MASTER_PORT
 RENDEZVOUS = 900.0  # seconds until all must have come, for hosts start minutes apart; ALGOPORT_RENDEZVOUS_TIMEOUT
 EXCHANGE = 600.0  # seconds that an exchange may wait for the slowest; ALGOPORT_EXCHANGE_TIMEOUT
 REMIND = 30.0  # seconds between lines that say who is waited for
+GPU, CPU = b"gpu", b"cpu"  # what a member notes when it has come
 ALIVE = 2.0  # seconds that the first member stays when it is stopped while others are here
 
 
@@ -61,6 +62,7 @@ class Meeting:
     local: tuple[int, int]
     board: Notes
     stores: list[Any]  # kept alive: the first member's is the board itself
+    direct: bool  # whether every member has a GPU of its own, so that GPUs can exchange among themselves
 
     @property
     def me(self) -> str:
@@ -91,9 +93,10 @@ def meet(hosts: Hosts, stop: Stop, local: tuple[int, int]) -> Meeting:
         stores = _at_first_host(hosts, rank, waiting)
         interface = None
     board = Notes(stores[0])
-    _wait_for_all(board, rank, names, waiting)
-    _connect(stores[1], rank, names, interface or _interface(hosts))
-    return Meeting(rank, names, local, board, stores)
+    _wait_for_all(board, rank, names, waiting, _gpu(local))
+    direct = all(board.read(f"here/{other}") == GPU for other in range(len(names)))
+    _connect(stores[1], rank, names, interface or _interface(hosts), direct)
+    return Meeting(rank, names, local, board, stores, direct)
 
 
 @dataclass
@@ -165,13 +168,24 @@ def _reached(hosts: Hosts, port: int, waiting: _Waiting) -> str:
         pause = min(2 * pause, 1.0 if os.environ.get("SM_STUDIO_LOCAL_MODE") else 30.0)
 
 
-def _wait_for_all(board: Notes, rank: int, names: list[str], waiting: _Waiting) -> None:
+def _gpu(local: tuple[int, int]) -> bytes:
+    """Whether this member has a GPU of its own, as a note."""
+    import torch
+    from torch import distributed
+
+    if not torch.cuda.is_available() or not distributed.is_nccl_available() or torch.cuda.device_count() < local[1]:
+        return CPU
+    torch.cuda.set_device(local[0])
+    return GPU
+
+
+def _wait_for_all(board: Notes, rank: int, names: list[str], waiting: _Waiting, device: bytes) -> None:
     from training.cluster.watch import as_error
 
     begun, reminded = time.monotonic(), 0.0
     missing = [other for other in range(len(names)) if other != rank]
     try:
-        board.write(f"here/{rank}", b"1")
+        board.write(f"here/{rank}", device)
         while missing:
             missing = [other for other in missing if board.read(f"here/{other}") is None]
             trouble = board.read("trouble")
@@ -224,7 +238,7 @@ def _interface(hosts: Hosts) -> str | None:
     return network.leading_to(other) if other else network.loopback()
 
 
-def _connect(store: Any, rank: int, names: list[str], interface: str | None) -> None:
+def _connect(store: Any, rank: int, names: list[str], interface: str | None, direct: bool) -> None:
     from torch import distributed
     from torch.distributed import PrefixStore  # type: ignore[attr-defined]
 
@@ -233,7 +247,7 @@ def _connect(store: Any, rank: int, names: list[str], interface: str | None) -> 
     limit = environment.seconds("ALGOPORT_EXCHANGE_TIMEOUT", EXCHANGE)
     try:
         distributed.init_process_group(
-            "gloo",
+            "cpu:gloo,cuda:nccl" if direct else "gloo",
             store=PrefixStore("exchange", store),
             rank=rank,
             world_size=len(names),
