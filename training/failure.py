@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import signal
@@ -71,6 +72,9 @@ def write(path: Path, sentence: str) -> None:
         with open(path, "x", encoding="utf-8", errors="backslashreplace") as file:
             file.write(sentence)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            if path.stat().st_size == 0:  # there was room for a name and for nothing else
+                path.unlink()
         print(f"{path}: cannot be written ({error.strerror}). It would say:\n{sentence}", file=sys.stderr, flush=True)
 
 
