@@ -12,7 +12,9 @@ from tests.faults.work import Whole, Work, cleared, damaged, emptied, hidden, ki
 from tests.training.jobs import PATIENCE, Place, Run
 
 PAUSE = 0.04  # seconds that a change takes on the slow disk
-CHANGES = {"checkpoints": 5, "model": 13}  # in the folder, until what is written stands there; roughly
+# In the folder, until what is written stands there, and half as many more; of checkpoints twice as many, so that there
+# is one as often as none.
+CHANGES = {"checkpoints": 12, "model": 18}
 WRITTEN = ("model", "checkpoints")
 MOST = 2  # strikes of a job; then it is left alone
 
@@ -61,7 +63,7 @@ def _strike(
         run = work.start(place, faults={"slow": slow})
         while not mark.exists() and run.process.poll() is None:
             time.sleep(0.005)
-        seconds = chance.uniform(0, 1.1 * PAUSE * CHANGES[folder])
+        seconds = chance.uniform(0, PAUSE * CHANGES[folder])
     try:
         run.process.wait(seconds)
     except subprocess.TimeoutExpired:

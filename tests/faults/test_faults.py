@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults import disk
+from tests.faults import disk, memory
 from tests.faults.kinds import KINDS, Faults
 
 
@@ -15,6 +15,8 @@ def faults(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     base = tmp_path_factory.mktemp(request.param)
     if request.param == "disk" and not disk.mountable(base / "probe"):
         pytest.skip("a small disk can be mounted by root only")
+    if request.param == "memory" and not memory.limited():
+        pytest.skip("memory can be limited only where a cgroup can be made")
     yield Faults(request.param, base)
 
 

@@ -26,7 +26,7 @@ WITHIN = Path(__file__).parent / "within"
 QUICK = {"ALGOPORT_CHECKPOINT_INTERVAL": "0.1", "ALGOPORT_BEAT_INTERVAL": "0.4"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Work:
     """A job: the algorithm, the settings, and what puts its files into a folder."""
 

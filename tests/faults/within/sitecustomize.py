@@ -10,7 +10,6 @@
 
 import json
 import os
-import resource
 import signal
 import socket
 import sys
@@ -29,8 +28,6 @@ def main():
         late_names(faults["names"])
     if "clock" in faults:
         jumping_clock(*faults["clock"])
-    if "address" in faults:
-        resource.setrlimit(resource.RLIMIT_AS, (faults["address"], faults["address"]))
     if "group" in faults:
         with open(faults["group"], "w") as file:
             file.write(str(os.getpid()))
