@@ -28,9 +28,28 @@ def read(stream: BinaryIO, layout: Layout) -> Iterator[Rows]:
     if not body.strip():
         return
     instances, configuration = _instances(loaded(body, layout, ""), layout)
-    if instances:
+    simple = _simple(instances, configuration, layout)
+    if simple is not None:
+        yield simple
+    elif instances:
         places = [f"instance {number}" for number in range(1, len(instances) + 1)]
         yield decoded(instances, places, layout, configuration=configuration)
+
+
+def _simple(instances: Sequence[Any], configuration: object, layout: Layout) -> Rows | None:
+    """The rows of instances that are lists of features and nothing else, all of one width: what `decoded` makes of
+    them, in less than half of the time. None where it is not so, or where something is wrong."""
+    if not all(type(instance) is dict and len(instance) == 1 for instance in instances):
+        return None
+    lists = [instance.get("features") for instance in instances]
+    if set(map(type, lists)) != {list}:
+        return None
+    width = len(lists[0]) if layout.width is None else layout.width
+    numbers = _numbers(list(itertools.chain.from_iterable(lists))) if set(map(len, lists)) == {width} else None
+    if numbers is None or not width:
+        return None
+    own = None if configuration is None else [configuration] * len(lists)
+    return Rows(features=numbers.reshape(-1, width), configuration=own)
 
 
 def write(rows: Rows) -> bytes:
@@ -191,18 +210,24 @@ def _size(shape: Any, place: str, layout: Layout) -> int:
 
 
 def _flat(lists: Sequence[Sequence[Any]], places: Sequence[str], layout: Layout) -> NDArray[np.float32]:
-    """All numbers, end to end; null is NaN. Texts and truth values are refused, which NumPy would turn into numbers."""
-    values = list(itertools.chain.from_iterable(lists))
-    if set(map(type, values)) <= _NUMBERS:
-        with np.errstate(over="ignore"):
-            numbers = np.array(values, np.float64).astype(np.float32)
-        if not np.isinf(numbers).any():
-            return numbers
+    """All numbers, end to end; `UserError` names what is none."""
+    numbers = _numbers(list(itertools.chain.from_iterable(lists)))
+    if numbers is not None:
+        return numbers
     for place, some in zip(places, lists, strict=True):
         for value in some:
             if type(value) not in _NUMBERS or (value is not None and not abs(value) < 3.4028236e38):
                 raise layout.fault(place, f"must hold numbers that float32 can hold; it has {shown(str(value))}.")
     raise layout.fault("", "must hold numbers that float32 can hold.")
+
+
+def _numbers(values: list[Any]) -> NDArray[np.float32] | None:
+    """As float32; null is NaN. None where one is too large, or a text or a truth value: NumPy would take those."""
+    if not set(map(type, values)) <= _NUMBERS:
+        return None
+    with np.errstate(over="ignore"):
+        numbers = np.array(values, np.float64).astype(np.float32)
+    return None if np.isinf(numbers).any() else numbers
 
 
 def merged(body: object, own: object) -> object:

@@ -4,6 +4,8 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
 
 from algorithms.errors import UserError
 from tests.training.formats.streams import assert_canonical, rows
@@ -63,6 +65,37 @@ def test_options_come_with_the_body_or_with_an_instance():
     assert instances(plain, configuration={"k": 2}).configuration == [{"k": 2}]
     own = instances(plain, {**plain, "configuration": {"k": 3}}, configuration={"k": 2, "verbose": True})
     assert own.configuration == [{"k": 2, "verbose": True}, {"k": 3, "verbose": True}]
+
+
+@settings(deadline=None)
+@given(
+    values=some.lists(
+        some.lists(
+            some.none() | some.integers(-(1 << 53), 1 << 53) | some.floats(width=32, allow_infinity=False), max_size=3
+        ),
+        max_size=4,
+    ),
+    configuration=some.none() | some.just({"k": 1}),
+    width=some.none() | some.integers(1, 3),
+)
+def test_instances_with_nothing_but_features_are_read_as_if_something_stood_beside_them(values, configuration, width):
+    values = [[None if value != value else value for value in row] for row in values]
+
+    def read(beside):
+        body = {"instances": [{"features": row, **beside} for row in values], "configuration": configuration}
+        try:
+            return request(body, width=width)
+        except UserError as error:
+            return str(error)
+
+    simple, general = read({}), read({"metadata": {}})
+
+    if isinstance(general, str):
+        assert simple == general
+    else:
+        np.testing.assert_array_equal(simple.features, general.features)
+        assert simple.features.dtype == np.float32 and simple.features.shape == general.features.shape
+        assert simple.configuration == general.configuration
 
 
 def test_null_is_missing_and_labels_and_weights_come_along():
