@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,8 +44,11 @@ class Service:
     def answer(self, model: Model, sent: bytes) -> Answered:
         """The answer to the request at hand, when it is its turn."""
         content_type, accept = request.headers.get("Content-Type"), request.headers.get("Accept")
+        connection = request.environ.get("gunicorn.socket")
         try:
-            return self.room.run(lambda: self.predictor.answer(model, sent, content_type, accept))
+            return self.room.run(
+                lambda: self.predictor.answer(model, sent, content_type, accept), lambda: _gone(connection)
+            )
         except MemoryError:
             raise Refusal(507 if self.table else 503, f"{EVALUATE}there is not enough memory for it.") from None
 
@@ -89,6 +93,16 @@ def _answered(service: Service, model: Model, sent: bytes) -> Response:
     answer = service.answer(model, sent)
     g.records = answer.records
     return Response(answer.body, 200, {"Content-Type": answer.content_type})
+
+
+def _gone(connection: socket.socket | None) -> bool:
+    """Whether the client has closed its end."""
+    try:
+        return connection is not None and not connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 def _page(service: Service) -> Response:

@@ -16,6 +16,7 @@ TYPES = {
     409: "ConflictStatusException",
     413: "PayloadTooLarge",
     415: "UnsupportedMediaType",
+    499: "ClientClosedRequest",
     500: "InternalServerException",
     503: "ServiceUnavailableException",
     507: "InsufficientMemoryException",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TooLate
@@ -13,6 +14,7 @@ from serving.refusals import Refusal
 
 T = TypeVar("T")
 RETRY = 1  # seconds after which it is worth asking again
+LATE = 0.1  # seconds of waiting after which it is worth asking whether anybody still waits for the answer
 
 
 class Room:
@@ -66,9 +68,20 @@ class Room:
                 self._held -= mine
             self._count(-1)
 
-    def run(self, work: Callable[[], T]) -> T:
-        """What the work makes, once it is its turn; 503 where that takes longer than a request may."""
-        task = self._pool.submit(work)
+    def run(self, work: Callable[[], T], gone: Callable[[], bool] = lambda: False) -> T:
+        """What the work makes, once it is its turn; 503 where that takes longer than a request may.
+
+        Work that had to wait and whose client is gone by then is not begun: else, after an overload, those who
+        still ask would wait for answers that nobody reads.
+        """
+        came = time.monotonic()
+
+        def begin() -> T:
+            if time.monotonic() - came > LATE and gone():
+                raise Refusal(499, "The client has gone.")
+            return work()
+
+        task = self._pool.submit(begin)
         try:
             return task.result(self.timeout)
         except TooLate:

@@ -205,6 +205,27 @@ def test_a_health_check_is_not_queued_and_too_many_requests_are_a_503(tmp_path: 
         assert "places" in message(refused, 503) and refused.headers["Retry-After"] == "1"
 
 
+def test_nobody_waits_for_answers_to_clients_that_have_gone(tmp_path: Path) -> None:
+    """Two that wait to be asked to sleep, and leave: who comes after them is answered as soon as the first one is."""
+    put(tmp_path / "model")
+    body = json.dumps({"instances": [{"features": [1, 2, 3]}], "configuration": {"sleep": 5}}).encode()
+    head = f"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: {JSON}\r\nContent-Length: {len(body)}\r\n\r\n"
+    with serving(tmp_path, ALGOPORT_CONCURRENT_PREDICTIONS="1") as server, ThreadPoolExecutor() as pool:
+        running = pool.submit(server.sleepy, 1.5)
+        time.sleep(0.3)
+        for _ in range(2):
+            with socket.create_connection(("127.0.0.1", server.port)) as leaving:
+                leaving.sendall(head.encode() + body)
+                time.sleep(0.2)
+        began = time.monotonic()
+
+        answer = server.ask("1,2,3")
+
+        assert answer.status_code == 200 and time.monotonic() - began < 4
+        assert running.result().status_code == 200
+        assert 'algoport_requests_total{code="499",route="/invocations"} 2.0' in server.get("/metrics").text
+
+
 def test_a_request_that_takes_too_long_is_given_up_and_its_worker_replaced(tmp_path: Path) -> None:
     put(tmp_path / "model")
     with serving(tmp_path, SAGEMAKER_MODEL_SERVER_TIMEOUT="1") as server:
