@@ -65,6 +65,7 @@ class Windows:
     calendar: Any
     local: NDArray[np.int64]  # by number among all members' series, that among mine, or -1
     spans: NDArray[np.int64]  # (n,) places of mine at which a horizon may begin
+    ends: NDArray[np.int64]  # by number, how many such places all series have up to this one
     seed: int
     batch: int
     passes: int
@@ -83,7 +84,10 @@ class Windows:
     def drawn(self, epoch: int, start: int) -> Iterator[Part]:
         """For each batch of an epoch, my part of it. A function of seed and epoch alone."""
         random = np.random.default_rng([self.seed, DRAWS, epoch])
-        chosen = np.concatenate([random.permutation(len(self.local)) for _ in range(self.passes)])[: self.total]
+        # Evenly over the places of all series, so that none is far from its due; then in any order.
+        every = self.ends[-1] / self.total
+        places = (np.arange(self.total) + random.random()) * every
+        chosen = random.permutation(np.searchsorted(self.ends, places.astype(np.int64), "right"))
         shares = random.random(self.total)
         keys = random.integers(0, 2**63, self.total, np.uint64)
         for step in range(start, self.steps):
@@ -123,6 +127,10 @@ def _windows(job: Job, series: Series, plan: Plan) -> Windows:
         )
     local = np.full(count, -1, np.int64)
     local[mine[mine >= 0]] = np.flatnonzero(mine >= 0)
+    spans = np.maximum(series.lengths - plan.prediction_length + 1, 0)
+    whole = np.zeros(count, np.int64)
+    whole[mine[mine >= 0]] = spans[mine >= 0]
+    job.group.sum_(whole)
     least = LEAST_STEPS * settings.mini_batch_size
     passes = max(1, -(-least // count))
     probability = min(1.0, least / (passes * count)) if passes > 1 else 1.0
@@ -135,7 +143,8 @@ def _windows(job: Job, series: Series, plan: Plan) -> Windows:
         plan=plan,
         calendar=plan.calendar(series),
         local=local,
-        spans=np.maximum(series.lengths - plan.prediction_length + 1, 0),
+        spans=spans,
+        ends=np.cumsum(whole),
         seed=job.seed,
         batch=settings.mini_batch_size,
         passes=passes,
