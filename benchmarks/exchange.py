@@ -57,6 +57,7 @@ def member(rank: int) -> None:
     from torch import distributed
 
     from algorithms.descent.weights import Weights
+    from algorithms.group import Alone
     from algorithms.image_classification.network import Design, built, initialize
     from training.cluster.joined import Joined
 
@@ -71,23 +72,19 @@ def member(rank: int) -> None:
     images = torch.randn(BATCH, SIDE, SIDE, 3).permute(0, 3, 1, 2)
     wanted = torch.from_numpy(np.arange(BATCH) % 10)
     seconds: dict[str, float] = {}
+    design = Design(num_layers=18, num_classes=10, channels=3, height=SIDE, width=SIDE)
     for name, part in {**PARTS, "alone": 1 << 40}.items():
-        network = built(Design(num_layers=18, num_classes=10, channels=3, height=SIDE, width=SIDE), group.sum_)
-        if name == "alone":
-            from algorithms.group import Alone
-
-            network = built(
-                Design(num_layers=18, num_classes=10, channels=3, height=SIDE, width=SIDE), lambda sums: None
-            )
+        own = Alone() if name == "alone" else group
+        network = built(design, own.sum_)
         initialize(network, 0)
         network.train()
-        weights = Weights(network, Alone() if name == "alone" else group, part=part)
+        weights = Weights(network, own, part=part)
         laps = []
         for _ in range(STEPS):
             group.barrier()
             begun = time.perf_counter()
             weights.begin()
-            torch.nn.functional.cross_entropy(network(images), wanted, reduction="sum").backward()
+            torch.nn.functional.cross_entropy(network(images), wanted, reduction="sum").backward()  # type: ignore[no-untyped-call]
             weights.exchange(np.zeros(4))
             laps.append(time.perf_counter() - begun)
         seconds[name] = float(np.median(laps[1:]))
