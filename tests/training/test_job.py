@@ -139,6 +139,26 @@ def test_a_missing_channel_is_explained_by_what_is_there_instead(tmp_path, there
     assert said.format(base=tmp_path / "ml") in place.failure
 
 
+def test_the_only_channel_may_be_called_training(tmp_path):
+    """As the SageMaker SDK calls it where its user gives none a name."""
+    place = Place(tmp_path).settings().channels(training={}).file("training/a.csv", csv(digits()[:5]))
+
+    run = place.run()
+
+    assert run.code == 0, run.log
+    assert place.model[1]["count"] == 5 and "not one that this algorithm reads" not in run.log
+
+
+def test_beside_a_channel_train_one_called_training_is_not_read(tmp_path):
+    place = Place(tmp_path).settings().channels(train={}, training={})
+    place.file("train/a.csv", csv(digits()[:5])).file("training/a.csv", b"no,rows\n")
+
+    run = place.run()
+
+    assert run.code == 0, run.log
+    assert place.model[1]["count"] == 5 and "Channel 'training' is not one that" in run.log
+
+
 def test_a_channel_under_another_name_is_asked_about(tmp_path):
     place = Place(tmp_path).settings().channels(trian={}).file("trian/a.csv", csv(digits()[:5]))
 

@@ -24,6 +24,8 @@ from training.places import Places
 MODEL = "model"  # the channel with a model to go on from
 # Channels that platforms add, and that say nothing to an algorithm.
 SILENT = {"code", "sm_drivers", "checkpoints", MODEL}
+# What the SageMaker SDK calls the only channel of `fit("file:///rows")`, and what is meant by it.
+UNNAMED, MEANT = "training", "train"
 # Where a content type does not say how many leading columns are labels, training data has one.
 LABELS = 1
 # Endings of files of objects that tell their content type, whatever the channel says.
@@ -34,7 +36,7 @@ SIGHT = 8  # names that a message lists
 def check(channels: Mapping[str, ChannelConfig], algorithm: contract.Algorithm) -> list[str]:
     """Sentences on all that is wrong and can be seen before a file is opened; a note on channels not read."""
     findings = []
-    for name, config in channels.items():
+    for name, config in meant(channels, algorithm).items():
         declared = algorithm.channel(name)
         if declared is None:
             if name not in SILENT:
@@ -47,6 +49,13 @@ def check(channels: Mapping[str, ChannelConfig], algorithm: contract.Algorithm) 
                 f"Channel '{name}': the content type must be one of {known}; it is '{config.content_type}'."
             )
     return findings
+
+
+def meant(channels: Mapping[str, ChannelConfig], algorithm: contract.Algorithm) -> Mapping[str, ChannelConfig]:
+    """The channels as the algorithm calls them; each still knows under which name it was given."""
+    if UNNAMED not in channels or MEANT in channels or algorithm.channel(UNNAMED) or not algorithm.channel(MEANT):
+        return channels
+    return {MEANT if name == UNNAMED else name: config for name, config in channels.items()}
 
 
 def content_type(config: ChannelConfig, declared: contract.Channel) -> ContentType:
@@ -70,6 +79,7 @@ class Opening:
     ) -> None:
         self.places = places
         self._configuration = configuration
+        self._given = meant(configuration.channels, algorithm)
         self._algorithm = algorithm
         self._group = group
         self._local = local
@@ -99,7 +109,7 @@ class Opening:
         return sorted(found)
 
     def _channel(self, declared: contract.Channel) -> Channel:
-        config = self._configuration.channels.get(declared.name)
+        config = self._given.get(declared.name)
         rank, size = self._group.rank, self._group.size
         local, members = self._local
         sharded = config is not None and config.sharded
@@ -140,11 +150,18 @@ class Opening:
         if not place.is_dir():
             raise UserError(f"Channel '{declared.name}': pictures that are a file each come as files, not in a pipe.")
         names = [channel.name for channel in self._algorithm.channels if channel.lists == declared.name]
-        given = next((name for name in names if name in self._configuration.channels), None)
+        given = next((name for name in names if name in self._given), None)
         if given is not None:
             return Pictures(listed(place, declared.name, self.places.data / given, given))
-        kin = [channel for channel in self._algorithm.channels if channel.kind == declared.kind and channel.required]
-        return Pictures(in_classes(place, declared.name, self.places.data / kin[0].name if kin else None))
+        return Pictures(in_classes(place, declared.name, self._kin(declared)))
+
+    def _kin(self, declared: contract.Channel) -> Path | None:
+        """Where the records of the required channel of that kind lie, whose folders say which classes there are."""
+        of_kind = (channel for channel in self._algorithm.channels if channel.kind == declared.kind)
+        name = next((channel.name for channel in of_kind if channel.required), None)
+        if name is None:
+            return None
+        return self.places.data / (self._given[name].name if name in self._given else name)
 
     def _decoder(self, config: ChannelConfig, declared: contract.Channel) -> Callable[..., Iterator[Any]]:
         given = content_type(config, declared)
@@ -184,7 +201,7 @@ class Opening:
         types = list(declared.content_types)
         shown = " or ".join([", ".join(types[:-1]), types[-1]] if len(types) > 1 else types)
         holds = f"It holds {declared.meaning}, as {shown}."
-        if declared.name not in self._configuration.channels:
+        if declared.name not in self._given:
             given = [name for name in self._configuration.channels if name not in SILENT]
             near = difflib.get_close_matches(declared.name, given, n=1)
             hint = f" Was '{near[0]}' meant?" if near else ""
