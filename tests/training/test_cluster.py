@@ -1,5 +1,6 @@
 """Several members, as processes on loopback addresses: how they meet, share out, lose each other, and leave."""
 
+import json
 import os
 import signal
 import socket
@@ -9,6 +10,7 @@ from itertools import count
 import numpy as np
 import pytest
 
+from tests.faults.work import WITHIN
 from tests.training.jobs import QUICK, Place, csv, digits, digits_job
 
 HOSTS = ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
@@ -134,6 +136,35 @@ def test_a_killed_host_ends_the_others_which_name_it(tmp_path, killed):
     for run in survivors:
         assert run.place.failure.startswith(f"InternalServerError: Lost host {HOSTS[killed]}: no sign of life")
     runs[killed].wait()
+
+
+@pytest.mark.parametrize("killed", [0, 1])
+def test_a_host_that_is_gone_once_all_have_met_is_named(tmp_path, killed):
+    """The others wait for it in a library, which would tell after ten minutes."""
+    places, port = hosts(tmp_path, 2), free_port()
+    dies = {"FAULTS": json.dumps({"dies": "connecting"}), "PYTHONPATH": str(WITHIN)}
+    runs = [
+        place.start(MASTER_PORT=port, **QUICK, **(dies if number == killed else {}))
+        for number, place in enumerate(places)
+    ]
+
+    runs[killed].wait()
+    begun = time.monotonic()
+
+    assert finish([runs[1 - killed]], 20) == [1]
+    assert time.monotonic() - begun < 8
+    assert places[1 - killed].failure.startswith(f"InternalServerError: Lost host {HOSTS[killed]}")
+
+
+def test_the_first_host_need_not_know_the_others_by_name(tmp_path):
+    names = {"algo-1": ("127.0.0.1", 0), "algo-2": ("127.0.0.2", 1e9)}
+    places = [digits_job(tmp_path / name).host(name, list(names)) for name in names]
+    odd, port = {"FAULTS": json.dumps({"names": names}), "PYTHONPATH": str(WITHIN)}, free_port()
+
+    runs = [place.start(MASTER_PORT=port, **QUICK, **odd) for place in places]
+
+    assert finish(runs) == [0, 0], runs[0].log
+    assert places[0].model[1]["count"] == len(digits())
 
 
 def test_a_host_that_hangs_without_a_word_is_lost_too(tmp_path):

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from algorithms.errors import AlgoportError, Stopped
+from algorithms.errors import AlgoportError, PlatformError, Stopped
 from algorithms.group import Alone, Group
 from training import environment, log
 from training.cluster.joined import Broken, Joined
@@ -122,6 +122,11 @@ def join(
         abort or (lambda error: None),
     )
     watch.start()
+    try:
+        with watch.watching():
+            meeting.connect()
+    except PlatformError as error:
+        raise watch.reason(otherwise=error) from None
     group = Joined(meeting.rank, len(meeting.names), watch, direct=meeting.direct)
     log.note(f"{len(meeting.names)} members met after {time.monotonic() - begun:.1f} s; this one is {meeting.me}.")
     return Joint(meeting, watch, group, stop)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import groupby
@@ -116,11 +115,8 @@ class Joined:
 
     @contextmanager
     def _watched(self) -> Iterator[None]:
-        self._watch.exchanging = time.monotonic()
         try:
-            yield
+            with self._watch.watching():
+                yield
         except RuntimeError as error:
             raise Broken(str(error).split("\n", 1)[0]) from None
-        finally:
-            self._watch.exchanged = time.monotonic()
-            self._watch.exchanging = None

@@ -63,11 +63,16 @@ class Meeting:
     board: Notes
     stores: list[Any]  # kept alive: the first member's is the board itself
     direct: bool  # whether every member has a GPU of its own, so that GPUs can exchange among themselves
+    interface: str | None  # over which the others are reached
 
     @property
     def me(self) -> str:
         """This member in words."""
         return f"{self.names[self.rank]}, number {self.rank}"
+
+    def connect(self) -> None:
+        """Connect with each of the others, who may be gone by now: `Watch` tells."""
+        _connect(self.stores[1], self.rank, self.names, self.interface, self.direct)
 
     def hang_up(self) -> None:
         """Close the connections to the others, which ends their waiting for this member."""
@@ -79,24 +84,31 @@ class Meeting:
 
 
 def meet(hosts: Hosts, stop: Stop, local: tuple[int, int]) -> Meeting:
-    """Wait for all members, and connect with each. `PlatformError` names those not heard from in time."""
+    """Wait for all members. `PlatformError` names those not heard from in time."""
     number, here = local
     rank = hosts.index * here + number
     names = [name if here == 1 else f"{name} (process {i + 1} of {here})" for name in hosts.names for i in range(here)]
+    import torch.distributed  # noqa: F401 (takes seconds on a busy machine, in which nobody is waited for)
+
     deadline = time.monotonic() + environment.seconds("ALGOPORT_RENDEZVOUS_TIMEOUT", RENDEZVOUS)
     waiting = _Waiting(stop, deadline)
     file = os.environ.get("ALGOPORT_RENDEZVOUS", "")
     if file.startswith("file://"):
-        stores = _in_file(file.removeprefix("file://"), len(names))
-        interface = network.loopback()
+        stores, address = _in_file(file.removeprefix("file://"), len(names)), ""
     else:
-        stores = _at_first_host(hosts, rank, waiting)
-        interface = None
+        stores, address = _at_first_host(hosts, rank, waiting)
     board = Notes(stores[0])
-    _wait_for_all(board, rank, names, waiting, _gpu(local))
-    direct = all(board.read(f"here/{other}") == GPU for other in range(len(names)))
-    _connect(stores[1], rank, names, interface or _interface(hosts), direct)
-    return Meeting(rank, names, local, board, stores, direct)
+    try:
+        _wait_for_all(board, rank, names, waiting, _gpu(local), address)
+        direct = all(board.read(f"here/{other}") == GPU for other in range(len(names)))
+        interface = network.loopback() if file.startswith("file://") else _interface(hosts, board, here)
+    except ConnectionError:
+        raise _lost(names[0]) from None
+    return Meeting(rank, names, local, board, stores, direct, interface)
+
+
+def _lost(name: str) -> PlatformError:
+    return PlatformError(f"Lost host {name} while the hosts met. Its own log says why.")
 
 
 @dataclass
@@ -121,14 +133,15 @@ def _in_file(path: str, size: int) -> list[Any]:
     return [FileStore(path), FileStore(path, size)]
 
 
-def _at_first_host(hosts: Hosts, rank: int, waiting: _Waiting) -> list[Any]:
-    """The board at the first host, which the first member brings and the others wait for."""
+def _at_first_host(hosts: Hosts, rank: int, waiting: _Waiting) -> tuple[list[Any], str]:
+    """The board at the first host, which the first member brings and the others wait for; and the address from which
+    this member reaches it."""
     from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
     port = environment.port("MASTER_PORT", PORT)
     patience = timedelta(seconds=60)
     stores = []
-    address = "localhost"
+    address, own = "localhost", ""
     if rank == 0:
         try:
             stores.append(TCPStore(address, port, None, True, patience, wait_for_workers=False))
@@ -138,21 +151,25 @@ def _at_first_host(hosts: Hosts, rank: int, waiting: _Waiting) -> list[Any]:
                 f"({str(error).splitlines()[0]})."
             ) from None
     else:
-        address = _reached(hosts, port, waiting)
-    stores += [TCPStore(address, port, None, False, patience, wait_for_workers=False) for _ in range(2 - len(stores))]
+        address, own = _reached(hosts, port, waiting)
+    try:
+        while len(stores) < 2:
+            stores.append(TCPStore(address, port, None, False, patience, wait_for_workers=False))
+    except RuntimeError:
+        raise _lost(hosts.names[0]) from None
     # The first member talks to its own board like the others, over a connection of its own.
-    return stores[::-1] if rank == 0 else stores
+    return (stores[::-1] if rank == 0 else stores), own
 
 
-def _reached(hosts: Hosts, port: int, waiting: _Waiting) -> str:
-    """The address of the first host once its port answers, waiting longer from time to time."""
+def _reached(hosts: Hosts, port: int, waiting: _Waiting) -> tuple[str, str]:
+    """The address of the first host once its port answers, and this one's, waiting longer from time to time."""
     first = hosts.names[0]
     begun, pause, reminded, why = time.monotonic(), 0.1, 0.0, ""
     while True:
         try:
             address = str(socket.getaddrinfo(first, port, type=socket.SOCK_STREAM)[0][4][0])
-            with socket.create_connection((address, port), timeout=5):
-                return address
+            with socket.create_connection((address, port), timeout=5) as connection:
+                return address, str(connection.getsockname()[0])
         except OSError as error:
             why = error.strerror or str(error)
         waited = time.monotonic() - begun
@@ -179,12 +196,13 @@ def _gpu(local: tuple[int, int]) -> bytes:
     return GPU
 
 
-def _wait_for_all(board: Notes, rank: int, names: list[str], waiting: _Waiting, device: bytes) -> None:
+def _wait_for_all(board: Notes, rank: int, names: list[str], waiting: _Waiting, device: bytes, address: str) -> None:
     from training.cluster.watch import as_error
 
     begun, reminded = time.monotonic(), 0.0
     missing = [other for other in range(len(names)) if other != rank]
     try:
+        board.write(f"address/{rank}", address.encode())
         board.write(f"here/{rank}", device)
         while missing:
             missing = [other for other in missing if board.read(f"here/{other}") is None]
@@ -207,8 +225,6 @@ def _wait_for_all(board: Notes, rank: int, names: list[str], waiting: _Waiting, 
                     )
                 )
                 time.sleep(0.05)
-    except ConnectionError:
-        raise PlatformError(f"Lost host {names[0]} before all hosts had come. Its own log says why.") from None
     except (Stopped, PlatformError) as error:
         _tell(board, names[rank], error)
         if rank == 0 and len(missing) < len(names) - 1:
@@ -229,13 +245,20 @@ def _tell(board: Notes, name: str, error: Stopped | PlatformError) -> None:
         return
 
 
-def _interface(hosts: Hosts) -> str | None:
-    """The interface to use: the one that is named if it is there, else the one that leads to another host."""
+def _interface(hosts: Hosts, board: Notes, here: int) -> str | None:
+    """The interface to use: the one that is named if it is there, else the one that leads to another host.
+
+    The others have reached the first host by its name, which need not know theirs: it takes the address that they
+    came from.
+    """
     listed = [name for _, name in socket.if_nameindex()]
     if hosts.interface in listed:
         return hosts.interface
-    other = next((name for name in hosts.names if name != hosts.current), None)
-    return network.leading_to(other) if other else network.loopback()
+    others = [number for number in range(len(hosts.names)) if number != hosts.index]
+    if not others:
+        return network.loopback()
+    address = (board.read(f"address/{others[0] * here}") or b"").decode()
+    return network.leading_to(address or hosts.names[others[0]])
 
 
 def _connect(store: Any, rank: int, names: list[str], interface: str | None, direct: bool) -> None:

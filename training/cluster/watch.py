@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -95,8 +96,8 @@ class Watch:
         self._look()
         return self._posted() or self._lost(GONE)
 
-    def reason(self) -> BaseException:
-        """Why an exchange broke, after looking for as long as it takes to know."""
+    def reason(self, otherwise: BaseException | None = None) -> BaseException:
+        """Why an exchange broke, after looking for as long as it takes to know; what to say where all are there."""
         now = time.monotonic()
         spent, deadline = now - self.exchanged, now + PATIENCE * self.interval
         while time.monotonic() < deadline:
@@ -105,11 +106,25 @@ class Watch:
             if found is not None:
                 return found
             time.sleep(min(0.1, self.interval / 4))
-        return self._lost(SILENT) or PlatformError(
-            f"An exchange broke {spent:.0f} s after the one before, and all hosts still give signs of life: "
-            f"{', '.join(dict.fromkeys(self._names))}. One of them may compute for longer than the others wait; "
-            "ALGOPORT_EXCHANGE_TIMEOUT sets how long that is."
+        return (
+            self._lost(SILENT)
+            or otherwise
+            or PlatformError(
+                f"An exchange broke {spent:.0f} s after the one before, and all hosts still give signs of life: "
+                f"{', '.join(dict.fromkeys(self._names))}. One of them may compute for longer than the others wait; "
+                "ALGOPORT_EXCHANGE_TIMEOUT sets how long that is."
+            )
         )
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """For as long as the main thread waits for others."""
+        self.exchanging = time.monotonic()
+        try:
+            yield
+        finally:
+            self.exchanged = time.monotonic()
+            self.exchanging = None
 
     def _run(self) -> None:
         number, next_beat = 0, 0.0
