@@ -1,11 +1,13 @@
 """The examples of docs/clients.md, run as they stand there: `python -m tests.clients.examples [WORD ...]`.
 
 Each runs in the client's own environment, in an empty folder that is its home too, so that nobody's settings are read
-or changed. Whatever it would send to the outside goes to a proxy that only counts who comes.
+or changed. Whatever it would send to the outside goes to a proxy that only counts who comes. How each
+went becomes a line of `benchmarks/results/clients.jsonl`.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import socket
@@ -17,9 +19,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import algorithms
+
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/clients.md"
 ENVIRONMENTS = {"version 2": ROOT / ".peers/sagemaker", "version 3": ROOT / ".peers/sagemaker3"}
+RECORD = ROOT / "benchmarks/results/clients.jsonl"
 PATIENCE = 300  # seconds for an example; most take a quarter of a minute
 TELEMETRY = 'SchemaVersion: "1.0"\nSageMaker: {PythonSDK: {Modules: {TelemetryOptOut: true}}}\n'
 _BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -40,7 +45,7 @@ class Example:
     @property
     def images(self) -> list[str]:
         """The algorithms whose images it starts."""
-        return sorted(set(re.findall(r'(?:estimator|trainer)\(\s*"([\w-]+)"', self.code)))
+        return [name for name in algorithms.names() if f'"{name}"' in self.code]
 
 
 @dataclass(frozen=True)
@@ -146,6 +151,26 @@ class Proxy:
             caller.close()
 
 
+def note(example: Example, done: Run, *, good: bool) -> None:
+    """A line of the record: when, with which version of the client, and how it went."""
+    package = {"version 2": "sagemaker", "version 3": "sagemaker-train"}[example.client]
+    shown = subprocess.run(
+        [ENVIRONMENTS[example.client] / "bin/python", "-m", "pip", "show", package],
+        text=True, capture_output=True, check=False,
+    ).stdout  # fmt: skip
+    version = "".join(re.findall(r"^Version: (.*)$", shown, re.MULTILINE))
+    entry = {
+        "when": time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
+        "client": f"{package} {version}",
+        "example": example.title,
+        "seconds": round(done.seconds, 1),
+        "outside": done.strangers,
+        "good": good,
+    }
+    with open(RECORD, "a") as file:
+        file.write(json.dumps(entry) + "\n")
+
+
 def main(words: list[str]) -> int:
     """Run all examples whose names have one of the words; how many failed."""
     failed = 0
@@ -156,7 +181,8 @@ def main(words: list[str]) -> int:
             done = run(example, Path(folder))
         good = done.code == 0 and not done.strangers
         failed += not good
-        print(f"{'ok    ' if good else 'FAILED'} {done.seconds:5.1f} s  {example.name}")
+        print(f"{'ok    ' if good else 'FAILED'} {done.seconds:5.1f} s  {example.name}", flush=True)
+        note(example, done, good=good)
         if not good:
             print(f"{done.output[-6000:]}\n{done.strangers} connections to the outside")
     return failed

@@ -29,7 +29,7 @@ def test_each_client_has_an_example_of_each_algorithm() -> None:
 def test_an_example_is_whole(example: Example) -> None:
     ast.parse(example.code)
 
-    assert len(example.images) == 1 and "assert " in example.code
+    assert example.images and "assert " in example.code
 
 
 @pytest.mark.docker
