@@ -15,6 +15,7 @@ import argparse
 import json
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -99,15 +100,16 @@ def _slice(given: argparse.Namespace) -> int:
 
 def _faults(kind: str, n: int) -> int:
     """Runs at random times, but for those that stand in the record and went well."""
-    from tests.faults.kinds import faults
+    from tests.faults.kinds import Wholes, run
 
     done, lost = {entry["number"] for entry in _done(kind) if not entry.get("lost")}, 0
     if done >= set(range(n)):
         return 0
-    with faults(kind) as runs:
+    with tempfile.TemporaryDirectory(prefix="algoport-faults-") as folder:
+        wholes = Wholes(Path(folder))
         for number in range(n):
             if number not in done:
-                entry = runs.run(number)
+                entry = run(kind, number, wholes, Path(folder))
                 _note(kind=kind, number=number, **entry)
                 lost += bool(entry["lost"])
     return int(lost > 0)

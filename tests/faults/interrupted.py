@@ -28,14 +28,18 @@ def struck(signal: str, moment: str, number: int, work: Work, whole: Whole, base
             place.file(f"../../model/{name}", data)
     lost: list[str] = []
     strikes = torn = 0
-    run = None
-    for _ in range(MOST if signal == "sigkill" else 1):
-        run, hit = _strike(signal, moment, chance, work, place, whole)
+    run, reach = None, 1.0
+    while strikes < (MOST if signal == "sigkill" else 1):
+        run, hit = _strike(signal, moment, chance.uniform(0, reach), work, place, whole)
         strikes += hit
         torn += any(hidden(base / folder) for folder in WRITTEN)
         lost += _standing(run, signal, work, place, whole)
-        if run.code == 0:
+        if (strikes and run.code == 0) or (run.code and not hit):
             break
+        if not hit:  # it was faster than the undisturbed one; from the beginning, and sooner
+            reach *= 0.7
+            emptied(base / "model")
+            emptied(base / "checkpoints")
     if signal == "sigterm" and not lost and work.model(place) != whole.model:
         emptied(base / "model")  # a stop leaves what there is; the checkpoints go on from there
         run = work.run(place)
@@ -48,13 +52,11 @@ def struck(signal: str, moment: str, number: int, work: Work, whole: Whole, base
     return {"work": work.name, "strikes": strikes, "torn": torn, "resumed": resumed, "lost": lost}
 
 
-def _strike(
-    signal: str, moment: str, chance: random.Random, work: Work, place: Place, whole: Whole
-) -> tuple[Run, bool]:
-    """Run the job, with one strike; the run, and whether the strike found it alive."""
+def _strike(signal: str, moment: str, share: float, work: Work, place: Place, whole: Whole) -> tuple[Run, bool]:
+    """Run the job, with one strike after that share of it; the run, and whether the strike found it alive."""
     if moment == "training":
         run = work.start(place).until("Final configuration")
-        seconds = chance.uniform(0, 1.1 * whole.seconds)
+        seconds = share * whole.seconds
     else:
         mark = place.base / "mark"
         mark.unlink(missing_ok=True)
@@ -63,7 +65,7 @@ def _strike(
         run = work.start(place, faults={"slow": slow})
         while not mark.exists() and run.process.poll() is None:
             time.sleep(0.005)
-        seconds = chance.uniform(0, PAUSE * CHANGES[folder])
+        seconds = share * PAUSE * CHANGES[folder]
     try:
         run.process.wait(seconds)
     except subprocess.TimeoutExpired:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,24 +30,23 @@ TOGETHER = ("host", "start")
 ONE = ("worker",)
 
 
-class Faults:
-    """The runs of one kind, which share the undisturbed jobs that they are compared with."""
+class Wholes:
+    """The undisturbed jobs that runs are compared with, each made when it is first asked for."""
 
-    def __init__(self, kind: str, base: Path) -> None:
-        self.kind, self._base = kind, base
-        self._wholes: dict[str, Whole] = {}
+    def __init__(self, base: Path) -> None:
+        self._base = base
+        self._made: dict[str, Whole] = {}
 
-    def run(self, number: int) -> dict[str, Any]:
-        """What came of one run; its folder is left where anything was lost."""
-        chosen = WORKS[0] if self.kind in ONE else work(number)
-        if chosen.name not in self._wholes:
-            make = hosts.undisturbed if self.kind in TOGETHER else undisturbed
-            self._wholes[chosen.name] = make(chosen, self._base / chosen.name.replace(" ", "-"))
-        return KINDS[self.kind](number, chosen, self._wholes[chosen.name], self._base / str(number))
+    def of(self, kind: str, work: Work) -> Whole:
+        """The one of this work, as runs of that kind do it."""
+        together = kind in TOGETHER
+        name = f"{'two' if together else 'one'}-{work.name.replace(' ', '-')}"
+        if name not in self._made:
+            self._made[name] = (hosts.undisturbed if together else undisturbed)(work, self._base / name)
+        return self._made[name]
 
 
-@contextmanager
-def faults(kind: str) -> Iterator[Faults]:
-    """Those of a kind, in a folder that goes afterwards."""
-    with tempfile.TemporaryDirectory(prefix="algoport-faults-") as folder:
-        yield Faults(kind, Path(folder))
+def run(kind: str, number: int, wholes: Wholes, base: Path) -> dict[str, Any]:
+    """What came of one run, in a folder of its own."""
+    chosen = WORKS[0] if kind in ONE else work(number)
+    return KINDS[kind](number, chosen, wholes.of(kind, chosen), base / f"{kind}-{number}")

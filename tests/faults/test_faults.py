@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.faults import disk, memory
-from tests.faults.kinds import KINDS, Faults
+from tests.faults.kinds import KINDS, Wholes, run
 
 
-@pytest.fixture(scope="module", params=KINDS)
-def faults(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faults]:
-    base = tmp_path_factory.mktemp(request.param)
-    if request.param == "disk" and not disk.mountable(base / "probe"):
-        pytest.skip("a small disk can be mounted by root only")
-    if request.param == "memory" and not memory.limited():
-        pytest.skip("memory can be limited only where a cgroup can be made")
-    yield Faults(request.param, base)
+@pytest.fixture(scope="module")
+def wholes(tmp_path_factory: pytest.TempPathFactory) -> Wholes:
+    return Wholes(tmp_path_factory.mktemp("wholes"))
 
 
 @pytest.mark.parametrize("number", [0, 1])
-def test_nothing_is_lost(faults: Faults, number: int) -> None:
-    assert not faults.run(number)["lost"]
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_is_lost(kind: str, number: int, wholes: Wholes, tmp_path: Path) -> None:
+    if kind == "disk" and not disk.mountable(tmp_path / "probe"):
+        pytest.skip("a small disk can be mounted by root only")
+    if kind == "memory" and not memory.limited():
+        pytest.skip("memory can be limited only where a cgroup can be made")
+
+    assert not run(kind, number, wholes, tmp_path)["lost"]
