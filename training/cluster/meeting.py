@@ -20,6 +20,7 @@ from training.stop import Stop
 PORT = 7777  # MASTER_PORT
 RENDEZVOUS = 900.0  # seconds until all must have come, for hosts start minutes apart; ALGOPORT_RENDEZVOUS_TIMEOUT
 EXCHANGE = 600.0  # seconds that an exchange may wait for the slowest; ALGOPORT_EXCHANGE_TIMEOUT
+PAUSE = 5.0  # seconds at most between two looks whether the first host is there: by so much can a start be delayed
 REMIND = 30.0  # seconds between lines that say who is waited for
 GPU, CPU = b"gpu", b"cpu"  # what a member notes when it has come
 ALIVE = 2.0  # seconds that the first member stays when it is stopped while others are here
@@ -182,7 +183,7 @@ def _reached(hosts: Hosts, port: int, waiting: _Waiting) -> tuple[str, str]:
                 lambda: f"Host {first}, port {port}, was not heard from for {time.monotonic() - begun:.0f} s: {why}."
             )
             time.sleep(0.05)
-        pause = min(2 * pause, 1.0 if os.environ.get("SM_STUDIO_LOCAL_MODE") else 30.0)
+        pause = min(2 * pause, 1.0 if os.environ.get("SM_STUDIO_LOCAL_MODE") else PAUSE)
 
 
 def _gpu(local: tuple[int, int]) -> bytes:
