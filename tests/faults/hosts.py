@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tests.faults.work import COMPILING, Whole, Work, cleared, damaged, killed
-from tests.training.jobs import PATIENCE, Place, Run
+from tests.faults.work import PATIENCE, Whole, Work, cleared, damaged, killed
+from tests.training.jobs import Place, Run
 from tests.training.test_cluster import free_port
 
 ADDRESSES = ["127.0.0.1", "127.0.0.2"]
@@ -61,11 +61,11 @@ def undisturbed(work: Work, base: Path) -> Whole:
     """What two hosts come to where nothing happens."""
     both = places(shorter(work), base / "whole", ADDRESSES)
     for run in started(work, both):
-        run.wait(COMPILING)
+        run.wait(PATIENCE)
     both = places(shorter(work), base / "again", ADDRESSES)
     begun = time.monotonic()
     runs = started(work, both)
-    assert [run.wait().code for run in runs] == [0, 0], runs[0].log + runs[1].log
+    assert [run.wait(PATIENCE).code for run in runs] == [0, 0], runs[0].log + runs[1].log
     model = work.model(both[0])
     assert model
     return Whole(model, time.monotonic() - begun, {})
@@ -93,7 +93,7 @@ def lost(number: int, work: Work, whole: Whole, base: Path) -> dict[str, Any]:
     struck = runs[victim].wait().code != 0
     if struck or survivor.code:
         runs = started(work, [cleared(place) for place in both])
-    if [run.wait().code for run in runs] != [0, 0] or work.model(both[0]) != whole.model:
+    if [run.wait(PATIENCE).code for run in runs] != [0, 0] or work.model(both[0]) != whole.model:
         wrong.append(f"the same job again ended with another model: {runs[0].log[-500:]}{runs[1].log[-500:]}")
     return {
         "work": work.name,
@@ -128,7 +128,7 @@ def delayed(number: int, work: Work, whole: Whole, base: Path) -> dict[str, Any]
         late[chance.randrange(2)] = chance.uniform(0, 20)
     begun = time.monotonic()
     runs = started(work, both, faults=odd, late=late)
-    codes = [run.wait().code for run in runs]
+    codes = [run.wait(PATIENCE).code for run in runs]
     wrong = [] if codes == [0, 0] else [f"ended with {codes}: {runs[0].log[-500:]}{runs[1].log[-500:]}"]
     if work.model(both[0]) != whole.model:
         wrong.append("another model, or none")

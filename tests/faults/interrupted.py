@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.faults.work import Whole, Work, cleared, damaged, emptied, hidden, killed
-from tests.training.jobs import PATIENCE, Place, Run
+from tests.faults.work import PATIENCE, Whole, Work, cleared, damaged, emptied, hidden, killed
+from tests.training.jobs import Place, Run
 
 PAUSE = 0.04  # seconds that a change takes on the slow disk
 # In the folder, until what is written stands there, and half as many more; of checkpoints twice as many, so that there

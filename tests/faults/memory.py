@@ -11,9 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tests.faults.work import Whole, Work, cleared, damaged
+from tests.faults.work import PATIENCE, Whole, Work, cleared, damaged
 
-PATIENCE = 120  # seconds; near its limit a job waits for pages of its files to come back
 GROUPS = (("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max"))  # versions 1 and 2
 
 
