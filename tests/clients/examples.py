@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/clients.md"
 ENVIRONMENTS = {"version 2": ROOT / ".peers/sagemaker", "version 3": ROOT / ".peers/sagemaker3"}
 RECORD = ROOT / "benchmarks/results/clients.jsonl"
-PATIENCE = 300  # seconds for an example; most take a quarter of a minute
+PATIENCE = 900  # seconds for an example, many times what one takes
 TELEMETRY = 'SchemaVersion: "1.0"\nSageMaker: {PythonSDK: {Modules: {TelemetryOptOut: true}}}\n'
 _BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
