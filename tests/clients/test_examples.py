@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import ast
 import os
-import subprocess
+import shutil
 from pathlib import Path
 
 import pytest
 
 import algorithms
 from tests.clients.examples import ENVIRONMENTS, ROOT, Example, examples, run
-from tests.containers.conftest import built
+from tests.containers.conftest import built, ran
 
 # Two hosts, three formats and the predictor of Amazon's own; each client at least once.
 FEW = ("version 2: kmeans", "version 2: Every content type", "version 2: Batch transform", "version 3: kmeans")
@@ -32,16 +32,21 @@ def test_an_example_is_whole(example: Example) -> None:
     assert example.images and "assert " in example.code
 
 
+def without(reason: str) -> None:
+    """Skip, unless that is forbidden."""
+    (pytest.fail if os.environ.get("ALGOPORT_REQUIRE_DOCKER") == "1" else pytest.skip)(reason)
+
+
 @pytest.mark.docker
 @pytest.mark.parametrize("example", [each for each in examples() if each.name in FEW], ids=lambda each: each.name)
 def test_an_example_does_what_the_page_says_and_nothing_leaves_the_machine(example: Example, tmp_path: Path) -> None:
     for image in example.images:
         built(image)
-    environment = ENVIRONMENTS[example.client].relative_to(ROOT)
-    made = subprocess.run(["make", f"{environment}/installed"], cwd=ROOT, text=True, capture_output=True, check=False)
+    if ran("docker", "compose", "version").returncode != 0 and shutil.which("docker-compose") is None:
+        without("local mode needs Docker Compose, as a plugin or as docker-compose")
+    made = ran("make", f"{ENVIRONMENTS[example.client].relative_to(ROOT)}/installed")
     if made.returncode != 0:
-        reason = f"the client cannot be installed: {made.stderr[-300:]}"
-        (pytest.fail if os.environ.get("ALGOPORT_REQUIRE_DOCKER") == "1" else pytest.skip)(reason)
+        without(f"the client cannot be installed: {made.stderr[-300:]}")
 
     done = run(example, tmp_path)
 
