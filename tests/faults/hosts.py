@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import subprocess
 import time
 from dataclasses import replace
@@ -15,6 +16,7 @@ from tests.training.test_cluster import free_port
 
 ADDRESSES = ["127.0.0.1", "127.0.0.2"]
 NAMES = ["algo-1", "algo-2"]
+NEGATIVE = re.compile(r'time": {"sum": -')
 MEETING = 15.0  # seconds that hosts wait for each other
 # From the death of a host to the end of the other: at most six signs of life of 0.4 s that do not come, or the
 # seconds of the meeting; and what a busy machine needs for both.
@@ -136,7 +138,7 @@ def delayed(number: int, work: Work, whole: Whole, base: Path) -> dict[str, Any]
     wrong = [] if codes == [0, 0] else [f"ended with {codes}: {runs[0].log[-500:]}{runs[1].log[-500:]}"]
     if work.model(both[0]) != whole.model:
         wrong.append("another model, or none")
-    wrong += [f"a negative time: {line}" for run in runs for line in run.log.splitlines() if '"sum": -' in line]
+    wrong += [f"a negative time: {line}" for run in runs for line in run.log.splitlines() if NEGATIVE.search(line)]
     waits = [late[i] + max(after for _, after in odd[i]["names"].values()) for i in range(2)]
     return {
         "work": work.name,
