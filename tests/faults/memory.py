@@ -57,7 +57,7 @@ def short(number: int, work: Work, whole: Whole, base: Path) -> dict[str, Any]:
     """A job with too little memory must say so in its failure file; with enough it ends as it should."""
     chance, place = random.Random(f"memory {number}"), work.place(base)
     (base / "checkpoints").mkdir()
-    share = chance.uniform(0.1, 0.7)  # of which a part are pages of files, which give way
+    share = chance.uniform(0.1, 0.5)  # of the rest, most are pages of files, which give way
     with group(int(share * peak(work, base.parent))) as folder:
         assert folder is not None, "no cgroup can be made"
         run = work.start(place, faults={"group": str(folder / "cgroup.procs")}).wait(PATIENCE)
