@@ -1,4 +1,5 @@
-"""The paths of the server: /ping, /invocations, /execution-parameters, /metrics, and /models where there are many."""
+"""The paths of the server: /ping, /invocations, /execution-parameters, /metrics, /openapi.json, and /models where there
+are many."""
 
 from __future__ import annotations
 
@@ -18,6 +19,7 @@ from serving import log
 from serving.bodies import body
 from serving.metrics import Metrics
 from serving.models import PAGE, Table
+from serving.openapi import described
 from serving.prediction import Answered, Predictor
 from serving.refusals import EVALUATE, Refusal
 from serving.room import Room
@@ -62,6 +64,8 @@ def application(service: Service) -> Flask:
     _route(app, "/ping", lambda: ping(service))
     _route(app, "/execution-parameters", lambda: _told(service.settings.execution))
     _route(app, "/metrics", lambda: _page(service))
+    document = orjson.dumps(described(service.predictor, many=service.table is not None))
+    _route(app, "/openapi.json", lambda: Response(document, 200, JSON))
     _route(app, "/invocations", lambda: invocations(service), "POST")
     if service.table is not None:
         _models(app, service, service.table)

@@ -1,0 +1,132 @@
+"""What the server says of itself: its paths as OpenAPI 3.1, which follow from what the algorithm declares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from algorithms.contract import Answer, Column
+from algorithms.declare import Setting
+from serving.prediction import Predictor
+from serving.refusals import TYPES
+
+VERSION = "1"  # of the paths, which are those of the contract
+Schema = dict[str, Any]
+
+_REFUSAL: Schema = {
+    "type": "object",
+    "required": ["code", "type", "message"],
+    "properties": {"code": {"type": "integer"}, "type": {"type": "string"}, "message": {"type": "string"}},
+}
+_TEXT: Schema = {"type": "string"}
+_BINARY: Schema = {"type": "string", "format": "binary"}
+_NUMBERS: Schema = {"type": "array", "items": {"type": ["number", "null"]}}
+_NAME: Schema = {"name": "name", "in": "path", "required": True, "schema": _TEXT}
+_ANY: Schema = {"application/json": {"schema": {"type": "object"}}}
+
+
+def described(predictor: Predictor, *, many: bool) -> Schema:
+    """The document; `many`: of multi-model mode."""
+    algorithm = predictor.algorithm
+    ask = _invocation(predictor)
+    paths: Schema = {
+        "/ping": {"get": _operation("Whether the server can answer.", {200: ("It can.", {})}, 405, 503)},
+        "/execution-parameters": {
+            "get": _operation("What batch transform should send.", {200: ("Limits.", _ANY)}, 405)
+        },
+        "/metrics": {"get": _operation("Counters for Prometheus.", {200: ("Text.", {"text/plain": {}})}, 405)},
+        "/openapi.json": {"get": _operation("This document.", {200: ("It.", _ANY)}, 405)},
+    }
+    if many:
+        paths |= _many(ask)
+    else:
+        paths["/invocations"] = {"post": ask}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": algorithm.title, "description": algorithm.summary, "version": VERSION},
+        "paths": paths,
+        "components": {"schemas": {"Refusal": _REFUSAL}},
+    }
+
+
+def _many(ask: Schema) -> Schema:
+    """The calls of multi-model mode."""
+    order = {
+        "type": "object",
+        "required": ["model_name", "url"],
+        "properties": {"model_name": {"type": "string", "minLength": 1}, "url": {"type": "string", "minLength": 1}},
+    }
+    done = {200: ("Done.", _ANY)}
+    whole = {"type": "integer", "minimum": 0}
+    pages = [{"name": name, "in": "query", "schema": whole} for name in ("limit", "next_page_token")]
+    listing = {**_operation("The models that are loaded.", done, 400, 405), "parameters": pages}
+    load = _operation("Load a model.", done, 400, 405, 408, 409, 413, 500, 507)
+    load["requestBody"] = {"required": True, "content": {"application/json": {"schema": order}}}
+    named = {"parameters": [_NAME]}
+    return {
+        "/models": {"get": listing, "post": load},
+        "/models/{name}": {
+            **named,
+            "get": _operation("One of them.", done, 404, 405),
+            "delete": _operation("Unload it.", done, 404, 405, 409),
+        },
+        "/models/{name}/invoke": {**named, "post": ask},
+    }
+
+
+def _invocation(predictor: Predictor) -> Schema:
+    answer = predictor.algorithm.answer
+    columns = "; ".join(f"{column.name}: {column.meaning}" for column in answer.columns)
+    content = {media: {"schema": _answered(answer, media)} for media in answer.responses}
+    found = {200: (f"An entry for each record. {columns}", content), 204: ("There was no record.", {})}
+    ask = _operation("Ask the model.", found, 400, 404, 405, 406, 408, 413, 415, 500, 503, 507)
+    options = predictor.options.settings() if predictor.options is not None else []
+    bodies = {media: {"schema": _asked(answer, media, options)} for media in answer.accepts}
+    return {**ask, "requestBody": {"required": True, "content": bodies}}
+
+
+def _asked(answer: Answer, media: str, options: list[Setting]) -> Schema:
+    """The body of a request."""
+    if media.startswith("text/"):
+        return _TEXT
+    if not media.startswith("application/json"):
+        return _BINARY
+    record: Schema = {"type": "object"}
+    if answer.kind == "rows":
+        record |= {"required": ["features"], "properties": {"features": _NUMBERS}}
+    if media.startswith("application/jsonlines"):
+        return {"type": "string", "description": "An object a line."}
+    chosen = {option.name: {"description": f"{option.meaning}; {option.allowed}"} for option in options}
+    properties: Schema = {"instances": {"type": "array", "items": record}}
+    if chosen:
+        properties["configuration"] = {"type": "object", "properties": chosen}
+    return {"type": "object", "required": ["instances"], "properties": properties}
+
+
+def _answered(answer: Answer, media: str) -> Schema:
+    """The body of an answer."""
+    if not media.startswith("application/json") or media.startswith("application/jsonlines"):
+        return _TEXT if media.startswith(("text/", "application/jsonlines")) else _BINARY
+    if answer.bare:
+        return _value(answer.columns[0])
+    always = [column.name for column in answer.columns if not column.optional]
+    entry = {"type": "object", "properties": {column.name: _value(column) for column in answer.columns}}
+    entries = {"type": "array", "items": {**entry, "required": always}}
+    return {"type": "object", "required": [answer.key], "properties": {answer.key: entries}} if answer.key else entries
+
+
+def _value(column: Column) -> Schema:
+    if column.number == "json":
+        return {"description": column.meaning}
+    number = "number" if column.number == "float" else "integer"
+    return {"description": column.meaning, "type": [number, "null", "array"]}
+
+
+def _operation(summary: str, answers: Mapping[int, tuple[str, Schema]], *refusals: int) -> Schema:
+    responses: Schema = {}
+    for code, (meaning, content) in answers.items():
+        responses[str(code)] = {"description": meaning, **({"content": content} if content else {})}
+    for code in refusals:
+        refusal = {"application/json": {"schema": {"$ref": "#/components/schemas/Refusal"}}}
+        responses[str(code)] = {"description": TYPES[code], "content": refusal}
+    return {"summary": summary, "responses": responses}
