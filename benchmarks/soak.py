@@ -1,6 +1,6 @@
 """What the world puts in front of the platform, for as long as one likes: hostile bytes, and what goes wrong.
 
-    make soak KIND=readers N=10000      so many inputs for each reader      (also: artifacts, endpoints)
+    make soak KIND=readers N=10000      so many inputs for each reader      (also: artifacts, endpoints, web)
     make soak KIND=sigkill N=50         so many jobs, killed at random times and resumed
 
 Further kinds like the last: sigkill-checkpoint, sigkill-model, sigterm, sigterm-checkpoint, sigterm-model, host (one of
@@ -22,7 +22,7 @@ from typing import Any
 
 RECORD = Path(__file__).parent / "results" / "soak.jsonl"
 SLICE = 2000  # inputs of a process: what ends it is found by its last inputs
-HOSTILE = ("readers", "artifacts", "endpoints")
+HOSTILE = ("readers", "artifacts", "endpoints", "web")
 FAULTS = (
     *(f"{signal}{moment}" for signal in ("sigkill", "sigterm") for moment in ("", "-checkpoint", "-model")),
     *("host", "start", "disk", "memory", "worker"),
@@ -60,7 +60,8 @@ def _hostile(given: argparse.Namespace) -> int:
     """Slices in processes of their own, since a reader may end the process."""
     lost = 0
     for number in range(-(-given.n // SLICE)):
-        if any(entry["slice"] == number and entry["only"] == given.only for entry in _done(given.kind)):
+        same = {"slice": number, "only": given.only, "algorithms": given.algorithms}
+        if any({"algorithms": [], **entry}.items() >= same.items() for entry in _done(given.kind)):
             continue
         command = [sys.executable, "-W", "ignore", "-m", "benchmarks.soak", given.kind, str(given.n)]
         more = ["--slice", str(number), "--only", given.only, "--algorithms", *given.algorithms]
@@ -73,6 +74,7 @@ def _hostile(given: argparse.Namespace) -> int:
         _note(
             kind=given.kind,
             only=given.only,
+            algorithms=given.algorithms,
             slice=number,
             targets=len(reports),
             inputs=sum(report["inputs"] for report in reports),

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import algorithms
 from serving.app import Service, application
 from serving.models import Table
 from serving.prediction import Predictor
@@ -43,13 +44,20 @@ ENCODINGS = ("gzip", "identity", "br", "gzip, gzip", "x-gzip")
 
 def targets(*names: str) -> Iterator[Target]:
     """One for each algorithm and each type of its requests."""
-    for name in names or ("kmeans", "linear-learner", "pca", "randomcutforest", "xgboost"):
+    for name in names or algorithms.names():
         example = Example(name)
-        answer, model = example.algorithm.answer, example.fit()
-        asks = client(example, model, Path(tempfile.mkdtemp()))
-        for media in dict.fromkeys(ContentType.parse(media).media for media in answer.accepts):
-            asked = formats.find(media, answer.kind).write(example.requests()[:3])
-            yield Target(f"server {name} {media}", [asked, asked, *seeds(answer.kind, media)], _server(asks, media))
+        asks = client(example, example.fit(), Path(tempfile.mkdtemp()))
+        for media, whole in types(example):
+            yield Target(f"server {name} {media}", whole, server(asks, media))
+
+
+def types(example: Example) -> Iterator[tuple[str, list[bytes]]]:
+    """The content types of its requests, and whole bodies of each."""
+    answer = example.algorithm.answer
+    rows = example.requests()
+    for media in dict.fromkeys(ContentType.parse(media).media for media in answer.accepts):
+        asked = formats.find(media, answer.kind).write(rows[: 1 if answer.bare else 3])
+        yield media, [asked, asked, *seeds(answer.kind, media)]
 
 
 class Counted:
@@ -82,7 +90,9 @@ def client(example: Example, model: Any, folder: Path) -> Any:
     return application(service).test_client()
 
 
-def _server(asks: Any, media: str) -> Callable[[bytes], bool]:
+def server(asks: Any, media: str) -> Callable[[bytes], bool]:
+    """Sends bytes, mostly as a body."""
+
     def feed(data: bytes) -> bool:
         chance = random.Random(zlib.crc32(data))
         response = _asked(asks, chance, data, media)
