@@ -12,9 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import requests
 
+from algorithms import artifact
 from algorithms.errors import UserError
 from serving.models import Table
 from serving.refusals import Refusal
@@ -217,6 +219,33 @@ def test_loads_unloads_and_calls_at_once_never_meet_a_500_or_another_model(many:
     assert not wrong
     assert seen == {"load": {200, 409}, "unload": {200, 404}, "ask": {200, 404}}
     assert many.get("/ping").status_code == 200
+
+
+def test_the_memory_of_models_is_free_again_when_they_are_unloaded(tmp_path: Path) -> None:
+    """Also what loading took beside them, in as many threads as there were loads at a time."""
+    for number in range(8):
+        arrays = {"offset": np.zeros(1), "more": np.zeros((1 << 20) - 4096)}
+        artifact.save(tmp_path / f"m{number}", arrays, {"algorithm": "sums", "width": 3})
+
+    with serving(tmp_path, SAGEMAKER_MULTI_MODEL="true") as server, ThreadPoolExecutor(8) as pool:
+
+        def held() -> int:
+            [worker] = server.workers
+            return next(
+                int(line.split()[1]) * 1024
+                for line in Path(f"/proc/{worker}/status").read_text().splitlines()
+                if line.startswith("RssAnon:")
+            )
+
+        after = []
+        for _ in range(4):
+            loaded = pool.map(lambda number: load(server, f"m{number}", tmp_path / f"m{number}"), range(8))
+            assert {response.status_code for response in loaded} == {200}
+            gone = pool.map(lambda number: unload(server, f"m{number}"), range(8))
+            assert {response.status_code for response in gone} == {200}
+            after.append(held())
+
+    assert after[-1] < after[0] + (24 << 20)
 
 
 def test_loads_at_the_same_time_are_not_promised_the_same_memory(tmp_path: Path) -> None:
