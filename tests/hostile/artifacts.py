@@ -95,7 +95,10 @@ def _model(name: str, path: str, *, alone: bool = False) -> Feed:
 
         def work() -> None:
             model = load(folder)
-            if model.width in (None, getattr(requests, "width", None)):
+            # A network of large pictures or far horizons may take its time: it does what it says.
+            size = getattr(model, "height", 1) * getattr(model, "width_", 1)
+            ahead = getattr(getattr(model, "plan", None), "prediction_length", 1)
+            if model.width in (None, getattr(requests, "width", None)) and size <= 1 << 12 and ahead <= 1 << 8:
                 model.predict(requests, options)
 
         return _sentence(work)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import random
 import signal
@@ -65,6 +66,9 @@ def hunt(target: Target, count: int, seed: int = 0) -> Report:
     def late(*_: object) -> None:
         raise Late(f"took more than {PATIENCE:g} seconds")
 
+    for whole in target.seeds:  # so that no input waits for what is compiled or imported at first use
+        with contextlib.suppress(Exception):
+            target.feed(whole)
     old = signal.signal(signal.SIGALRM, late)
     began = time.perf_counter()
     try:
