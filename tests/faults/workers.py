@@ -23,7 +23,7 @@ from tests.serving.servers import CSV, Server, serving
 from tests.serving.test_lifecycle import until
 
 CLIENTS = 4
-HEALTHY = 5.0  # seconds after which the endpoint must answer again
+HEALTHY = 15.0  # seconds after which the endpoint must answer again, also where others keep the machine busy
 
 
 @dataclass(frozen=True)
