@@ -172,6 +172,10 @@ class Server(BaseApplication):  # type: ignore[misc]
             )
         )
 
+    def receives(self) -> bool:
+        """Whether this worker takes connections: it is ready, or nobody is, and somebody must say so."""
+        return self._ready[self._slot] == 1 or not self._anyone()
+
     def _anyone(self) -> bool:
         """Whether some worker is ready."""
         return self._ready.find(b"\1", 0) >= 0

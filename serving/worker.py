@@ -23,6 +23,17 @@ STALL = 20  # seconds that a client may send nothing in the middle of a request,
 class Worker(ThreadWorker):  # type: ignore[misc]
     """Threads that wait for nothing but predictions."""
 
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """While it is not ready, a worker leaves new connections to those that are."""
+        super().set_accept_enabled(enabled and self.app.receives())
+
+    def accept(self, listener: Any) -> None:
+        """A new connection, unless another worker has become ready while this one was waiting for one."""
+        if self.app.receives():
+            super().accept(listener)
+        else:
+            self.set_accept_enabled(False)
+
     def enqueue_req(self, conn: Any) -> None:
         """A connection gets a thread when it has something to say, and not before."""
         if conn.initialized or conn.data_ready:

@@ -175,6 +175,23 @@ def test_a_worker_that_is_killed_is_replaced_and_others_answer_meanwhile(tmp_pat
         assert server.get("/ping").status_code == 200
 
 
+def test_nobody_waits_for_a_worker_that_is_not_ready_while_another_one_is(tmp_path: Path) -> None:
+    put(tmp_path / "model", first=3.0)
+    with serving(tmp_path, SAGEMAKER_MODEL_SERVER_WORKERS="2") as server:
+        time.sleep(1)  # until the second is ready, too
+        first = server.workers
+        os.kill(first[0], signal.SIGKILL)
+        until(lambda: len(server.workers) == 2 and first[0] not in server.workers)
+
+        slowest, end = 0.0, time.monotonic() + 1.5
+        while time.monotonic() < end:
+            began = time.monotonic()
+            assert server.ask("1,2,3").status_code == 200
+            slowest = max(slowest, time.monotonic() - began)
+
+        assert slowest < 1.5
+
+
 def test_a_prediction_that_ends_its_worker_does_not_end_the_server(tmp_path: Path) -> None:
     put(tmp_path / "model")
     with serving(tmp_path) as server:
