@@ -27,11 +27,11 @@ def together(clients: int, work: Callable[[int], None]) -> None:
 
 def test_four_times_the_clients_there_is_room_for_are_all_answered(tmp_path: Path) -> None:
     put(tmp_path / "model")
-    end = time.monotonic() + 3
     codes: collections.Counter[int] = collections.Counter()
     wrong: list[str] = []
     limits = {"ALGOPORT_CONCURRENT_PREDICTIONS": "1", "ALGOPORT_WAITING_REQUESTS": "4"}
     with serving(tmp_path, **limits) as server:
+        end = time.monotonic() + 3
 
         def client(number: int) -> None:
             with requests.Session() as session:  # a connection that is lost is an error of the session, and raised
@@ -67,7 +67,7 @@ def test_many_models_in_little_memory_are_refused_or_answer_for_themselves(tmp_p
     for number in range(models):
         (tmp_path / f"m{number}").mkdir()
         (tmp_path / f"m{number}" / "bytes").write_bytes(bytes(size))
-    held, most, end = [0], [0], time.monotonic() + 2
+    held, most = [0], [0]
     lock = threading.RLock()  # of finalizers, too
 
     def change(by: int) -> None:
@@ -107,6 +107,7 @@ def test_many_models_in_little_memory_are_refused_or_answer_for_themselves(tmp_p
             with lock:
                 codes[what][code] += 1
 
+    end = time.monotonic() + 2
     together(8, client)
 
     assert set(codes["load"]) == {200, 409, 507}
