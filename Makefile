@@ -31,7 +31,7 @@ REVISION = $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 IMAGE_ARGS = -f containers/Dockerfile --network=host --build-arg RUNTIME=$(RUNTIME) --build-arg BUILDER=$(BUILDER) \
 	--build-arg FLAVOR=$(FLAVOR) --build-arg REVISION=$(REVISION)
 
-.PHONY: help install demo test check bench soak bench-peers clients bench-networks bench-mlserver image image-arm64 base readme clean
+.PHONY: help install demo test check bench soak bench-peers clients bench-networks bench-mlserver bench-hostile image image-arm64 base readme clean
 
 help:
 	@sed -n 's/^# \{0,1\}//; 1,7p' Makefile
@@ -107,6 +107,15 @@ bench-mlserver: .peers/mlserver/installed
 .peers/mlserver/installed: Makefile
 	[ -x .peers/mlserver/bin/python ] || $(PYTHON) -m venv .peers/mlserver
 	.peers/mlserver/bin/python -m pip install --quiet --disable-pip-version-check mlserver mlserver-sklearn 'uvloop<0.22'
+	touch $@
+
+# A Python whose coverage leads hostile inputs: make soak KIND=coverage. It sees what is installed here.
+bench-hostile: .peers/hostile/installed
+
+.peers/hostile/installed: Makefile $(STAMP)
+	[ -x .peers/hostile/bin/python ] || $(PYTHON) -m venv .peers/hostile
+	$(BIN)/python -c 'import site; print(site.getsitepackages()[0])' > $$(echo .peers/hostile/lib/python*/site-packages)/beside.pth
+	.peers/hostile/bin/python -m pip install --quiet --disable-pip-version-check atheris
 	touch $@
 
 image:

@@ -1,6 +1,7 @@
 """What the world puts in front of the platform, for as long as one likes: hostile bytes, and what goes wrong.
 
     make soak KIND=readers N=10000      so many inputs for each reader      (also: artifacts, endpoints, web)
+    make soak KIND=coverage N=50000     so many for each, led by coverage
     make soak KIND=sigkill N=50         so many jobs, killed at random times and resumed
 
 Further kinds like the last: sigkill-checkpoint, sigkill-model, sigterm, sigterm-checkpoint, sigterm-model, host (one of
@@ -13,6 +14,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -20,7 +23,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-RECORD = Path(__file__).parent / "results" / "soak.jsonl"
+ROOT = Path(__file__).parents[1]
+RECORD = ROOT / "benchmarks" / "results" / "soak.jsonl"
+GUIDED = str(ROOT / ".peers" / "hostile" / "bin" / "python")  # of `make bench-hostile`
 SLICE = 2000  # inputs of a process: what ends it is found by its last inputs
 HOSTILE = ("readers", "artifacts", "endpoints", "web")
 FAULTS = (
@@ -32,7 +37,7 @@ FAULTS = (
 def main() -> int:
     """Do what is asked for; 1 where anything was lost."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("kind", choices=[*HOSTILE, *FAULTS])
+    parser.add_argument("kind", choices=[*HOSTILE, "coverage", *FAULTS])
     parser.add_argument("n", type=int)
     parser.add_argument("--only", default="", help="a part of the names of the targets that are meant")
     parser.add_argument("--algorithms", nargs="*", default=[])
@@ -40,6 +45,8 @@ def main() -> int:
     given = parser.parse_args()
     if given.slice is not None:
         return _slice(given)
+    if given.kind == "coverage":
+        return _coverage(given.n)
     if given.kind in HOSTILE:
         return _hostile(given)
     return _faults(given.kind, given.n)
@@ -81,6 +88,35 @@ def _hostile(given: argparse.Namespace) -> int:
             taken=sum(report["taken"] for report in reports),
             slowest_s=max((report["slowest_s"] for report in reports), default=0),
             growth_mb=max((report["growth_mb"] for report in reports), default=0),
+            seconds=round(time.monotonic() - begin, 1),
+            findings=findings,
+        )
+        lost += len(findings)
+    return int(lost > 0)
+
+
+def _coverage(n: int) -> int:
+    """Each target in a process of its own, under the Python that has the guide."""
+    from tests.hostile import artifacts, readers
+
+    lost = 0
+    done = {entry["target"] for entry in _done("coverage") if entry["inputs"] >= n}
+    for name in [target.name for target in (*readers.targets(), *artifacts.targets("kmeans"))]:
+        if name in done:
+            continue
+        begin = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="algoport-coverage-") as folder:
+            command = [GUIDED, "-W", "ignore", "-m", "tests.hostile.coverage", name, str(n)]
+            place = {**os.environ, "PYTHONPATH": str(ROOT)}
+            told = subprocess.run(command, check=False, capture_output=True, text=True, cwd=folder, env=place)
+        figures = dict(re.findall(r"stat::(\w+):\s+(\d+)", told.stderr))
+        findings = [] if told.returncode == 0 else [f"ended with {told.returncode}: {told.stderr[-1500:]}"]
+        _note(
+            kind="coverage",
+            target=name,
+            inputs=int(figures.get("number_of_executed_units", 0)),
+            kept=int(figures.get("new_units_added", 0)),
+            slowest_s=int(figures.get("slowest_unit_time_sec", 0)),
             seconds=round(time.monotonic() - begin, 1),
             findings=findings,
         )

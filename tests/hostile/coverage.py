@@ -1,0 +1,51 @@
+"""Inputs that are led by coverage: libFuzzer, through atheris, keeps those that reach lines not seen before.
+
+    python -m tests.hostile.coverage "TARGET" RUNS      (with the Python of `make bench-hostile`)
+
+Ends with 0 after so many runs; with another code, and the input beside, where one is not answered with a sentence.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import tempfile
+from pathlib import Path
+
+from algorithms import compiled
+
+ROOT = Path(__file__).parents[2]
+
+LENGTH, PATIENCE, MEMORY = 1 << 16, 10, 4096  # bytes of an input, seconds for one, MB for all
+TRACED = ("training.formats", "training.channels", "training.artifacts", "algorithms.artifact", "algorithms.mxnet")
+
+
+def main(name: str, runs: int) -> None:
+    """Hunt one of the targets of `readers` or `artifacts`."""
+    import atheris  # type: ignore[import-not-found]
+
+    _keep_kernels()
+    corpus = Path(tempfile.mkdtemp())
+    with atheris.instrument_imports(include=list(TRACED)):
+        from tests.hostile import artifacts, readers
+
+        target = next(own for own in (*readers.targets(), *artifacts.targets("kmeans")) if own.name == name)
+        for number, seed in enumerate(target.seeds):
+            target.feed(seed)  # what is imported or compiled at first use is so now
+            (corpus / f"seed-{number}").write_bytes(seed)
+    limits = [f"-runs={runs}", f"-timeout={PATIENCE}", f"-max_len={LENGTH}", f"-rss_limit_mb={MEMORY}", "-verbosity=0"]
+    atheris.Setup([sys.argv[0], *limits, "-print_final_stats=1", str(corpus)], lambda data: target.feed(data) and None)
+    atheris.Fuzz()
+
+
+def _keep_kernels() -> None:
+    """Import what is compiled before anything is traced: the compiler knows nothing of traces."""
+    compiled.prepare()
+    for folder in ("algorithms", "training"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            if "import numba" in path.read_text():
+                importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))
