@@ -76,6 +76,13 @@ def others() -> list[tuple[dict[str, object], dict[str, Rows]]]:
     jobs += [({**short, "objective": "binary:logistic", **given}, missing) for given in boosters]
     thin = {name: replace(part, features=sparse.csr_array(part.features)) for name, part in rows.items()}
     jobs += [({**short, "objective": "binary:logistic", "booster": own}, thin) for own in ("gbtree", "gblinear")]
+    # Of many trees, and of many rows, answers are found in other ways.
+    many = {
+        name: replace(part, features=np.tile(part.dense(), (30, 1)), label=np.tile(np.asarray(part.label), (30, 1)))
+        for name, part in rows.items()
+    }
+    jobs += [({**short, "objective": "binary:logistic", "num_round": 8}, rows)]
+    jobs += [({**short, "objective": "binary:logistic", "num_round": 6}, many)]
     return jobs
 
 
