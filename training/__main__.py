@@ -40,6 +40,7 @@ def main() -> int:
     if meeting:
         shutil.rmtree(meeting, ignore_errors=True)
     hand_over(places.written())
+    stop.close()
     return code
 
 

@@ -19,6 +19,12 @@ class Stop:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._hear)
 
+    def close(self) -> None:
+        """From now on both are ignored: there is nothing left to stop, and an interpreter that ends gives signals back
+        the meaning that ends it with another exit code."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+
     def asked(self) -> bool:
         """True once a stop was asked for. Later requests change nothing."""
         return self.count > 0

@@ -10,6 +10,7 @@ from algorithms import artifact
 from algorithms.group import Alone
 from tests.training.jobs import digits, digits_job
 from training import checkpoints
+from training.stop import Stop
 
 SLOW = {"pause": 0.05, "mini_batch_size": 100}
 
@@ -43,6 +44,19 @@ def test_a_stop_before_there_is_anything_to_keep_ends_with_exit_code_0_and_no_mo
     assert run.log.count("A stop was asked for before there was a model to keep; none is left.") == 1
     assert not (tmp_path / "model").exists()
     assert not place.failure
+
+
+def test_a_stop_that_comes_when_the_job_is_over_does_not_change_its_exit_code():
+    """While the interpreter winds up, a signal with a handler of ours would end it as if it had none."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        stop = Stop()
+        stop.listen()
+        stop.close()
+        assert all(signal.getsignal(number) == signal.SIG_IGN for number in before)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def test_a_keyboard_interrupt_is_a_stop(tmp_path):
