@@ -31,7 +31,7 @@ REVISION = $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 IMAGE_ARGS = -f containers/Dockerfile --network=host --build-arg RUNTIME=$(RUNTIME) --build-arg BUILDER=$(BUILDER) \
 	--build-arg FLAVOR=$(FLAVOR) --build-arg REVISION=$(REVISION)
 
-.PHONY: help install demo test check bench soak bench-peers clients bench-networks bench-mlserver bench-hostile image image-arm64 base readme clean
+.PHONY: help install demo test check sbom bench soak bench-peers clients bench-networks bench-mlserver bench-hostile image image-arm64 base readme clean
 
 help:
 	@sed -n 's/^# \{0,1\}//; 1,7p' Makefile
@@ -59,6 +59,12 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_architecture.py
+	$(BIN)/python -m containers.audit
+
+# What an image contains, as a bill of materials.
+sbom: install
+	@[ -n "$(A)" ] || { echo "Which algorithm? make sbom A=NAME"; exit 2; }
+	$(BIN)/python -m containers.audit algoport/$(A):$(FLAVOR) > sbom-$(A).json
 
 bench: install
 	@[ -n "$(A)" ] || { echo "Which algorithm? make bench A=NAME"; exit 2; }
