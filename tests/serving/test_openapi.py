@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,8 @@ def hunted(url: str, examples: int) -> subprocess.CompletedProcess[str]:
     limits = [f"--max-examples={examples}", "--request-timeout=10", "--seed=1", "--generation-database=none"]
     more = ["--checks", CHECKS, "--mode=all", "--no-color", *limits]
     command = [sys.executable, "-m", "schemathesis.cli", "run", f"{url}/openapi.json", *more]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+    with tempfile.TemporaryDirectory() as folder:  # where it leaves its cache
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=600, cwd=folder)
 
 
 def test_the_stand_in_keeps_what_it_describes(server: Server) -> None:
