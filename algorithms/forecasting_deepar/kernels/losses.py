@@ -37,7 +37,7 @@ def losses_(
     return float(sums.sum())
 
 
-@numba.njit(parallel=True, nogil=True, cache=True)
+@numba.njit(parallel=True, nogil=True, cache=True, error_model="numpy")
 def _losses_(outputs, targets, observed, scales, likelihood, sums):
     count = outputs.shape[2]
     for b in numba.prange(outputs.shape[0]):
@@ -75,7 +75,7 @@ def _losses_(outputs, targets, observed, scales, likelihood, sums):
                 own[2] = dw
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, cache=True, error_model="numpy")
 def _positive(x):
     """Softplus and a little, and its derivative."""
     if x > 30.0:
@@ -84,7 +84,7 @@ def _positive(x):
     return math.log1p(grown) + LEAST, grown / (1.0 + grown)
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, cache=True, error_model="numpy")
 def digamma(x):
     """Derivative of log-gamma for x above 0 (Abramowitz and Stegun 6.3.5 and 6.3.18)."""
     found = 0.0
@@ -96,7 +96,7 @@ def digamma(x):
     return found + math.log(x) - 0.5 / x - tail
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, cache=True, error_model="numpy")
 def _gaussian(z, x, y):
     sigma, slope = _positive(y)
     error = (z - x) / sigma
@@ -104,7 +104,7 @@ def _gaussian(z, x, y):
     return loss, -error / sigma, (1.0 - error * error) / sigma * slope
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, cache=True, error_model="numpy")
 def _student(z, x, y, w):
     sigma, slope = _positive(y)
     free, slope_w = _positive(w)
@@ -120,7 +120,7 @@ def _student(z, x, y, w):
     return loss, -pull / sigma, (1.0 - pull * error) / sigma * slope, by_free * slope_w
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, cache=True, error_model="numpy")
 def _counts(z, x, y, scale):
     mean, slope_mean = _positive(x)
     shape, slope_shape = _positive(y)
@@ -134,7 +134,7 @@ def _counts(z, x, y, scale):
     return loss, by_size * shape * slope_mean, (by_size * mean - by_count * count * count) * slope_shape
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, cache=True, error_model="numpy")
 def _beta(z, x, y):
     a, slope_a = _positive(x)
     b, slope_b = _positive(y)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from algorithms.forecasting_deepar.kernels.arrays import held
 from algorithms.forecasting_deepar.kernels.products import add_product_
-from algorithms.forecasting_deepar.kernels.recurrence import mixed, sigmoid, tanh
+from algorithms.forecasting_deepar.kernels.recurrence import activate_, curves, mixed, squash_
 
 FAST = {"afn", "arcp", "contract", "nsz", "reassoc"}
 # Paths that are computed together, a multiple of 4: their state and the weights stay in the cache of one core.
@@ -78,7 +78,7 @@ def draws(
     return drawn
 
 
-@numba.njit(parallel=True, nogil=True, cache=True, fastmath=FAST)
+@numba.njit(parallel=True, nogil=True, cache=True, fastmath=FAST, error_model="numpy")
 def _paths(
     gates,
     own,
@@ -108,6 +108,7 @@ def _paths(
                 for j in range(h):
                     state[y, r, j], cell[y, r, j] = hidden[i, y, j], cells[i, y, j]
         g, both = np.empty((PATHS, 4 * h), np.float32), np.empty((PATHS, 2 * h), np.float32)
+        squashed, factors = np.empty((PATHS, h), np.float32), curves(h)
         looks, path = np.zeros((PATHS, lags.shape[0]), np.float32), np.zeros((PATHS, steps), np.float32)
         for t in range(steps):
             reached = 0
@@ -120,7 +121,7 @@ def _paths(
                     g[r, j] = gates[i, t, j]
             add_product_(count, reached, looks, own, g)
             add_product_(count, h, state[0], first, g)
-            _activate_(count, g, state[0], cell[0], rate)
+            _advance_(count, g, factors, squashed, state[0], cell[0], rate)
             for y in range(1, layers):
                 for r in range(count):
                     for j in range(h):
@@ -128,7 +129,7 @@ def _paths(
                     for j in range(4 * h):
                         g[r, j] = upper_bias[y - 1, j]
                 add_product_(count, 2 * h, both, upper[y - 1], g)
-                _activate_(count, g, state[y], cell[y], rate)
+                _advance_(count, g, factors, squashed, state[y], cell[y], rate)
             for r in range(count):
                 key = mixed(keys[i] ^ mixed(np.uint64((begin + r) * steps + t)))
                 value = _draw(state[layers - 1, r], head, head_bias, scales[i], likelihood, key)
@@ -136,27 +137,31 @@ def _paths(
                 path[r, t] = value / scales[i]
 
 
-@numba.njit(nogil=True, cache=True, fastmath=FAST)
-def _activate_(rows, g, state, cell, rate):
+@numba.njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
+def _advance_(rows, g, factors, squashed, state, cell, rate):
     """Sets state and cell (rows, h) after a step."""
     h = state.shape[1]
     stays = np.float32(1) - rate
+    activate_(rows, g, factors)
     for r in range(rows):
         for j in range(h):
-            new = sigmoid(g[r, h + j]) * cell[r, j] + sigmoid(g[r, j]) * tanh(g[r, 2 * h + j])
-            out = sigmoid(g[r, 3 * h + j]) * tanh(new)
+            new = g[r, h + j] * cell[r, j] + g[r, j] * g[r, 2 * h + j]
+            squashed[r, j] = new
             cell[r, j] = rate * cell[r, j] + stays * new
-            state[r, j] = rate * state[r, j] + stays * out
+    squash_(rows, squashed)
+    for r in range(rows):
+        for j in range(h):
+            state[r, j] = rate * state[r, j] + stays * g[r, 3 * h + j] * squashed[r, j]
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, cache=True, error_model="numpy")
 def _draws(outputs, scales, keys, likelihood, drawn):
     head, bias = np.eye(outputs.shape[1], dtype=np.float32), np.zeros(outputs.shape[1], np.float32)
     for i in range(scales.shape[0]):
         drawn[i] = _draw(outputs[i], head, bias, scales[i], likelihood, keys[i])
 
 
-@numba.njit(nogil=True, cache=True, fastmath=FAST)
+@numba.njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
 def _draw(state, head, bias, scale, likelihood, key):
     """A draw from the distribution whose parameters a state tells."""
     a, b, c = np.float64(bias[0]), 0.0, 0.0
@@ -183,32 +188,32 @@ def _draw(state, head, bias, scale, likelihood, key):
     return np.float32(_poisson(mixed(key), _gamma(key, 1.0 / shape) * shape * mean))
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, cache=True, error_model="numpy")
 def _softplus(x):
     """log(1 + exp(x)), and a little, so that it is never 0."""
     return (x if x > 30.0 else math.log1p(math.exp(x))) + 1e-5
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, cache=True, error_model="numpy")
 def _uniform(key, number):
     """A number between 0 and 1, neither of which it is."""
     return (np.float64(mixed(key + np.uint64(number) * _GOLDEN) >> np.uint64(12)) + 0.5) * 2.0**-52
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, cache=True, error_model="numpy")
 def _normal(key):
     """Standard normal (Box and Muller 1958)."""
     return math.sqrt(-2.0 * math.log(_uniform(key, 0))) * math.cos(2.0 * math.pi * _uniform(key, 1))
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, cache=True, error_model="numpy")
 def _student(key, freedom):
     """Student's t, of any degrees of freedom, without rejection (Bailey 1994)."""
     size = math.sqrt(freedom * math.expm1(-2.0 / freedom * math.log(_uniform(key, 0))))
     return size * math.cos(2.0 * math.pi * _uniform(key, 1))
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, cache=True, error_model="numpy")
 def _gamma(key, shape):
     """Gamma of that shape and scale 1 (Marsaglia and Tsang 2000)."""
     boost = 1.0
@@ -228,7 +233,7 @@ def _gamma(key, shape):
         number += 1
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, cache=True, error_model="numpy")
 def _poisson(key, mean):
     """Poisson: by multiplication where the mean is small, else by transformed rejection (Hoermann 1993, PTRS)."""
     if mean < 10.0:

@@ -42,7 +42,7 @@ def outer(
     return np.asarray(sums.sum(axis=0).T)
 
 
-@numba.njit(nogil=True, cache=True, fastmath=FAST)
+@numba.njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
 def add_product_(
     rows,  # how many count
     depth,  # how many columns of x and rows of w count
@@ -78,7 +78,7 @@ def add_product_(
                 out[r, j] += a * w[k, j]
 
 
-@numba.njit(parallel=True, nogil=True, cache=True, fastmath=FAST)
+@numba.njit(parallel=True, nogil=True, cache=True, fastmath=FAST, error_model="numpy")
 def _products(x, w, start, first, out):
     steps = out.shape[1]
     for b in numba.prange(x.shape[0]):
@@ -89,7 +89,7 @@ def _products(x, w, start, first, out):
         add_product_(steps, w.shape[0], x[b, first : first + steps], w, out[b])
 
 
-@numba.njit(parallel=True, nogil=True, cache=True, fastmath=FAST)
+@numba.njit(parallel=True, nogil=True, cache=True, fastmath=FAST, error_model="numpy")
 def _outer(x, y, first, sums):
     steps = y.shape[1]
     for block in numba.prange(sums.shape[0]):

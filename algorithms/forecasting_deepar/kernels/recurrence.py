@@ -70,7 +70,7 @@ def kept(
     return hidden, cells
 
 
-@numba.njit(nogil=True, cache=True, fastmath=FAST, inline="always")
+@numba.njit(nogil=True, cache=True, fastmath=FAST, inline="always", error_model="numpy")
 def tanh(x):
     """Within 4e-7 of it: a rational function, as a vector of which needs no calls (Eigen, ptanh_float)."""
     x = min(max(x, np.float32(-9)), np.float32(9))
@@ -87,13 +87,39 @@ def tanh(x):
     return x * p / q
 
 
-@numba.njit(nogil=True, cache=True, fastmath=FAST, inline="always")
+@numba.njit(nogil=True, cache=True, fastmath=FAST, inline="always", error_model="numpy")
 def sigmoid(x):
     """1 / (1 + exp(-x))."""
     return np.float32(0.5) * tanh(np.float32(0.5) * x) + np.float32(0.5)
 
 
-@numba.njit(nogil=True, cache=True, inline="always")
+@numba.njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
+def curves(h):
+    """Factors outside and inside and summands (3, 4h) with which a hyperbolic tangent is what each gate needs: three
+    of the four are sigmoids. So all of a row are one loop, whose vectors are full more often than those of each."""
+    factors = np.full((3, 4 * h), np.float32(0.5), np.float32)
+    for j in range(2 * h, 3 * h):
+        factors[0, j], factors[1, j], factors[2, j] = 1, 1, 0
+    return factors
+
+
+@numba.njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
+def activate_(rows, g, factors):
+    """Gates (rows, 4h) become what they let through."""
+    for r in range(rows):
+        for j in range(g.shape[1]):
+            g[r, j] = factors[0, j] * tanh(factors[1, j] * g[r, j]) + factors[2, j]
+
+
+@numba.njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
+def squash_(rows, values):
+    """The hyperbolic tangent of each of the first rows, which lie one behind the other."""
+    flat = values.reshape(-1)
+    for m in range(rows * values.shape[1]):
+        flat[m] = tanh(flat[m])
+
+
+@numba.njit(nogil=True, cache=True, inline="always", error_model="numpy")
 def mixed(x):
     """A random number (64 bits) for each number (splitmix64, Steele et al. 2014)."""
     x = x + np.uint64(0x9E3779B97F4A7C15)
@@ -102,7 +128,7 @@ def mixed(x):
     return x ^ (x >> np.uint64(31))
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, cache=True, error_model="numpy")
 def _keep_(key, step, rate, hidden, cells):
     """Sets (h,) of one row and step: 1 where a unit keeps its state."""
     h, bound = hidden.shape[0], np.uint64(rate * np.float32(65536))
@@ -113,13 +139,13 @@ def _keep_(key, step, rate, hidden, cells):
         cells[j] = np.float32(((bits >> np.uint64(16)) & np.uint64(0xFFFF)) < bound)
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, cache=True, error_model="numpy")
 def _kept(keys, step, rate, hidden, cells):
     for i in range(keys.shape[0]):
         _keep_(keys[i], step, rate, hidden[i], cells[i])
 
 
-@numba.njit(parallel=True, nogil=True, cache=True, fastmath=FAST)
+@numba.njit(parallel=True, nogil=True, cache=True, fastmath=FAST, error_model="numpy")
 def _forward_(gates, weights, hidden, cells, keys, rate, zoneout):
     n, steps, width = gates.shape
     h = width // 4
@@ -127,6 +153,7 @@ def _forward_(gates, weights, hidden, cells, keys, rate, zoneout):
         first, last = block * ROWS, min(n, (block + 1) * ROWS)
         rows = last - first
         x, g = np.zeros((ROWS, h), np.float32), np.empty((ROWS, width), np.float32)
+        squashed, factors = np.empty((ROWS, h), np.float32), curves(h)
         keep_h, keep_c = np.full(h, rate, np.float32), np.full(h, rate, np.float32)
         for b in range(first, last):
             for j in range(h):
@@ -136,18 +163,24 @@ def _forward_(gates, weights, hidden, cells, keys, rate, zoneout):
                 for j in range(width):
                     g[b - first, j] = gates[b, t, j]
             add_product_(rows, h, x, weights, g)
+            activate_(rows, g, factors)
             for b in range(first, last):
                 own, r = gates[b, t], b - first
+                before, after = cells[b, t], cells[b, t + 1]
+                for j in range(width):
+                    own[j] = g[r, j]
+                for j in range(h):
+                    new = g[r, h + j] * before[j] + g[r, j] * g[r, 2 * h + j]
+                    after[j] = new
+                    squashed[r, j] = new
+            squash_(rows, squashed)
+            for b in range(first, last):
+                r = b - first
                 before, after, state = cells[b, t], cells[b, t + 1], hidden[b, t + 1]
                 if zoneout == DRAWN:
                     _keep_(keys[b], t, rate, keep_h, keep_c)
                 for j in range(h):
-                    i, f = sigmoid(g[r, j]), sigmoid(g[r, h + j])
-                    c, o = tanh(g[r, 2 * h + j]), sigmoid(g[r, 3 * h + j])
-                    own[j], own[h + j], own[2 * h + j], own[3 * h + j] = i, f, c, o
-                    new = f * before[j] + i * c
-                    after[j] = new
-                    state[j] = o * tanh(new)
+                    state[j] = g[r, 3 * h + j] * squashed[r, j]
                 if zoneout != NEVER:
                     for j in range(h):
                         after[j] += keep_c[j] * (before[j] - after[j])
@@ -156,7 +189,7 @@ def _forward_(gates, weights, hidden, cells, keys, rate, zoneout):
                     x[r, j] = state[j]
 
 
-@numba.njit(parallel=True, nogil=True, cache=True, fastmath=FAST)
+@numba.njit(parallel=True, nogil=True, cache=True, fastmath=FAST, error_model="numpy")
 def _backward_(gates, weights, cells, gradients, keys, rate, zoneout):
     n, steps, width = gates.shape
     h = width // 4
@@ -165,22 +198,28 @@ def _backward_(gates, weights, cells, gradients, keys, rate, zoneout):
         rows = last - first
         g = np.zeros((ROWS, width), np.float32)
         by_hidden, by_cell = np.zeros((ROWS, weights.shape[1]), np.float32), np.zeros((ROWS, h), np.float32)
+        squashed = np.empty((ROWS, h), np.float32)
         keep_h, keep_c = np.zeros(h, np.float32), np.zeros(h, np.float32)
         for t in range(steps - 1, -1, -1):
+            for b in range(first, last):
+                own, before, r = gates[b, t], cells[b, t], b - first
+                for j in range(h):
+                    squashed[r, j] = own[h + j] * before[j] + own[j] * own[2 * h + j]
+            squash_(rows, squashed)
             for b in range(first, last):
                 own, before, given, r = gates[b, t], cells[b, t], gradients[b, t], b - first
                 if zoneout == DRAWN:
                     _keep_(keys[b], t, rate, keep_h, keep_c)
                 for j in range(h):
                     i, f, c, o = own[j], own[h + j], own[2 * h + j], own[3 * h + j]
-                    squashed = tanh(f * before[j] + i * c)
+                    thin = squashed[r, j]
                     dh, dc = by_hidden[r, j] + given[j], by_cell[r, j]
                     new = (np.float32(1) - keep_h[j]) * dh
-                    cell = new * o * (np.float32(1) - squashed * squashed) + (np.float32(1) - keep_c[j]) * dc
+                    cell = new * o * (np.float32(1) - thin * thin) + (np.float32(1) - keep_c[j]) * dc
                     g[r, j] = cell * c * i * (np.float32(1) - i)
                     g[r, h + j] = cell * before[j] * f * (np.float32(1) - f)
                     g[r, 2 * h + j] = cell * i * (np.float32(1) - c * c)
-                    g[r, 3 * h + j] = new * squashed * o * (np.float32(1) - o)
+                    g[r, 3 * h + j] = new * thin * o * (np.float32(1) - o)
                     by_cell[r, j] = keep_c[j] * dc + cell * f
                     by_hidden[r, j] = keep_h[j] * dh
                 # Not own[:] = g[r]: in a parallel loop numba 0.68 loses what is written so through a name of a part.

@@ -68,7 +68,7 @@ def windows(
     return inputs, targets, observed, scales
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, cache=True, error_model="numpy")
 def _carry_(values, lengths):
     at = 0
     for i in range(lengths.shape[0]):
@@ -80,7 +80,7 @@ def _carry_(values, lengths):
         at += lengths[i]
 
 
-@numba.njit(parallel=True, nogil=True, cache=True)
+@numba.njit(parallel=True, nogil=True, cache=True, error_model="numpy")
 def _windows(
     values,
     observed,
@@ -134,7 +134,7 @@ def _windows(
                 own[ages + 1 + f] = (features[place] - standards[0, f]) * standards[1, f] if there else np.float32(0)
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, cache=True, error_model="numpy")
 def _scale(values, observed, begin, first, last, scaling, fallback):
     """Size of the targets of the context: their mean absolute value, of counts one more (the paper's)."""
     if scaling == PLAIN:
@@ -150,7 +150,7 @@ def _scale(values, observed, begin, first, last, scaling, fallback):
     return np.float32(total / count if total > 1e-30 else fallback)
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, cache=True, error_model="numpy")
 def _calendar_(own, time, letters, units, days, first_day):
     """Fill in where in its hour, day, week, month and year a time lies, each from -0.5 to 0.5."""
     if letters == 1:
@@ -183,7 +183,7 @@ def moments(series, count, centers) -> NDArray[np.float64]:
     return found
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, cache=True, error_model="numpy")
 def _moments(features, begins, lengths, centers, found):
     for i in range(begins.shape[0]):
         for f in range(found.shape[1]):
