@@ -107,7 +107,7 @@ def _paths(
             for r in range(PATHS):
                 for j in range(h):
                     state[y, r, j], cell[y, r, j] = hidden[i, y, j], cells[i, y, j]
-        g, both = np.empty((PATHS, 4 * h), np.float32), np.empty((PATHS, 2 * h), np.float32)
+        g = np.empty((PATHS, 4 * h), np.float32)
         squashed, factors = np.empty((PATHS, h), np.float32), curves(h)
         looks, path = np.zeros((PATHS, lags.shape[0]), np.float32), np.zeros((PATHS, steps), np.float32)
         for t in range(steps):
@@ -124,11 +124,10 @@ def _paths(
             _advance_(count, g, factors, squashed, state[0], cell[0], rate)
             for y in range(1, layers):
                 for r in range(count):
-                    for j in range(h):
-                        both[r, j], both[r, h + j] = state[y - 1, r, j], state[y, r, j]
                     for j in range(4 * h):
                         g[r, j] = upper_bias[y - 1, j]
-                add_product_(count, 2 * h, both, upper[y - 1], g)
+                add_product_(count, h, state[y - 1], upper[y - 1, :h], g)
+                add_product_(count, h, state[y], upper[y - 1, h:], g)
                 _advance_(count, g, factors, squashed, state[y], cell[y], rate)
             for r in range(count):
                 key = mixed(keys[i] ^ mixed(np.uint64((begin + r) * steps + t)))
