@@ -54,6 +54,8 @@ def opened(stream: BinaryIO, layout: Layout) -> Iterator[Any]:
             return
         try:
             table = pa_parquet.ParquetFile(file, thrift_string_size_limit=1 << 24, thrift_container_size_limit=1 << 20)
+            if layout.limit is not None:
+                layout.spend(_unpacked(file, layout))
             yield Opened(table, _promised(table, file, layout))
         except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError) as error:
             told = (str(error).splitlines() or [type(error).__name__])[0]
@@ -130,6 +132,13 @@ def _promised(table: Any, file: BinaryIO, layout: Layout) -> int:
     try:
         return parquet_footer.values(file)
     except ValueError as error:
+        raise layout.fault("", f"cannot be read as Parquet: {error}.") from None
+
+
+def _unpacked(file: BinaryIO, layout: Layout) -> int:
+    try:
+        return parquet_footer.unpacked(file, layout.limit or 0)
+    except (ValueError, OSError) as error:
         raise layout.fault("", f"cannot be read as Parquet: {error}.") from None
 
 

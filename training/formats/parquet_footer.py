@@ -1,4 +1,4 @@
-"""How many values a Parquet file says it holds, read from its footer.
+"""How many values a Parquet file says it holds, and to how much its pages say they unpack.
 
 pyarrow tells it too, but ends the process where the facts of a column contradict each other: they come from a sender
 who need not be trusted, and here nothing is made of them but a sum. The footer is Thrift in its compact form.
@@ -7,30 +7,62 @@ who need not be trusted, and here nothing is made of them but a sum. The footer 
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 _TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = 1, 2, 3, 7, 8, 9, 10, 11, 12
 _DEEPEST = 12  # structures within structures; the format itself has six
 # The numbers of the fields on the way from the footer to a column's number of values.
 _GROUPS, _COLUMNS, _META, _VALUES = 4, 1, 3, 5
+# Within a column's facts: its compressed size, and where its pages and its dictionary begin. Of a page: its two sizes.
+_STORED, _PAGES, _DICTIONARY, _UNPACKED, _PACKED = 7, 9, 11, 2, 3
+_HEADER = 1 << 16  # bytes of a page's header at most: it may hold the least and the greatest value
 
 
 def values(file: BinaryIO) -> int:
     """The values of all columns of all groups of rows. `ValueError` where the footer is none."""
+    return sum(_whole(meta, _VALUES) for meta in _columns(file))
+
+
+def unpacked(file: BinaryIO, most: int) -> int:
+    """Bytes that all pages unpack to, as their own headers say, whatever the footer does; reading ends beyond `most`.
+
+    `ValueError` where a page is none: a reader sets aside what a header asks for before it looks at the page.
+    """
+    found = 0
+    for meta in _columns(file):
+        at, dictionary = _whole(meta, _PAGES), meta.get(_DICTIONARY)
+        if isinstance(dictionary, int) and 0 < dictionary < at:
+            at = dictionary
+        end = at + _whole(meta, _STORED)
+        while at < end and found <= most:
+            file.seek(at)
+            reader = _Reader(file.read(_HEADER))
+            page = reader.struct()
+            found += _whole(page, _UNPACKED)
+            at += reader.read + _whole(page, _PACKED)
+    file.seek(0)
+    return found
+
+
+def _columns(file: BinaryIO) -> Iterator[dict[int, Any]]:
+    """The facts of each column of each group of rows."""
     file.seek(-8, io.SEEK_END)
     length = int.from_bytes(file.read(4), "little")
     file.seek(-8 - length, io.SEEK_END)
     footer = _Reader(file.read(length)).struct()
     file.seek(0)
-    found = 0
     for group in _entries(footer, _GROUPS):
         for column in _entries(group, _COLUMNS):
             meta = column.get(_META) if isinstance(column, dict) else None
-            count = meta.get(_VALUES) if isinstance(meta, dict) else None
-            if not isinstance(count, int) or count < 0:
-                raise ValueError("a column does not say how many values it has")
-            found += count
-    return found
+            yield meta if isinstance(meta, dict) else {}
+
+
+def _whole(holder: dict[int, Any], field: int) -> int:
+    number = holder.get(field)
+    if type(number) is not int or number < 0:
+        raise ValueError("a column or a page does not say how large it is")
+    return number
 
 
 def _entries(holder: Any, field: int) -> list[Any]:
@@ -46,6 +78,11 @@ class _Reader:
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._at = 0
+
+    @property
+    def read(self) -> int:
+        """How many bytes were read."""
+        return self._at
 
     def struct(self, depth: int = 0) -> dict[int, Any]:
         """Fields by number."""

@@ -10,6 +10,9 @@ import pytest
 
 from algorithms.errors import UserError
 from tests.training.formats.streams import Trickle, rows
+from training.formats import parquet as ours
+from training.formats import parquet_footer
+from training.formats.layout import Layout
 
 MEDIA = "application/x-parquet"
 
@@ -104,3 +107,48 @@ def test_a_file_that_unpacks_to_too_much_is_refused_before_it_is():
     assert len(bomb) < 100_000
     assert "where at most 1,000,000 are allowed" in fault(bomb, limit=1_000_000)
     assert len(rows(MEDIA, bomb)) == 10_000_000
+
+
+def zigzag(number: int) -> bytes:
+    """A number as Thrift's compact form has it."""
+    value, found = number << 1, b""
+    while value > 127:
+        found += bytes([value & 127 | 128])
+        value >>= 7
+    return found + bytes([value])
+
+
+def test_a_page_that_unpacks_to_more_than_the_footer_says_is_refused_before_it_is_read():
+    """pyarrow would set aside what the page's own header asks for: two gigabytes, for a file of some hundred bytes."""
+    sink = pa.BufferOutputStream()
+    table = pa.table({"a": pa.array(np.zeros(1000, np.float32))})
+    parquet.write_table(table, sink, compression="gzip", use_dictionary=False)
+    honest = sink.getvalue().to_pybytes()
+    at = parquet.ParquetFile(io.BytesIO(honest)).metadata.row_group(0).column(0).data_page_offset
+    size = zigzag(4007)  # as the header has it: the values, and a word on their levels
+    assert honest[at : at + 3] == b"\x15\x00\x15" and honest[at + 3 :].startswith(size)
+    lying = honest[: at + 3] + zigzag(2**31 - 1) + honest[at + 3 + len(size) :]
+    layout = Layout("part", limit=1 << 20)
+
+    assert sum(len(rows) for rows in ours.read(io.BytesIO(honest), layout)) == 1000
+    with pytest.raises(UserError, match="decodes to 2,147,483,647 bytes"):
+        list(ours.read(io.BytesIO(lying), layout))
+
+
+@pytest.mark.parametrize("compression", ["none", "snappy", "gzip", "zstd"])
+@pytest.mark.parametrize("how", [{}, {"data_page_size": 100}, {"use_dictionary": False}, {"data_page_version": "2.0"}])
+def test_all_pages_of_a_file_are_counted(compression, how):
+    values = np.arange(5000, dtype=np.float64) % 700
+    sink = pa.BufferOutputStream()
+    parquet.write_table(
+        pa.table({"a": values, "b": values * 2}), sink, compression=compression, row_group_size=1500, **how
+    )
+    file = io.BytesIO(sink.getvalue().to_pybytes())
+    meta = parquet.ParquetFile(file).metadata
+    columns = [meta.row_group(group).column(number) for group in range(meta.num_row_groups) for number in range(2)]
+
+    found = parquet_footer.unpacked(file, 1 << 30)
+
+    # The footer counts the pages' headers too.
+    assert 0.5 * sum(column.total_uncompressed_size for column in columns) < found
+    assert found <= sum(column.total_uncompressed_size for column in columns)
