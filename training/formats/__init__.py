@@ -91,11 +91,27 @@ def _complete(blocks: Iterator[Rows], layout: Layout) -> Iterator[Rows]:
         # One sum tells of all: it is finite where they are, but for an overflow now and then.
         with np.errstate(over="ignore", invalid="ignore"):
             doubtful = not np.isfinite(np.add.reduce(np.asarray(values), axis=None))
-        if doubtful and len(lacking := np.argwhere(~np.isfinite(dense := rows.dense()))):
-            row, column = (int(number) for number in lacking[0])
-            raise layout.incomplete(f"record {before + row + 1}", column, float(dense[row, column]))
+        lacking = _lacking(rows) if doubtful else None
+        if lacking is not None:
+            row, column, value = lacking
+            raise layout.incomplete(f"record {before + row + 1}", column, value)
         before += len(rows)
         yield rows
+
+
+def _lacking(rows: Rows) -> tuple[int, int, float] | None:
+    """Row, column and value of the first feature that is not finite. Sparse rows stay so: they may be of any width."""
+    features: Any = rows.features
+    if not rows.is_sparse:
+        places = np.argwhere(~np.isfinite(features))
+        return (int(places[0][0]), int(places[0][1]), float(features[tuple(places[0])])) if len(places) else None
+    places = np.flatnonzero(~np.isfinite(features.data))
+    if not len(places):
+        return None
+    row = int(np.searchsorted(features.indptr, places[0], "right")) - 1
+    own = places[places < features.indptr[row + 1]]
+    first = own[np.argmin(features.indices[own])]
+    return row, int(features.indices[first]), float(features.data[first])
 
 
 def whole(body: bytes, content_type: ContentType, layout: Layout, kind: str = "rows") -> Any:

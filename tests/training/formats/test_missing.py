@@ -70,3 +70,18 @@ def test_an_algorithm_that_takes_missing_values_gets_them():
     (rows,) = read(b"1,2,,4\n", "text/csv", missing=True)
 
     assert np.isnan(rows.features[0, 2])
+
+
+@pytest.mark.parametrize(
+    ("body", "record", "feature"),
+    [
+        ("0 0:1 2147483647:nan\n0 0:1\n", 1, 2147483648),  # of rows that no memory holds all features of
+        ("0 0:1\n0 2:nan 1:nan 3:1\n", 2, 2),
+        ("0 0:1\n0 0:3 3:inf\n", 2, 4),
+    ],
+)
+def test_sparse_rows_name_the_record_and_are_not_spread_out(body, record, feature):
+    layout = Layout(name="train/a", labels=1, missing=False)
+
+    with pytest.raises(UserError, match=rf"train/a, .*{record}: feature {feature} "):
+        list(formats.records(io.BytesIO(body.encode()), ContentType.parse("text/libsvm"), layout))
