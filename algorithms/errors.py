@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+# Characters of a sentence, from its beginning and its end, where what it quotes is longer than anybody reads.
+FIRST, LAST = 1000, 400
+
 
 class AlgoportError(Exception):
     """A failure with a message written for a reader; `prefix` and `code` tell who the reader is."""
@@ -27,13 +30,19 @@ class UserError(AlgoportError):
     code = 2
 
     def __init__(self, findings: str | Iterable[str]) -> None:
-        self._findings = [findings] if isinstance(findings, str) else list(findings)
+        self._findings = [_readable(text) for text in ([findings] if isinstance(findings, str) else findings)]
         super().__init__("\n".join(self._findings))
 
     @property
     def findings(self) -> list[str]:
         """Every sentence of the message, the most important first."""
         return self._findings
+
+
+def _readable(sentence: str) -> str:
+    if len(sentence) <= FIRST + LAST:
+        return sentence
+    return f"{sentence[:FIRST]} … {sentence[-LAST:]}"
 
 
 class PlatformError(AlgoportError):

@@ -20,6 +20,7 @@ _LIST = 0x112
 _V1, _V2, _V3 = 0xF993FAC8, 0xF993FAC9, 0xF993FACA
 _DENSE = 0
 _TYPES = {0: "<f4", 1: "<f8", 2: "<f2", 3: "u1", 4: "<i4", 5: "i1", 6: "<i8"}
+_MOST_NUMBERS = 1 << 48
 _MOST_DIMENSIONS = 32
 
 
@@ -77,7 +78,8 @@ class _Reader:
         if dimensions > _MOST_DIMENSIONS:
             raise self._fault(f"holds an array of {dimensions} dimensions")
         shape = tuple(self._number(form) for _ in range(dimensions))
-        if any(length < 0 for length in shape):
+        # An array without numbers may still say that it is as long as no array can be.
+        if any(length < 0 for length in shape) or math.prod(max(length, 1) for length in shape) > _MOST_NUMBERS:
             raise self._fault(f"holds an array of shape {shape}")
         return shape
 

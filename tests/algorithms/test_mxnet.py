@@ -57,3 +57,13 @@ def test_no_changed_byte_allocates_more_than_the_file_or_fails_otherwise(whole, 
             continue
         held = arrays.values() if isinstance(arrays, dict) else arrays
         assert sum(array.nbytes for array in held) <= len(data)
+
+
+def test_an_array_of_no_numbers_that_says_it_is_longer_than_any_is_refused(tmp_path):
+    data = bytearray(PLAIN.read_bytes())
+    at = data.index(np.array([2, 3], "<i8").tobytes())  # the shape of the centers
+    data[at : at + 16] = np.array([0, 2**62], "<i8").tobytes()
+    (tmp_path / "empty").write_bytes(bytes(data))
+
+    with pytest.raises(UserError, match="empty: holds an array of shape"):
+        mxnet.load(tmp_path / "empty")

@@ -1,0 +1,18 @@
+"""Sentences that are read."""
+
+from algorithms.errors import FIRST, LAST, UserError
+
+
+def test_a_sentence_that_quotes_without_end_is_cut_in_its_middle():
+    long = "k: must be a number; it is '" + "[" * 50_000 + "'."
+
+    (told,) = UserError(long).findings
+
+    assert told.startswith("k: must be a number; it is '[[[") and told.endswith("[[['.")
+    assert len(told) < FIRST + LAST + 10 and str(UserError(long)) == told
+
+
+def test_other_sentences_are_left_as_they_are():
+    some = ["one", "x" * (FIRST + LAST)]
+
+    assert UserError(some).findings == some
