@@ -53,7 +53,9 @@ class Client:
 
     def open(self, path: str, *, method: str, data: bytes, headers: list[tuple[str, str]]) -> Response:
         """One request, not made any prettier than it is."""
-        prepared = requests.Request(method, self._url, headers=dict(headers), data=data).prepare()
+        # What the client itself would not send is left out.
+        sent = {name: value for name, value in headers if value.isprintable() and value == value.strip()}
+        prepared = requests.Request(method, self._url, headers=sent, data=data).prepare()
         prepared.url = self._url + path
         try:
             return Response(self._session.send(prepared, timeout=10, allow_redirects=False))
