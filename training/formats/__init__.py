@@ -103,8 +103,8 @@ def _lacking(rows: Rows) -> tuple[int, int, float] | None:
     """Row, column and value of the first feature that is not finite. Sparse rows stay so: they may be of any width."""
     features: Any = rows.features
     if not rows.is_sparse:
-        places = np.argwhere(~np.isfinite(features))
-        return (int(places[0][0]), int(places[0][1]), float(features[tuple(places[0])])) if len(places) else None
+        found = np.argwhere(~np.isfinite(features))
+        return (int(found[0][0]), int(found[0][1]), float(features[tuple(found[0])])) if len(found) else None
     places = np.flatnonzero(~np.isfinite(features.data))
     if not len(places):
         return None
