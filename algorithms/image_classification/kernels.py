@@ -14,11 +14,12 @@ import numpy as np
 from numba.extending import overload
 from numpy.typing import NDArray
 
+from algorithms.compiled import FAST
+
 # Numbers of a block, whose sums are kept in float32 before they are added up in float64.
 BLOCK = 1 << 15
 # Numbers of a row at least: rows of few channels are joined, so that inner loops are long.
 LONG = 256
-FAST = {"reassoc", "nsz", "arcp", "contract"}
 
 
 def moments(x) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

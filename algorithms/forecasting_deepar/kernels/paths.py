@@ -8,11 +8,11 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from algorithms.compiled import FAST
 from algorithms.forecasting_deepar.kernels.arrays import held
 from algorithms.forecasting_deepar.kernels.products import add_product_
 from algorithms.forecasting_deepar.kernels.recurrence import activate_, curves, mixed, squash_
 
-FAST = {"afn", "arcp", "contract", "nsz", "reassoc"}
 # Paths that are computed together, a multiple of 4: their state and the weights stay in the cache of one core.
 PATHS = 12
 # Likelihoods by number.

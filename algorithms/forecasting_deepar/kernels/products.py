@@ -11,9 +11,9 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from algorithms.compiled import FAST
 from algorithms.forecasting_deepar.kernels.arrays import held
 
-FAST = {"afn", "arcp", "contract", "nsz", "reassoc"}
 # Windows of a partial sum: the result must not depend on the number of threads.
 BLOCK = 16
 

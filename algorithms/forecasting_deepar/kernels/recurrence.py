@@ -11,10 +11,10 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from algorithms.compiled import FAST
 from algorithms.forecasting_deepar.kernels.arrays import held
 from algorithms.forecasting_deepar.kernels.products import add_product_
 
-FAST = {"afn", "arcp", "contract", "nsz", "reassoc"}
 # Rows that are computed together.
 ROWS = 8
 # How units are kept at their state (Krueger et al. 2016): not, by draws, or by the share that is kept on average.
@@ -85,12 +85,6 @@ def tanh(x):
     q = q * s + np.float32(2.26843463243900e-03)
     q = q * s + np.float32(4.89352518554385e-03)
     return x * p / q
-
-
-@numba.njit(nogil=True, cache=True, fastmath=FAST, inline="always", error_model="numpy")
-def sigmoid(x):
-    """1 / (1 + exp(-x))."""
-    return np.float32(0.5) * tanh(np.float32(0.5) * x) + np.float32(0.5)
 
 
 @numba.njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")

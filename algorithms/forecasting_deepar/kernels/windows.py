@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 
 from algorithms.forecasting_deepar.kernels.arrays import held
 
-# Every liberty LLVM offers but nnan and ninf.
-FAST = {"afn", "arcp", "contract", "nsz", "reassoc"}
 # How a window is scaled.
 PLAIN, MEAN_SIZE, COUNTS = 0, 1, 2
 

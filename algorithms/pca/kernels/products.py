@@ -9,10 +9,9 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from algorithms.compiled import FAST
 from algorithms.pca.kernels.tiles import HEIGHT, LANES, STRIP, VECTORS, product_of
 
-# Every liberty LLVM offers but nnan and ninf: a missing value must stay recognizable.
-FAST = {"afn", "arcp", "contract", "nsz", "reassoc"}
 # Rows of a panel. The strips of two of its columns, 200 kB each, stay in the second cache while they are multiplied.
 PANEL = 1024
 # Rows that are summed in float32 before float64 takes over. On Fashion-MNIST the space of 50 components is off by
