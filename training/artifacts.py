@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import lzma
 import os
+import re
 import secrets
 import shutil
 import tarfile
 import tempfile
 import zlib
+from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
@@ -18,6 +20,7 @@ from training import log
 
 MOST_FILES = 10_000  # in an archive
 LONGEST = 1 << 16  # bytes of a name, or of what else a header says in bytes that follow it
+_NUMBER = re.compile(r"-\d+$")  # of one of several parts
 _ARCHIVES = (".tar.gz", ".tgz", ".tar")
 
 
@@ -43,12 +46,21 @@ def _move(beside: Path, folder: Path) -> None:
     (folder / artifact.UNFINISHED).touch()
     # What is there belongs to an earlier model, and does not go with files of this one.
     (folder / artifact.FACTS).unlink(missing_ok=True)
+    for path in _superseded(folder, [path.name for path in beside.iterdir()]):
+        path.unlink()
     for path in sorted(beside.iterdir(), key=lambda path: (path.name == artifact.FACTS, path.name)):
         target = folder / path.name
         if target.is_dir() and not target.is_symlink():
             shutil.rmtree(target)
         os.replace(path, target)
     (folder / artifact.UNFINISHED).unlink()
+
+
+def _superseded(folder: Path, names: Collection[str]) -> list[Path]:
+    """Files of an earlier model that had one part or several, where this one has another number of them."""
+    stems = {_NUMBER.sub("", name) for name in names}
+    there = [path for path in folder.iterdir() if path.is_file() and path.name not in names]
+    return [path for path in there if _NUMBER.sub("", path.name) in stems]
 
 
 def start(place: Path, load: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from types import FrameType
 
 
@@ -12,6 +13,7 @@ class Stop:
 
     def __init__(self) -> None:
         self.count = 0
+        self.since = 0.0  # by the clock that is not set: when the first came
         self.children: list[int] = []
 
     def listen(self) -> None:
@@ -30,6 +32,7 @@ class Stop:
         return self.count > 0
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
+        self.since = self.since or time.monotonic()
         self.count += 1
         for child in list(self.children):
             try:

@@ -4,14 +4,19 @@ import json
 import os
 import signal
 import socket
+import threading
 import time
 from itertools import count
 
 import numpy as np
 import pytest
 
+from algorithms.errors import Stopped
 from tests.faults.work import WITHIN
 from tests.training.jobs import QUICK, Place, csv, digits, digits_job
+from training.cluster import meeting
+from training.configuration import Hosts
+from training.stop import Stop
 
 HOSTS = ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
 SLOW = {"epochs": 1000, "pause": 0.02, "mini_batch_size": 300}
@@ -218,6 +223,38 @@ def test_a_stop_while_others_are_waited_for_ends_those_who_came(tmp_path):
 
     assert finish(runs, 10) == [0, 0]
     assert all("none is left" in run.log for run in runs)
+
+
+def test_a_host_that_is_stopped_before_it_has_found_the_first_leaves_word(tmp_path):
+    places = hosts(tmp_path, 3)
+    runs = start([places[0], places[2]])
+
+    runs[1].until("Reading default").stop()
+
+    assert finish(runs, 20) == [0, 0], runs[0].log
+    assert all("none is left" in run.log for run in runs)
+
+
+def test_a_host_that_is_stopped_looks_for_the_first_a_little_longer(monkeypatch):
+    monkeypatch.setattr(meeting, "WORD", 1.0)
+    stop, port = Stop(), free_port()
+    stop.count, stop.since = 1, time.monotonic()
+    named = Hosts(current=HOSTS[1], names=tuple(HOSTS[:2]))
+    waiting = meeting._Waiting(stop, time.monotonic() + 60)
+
+    with pytest.raises(Stopped):
+        meeting._reached(named, int(port), waiting)
+    assert 1.0 <= time.monotonic() - stop.since < 10.0
+
+    stop.since = time.monotonic()
+    first = threading.Timer(0.3, lambda: listeners.append(socket.create_server((HOSTS[0], int(port)))))
+    listeners: list[socket.socket] = []
+    first.start()
+    try:
+        assert meeting._reached(named, int(port), waiting)[0] == HOSTS[0]
+    finally:
+        first.join()
+        listeners[0].close()
 
 
 def test_interrupted_and_resumed_is_uninterrupted_with_two_hosts(tmp_path):

@@ -24,6 +24,7 @@ PAUSE = 5.0  # seconds at most between two looks whether the first host is there
 REMIND = 30.0  # seconds between lines that say who is waited for
 GPU, CPU = b"gpu", b"cpu"  # what a member notes when it has come
 ALIVE = 2.0  # seconds that the first member stays when it is stopped while others are here
+WORD = 6.0  # seconds in which a member that is stopped looks for the first one on, to leave word; engines kill after 10
 
 
 class Notes:
@@ -119,9 +120,10 @@ class _Waiting:
     stop: Stop
     deadline: float
 
-    def check(self, sentence: Callable[[], str]) -> None:
-        """`Stopped` where a stop was asked for, `PlatformError` with the sentence where time is up."""
-        if self.stop.asked():
+    def check(self, sentence: Callable[[], str], word: float = 0.0) -> None:
+        """`Stopped` where a stop was asked for so many seconds ago, `PlatformError` with the sentence where time is
+        up."""
+        if self.stop.asked() and time.monotonic() - self.stop.since >= word:
             raise Stopped
         if time.monotonic() > self.deadline:
             raise PlatformError(sentence())
@@ -180,9 +182,12 @@ def _reached(hosts: Hosts, port: int, waiting: _Waiting) -> tuple[str, str]:
         until = time.monotonic() + pause
         while time.monotonic() < until:
             waiting.check(
-                lambda: f"Host {first}, port {port}, was not heard from for {time.monotonic() - begun:.0f} s: {why}."
+                lambda: f"Host {first}, port {port}, was not heard from for {time.monotonic() - begun:.0f} s: {why}.",
+                WORD,
             )
             time.sleep(0.05)
+            if waiting.stop.asked():
+                break  # little time is left
         pause = min(2 * pause, 1.0 if os.environ.get("SM_STUDIO_LOCAL_MODE") else PAUSE)
 
 
