@@ -28,6 +28,7 @@ RECORD = ROOT / "benchmarks" / "results" / "soak.jsonl"
 GUIDED = str(ROOT / ".peers" / "hostile" / "bin" / "python")  # of `make bench-hostile`
 SLICE = 2000  # inputs of a process: what ends it is found by its last inputs
 HOSTILE = ("readers", "artifacts", "endpoints", "web")
+LED = ("readers", "artifacts", "endpoints")  # those that coverage can lead
 FAULTS = (
     *(f"{signal}{moment}" for signal in ("sigkill", "sigterm") for moment in ("", "-checkpoint", "-model")),
     *("host", "start", "disk", "memory", "worker"),
@@ -46,7 +47,7 @@ def main() -> int:
     if given.slice is not None:
         return _slice(given)
     if given.kind == "coverage":
-        return _coverage(given.n)
+        return _coverage(given)
     if given.kind in HOSTILE:
         return _hostile(given)
     return _faults(given.kind, given.n)
@@ -95,19 +96,20 @@ def _hostile(given: argparse.Namespace) -> int:
     return int(lost > 0)
 
 
-def _coverage(n: int) -> int:
+def _coverage(given: argparse.Namespace) -> int:
     """Each target in a process of its own, under the Python that has the guide."""
-    from tests.hostile import artifacts, readers
+    from tests.hostile.coverage import targets
 
     lost = 0
-    done = {entry["target"] for entry in _done("coverage") if entry["inputs"] >= n}
-    for name in [target.name for target in (*readers.targets(), *artifacts.targets("kmeans"))]:
-        if name in done:
+    done = {entry["target"] for entry in _done("coverage") if entry["inputs"] >= given.n}
+    kinds = [(kind, each.name) for kind in LED for each in targets(kind, *given.algorithms)]
+    for kind, name in kinds:
+        if name in done or given.only not in name:
             continue
         begin = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="algoport-coverage-") as folder:
-            command = [GUIDED, "-W", "ignore", "-m", "tests.hostile.coverage", name, str(n)]
-            place = {**os.environ, "PYTHONPATH": str(ROOT)}
+            command = [GUIDED, "-W", "ignore", "-m", "tests.hostile.coverage", kind, name, str(given.n)]
+            place = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": folder}
             told = subprocess.run(command, check=False, capture_output=True, text=True, cwd=folder, env=place)
         figures = dict(re.findall(r"stat::(\w+):\s+(\d+)", told.stderr))
         findings = [] if told.returncode == 0 else [f"ended with {told.returncode}: {told.stderr[-1500:]}"]

@@ -98,8 +98,8 @@ def _ask(server: Server, rows: Any, wanted: Any, found: list[Asked], over: threa
             else:
                 got = [entry["closest_cluster"] for entry in answer.json()["predictions"]]
                 wrong = "" if np.array_equal(got, wanted[:few]) else f"another answer: {answer.text[:200]}"
-        except requests.ConnectionError as error:
-            closed = True
+        except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
+            closed = True  # before an answer, or within one, whose length tells that some of it is missing
             refused = "refused" in str(error)
             wrong = f"{error}" if refused else ""
         found.append(Asked(begun, time.monotonic(), wrong, closed))

@@ -1,6 +1,8 @@
 """Inputs that are led by coverage: libFuzzer, through atheris, keeps those that reach lines not seen before.
 
-    python -m tests.hostile.coverage "TARGET" RUNS      (with the Python of `make bench-hostile`)
+    python -m tests.hostile.coverage KIND "TARGET" RUNS     (with the Python of `make bench-hostile`)
+
+KIND is readers, artifacts or endpoints.
 
 Ends with 0 after so many runs; with another code, and the input beside, where one is not answered with a sentence.
 """
@@ -8,34 +10,47 @@ Ends with 0 after so many runs; with another code, and the input beside, where o
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import algorithms
 from algorithms import compiled
+from tests.hostile.hunt import Target
 
 ROOT = Path(__file__).parents[2]
 
 LENGTH, PATIENCE, MEMORY = 1 << 16, 10, 4096  # bytes of an input, seconds for one, MB for all
-TRACED = ("training.formats", "training.channels", "training.artifacts", "algorithms.artifact", "algorithms.mxnet")
+TRACED = ("training.formats", "training.channels", "training.artifacts", "serving", "algorithms")
 
 
-def main(name: str, runs: int) -> None:
-    """Hunt one of the targets of `readers` or `artifacts`."""
+def main(kind: str, name: str, runs: int) -> None:
+    """Hunt one target."""
     import atheris  # type: ignore[import-not-found]
 
     _keep_kernels()
     corpus = Path(tempfile.mkdtemp())
     with atheris.instrument_imports(include=list(TRACED)):
-        from tests.hostile import artifacts, readers
-
-        target = next(own for own in (*readers.targets(), *artifacts.targets("kmeans")) if own.name == name)
+        target = next(own for own in targets(kind, _algorithm(name)) if own.name == name)
         for number, seed in enumerate(target.seeds):
             target.feed(seed)  # what is imported or compiled at first use is so now
             (corpus / f"seed-{number}").write_bytes(seed)
     limits = [f"-runs={runs}", f"-timeout={PATIENCE}", f"-max_len={LENGTH}", f"-rss_limit_mb={MEMORY}", "-verbosity=0"]
     atheris.Setup([sys.argv[0], *limits, "-print_final_stats=1", str(corpus)], lambda data: target.feed(data) and None)
     atheris.Fuzz()
+
+
+def targets(kind: str, *names: str) -> Iterator[Target]:
+    """All of a kind; of some algorithms, or of all."""
+    module = importlib.import_module(f"tests.hostile.{kind}")
+    yield from module.targets() if kind == "readers" else module.targets(*names)
+
+
+def _algorithm(name: str) -> str:
+    """The algorithm that a target's name names; where it names none, any will do."""
+    return next((known for known in algorithms.names() if known in re.split("[ /]", name)), "kmeans")
 
 
 def _keep_kernels() -> None:
@@ -48,4 +63,4 @@ def _keep_kernels() -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
