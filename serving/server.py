@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import mmap
 import os
 import platform
 import signal
@@ -28,12 +27,12 @@ from algorithms import machine
 from algorithms.contract import Model
 from algorithms.errors import PlatformError, UserError
 from serving import log
+from serving.peers import Peers
 from serving.prediction import Predictor
 from serving.refusals import LOAD
 from serving.settings import Settings
 
 STOP = 7  # seconds that running requests have after a SIGTERM; the harshest platform kills after 10
-READY = 4096  # workers of which it is known whether they are ready
 SPARE = 16  # threads that predictions never take, for /ping and the like
 
 
@@ -108,7 +107,7 @@ class Server(BaseApplication):  # type: ignore[misc]
     ) -> None:
         self.settings, self.predictor, self.model = settings, predictor, model
         self._bound, self._folder, self._began = bound, folder, began
-        self._ready = mmap.mmap(-1, READY)  # a byte a worker, seen by all
+        self.peers = Peers()
         super().__init__()
 
     def load_config(self) -> None:
@@ -157,7 +156,7 @@ class Server(BaseApplication):  # type: ignore[misc]
 
         if settings.multi_model:
             table = serving.models.Table(self._loaded_and_warm, a_model=settings.a_model, count=metrics.models.set)
-            self._ready[self._slot] = 1
+            self.peers.be_ready()
         else:
             threading.Thread(target=self._warm_up, args=(held, warm), daemon=True).start()
         return serving.app.application(
@@ -166,7 +165,7 @@ class Server(BaseApplication):  # type: ignore[misc]
                 predictor=self.predictor,
                 room=room,
                 metrics=metrics,
-                ready=self._anyone,
+                ready=self.peers.anyone,
                 held=None if settings.multi_model else model,
                 table=table,
             )
@@ -174,11 +173,7 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def receives(self) -> bool:
         """Whether this worker takes connections: it is ready, or nobody is, and somebody must say so."""
-        return self._ready[self._slot] == 1 or not self._anyone()
-
-    def _anyone(self) -> bool:
-        """Whether some worker is ready."""
-        return self._ready.find(b"\1", 0) >= 0
+        return self.peers.is_ready() or not self.peers.anyone()
 
     def _loaded_and_warm(self, folder: Path) -> Model:
         model = self.predictor.load(folder)
@@ -194,12 +189,14 @@ class Server(BaseApplication):  # type: ignore[misc]
             model = held.model or self.predictor.load(self.settings.model)
             self.predictor.warm_up(model)
             held.model = model
+            gc.collect()
+            gc.freeze()  # what is there by now stays, and need not be looked through while somebody waits
         except BaseException as error:
             self._give_up(f"{type(error).__name__}: {error}")
         timer.cancel()
-        if not self._anyone():
+        if not self.peers.anyone():
             log.note(f"Ready after {time.monotonic() - self._began:.2f} seconds.")
-        self._ready[self._slot] = 1
+        self.peers.be_ready()
         warm.set()
 
     def _give_up(self, why: str) -> None:
@@ -214,12 +211,12 @@ class Server(BaseApplication):  # type: ignore[misc]
             os.kill(os.getpid(), signal.SIGTERM)
 
     def _forked(self, arbiter: Any, worker: Any) -> None:
-        self._slot = worker.age % READY
+        self.peers.enter(worker.age)
 
     def _gone(self, arbiter: Any, worker: Any) -> None:
         from prometheus_client import multiprocess
 
-        self._ready[worker.age % READY] = 0
+        self.peers.leave(worker.age)
         multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
     def _listening(self, arbiter: Any) -> None:

@@ -18,6 +18,7 @@ from gunicorn.workers.gthread import ThreadWorker
 from serving.refusals import Refusal
 
 STALL = 20  # seconds that a client may send nothing in the middle of a request, or read nothing of its answer
+YIELD = 0.0005  # seconds in which a worker with fewer connections takes the new one, unless it is busier than it looks
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
@@ -28,11 +29,20 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         super().set_accept_enabled(enabled and self.app.receives())
 
     def accept(self, listener: Any) -> None:
-        """A new connection, unless another worker has become ready while this one was waiting for one."""
-        if self.app.receives():
-            super().accept(listener)
-        else:
+        """A new connection, unless another worker has become ready while this one was waiting for one; a moment later
+        where others have fewer, so that they come before it. Connections stay, and with them their load."""
+        if not self.app.receives():
             self.set_accept_enabled(False)
+            return
+        if self.app.peers.is_crowded():
+            time.sleep(YIELD)
+        super().accept(listener)
+        self.app.peers.have(self.nr_conns)
+
+    def notify(self) -> None:
+        """A sign of life, at each turn of the loop; and how many connections there are."""
+        super().notify()
+        self.app.peers.have(self.nr_conns)
 
     def enqueue_req(self, conn: Any) -> None:
         """A connection gets a thread when it has something to say, and not before."""

@@ -4,7 +4,10 @@ versions are benchmarks/serving.py and benchmarks/multimodel.py."""
 from __future__ import annotations
 
 import collections
+import contextlib
+import os
 import random
+import socket
 import threading
 import time
 import weakref
@@ -16,7 +19,7 @@ import requests
 
 from serving.models import Table
 from serving.refusals import Refusal
-from tests.serving.servers import CSV, JSON, put, serving
+from tests.serving.servers import CSV, JSON, Server, put, serving
 
 
 def together(clients: int, work: Callable[[int], None]) -> None:
@@ -51,6 +54,35 @@ def test_four_times_the_clients_there_is_room_for_are_all_answered(tmp_path: Pat
         assert server.get("/ping").status_code == 200
         assert server.ask("1,2,3").json()["sums"][0]["sum"] == 6
         assert "Traceback" not in server.told
+
+
+def test_connections_that_stay_are_shared_out_among_the_workers(tmp_path: Path) -> None:
+    put(tmp_path / "model")
+
+    def held(worker: int) -> int:
+        found = 0
+        for path in Path(f"/proc/{worker}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+                found += "socket:" in os.readlink(path)
+        return found
+
+    def more(server: Server, connections: int) -> list[int]:
+        """What each worker holds more while there are so many connections."""
+        before = [held(worker) for worker in server.workers]
+        with contextlib.ExitStack() as stack:
+            for _ in range(connections):
+                own = stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+                own.sendall(b"GET /ping HTTP/1.1\r\nHost: here\r\n\r\n")
+                assert own.recv(1000).startswith(b"HTTP/1.1 200")
+            return [held(worker) - then for worker, then in zip(server.workers, before, strict=True)]
+
+    with serving(tmp_path, SAGEMAKER_MODEL_SERVER_WORKERS="2") as server:
+        deadline = time.monotonic() + 20
+        while not all(more(server, 12)):  # one worker may be ready before the other is
+            assert time.monotonic() < deadline
+        time.sleep(1.5)  # both have heard by then that those connections are gone
+
+        assert min(more(server, 12)) >= 4
 
 
 class Weighty:

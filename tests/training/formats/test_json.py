@@ -82,7 +82,8 @@ def test_instances_with_nothing_but_features_are_read_as_if_something_stood_besi
     values = [[None if value != value else value for value in row] for row in values]
 
     def read(beside):
-        body = {"instances": [{"features": row, **beside} for row in values], "configuration": configuration}
+        body = {"instances": [{"features": row, **beside} for row in values]}
+        body |= {} if configuration is None else {"configuration": configuration}
         try:
             return request(body, width=width)
         except UserError as error:
@@ -96,6 +97,35 @@ def test_instances_with_nothing_but_features_are_read_as_if_something_stood_besi
         np.testing.assert_array_equal(simple.features, general.features)
         assert simple.features.dtype == np.float32 and simple.features.shape == general.features.shape
         assert simple.configuration == general.configuration
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"instances": [{"features": [[1], 2]}]}',
+        '{"instances": [{"features": [1, 2]}], "other": 3}',
+        '{"instances": [{"features": [1, true]}]}',
+        '{"instances": [{"features": [1, {"x": 2}]}]}',
+        '{"instances": [{"features": [1, 2]}, [3, 4]]}',
+        '{"instances": {"features": [1, 2]}}',
+        '{"instances": [{"features": [1, 1e39]}]}',
+        '{"instances": [{"features": [1, 2], "features": [1, 2]}], "configuration": []}',
+    ],
+)
+def test_what_only_looks_like_plain_instances_is_read_with_all_care(body):
+    text = json.loads(
+        body,
+        object_pairs_hook=lambda pairs: {**dict(pairs), "metadata": 1} if "features" in dict(pairs) else dict(pairs),
+    )
+
+    def read(some):
+        try:
+            found = request(some, width=2)
+        except UserError as error:
+            return str(error)
+        return found.features.tolist(), found.configuration
+
+    assert read(body.encode()) == read(json.dumps(text).encode())
 
 
 def test_null_is_missing_and_labels_and_weights_come_along():
