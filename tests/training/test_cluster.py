@@ -11,7 +11,7 @@ from itertools import count
 import numpy as np
 import pytest
 
-from algorithms.errors import Stopped
+from algorithms.errors import PlatformError, Stopped
 from tests.faults.work import WITHIN
 from tests.training.jobs import QUICK, Place, csv, digits, digits_job
 from training.cluster import meeting
@@ -255,6 +255,20 @@ def test_a_host_that_is_stopped_looks_for_the_first_a_little_longer(monkeypatch)
     finally:
         first.join()
         listeners[0].close()
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_first_host_that_is_gone_or_silent_once_it_was_found_is_named_soon(monkeypatch, gone):
+    monkeypatch.setattr(meeting, "CONNECT", 0.5)
+    monkeypatch.setattr(meeting, "CALL", 2.0)
+    with socket.create_server((HOSTS[0], 0)) as listener:
+        port, begun = listener.getsockname()[1], time.monotonic()
+        if gone:
+            listener.close()
+        with pytest.raises(PlatformError, match="Lost host the first while the hosts met"):
+            meeting._client(HOSTS[0], port, "the first", meeting._Waiting(Stop(), begun + 60))
+
+    assert time.monotonic() - begun < 20
 
 
 def test_interrupted_and_resumed_is_uninterrupted_with_two_hosts(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import threading
@@ -22,6 +23,10 @@ RENDEZVOUS = 900.0  # seconds until all must have come, for hosts start minutes 
 EXCHANGE = 600.0  # seconds that an exchange may wait for the slowest; ALGOPORT_EXCHANGE_TIMEOUT
 PAUSE = 5.0  # seconds at most between two looks whether the first host is there: by so much can a start be delayed
 REMIND = 30.0  # seconds between lines that say who is waited for
+CONNECT = (
+    3.0  # seconds that a connection to the board may take, of which torch takes up to two and a half times as many
+)
+CALL = 60.0  # seconds that the board may take to answer
 GPU, CPU = b"gpu", b"cpu"  # what a member notes when it has come
 ALIVE = 2.0  # seconds that the first member stays when it is stopped while others are here
 WORD = 6.0  # seconds in which a member that is stopped looks for the first one on, to leave word; engines kill after 10
@@ -142,12 +147,11 @@ def _at_first_host(hosts: Hosts, rank: int, waiting: _Waiting) -> tuple[list[Any
     from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
     port = environment.port("MASTER_PORT", PORT)
-    patience = timedelta(seconds=60)
     stores = []
     address, own = "localhost", ""
     if rank == 0:
         try:
-            stores.append(TCPStore(address, port, None, True, patience, wait_for_workers=False))
+            stores.append(TCPStore(address, port, None, True, timedelta(seconds=CALL), wait_for_workers=False))
         except RuntimeError as error:
             raise PlatformError(
                 f"Port {port} of this host cannot be listened at, where the others come to; MASTER_PORT names another "
@@ -155,13 +159,32 @@ def _at_first_host(hosts: Hosts, rank: int, waiting: _Waiting) -> tuple[list[Any
             ) from None
     else:
         address, own = _reached(hosts, port, waiting)
-    try:
-        while len(stores) < 2:
-            stores.append(TCPStore(address, port, None, False, patience, wait_for_workers=False))
-    except RuntimeError:
-        raise _lost(hosts.names[0]) from None
+    while len(stores) < 2:
+        stores.append(_client(address, port, hosts.names[0], waiting))
     # The first member talks to its own board like the others, over a connection of its own.
     return (stores[::-1] if rank == 0 else stores), own
+
+
+def _client(address: str, port: int, first: str, waiting: _Waiting) -> Any:
+    """The board of a first host that was there a moment ago. In a thread: a host that takes the connection and then
+    says nothing is waited for without end."""
+    from torch.distributed import TCPStore  # type: ignore[attr-defined]
+
+    found: list[Any] = []
+
+    def connect() -> None:
+        with contextlib.suppress(RuntimeError):
+            found.append(TCPStore(address, port, None, False, timedelta(seconds=CONNECT), wait_for_workers=False))
+
+    thread, until = threading.Thread(target=connect, daemon=True), time.monotonic() + CALL
+    thread.start()
+    while thread.is_alive() and time.monotonic() < until:
+        thread.join(0.05)
+        waiting.check(lambda: f"Host {first}, port {port}, takes connections and does not answer.", WORD)
+    if not found:
+        raise _lost(first)
+    found[0].set_timeout(timedelta(seconds=CALL))
+    return found[0]
 
 
 def _reached(hosts: Hosts, port: int, waiting: _Waiting) -> tuple[str, str]:
