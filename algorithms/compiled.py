@@ -38,9 +38,6 @@ LEVELS = {
 # How often a thread of torch's looks for more work before it sleeps: some ten microseconds. Left to itself it looks
 # for milliseconds, which others lack meanwhile; put to sleep at once, it makes steps of a small network a third longer.
 SPIN = 20_000
-# What LLVM may do to the numbers of a kernel: every liberty it offers but nnan and ninf, for a missing value must stay
-# recognizable.
-FAST = {"afn", "arcp", "contract", "nsz", "reassoc"}
 CACHED_VERSIONS = 8  # of the sources, in a user's cache folder
 _HERE = Path(__file__).parent
 _lock = threading.RLock()

@@ -22,7 +22,7 @@ import math
 import numba
 import numpy as np
 
-from algorithms.compiled import FAST
+from algorithms.fastmath import FAST
 from algorithms.vectors import LANES, SHAPES, difference_of, tile_of
 
 WIDTHS = np.array(sorted(SHAPES), np.int64)

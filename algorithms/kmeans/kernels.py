@@ -12,8 +12,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.compiled import FAST
 from algorithms.distances import directly, near, pack, room, search, settle, square_distance
+from algorithms.fastmath import FAST
 from algorithms.views import fixed
 
 # Rows whose nearest centers are sought together. 128 was as fast and 2,048 no faster.

@@ -8,7 +8,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.compiled import FAST
+from algorithms.fastmath import FAST
 from algorithms.forecasting_deepar.kernels.arrays import held
 from algorithms.forecasting_deepar.kernels.products import add_product_
 from algorithms.forecasting_deepar.kernels.recurrence import activate_, curves, mixed, squash_

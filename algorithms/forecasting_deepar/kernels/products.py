@@ -11,7 +11,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.compiled import FAST
+from algorithms.fastmath import FAST
 from algorithms.forecasting_deepar.kernels.arrays import held
 
 # Windows of a partial sum: the result must not depend on the number of threads.

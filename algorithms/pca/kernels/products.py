@@ -9,7 +9,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from algorithms.compiled import FAST
+from algorithms.fastmath import FAST
 from algorithms.pca.kernels.tiles import HEIGHT, LANES, STRIP, VECTORS, product_of
 
 # Rows of a panel. The strips of two of its columns, 200 kB each, stay in the second cache while they are multiplied.

@@ -1,0 +1,6 @@
+"""What LLVM may do to the numbers of a kernel that says so."""
+
+from __future__ import annotations
+
+# Every liberty that it offers but nnan and ninf: a missing value must stay recognizable.
+FAST = {"afn", "arcp", "contract", "nsz", "reassoc"}
