@@ -96,13 +96,20 @@ def _head(data: bytes) -> _Head | None:
 
 
 def _png(data: bytes) -> _Head | None:
-    """The first chunk has the size; the last one is empty and called IEND."""
+    """The first chunk has the size; the last one is called IEND.
+
+    Each says how long it is, and for as long a one room is made before it is read: 146 bytes could ask for gigabytes.
+    """
     if len(data) < 33 or data[12:16] != b"IHDR":
         return None
     width, height = struct.unpack_from(">II", data, 16)
     if not width or not height:
         return None
-    return _Head(height, width, data.rfind(b"IEND", 33) > 0)
+    at, kind = 8, b""
+    while at + 12 <= len(data) and kind != b"IEND":
+        length, kind = struct.unpack_from(">I4s", data, at)
+        at += 12 + length
+    return _Head(height, width, kind == b"IEND" and at <= len(data))
 
 
 def _jpeg(data: bytes) -> _Head | None:

@@ -1,6 +1,7 @@
 """Pictures as people send them, and as nobody should."""
 
 import io
+import resource
 import struct
 import zlib
 
@@ -107,6 +108,17 @@ def test_a_picture_that_would_be_too_large_is_never_decoded():
 
     with pytest.raises(UserError, match=r"a: has 60000 x 60000 pixels, where at most 67,108,864 are allowed"):
         pictures.decoded(data, 3, "a")
+
+
+@pytest.mark.parametrize("length", [1_373_195_604, 0xFFFFFFFF])
+def test_a_chunk_that_says_it_is_longer_than_the_file_gets_no_room(length):
+    whole = saved(Image.fromarray(noise(8, 8)), "PNG")
+    head, rest = whole[:33], whole[33:]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    with pytest.raises(UserError, match="a: is cut off"):
+        pictures.decoded(head + struct.pack(">I", length) + rest[4:], 3, "a")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KB
 
 
 @settings(deadline=None, max_examples=150)
