@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import random
+import resource
 import signal
 import time
 import traceback
@@ -16,6 +17,7 @@ from typing import Any
 from tests.hostile.mutation import mutated
 
 PATIENCE = 5.0  # seconds that an input may take
+ROOM = 1 << 29  # bytes of memory that one may take, though it gives them back
 KEPT = 20  # findings of a target; the first tell most
 
 
@@ -59,6 +61,10 @@ class Late(BaseException):
     """An input took too long."""
 
 
+class Large(Exception):
+    """An input took too much memory."""
+
+
 def hunt(target: Target, count: int, seed: int = 0) -> Report:
     """Feed that many inputs. Each follows from the seed and its number alone, so that a hunt can go on later."""
     report, before = Report(target.name), 0
@@ -86,10 +92,12 @@ def hunt(target: Target, count: int, seed: int = 0) -> Report:
 
 
 def _feed(target: Target, report: Report, data: bytes) -> None:
-    begin = time.perf_counter()
+    begin, most = time.perf_counter(), peak()
     signal.setitimer(signal.ITIMER_REAL, PATIENCE)
     try:
         report.taken += bool(target.feed(data))
+        if peak() - most > ROOM:
+            raise Large(f"took {(peak() - most) >> 20} MB")
     except (Exception, Late) as error:
         if len(report.findings) < KEPT:
             report.findings.setdefault(_told(error), data)
@@ -104,6 +112,11 @@ def _told(error: BaseException) -> str:
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "/.venv/" not in frame.filename]
     last = next((frame for frame in reversed(frames) if "/tests/" not in frame.filename), frames[-1])
     return f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno} in {last.name}: {str(error)[:160]}"
+
+
+def peak() -> int:
+    """The most bytes of memory that this process has held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def resident() -> int:

@@ -26,6 +26,7 @@ class Joined:
         self.rank = rank
         self.size = size
         self._direct = direct  # whether GPUs can reach each other
+        self._aside: Any = None  # torch's group for what goes on aside
         self._watch = watch
 
     def sum_(self, *arrays: Array) -> None:
@@ -35,14 +36,20 @@ class Joined:
 
     def summing(self, array: Any) -> Callable[[], None]:
         """Begin a sum, which goes on while this member computes. A tensor of a GPU goes from GPU to GPU where every
-        member has one, else by way of the processor."""
+        member has one, else by way of the processor.
+
+        On connections of its own: a small sum that somebody waits for must not stand in line behind large ones.
+        """
         import torch
         from torch import distributed
 
+        if self._aside is None:
+            with self._watched():
+                self._aside = distributed.new_group()
         own = torch.from_numpy(array) if isinstance(array, np.ndarray) else array
         sent = own if own.device.type == "cpu" or self._direct else own.cpu()
         with self._watched():
-            work = distributed.all_reduce(sent, async_op=True)
+            work = distributed.all_reduce(sent, group=self._aside, async_op=True)
 
         def end() -> None:
             with self._watched():
