@@ -95,9 +95,10 @@ def _feed(target: Target, report: Report, data: bytes) -> None:
     begin, most = time.perf_counter(), peak()
     signal.setitimer(signal.ITIMER_REAL, PATIENCE)
     try:
-        report.taken += bool(target.feed(data))
+        taken = target.feed(data)
         if peak() - most > ROOM:
             raise Large(f"took {(peak() - most) >> 20} MB")
+        report.taken += bool(taken)
     except (Exception, Late) as error:
         if len(report.findings) < KEPT:
             report.findings.setdefault(_told(error), data)
