@@ -31,7 +31,7 @@ REVISION = $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 IMAGE_ARGS = -f containers/Dockerfile --network=host --build-arg RUNTIME=$(RUNTIME) --build-arg BUILDER=$(BUILDER) \
 	--build-arg FLAVOR=$(FLAVOR) --build-arg REVISION=$(REVISION)
 
-.PHONY: help install demo test check sbom bench soak bench-peers clients bench-networks bench-mlserver bench-hostile image image-arm64 base readme clean
+.PHONY: help install demo test check lock sbom bench soak bench-peers clients bench-networks bench-mlserver bench-hostile image image-arm64 base readme clean
 
 help:
 	@sed -n 's/^# \{0,1\}//; 1,7p' Makefile
@@ -60,6 +60,12 @@ check: install
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_architecture.py
 	$(BIN)/python -m containers.audit
+
+# The newest versions that the ranges allow, but torch's, become those that images are built with.
+lock: install
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --upgrade-strategy eager $(INDEX) \
+		-c <(grep '^torch==' constraints.txt) $(OWN:%=-r %) -e .
+	$(BIN)/python -m containers.lock
 
 # What an image contains, as a bill of materials.
 sbom: install

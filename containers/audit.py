@@ -1,8 +1,8 @@
 """Are the packages that images contain known to be unsafe, and which are they?
 
-`python -m containers.audit` asks the package index's list of known faults about what the product needs, as it is
-installed here; 1 where one is found. Without a network nothing is asked, and that is said. `python -m containers.audit
-IMAGE` prints what the image contains, as a bill of materials (CycloneDX 1.6, JSON).
+`python -m containers.audit` asks the package index's list of known faults about the versions that images are built
+with (constraints.txt); 1 where one is found. Without a network nothing is asked, and that is said.
+`python -m containers.audit IMAGE` prints what the image contains, as a bill of materials (CycloneDX 1.6, JSON).
 """
 
 from __future__ import annotations
@@ -11,14 +11,9 @@ import argparse
 import subprocess
 import sys
 import tempfile
-from importlib import metadata
-from pathlib import Path
 
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from containers.lock import locked
 
-ROOT = Path(__file__).parents[1]
-OURS = "algoport"
 # What an image's Python says of itself: it has no pip.
 PYTHON = "/opt/algoport/bin/python"
 LISTED = "import importlib.metadata as m; print('\\n'.join(f'{d.name}=={d.version}' for d in m.distributions()))"
@@ -34,31 +29,10 @@ def main() -> int:
     return _bill(given.image) if given.image else _audit()
 
 
-def needed() -> dict[str, str]:
-    """The packages that the product and its algorithms need, and what these need, with the versions installed here."""
-    own = metadata.requires(OURS) or []
-    files = (ROOT / "algorithms").glob("*/requirements.txt")
-    lines = (line.split("#")[0].strip() for path in files for line in path.read_text().splitlines())
-    open_ = [Requirement(line) for line in (*own, *lines) if line]
-    found: dict[str, str] = {}
-    while open_:
-        asked = open_.pop()
-        name = canonicalize_name(asked.name)
-        if name in found or (asked.marker and not asked.marker.evaluate({"extra": ""})):
-            continue
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-        open_ += [Requirement(line) for line in metadata.requires(name) or []]
-    return dict(sorted(found.items()))
-
-
 def _audit() -> int:
-    packages = needed()
+    packages = locked()
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
-        # A version of one build, 2.13.0+cpu, has the faults of its release.
-        file.writelines(f"{name}=={version.partition('+')[0]}\n" for name, version in packages.items())
+        file.writelines(f"{name}=={version}\n" for name, version in packages.items())
         file.flush()
         command = ["-m", "pip_audit", "-r", file.name, "--no-deps", "--disable-pip", "--progress-spinner=off"]
         done = _python(*command)
