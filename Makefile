@@ -60,6 +60,7 @@ check: install
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_architecture.py
 	$(BIN)/python -m containers.audit
+	$(BIN)/python -m containers.bill --into build/sbom
 
 # The newest versions that the ranges allow, but torch's, become those that images are built with.
 lock: install
@@ -70,7 +71,7 @@ lock: install
 # What an image contains, as a bill of materials.
 sbom: install
 	@[ -n "$(A)" ] || { echo "Which algorithm? make sbom A=NAME"; exit 2; }
-	$(BIN)/python -m containers.audit algoport/$(A):$(FLAVOR) > sbom-$(A).json
+	$(BIN)/python -m containers.bill algoport/$(A):$(FLAVOR) > sbom-$(A).json
 
 bench: install
 	@[ -n "$(A)" ] || { echo "Which algorithm? make bench A=NAME"; exit 2; }

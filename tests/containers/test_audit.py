@@ -18,7 +18,7 @@ def answering(text: str, code: int, told: str = "stdout") -> Any:
 def test_a_known_fault_is_told_and_fails(monkeypatch: Any, capsys: Any) -> None:
     monkeypatch.setattr(audit, "_python", answering("flask 0.1 PYSEC-1 Name ID\n", 1))
 
-    assert audit._audit() == 1
+    assert audit.main() == 1
     assert "PYSEC-1" in capsys.readouterr().out
 
 
@@ -30,5 +30,5 @@ def test_where_there_is_no_list_that_is_said(how: str, monkeypatch: Any, capsys:
         fake = answering(f"x {audit.UNKNOWN}\n" * count, 0)
     monkeypatch.setattr(audit, "_python", fake)
 
-    assert audit._audit() == 0
+    assert audit.main() == 0
     assert f"{count} packages are not audited" in capsys.readouterr().out
