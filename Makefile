@@ -19,7 +19,7 @@ PEERS := .peers/sagemaker
 # PyTorch from the index of its CPU builds: the one of the package index brings gigabytes of CUDA libraries. Where
 # pip is already told where to look (a mirror, a folder of wheels), that is left as it is.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
-INDEX = $$($(BIN)/python -m pip config list | grep -qE 'find-links|extra-index-url' || \
+INDEX = $$($(BIN)/python -m pip config list | grep -E 'find-links|extra-index-url' >/dev/null || \
 	[ -n "$${PIP_FIND_LINKS:-}$${PIP_EXTRA_INDEX_URL:-}" ] || [ "$$(uname)" != Linux ] || \
 	echo --extra-index-url $(TORCH_INDEX))
 
