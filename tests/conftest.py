@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import settings
 
 from algorithms import compiled
+from tests import making
 
 
 def pytest_configure(config: Any) -> None:
@@ -17,3 +18,14 @@ def pytest_configure(config: Any) -> None:
     compiled.prepare()
     settings.register_profile("suite", deadline=None, derandomize=True)
     settings.load_profile("suite")
+
+
+def pytest_collection_finish(session: Any) -> None:
+    """Images and environments are made beside the tests that come before those that need them."""
+    if not session.config.option.collectonly:
+        making.begin(session.items)
+
+
+def pytest_sessionfinish() -> None:
+    """Nobody needs what has not been made by now."""
+    making.stop()

@@ -15,7 +15,7 @@ import algorithms
 from algorithms.contract import Job, Memory
 from algorithms.pictures import encoded
 from algorithms.records import Images, Rows
-from tests import data
+from tests import data, making
 
 ROOT = Path(__file__).parents[2]
 READERS = ROOT / ".peers/readers"
@@ -24,7 +24,7 @@ READERS = ROOT / ".peers/readers"
 @pytest.fixture(scope="session")
 def python() -> Path:
     """The other environment's."""
-    done = subprocess.run(["make", ".peers/readers/installed"], cwd=ROOT, text=True, capture_output=True, check=False)
+    done = making.make(".peers/readers/installed")
     if done.returncode != 0:
         reason = f"the environment of readers cannot be made: {done.stderr[-300:]}"
         (pytest.fail if os.environ.get("ALGOPORT_REQUIRE_DOCKER") == "1" else pytest.skip)(reason)

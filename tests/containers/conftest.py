@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests import making
 from tests.conformance.example import Example
 from tests.conformance.folder import Folder
 from tests.containers.engine import Engine
@@ -27,19 +26,14 @@ def image() -> str:
 
 def built(name: str) -> str:
     """The image of an algorithm, built from this checkout; quick where its layers are there already."""
-    answers = shutil.which("docker") is not None and ran("docker", "info").returncode == 0
-    if not answers:
+    if not making.has_engine():
         reason = "no Docker Engine answers"
         if os.environ.get("ALGOPORT_REQUIRE_DOCKER") == "1":
             pytest.fail(f"{reason}, and ALGOPORT_REQUIRE_DOCKER forbids to skip")
         pytest.skip(reason)
-    done = ran("make", "base", "image", f"A={name}")
+    done = making.make(*making.image(name))
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return f"algoport/{name}:cpu"
-
-
-def ran(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(words, cwd=ROOT, text=True, capture_output=True, check=False)
 
 
 @pytest.fixture

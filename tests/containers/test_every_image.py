@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import algorithms
+from tests import making
 from tests.conformance.example import CLOSE, Example, same
 from tests.conformance.folder import Folder, ml_folder
 from tests.containers.conftest import ROOT, built, open_to_all
@@ -22,7 +23,10 @@ pytestmark = pytest.mark.docker
 SOME = 5  # records of a request
 
 
-@pytest.fixture(params=algorithms.names(), scope="module")
+EVERY = [pytest.param(name, marks=pytest.mark.makes(*making.image(name))) for name in algorithms.names()]
+
+
+@pytest.fixture(params=EVERY, scope="module")
 def example(request: Any) -> Example:
     return Example(request.param)
 
