@@ -76,7 +76,7 @@ def ping(service: Service) -> Response:
     """An empty 200 as soon as a worker can answer. Takes no place, waits for nothing."""
     if not service.ready():
         raise Refusal(503, "The model is not ready yet.", retry=1)
-    return Response(status=200)
+    return _nothing(200)
 
 
 def invocations(service: Service, name: str | None = None) -> Response:
@@ -93,10 +93,17 @@ def invocations(service: Service, name: str | None = None) -> Response:
 
 def _answered(service: Service, model: Model, sent: bytes) -> Response:
     if not sent:
-        return Response(status=204)
+        return _nothing(204)
     answer = service.answer(model, sent)
     g.records = answer.records
     return Response(answer.body, 200, {"Content-Type": answer.content_type})
+
+
+def _nothing(code: int) -> Response:
+    """An answer without a body, and so without the type of one, which the framework would guess."""
+    response = Response(status=code)
+    del response.headers["Content-Type"]
+    return response
 
 
 def _gone(connection: socket.socket | None) -> bool:
@@ -185,8 +192,6 @@ def _watch(app: Flask, service: Service) -> None:
     def end(response: Response) -> Response:
         seconds = time.perf_counter() - g.began
         response.headers["X-Request-Id"] = g.request
-        if response.calculate_content_length() == 0:
-            del response.headers["Content-Type"]  # the framework's guess, of what is not there
         if request.path in SILENT:
             return response
         route = str(request.url_rule) if request.url_rule else "other"

@@ -73,6 +73,19 @@ def test_every_declared_request_type_is_read_and_answered_as_the_model_answers(
         same(want, columns(example, entries(example, response)), **CLOSE)
 
 
+def test_a_request_of_no_records_is_answered_with_none_in_every_kind(example: Example, server: Server) -> None:
+    nothing = {"application/json": b'{"instances": []}', "application/jsonlines": b"\n", "text/csv": b"\n"}
+    answer = example.algorithm.answer
+    for media in nothing.keys() & {formats.ContentType.parse(kind).media for kind in answer.accepts}:
+        for accept in answer.responses:
+            response = server.ask(nothing[media], media, accept)
+
+            kind = formats.ContentType.parse(accept).media
+            assert response.status_code == 200, f"{media}, {accept}: {response.text}"
+            assert response.headers["Content-Type"].startswith(kind)
+            assert entries(example, response) == [] if kind == "application/json" else not response.content
+
+
 def test_every_declared_answer_has_as_many_records_as_the_request(example: Example, server: Server) -> None:
     media = example.algorithm.answer.accepts[0]
     for accept in example.algorithm.answer.responses:

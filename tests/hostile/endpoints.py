@@ -6,7 +6,7 @@ import gzip
 import random
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +23,8 @@ from training import formats
 from training.formats import ContentType
 
 CODES = {200, 204, 400, 404, 405, 406, 408, 409, 413, 415, 503, 507}
-HEADERS = (
-    "",
-    "*/*",
-    "text/csv",
-    "application/json;verbose=true",
-    "application/jsonlines",
-    "x" * 9000,
-    "\x7f/;;=,",
-    "image/*",
-)
+FITTING = ("", "*/*", "application/json;verbose=true")  # and each of the algorithm's own
+HEADERS = ("text/csv", "x" * 9000, "\x7f/;;=,", "image/*", *FITTING)
 PATHS = (
     *("/invocations", "/ping", "/metrics", "/execution-parameters", "/models", "/models/a", "/models/a/invoke"),
     *("/models/../a/invoke", "/%00", "//", "/models?limit=-1", "/models?limit=9999999999", "/invocations/"),
@@ -48,7 +40,7 @@ def targets(*names: str) -> Iterator[Target]:
         example = Example(name)
         asks = client(example, example.fit(), Path(tempfile.mkdtemp()))
         for media, whole in types(example):
-            yield Target(f"server {name} {media}", whole, server(asks, media))
+            yield Target(f"server {name} {media}", whole, server(asks, media, example.algorithm.answer.responses))
 
 
 def types(example: Example) -> Iterator[tuple[str, list[bytes]]]:
@@ -90,12 +82,12 @@ def client(example: Example, model: Any, folder: Path) -> Any:
     return application(service).test_client()
 
 
-def server(asks: Any, media: str) -> Callable[[bytes], bool]:
-    """Sends bytes, mostly as a body."""
+def server(asks: Any, media: str, responses: Sequence[str]) -> Callable[[bytes], bool]:
+    """Sends bytes, mostly as a body, and asks for each kind of answer."""
 
     def feed(data: bytes) -> bool:
         chance = random.Random(zlib.crc32(data))
-        response = _asked(asks, chance, data, media)
+        response = _asked(asks, chance, data, media, chance.choice((*FITTING, *responses)))
         assert response.status_code in CODES, f"{response.status_code}: {response.data[:300]!r}"
         if response.status_code >= 400 and response.request.method != "HEAD":
             told = response.get_json()
@@ -106,9 +98,9 @@ def server(asks: Any, media: str) -> Callable[[bytes], bool]:
     return feed
 
 
-def _asked(asks: Any, chance: random.Random, data: bytes, media: str) -> Any:
+def _asked(asks: Any, chance: random.Random, data: bytes, media: str, accept: str) -> Any:
     """Mostly an invocation with a fitting type; now and then something else."""
-    headers: dict[str, str] = {"Content-Type": media, "Accept": chance.choice(HEADERS[:4])}
+    headers: dict[str, str] = {"Content-Type": media, "Accept": accept}
     path, method = "/invocations", "POST"
     if chance.random() < 0.1:
         headers[chance.choice(("Content-Type", "Accept"))] = chance.choice(HEADERS)

@@ -73,4 +73,4 @@ def targets(*names: str) -> Iterator[Target]:
         written(example.fit(), base / "model")
         asked = Client(running.enter_context(serving(base, ALGORITHM=name, SAGEMAKER_MAX_PAYLOAD_IN_MB="1")).url)
         for media, seeds in types(example):
-            yield Target(f"http {name} {media}", seeds, server(asked, media))
+            yield Target(f"http {name} {media}", seeds, server(asked, media, example.algorithm.answer.responses))

@@ -145,6 +145,14 @@ def test_an_empty_body_is_a_204(server: Server) -> None:
     assert "Content-Type" not in answer.headers and "Content-Type" not in server.get("/ping").headers
 
 
+@pytest.mark.parametrize("media", [CSV, JSON, LINES, PROTOBUF])
+def test_an_answer_to_no_records_is_none_of_the_kind_that_was_asked_for(server: Server, media: str) -> None:
+    answer = server.ask('{"instances": []}', JSON, media)
+
+    assert answer.status_code == 200 and answer.headers["Content-Type"].startswith(media)
+    assert answer.content == (b'{"sums":[]}' if media == JSON else b"")
+
+
 @pytest.mark.parametrize("kind", [None, "text/html", "application/octet-stream", "nonsense", "application/x-npy"])
 def test_a_content_type_is_not_guessed(server: Server, kind: str | None) -> None:
     told = message(server.ask("1,2,3", kind), 415)

@@ -1,8 +1,9 @@
-"""Requests made from the server's own description, sent over HTTP: to the stand-in and to real algorithms."""
+"""Requests made from the server's own description, sent over HTTP: to the stand-in and to every algorithm."""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -11,8 +12,9 @@ from pathlib import Path
 import pytest
 import requests
 
+import algorithms
 from tests.conformance.example import Example, written
-from tests.serving.servers import Server, serving
+from tests.serving.servers import ROOT, Server, serving
 
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
 
@@ -20,10 +22,14 @@ CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,re
 def hunted(url: str, examples: int) -> subprocess.CompletedProcess[str]:
     """What schemathesis says after so many requests of each path and phase."""
     limits = [f"--max-examples={examples}", "--request-timeout=10", "--seed=1", "--generation-database=none"]
-    more = ["--checks", CHECKS, "--mode=all", "--no-color", *limits]
-    command = [sys.executable, "-m", "schemathesis.cli", "run", f"{url}/openapi.json", *more]
+    chosen = ["--checks", CHECKS, "--mode=all", "--no-color", *limits]
+    command = [sys.executable, "-m", "schemathesis.cli", "run", f"{url}/openapi.json", *chosen]
     with tempfile.TemporaryDirectory() as folder:  # where it leaves its cache
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=600, cwd=folder)
+        more = {"SCHEMATHESIS_HOOKS": "tests.serving.binary", "PYTHONPATH": str(ROOT)}
+        environment = {**os.environ, **more}
+        return subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=False, timeout=600, cwd=folder
+        )
 
 
 def test_the_stand_in_keeps_what_it_describes(server: Server) -> None:
@@ -32,7 +38,7 @@ def test_the_stand_in_keeps_what_it_describes(server: Server) -> None:
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
 
 
-@pytest.mark.parametrize("name", ["kmeans", "forecasting-deepar"])
+@pytest.mark.parametrize("name", algorithms.names())
 def test_an_algorithm_keeps_what_it_describes(name: str, tmp_path: Path) -> None:
     written(Example(name).fit(), tmp_path / "model")
     with serving(tmp_path, ALGORITHM=name) as running:

@@ -6,6 +6,7 @@ for sparse and other records (`kernels`), and the protobuf library for what is l
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -103,8 +104,7 @@ def answers(
     whole."""
     regular = all(isinstance(column, np.ndarray) for column in columns.values())
     if regular and uid is None and metadata is None:
-        arrays = {name: np.asarray(column, np.float32) for name, column in columns.items()}
-        return filled({}, {name: array.reshape(len(array), -1) for name, array in arrays.items()})
+        return filled({}, {name: _flat(np.asarray(column, np.float32)) for name, column in columns.items()})
     framed = []
     for number in range(len(next(iter(columns.values()), ()))):
         message = record.message()()
@@ -113,6 +113,11 @@ def answers(
         _echo(message, uid, metadata, number)
         framed.append(frame(message.SerializeToString(deterministic=True)))
     return b"".join(framed)
+
+
+def _flat(column: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A row an entry, also where there is none."""
+    return column.reshape(len(column), math.prod(column.shape[1:]))
 
 
 def _messages(rows: Rows) -> Iterator[bytes]:
