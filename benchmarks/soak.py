@@ -68,7 +68,7 @@ def _hostile(given: argparse.Namespace) -> int:
     """Slices in processes of their own, since a reader may end the process."""
     lost = 0
     for number in range(-(-given.n // SLICE)):
-        same = {"slice": number, "only": given.only, "algorithms": given.algorithms}
+        same = {"slice": number, "only": given.only, "algorithms": given.algorithms, "findings": []}
         if any({"algorithms": [], **entry}.items() >= same.items() for entry in _done(given.kind)):
             continue
         command = [sys.executable, "-W", "ignore", "-m", "benchmarks.soak", given.kind, str(given.n)]

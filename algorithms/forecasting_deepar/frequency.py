@@ -18,6 +18,9 @@ CALENDAR = {"M": 1, "W": 2, "D": 3, "H": 4, "min": 5}
 _UNIT = {"M": "M", "W": "D", "D": "D", "H": "h", "min": "m"}  # numpy's letter
 _UNITS_OF_A_DAY = {"W": 1, "D": 1, "H": 24, "min": 1440}
 RECENT, FURTHEST = 7, 1200
+# The years that a time may lie in, which are those of a pandas timestamp: the calendar of all days between the first
+# point and the last is a table, which two years far apart would let grow without end.
+YEARS = (1678, 2261)
 
 
 @dataclass(frozen=True)
@@ -59,13 +62,19 @@ class Frequency:
         if not written or written[-1] in "zZ":
             raise ValueError(text)
         found = np.datetime64(written)
-        if np.isnat(found):
+        # Of a year of more digits, minutes are more than 64 bits hold.
+        if np.isnat(found) or abs(found.astype("datetime64[Y]").astype(np.int64)) > 10**6:
             raise ValueError(text)
         return int(found.astype(f"datetime64[{_UNIT[self.letter]}]").astype(np.int64))
 
     def written(self, time: int) -> str:
         """A time as text."""
         return str(np.array(time).astype(f"datetime64[{_UNIT[self.letter]}]"))
+
+    @cached_property
+    def bounds(self) -> tuple[int, int]:
+        """The first time that may be, and the first one after it that may not."""
+        return self.time(f"{YEARS[0]}-01-01"), self.time(f"{YEARS[1] + 1}-01-01")
 
     def days(self, first: int, last: int) -> tuple[NDArray[np.float32], int]:
         """Calendar of the days (days, 4) between two times, and the number of the first day; of months, none.

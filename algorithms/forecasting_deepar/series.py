@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algorithms.errors import UserError
-from algorithms.forecasting_deepar.frequency import Frequency
+from algorithms.forecasting_deepar.frequency import YEARS, Frequency
 from algorithms.forecasting_deepar.hyperparameters import BETA, NEGATIVE_BINOMIAL
 from algorithms.forecasting_deepar.kernels.windows import carry_
 from algorithms.records import Objects
@@ -122,7 +122,7 @@ class Reader:
     def _add(self, value: Mapping[str, Any]) -> NDArray[np.float32]:
         """Keep one record and hand out its target; ValueError says what is wrong with it."""
         target = _target(value, self.schema.likelihood)
-        start = _start(value, self.schema.frequency)
+        start = _start(value, self.schema.frequency, len(target))
         categories = self._cat(value)
         features = self._dynamic_feat(value, len(target))
         self._lengths.append(len(target))
@@ -213,16 +213,23 @@ def _numbers(given: Any, name: str) -> NDArray[np.float32]:
     return row
 
 
-def _start(value: Mapping[str, Any], frequency: Frequency) -> int:
+def _start(value: Mapping[str, Any], frequency: Frequency, points: int) -> int:
     given = value.get("start")
     if not isinstance(given, str):
         raise ValueError('start is required and must be a time, "YYYY-MM-DD HH:MM:SS".')
     try:
-        return frequency.time(given)
+        start = frequency.time(given)
     except ValueError:
         raise ValueError(
             f'start must be a time without a time zone, "YYYY-MM-DD HH:MM:SS"; it is "{given[:40]}".'
         ) from None
+    last, (first, end) = start + max(0, points - 1) * frequency.step, frequency.bounds
+    if start < first or last >= end:
+        raise ValueError(
+            f"start and the points after it must lie in the years {YEARS[0]} to {YEARS[1]}; they lie from "
+            f"{frequency.written(start)} to {frequency.written(last)}."
+        )
+    return start
 
 
 def _categories(given: Any) -> NDArray[np.int32]:

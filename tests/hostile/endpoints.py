@@ -89,6 +89,7 @@ def server(asks: Any, media: str, responses: Sequence[str]) -> Callable[[bytes],
         chance = random.Random(zlib.crc32(data))
         response = _asked(asks, chance, data, media, chance.choice((*FITTING, *responses)))
         assert response.status_code in CODES, f"{response.status_code}: {response.data[:300]!r}"
+        assert b"there is not enough memory" not in response.data, "asked for all the memory there is"
         if response.status_code >= 400 and response.request.method != "HEAD":
             told = response.get_json()
             assert told["code"] == response.status_code and told["message"], response.data[:300]

@@ -18,6 +18,9 @@ from tests.hostile.mutation import mutated
 
 PATIENCE = 5.0  # seconds that an input may take
 ROOM = 1 << 29  # bytes of memory that one may take, though it gives them back
+MOST = (
+    1 << 32
+)  # bytes more than there were at first that a hunt may ask for, so that it does not take the machine's all
 KEPT = 20  # findings of a target; the first tell most
 
 
@@ -76,7 +79,8 @@ def hunt(target: Target, count: int, seed: int = 0) -> Report:
         with contextlib.suppress(Exception):
             target.feed(whole)
     old = signal.signal(signal.SIGALRM, late)
-    began = time.perf_counter()
+    began, limits = time.perf_counter(), resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (_virtual() + MOST, limits[1]))
     try:
         for number in range(count):
             if number == count // 2:
@@ -85,6 +89,7 @@ def hunt(target: Target, count: int, seed: int = 0) -> Report:
             _feed(target, report, mutated(random.Random(f"{target.name} {seed} {number}"), target.seeds))
     finally:
         signal.signal(signal.SIGALRM, old)
+        resource.setrlimit(resource.RLIMIT_AS, limits)
     gc.collect()
     report.growth = max(0, resident() - before)
     report.seconds = time.perf_counter() - began
@@ -123,3 +128,8 @@ def peak() -> int:
 def resident() -> int:
     """Bytes of memory that this process holds."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+
+def _virtual() -> int:
+    """Bytes of memory that this process has asked for."""
+    return int(Path("/proc/self/statm").read_text().split()[0]) * 4096
