@@ -239,8 +239,9 @@ def bake(names: list[str]) -> None:
     levels = levels_here() or ["generic"]
     # Side by side, for compiling is the work of one core.
     running = [subprocess.Popen(command, env=os.environ | {PROCESSOR: level}) for level in levels]  # noqa: S603 (our own)
-    for failed in [code for code in [process.wait() for process in running] if code]:
-        raise SystemExit(failed)
+    codes = [process.wait() for process in running]
+    if any(codes):
+        raise SystemExit(next(filter(None, codes)))
     if "x86-64-v4" not in levels_here() and platform.machine() in ("x86_64", "AMD64"):
         print("This processor has no AVX-512, so kernels for those that have it are not compiled.", file=sys.stderr)
 

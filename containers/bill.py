@@ -95,7 +95,10 @@ def _component(
 
 
 def _write_all(folder: Path) -> None:
-    for image in _ours():
+    images = _ours()
+    if not images:
+        print("No image is here that a bill of materials could be of.")
+    for image in images:
         found = contents(image)
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{image.rpartition('/')[2].replace(':', '-')}.json"
@@ -109,10 +112,7 @@ def _ours() -> list[str]:
     listed: list[str] = []
     if shutil.which("docker"):
         listed = subprocess.run(command, check=False, capture_output=True, text=True).stdout.split()  # noqa: S603
-    images = sorted(image for image in set(listed) if image.endswith((":cpu", ":gpu")))
-    if not images:
-        print("No image is here that a bill of materials could be of.")
-    return images
+    return sorted(image for image in set(listed) if image.endswith((":cpu", ":gpu")))
 
 
 if __name__ == "__main__":

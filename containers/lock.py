@@ -27,7 +27,7 @@ def asked() -> list[Requirement]:
     files = sorted((ROOT / "algorithms").glob("*/requirements.txt"))
     lines = (line.split("#")[0].strip() for path in files for line in path.read_text().splitlines())
     wanted = [Requirement(line) for line in (*(metadata.requires(OURS) or []), *lines) if line]
-    return [one for one in wanted if one.marker is None or one.marker.evaluate({"extra": ""})]
+    return list(filter(_applies, wanted))
 
 
 def needed() -> dict[str, str]:
@@ -36,14 +36,14 @@ def needed() -> dict[str, str]:
     while open_:
         one = open_.pop()
         name = canonicalize_name(one.name)
-        if name in found or (one.marker and not one.marker.evaluate({"extra": ""})):
+        if name in found:
             continue
         try:
             # A version of one build, 2.13.0+cpu, is that of its release.
             found[name] = metadata.version(name).partition("+")[0]
         except metadata.PackageNotFoundError:
             continue
-        open_ += [Requirement(line) for line in metadata.requires(name) or []]
+        open_ += filter(_applies, map(Requirement, metadata.requires(name) or []))
     return dict(sorted(found.items()))
 
 
@@ -52,6 +52,11 @@ def locked() -> dict[str, str]:
     lines = (line.split("#")[0].strip() for line in LOCK.read_text().splitlines())
     pairs = (line.partition("==") for line in lines if line)
     return {canonicalize_name(name): version for name, _, version in pairs}
+
+
+def _applies(one: Requirement) -> bool:
+    """Whether it is asked for on this machine, and without an extra."""
+    return one.marker is None or one.marker.evaluate({"extra": ""})
 
 
 def main() -> int:

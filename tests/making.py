@@ -49,7 +49,7 @@ def begin(items: Iterable[pytest.Item]) -> None:
 def stop() -> None:
     """Leave what has not been made."""
     _pool.shutdown(wait=False, cancel_futures=True)
-    for process in _running:
+    for process in list(_running):  # the other thread may take one away
         with contextlib.suppress(OSError):
             process.terminate()
 

@@ -1,7 +1,6 @@
 """Pictures as people send them, and as nobody should."""
 
 import io
-import resource
 import struct
 import zlib
 
@@ -10,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from algorithms import pictures, pictures_ahead, pictures_transforms
+from algorithms import machine, pictures, pictures_ahead, pictures_transforms
 from algorithms.errors import UserError
 from algorithms.pictures_transforms import LEVELS, Preparation
 from algorithms.records import Images
@@ -114,11 +113,11 @@ def test_a_picture_that_would_be_too_large_is_never_decoded():
 def test_a_chunk_that_says_it_is_longer_than_the_file_gets_no_room(length):
     whole = saved(Image.fromarray(noise(8, 8)), "PNG")
     head, rest = whole[:33], whole[33:]
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = machine.peak_memory()
 
     with pytest.raises(UserError, match="a: is cut off"):
         pictures.decoded(head + struct.pack(">I", length) + rest[4:], 3, "a")
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KB
+    assert machine.peak_memory() - before < 100_000 * 1024
 
 
 @settings(deadline=None, max_examples=150)

@@ -24,7 +24,7 @@ from training.formats import ContentType
 
 CODES = {200, 204, 400, 404, 405, 406, 408, 409, 413, 415, 503, 507}
 FITTING = ("", "*/*", "application/json;verbose=true")  # and each of the algorithm's own
-HEADERS = ("text/csv", "x" * 9000, "\x7f/;;=,", "image/*", *FITTING)
+HEADERS = ("text/csv", "application/jsonlines", "x" * 9000, "\x7f/;;=,", "image/*", *FITTING)
 PATHS = (
     *("/invocations", "/ping", "/metrics", "/execution-parameters", "/models", "/models/a", "/models/a/invoke"),
     *("/models/../a/invoke", "/%00", "//", "/models?limit=-1", "/models?limit=9999999999", "/invocations/"),

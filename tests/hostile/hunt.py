@@ -14,13 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from algorithms import machine
 from tests.hostile.mutation import mutated
 
 PATIENCE = 5.0  # seconds that an input may take
 ROOM = 1 << 29  # bytes of memory that one may take, though it gives them back
-MOST = (
-    1 << 32
-)  # bytes more than there were at first that a hunt may ask for, so that it does not take the machine's all
+MOST = 1 << 32  # bytes that a hunt may ask for beyond those it began with: the machine's memory is others' too
 KEPT = 20  # findings of a target; the first tell most
 
 
@@ -80,7 +79,7 @@ def hunt(target: Target, count: int, seed: int = 0) -> Report:
             target.feed(whole)
     old = signal.signal(signal.SIGALRM, late)
     began, limits = time.perf_counter(), resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (_virtual() + MOST, limits[1]))
+    resource.setrlimit(resource.RLIMIT_AS, (_memory()[0] + MOST, limits[1]))
     try:
         for number in range(count):
             if number == count // 2:
@@ -97,12 +96,13 @@ def hunt(target: Target, count: int, seed: int = 0) -> Report:
 
 
 def _feed(target: Target, report: Report, data: bytes) -> None:
-    begin, most = time.perf_counter(), peak()
+    begin, most = time.perf_counter(), machine.peak_memory()
     signal.setitimer(signal.ITIMER_REAL, PATIENCE)
     try:
         taken = target.feed(data)
-        if peak() - most > ROOM:
-            raise Large(f"took {(peak() - most) >> 20} MB")
+        more = machine.peak_memory() - most
+        if more > ROOM:
+            raise Large(f"took {more >> 20} MB")
         report.taken += bool(taken)
     except (Exception, Late) as error:
         if len(report.findings) < KEPT:
@@ -120,16 +120,11 @@ def _told(error: BaseException) -> str:
     return f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno} in {last.name}: {str(error)[:160]}"
 
 
-def peak() -> int:
-    """The most bytes of memory that this process has held."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
 def resident() -> int:
     """Bytes of memory that this process holds."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+    return _memory()[1]
 
 
-def _virtual() -> int:
-    """Bytes of memory that this process has asked for."""
-    return int(Path("/proc/self/statm").read_text().split()[0]) * 4096
+def _memory() -> list[int]:
+    """Bytes of memory that this process has asked for, and that it holds; more of each kind after these."""
+    return [int(pages) * resource.getpagesize() for pages in Path("/proc/self/statm").read_text().split()]

@@ -25,8 +25,7 @@ def hunted(url: str, examples: int) -> subprocess.CompletedProcess[str]:
     chosen = ["--checks", CHECKS, "--mode=all", "--no-color", *limits]
     command = [sys.executable, "-m", "schemathesis.cli", "run", f"{url}/openapi.json", *chosen]
     with tempfile.TemporaryDirectory() as folder:  # where it leaves its cache
-        more = {"SCHEMATHESIS_HOOKS": "tests.serving.binary", "PYTHONPATH": str(ROOT)}
-        environment = {**os.environ, **more}
+        environment = {**os.environ, "SCHEMATHESIS_HOOKS": "tests.serving.binary", "PYTHONPATH": str(ROOT)}
         return subprocess.run(
             command, env=environment, capture_output=True, text=True, check=False, timeout=600, cwd=folder
         )
