@@ -28,7 +28,7 @@ RUNTIME ?= python:3.11-slim-bookworm
 BUILDER ?= $(shell docker image inspect algoport-builder:3.11 >/dev/null 2>&1 && echo algoport-builder:3.11 || echo $(RUNTIME))
 FLAVOR ?= cpu
 REVISION = $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
-IMAGE_ARGS = -f containers/Dockerfile --network=host --build-arg RUNTIME=$(RUNTIME) --build-arg BUILDER=$(BUILDER) \
+IMAGE_ARGS = -f containers/image/Dockerfile --network=host --build-arg RUNTIME=$(RUNTIME) --build-arg BUILDER=$(BUILDER) \
 	--build-arg FLAVOR=$(FLAVOR) --build-arg REVISION=$(REVISION)
 
 .PHONY: help install demo test check lock sbom bench soak bench-peers clients bench-networks bench-mlserver bench-hostile image image-arm64 base readme clean
@@ -59,19 +59,19 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_architecture.py
-	$(BIN)/python -m containers.audit
-	$(BIN)/python -m containers.bill --into build/sbom
+	$(BIN)/python -m algoport.containers.image.audit
+	$(BIN)/python -m algoport.containers.image.bill --into build/sbom
 
 # The newest versions that the ranges allow, but torch's, become those that images are built with.
 lock: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --upgrade-strategy eager $(INDEX) \
 		-c <(grep '^torch==' constraints.txt) $(OWN:%=-r %) -e .
-	$(BIN)/python -m containers.lock
+	$(BIN)/python -m algoport.containers.image.lock
 
 # What an image contains, as a bill of materials.
 sbom: install
 	@[ -n "$(A)" ] || { echo "Which algorithm? make sbom A=NAME"; exit 2; }
-	$(BIN)/python -m containers.bill algoport/$(A):$(FLAVOR) > sbom-$(A).json
+	$(BIN)/python -m algoport.containers.image.bill algoport/$(A):$(FLAVOR) > sbom-$(A).json
 
 bench: install
 	@[ -n "$(A)" ] || { echo "Which algorithm? make bench A=NAME"; exit 2; }
@@ -151,7 +151,7 @@ soak: install
 	$(BIN)/python -W ignore -m benchmarks.soak $(KIND) $(or $(N),50)
 
 readme: install
-	$(BIN)/python -m containers.pages
+	$(BIN)/python -m algoport.containers.pages
 
 clean:
 	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks demo

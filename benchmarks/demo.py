@@ -32,7 +32,9 @@ def main() -> int:
     base = Path(sys.argv[1] if len(sys.argv) > 1 else "demo").resolve()
     rows, digits = _lay_out(base)
     _say(f"1. Training K-Means on {len(rows)} handwritten digits of 8 x 8 pixels, in {base}")
-    code = subprocess.run([sys.executable, "-m", "training", "train"], env=_environment(base), check=False).returncode
+    code = subprocess.run(
+        [sys.executable, "-m", "algoport.training", "train"], env=_environment(base), check=False
+    ).returncode
     if code != 0:
         print((base / "output/failure").read_text() if (base / "output/failure").exists() else "", file=sys.stderr)
         return code
@@ -87,7 +89,7 @@ def _server(base: Path) -> Iterator[str]:
         port = str(probe.getsockname()[1])
     environment = {**_environment(base), "SAGEMAKER_BIND_TO_PORT": port, "SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
     began = time.monotonic()
-    server = subprocess.Popen([sys.executable, "-m", "serving", "serve"], env=environment)
+    server = subprocess.Popen([sys.executable, "-m", "algoport.serving", "serve"], env=environment)
     try:
         address = f"http://127.0.0.1:{port}"
         while True:
@@ -107,8 +109,8 @@ def _server(base: Path) -> Iterator[str]:
 
 def _ask(address: str, rows: NDArray[np.float64], digits: NDArray[np.int64]) -> None:
     """The same rows as CSV, JSON and protobuf, answered as CSV, JSON and JSON Lines."""
-    from algorithms.records import Rows
-    from training.formats import recordio
+    from algoport.algorithms.contract.records import Rows
+    from algoport.training.formats import recordio
 
     table = "\n".join(",".join(f"{value:g}" for value in row) for row in rows)
     instances = json.dumps({"instances": [{"features": row.tolist()} for row in rows]})

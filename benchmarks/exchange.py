@@ -49,17 +49,17 @@ def hosts(megabits: int) -> Iterator[list[str]]:
 def member(rank: int) -> None:
     """Steps of ResNet-18 with either way; prints the seconds of a step."""
     os.environ |= {"GLOO_SOCKET_IFNAME": f"cable{rank}", "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
-    from algorithms import compiled
+    from algoport.algorithms.shared import compiled
 
     compiled.prepare()
     import numpy as np
     import torch
     from torch import distributed
 
-    from algorithms.descent.weights import Weights
-    from algorithms.group import Alone
-    from algorithms.image_classification.network import Design, built, initialize
-    from training.cluster.joined import Joined
+    from algoport.algorithms.contract.group import Alone
+    from algoport.algorithms.shared.neural.weights import Weights
+    from algoport.algorithms.shared.vision.residual import Design, built, initialize
+    from algoport.training.cluster.joined import Joined
 
     class Watch:
         @staticmethod

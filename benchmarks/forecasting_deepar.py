@@ -14,7 +14,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from algorithms import compiled
+from algoport.algorithms.shared import compiled
 from benchmarks.measure import US, Case, Laps, Row, main, race
 from benchmarks.peers import torchvision
 
@@ -66,9 +66,9 @@ def chicago() -> Data:
 
 def ours(data: Data, seed: int, dropout: float = 0.0) -> Any:
     """A model."""
-    import algorithms
-    from algorithms.contract import Job, Memory
-    from algorithms.records import Objects
+    from algoport import algorithms
+    from algoport.algorithms.contract import Job, Memory
+    from algoport.algorithms.contract.records import Objects
 
     given = {
         "time_freq": data.frequency,
@@ -89,8 +89,8 @@ def ours(data: Data, seed: int, dropout: float = 0.0) -> Any:
 
 def our_paths(data: Data, model: Any) -> Any:
     """Paths of all series, from records to numbers."""
-    import algorithms
-    from algorithms.records import Objects
+    from algoport import algorithms
+    from algoport.algorithms.contract.records import Objects
 
     options = algorithms.part(NAME, "options").Options.read({"num_samples": PATHS, "output_types": ["samples"]})
     values = [{"start": start, "target": target[: -data.horizon].tolist()} for start, target in data.series]
@@ -247,7 +247,7 @@ def ask(folder: str) -> None:
     import json
     import statistics
 
-    from serving.prediction import Predictor
+    from algoport.serving.prediction import Predictor
 
     predictor = Predictor.of(NAME)
     model = predictor.load(Path(folder))

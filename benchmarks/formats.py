@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from algorithms import compiled
-from algorithms.records import Rows, joined
+from algoport.algorithms.contract.records import Rows, joined
+from algoport.algorithms.shared import compiled
+from algoport.training.formats import Layout, find
 from benchmarks.measure import US, Case, Laps, Row, main, race
-from training.formats import Layout, find
 
 RECORDIO, CSV, LIBSVM = "application/x-recordio-protobuf", "text/csv", "text/libsvm"
 PEERS = Path(__file__).parents[1] / ".peers" / "sagemaker" / "bin" / "python"

@@ -45,7 +45,7 @@ FASHION: dict[str, object] = {
 @cache
 def pictograms() -> tuple[Any, Any]:
     """A training and a validation set of pictures with one of nine classes, every fifth for validation."""
-    from algorithms.records import Images
+    from algoport.algorithms.contract.records import Images
 
     root = Path(os.environ.get("NODE_MODULES", "node_modules")) / "emoji-datasource-google"
     entries = json.loads((root / "emoji.json").read_text())
@@ -61,8 +61,8 @@ def pictograms() -> tuple[Any, Any]:
 
 def pixels(images: Any, side: int) -> Any:
     """Decoded, (n, side, side, 3)."""
-    from algorithms.pictures import decoded
-    from algorithms.pictures_transforms import resized
+    from algoport.algorithms.shared.vision.decoding import decoded
+    from algoport.algorithms.shared.vision.transforms import resized
 
     return np.stack([resized(decoded(data, 3, ""), side, side) for data in images.encoded])
 
@@ -97,12 +97,12 @@ def their_loop(classes: int, rate: float) -> tuple[Any, Callable[[Any, Any], flo
 
 def our_loop(classes: int, rate: float, kind: str) -> Callable[[Any, Any], float]:
     """The step of a job, from pixels as they are decoded."""
-    from algorithms.contract import Job
-    from algorithms.image_classification import fitting
-    from algorithms.image_classification.beginning import begun
-    from algorithms.image_classification.hyperparameters import Hyperparameters
-    from algorithms.pictures_ahead import Batch
-    from algorithms.records import Images
+    from algoport.algorithms.contract import Job
+    from algoport.algorithms.contract.records import Images
+    from algoport.algorithms.image_classification import fitting
+    from algoport.algorithms.image_classification.beginning import begun
+    from algoport.algorithms.image_classification.hyperparameters import Hyperparameters
+    from algoport.algorithms.shared.vision.prefetch import Batch
 
     given = {"num_classes": classes, "num_training_samples": 10**6, "num_layers": 18, "learning_rate": rate}
     job: Any = Job(hyperparameters=Hyperparameters.read({**given, "precision_dtype": kind}), channels={})
@@ -148,7 +148,7 @@ def steps(kind: str, goal: float) -> list[Row]:
 
 def photographs(count: int = 256) -> list[bytes]:
     """JPEG files of 500 x 375, as photographs of data sets are: smooth, with some noise."""
-    from algorithms.pictures import encoded
+    from algoport.algorithms.shared.vision.decoding import encoded
 
     random = np.random.default_rng(0)
     y, x = np.mgrid[:375, :500]
@@ -182,10 +182,10 @@ def decoding() -> list[Row]:
     """From JPEG files to cropped, mirrored pixels, with as many threads as the reference has processes."""
     from torch.utils.data import DataLoader
 
-    from algorithms.machine import cores
-    from algorithms.pictures_ahead import prepared
-    from algorithms.pictures_transforms import Preparation, draws
-    from algorithms.records import Images
+    from algoport.algorithms.contract.records import Images
+    from algoport.algorithms.shared.machine import cores
+    from algoport.algorithms.shared.vision.prefetch import prepared
+    from algoport.algorithms.shared.vision.transforms import Preparation, draws
 
     files = photographs()
     loader = DataLoader(
@@ -215,9 +215,9 @@ def decoding() -> list[Row]:
 
 def whole(kind: str, seed: int = 0) -> list[Row]:
     """A job on pictograms beside the reference's loop: the same epochs, batches, rates and changes of pictures."""
-    from algorithms.contract import Job, Memory
-    from algorithms.image_classification import fitting
-    from algorithms.image_classification.hyperparameters import Hyperparameters
+    from algoport.algorithms.contract import Job, Memory
+    from algoport.algorithms.image_classification import fitting
+    from algoport.algorithms.image_classification.hyperparameters import Hyperparameters
 
     train, validation = pictograms()
     settings = Hyperparameters.read(
@@ -301,9 +301,9 @@ def answering() -> list[Row]:
     import torch
     from PIL import Image
 
-    from algorithms.image_classification.model import Model
-    from algorithms.image_classification.network import Design, arrays, built, initialize
-    from algorithms.records import Images
+    from algoport.algorithms.contract.records import Images
+    from algoport.algorithms.image_classification.model import Model
+    from algoport.algorithms.shared.vision.residual import Design, arrays, built, initialize
 
     network = built(Design(num_layers=18, num_classes=9, channels=3, height=SIDE, width=SIDE), lambda sums: None)
     initialize(network, 0)
@@ -341,11 +341,11 @@ def answering() -> list[Row]:
 
 def fashion() -> int:
     """The small network on all of Fashion-MNIST: its accuracy, and what it took."""
-    from algorithms.contract import Job, Memory
-    from algorithms.image_classification import fitting
-    from algorithms.image_classification.hyperparameters import Hyperparameters
-    from algorithms.pictures import encoded
-    from algorithms.records import Images
+    from algoport.algorithms.contract import Job, Memory
+    from algoport.algorithms.contract.records import Images
+    from algoport.algorithms.image_classification import fitting
+    from algoport.algorithms.image_classification.hyperparameters import Hyperparameters
+    from algoport.algorithms.shared.vision.decoding import encoded
     from tests import data
 
     channels = {}

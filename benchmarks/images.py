@@ -21,10 +21,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import algorithms
-from algorithms.records import Rows
+from algoport import algorithms
+from algoport.algorithms.contract.records import Rows
+from algoport.training import formats
 from benchmarks.measure import RESULTS, header
-from training import formats
 
 GOALS = {"unpacked": 1.6, "first line": 2.0, "first ping": 2.0}
 LAPS = 5

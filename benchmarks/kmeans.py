@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
 
-from algorithms import compiled
+from algoport.algorithms.shared import compiled
 from benchmarks.measure import US, Case, Laps, Row, main, race
 
 PASSES = 10
@@ -52,7 +52,7 @@ LLOYD: dict[str, tuple[Callable[[], Any], int]] = {
 
 def lloyd_race(name: str, goals: dict[str, float]) -> list[Row]:
     """The same rows, start and number of iterations. scikit-learn passes once more over the rows, to label them."""
-    from algorithms.kmeans.lloyd import lloyd
+    from algoport.algorithms.kmeans.lloyd import lloyd
     from benchmarks.peak import peak
 
     load, k = LLOYD[name]
@@ -85,7 +85,7 @@ def _scored(row: Row, rows: Any) -> Row:
 
 
 def _msd(rows: Any, centers: Any) -> float:
-    from algorithms.kmeans import kernels
+    from algoport.algorithms.kmeans import kernels
 
     return float((kernels.nearest(rows, centers)[1].astype("float64") ** 2).mean())
 
@@ -94,7 +94,7 @@ def _start(rows: Any, k: int) -> Any:
     """k-means++ on 5,000 rows; no center goes empty from there, which each peer would treat in its own way."""
     import numpy as np
 
-    from algorithms.kmeans import kernels
+    from algoport.algorithms.kmeans import kernels
 
     random = np.random.default_rng(1)
     some = rows[random.choice(len(rows), 5000, replace=False)]
@@ -119,7 +119,7 @@ def _faiss(rows: Any, start: Any) -> Any:
 
 def tuned_race(name: str) -> list[Row]:
     """scikit-learn with the best setting of its OpenBLAS, in a process of its own, as it is read at the start."""
-    from algorithms.kmeans.lloyd import lloyd
+    from algoport.algorithms.kmeans.lloyd import lloyd
 
     load, k = LLOYD[name]
     command = [sys.executable, "-m", "benchmarks.kmeans", "--lap", name]
@@ -144,7 +144,7 @@ def one_pass(name: str) -> list[Row]:
     """A single assignment of all rows without bounds, against the time that the peak would take."""
     import numpy as np
 
-    from algorithms.kmeans import kernels
+    from algoport.algorithms.kmeans import kernels
     from benchmarks.peak import peak
 
     load, k = LLOYD[name]
@@ -253,8 +253,8 @@ def streaming_race(name: str) -> list[Row]:
 
 def fit(rows: Any, k: int, settings: dict[str, object], seed: int) -> Any:
     """The centers that a job finds."""
-    import algorithms
-    from algorithms.contract import Job, Memory
+    from algoport import algorithms
+    from algoport.algorithms.contract import Job, Memory
 
     read = algorithms.part("kmeans", "hyperparameters").Hyperparameters.read
     job: Any = Job(

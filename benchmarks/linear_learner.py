@@ -15,7 +15,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from algorithms import compiled, machine
+from algoport.algorithms.shared import compiled, machine
 from benchmarks.measure import US, Case, Laps, Row, main, race
 
 EPOCHS = 15
@@ -106,10 +106,10 @@ def ours(data: Split, models: int) -> Any:
     """The whole job, but for reading files: scaling, training, judging every epoch, choosing."""
     import numpy as np
 
-    from algorithms.contract import Job, Memory
-    from algorithms.linear_learner.hyperparameters import Hyperparameters
-    from algorithms.linear_learner.train import fit
-    from algorithms.records import Rows
+    from algoport.algorithms.contract import Job, Memory
+    from algoport.algorithms.contract.records import Rows
+    from algoport.algorithms.linear_learner.hyperparameters import Hyperparameters
+    from algoport.algorithms.linear_learner.train import fit
 
     given = {"predictor_type": data.kind, "epochs": EPOCHS, "early_stopping_patience": EPOCHS + 1}
     given |= {"num_models": models}
@@ -125,7 +125,7 @@ def ours(data: Split, models: int) -> Any:
 
 
 def _answered(data: Split, model: Any) -> Any:
-    from algorithms.records import Rows
+    from algoport.algorithms.contract.records import Rows
 
     answers = model.predict(Rows(features=data.others), None)
     return answers["score" if data.kind == "regressor" else "predicted_label"].reshape(-1)
@@ -274,7 +274,7 @@ def one_step(name: str) -> list[Row]:
     """The gradients of a batch against the time that their two products would take at the processor's peak."""
     import numpy as np
 
-    from algorithms.linear_learner import kernels
+    from algoport.algorithms.linear_learner import kernels
     from benchmarks.peak import peak
 
     n, d, m, k = STEPS[name]

@@ -25,7 +25,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
-from algorithms import machine
+from algoport.algorithms.shared import machine
 
 RESULTS = Path(__file__).parent / "results"
 US = "algoport"

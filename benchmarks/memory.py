@@ -21,9 +21,9 @@ from pathlib import Path
 
 import numpy as np
 
-from algorithms.records import Rows
+from algoport.algorithms.contract.records import Rows
+from algoport.training.formats import find
 from benchmarks.measure import RESULTS, header
-from training.formats import find
 
 LIMIT = 1 << 30  # bytes resident that are promised for a stream of 4 GB
 WIDTH = 100
@@ -61,7 +61,7 @@ def stream(media: str, gigabytes: float) -> Figure:
         threading.Thread(target=_feed, args=(base / "input/data/train_0", piece, count), daemon=True).start()
         begun = time.perf_counter()
         environment = os.environ | {"ALGORITHM": "kmeans", "SAGEMAKER_BASE_DIR": str(base)}
-        command = [sys.executable, "-m", "training"]
+        command = [sys.executable, "-m", "algoport.training"]
         process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
         peak = max(_resident(process))
         if process.returncode:

@@ -30,7 +30,7 @@ from typing import Any
 
 import numpy as np
 
-from algorithms.kmeans.model import Model
+from algoport.algorithms.kmeans.model import Model
 from benchmarks.measure import RESULTS, header
 
 IMAGE = "algoport/kmeans:cpu"

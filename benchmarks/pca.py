@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
 
-from algorithms import compiled
+from algoport.algorithms.shared import compiled
 from benchmarks.measure import US, Case, Laps, Row, main, race
 
 TUNED = {"OPENBLAS_CORETYPE": "SkylakeX"}  # the setting that lets OpenBLAS use 512-bit vectors where it does not
@@ -162,8 +162,8 @@ def lap(name: str) -> None:
 
 def fit(rows: Any, k: int, **given: object) -> Any:
     """The model that a job leaves."""
-    import algorithms
-    from algorithms.contract import Job, Memory
+    from algoport import algorithms
+    from algoport.algorithms.contract import Job, Memory
 
     read = algorithms.part("pca", "hyperparameters").Hyperparameters.read
     settings = {"num_components": k, "feature_dim": rows.shape[1], "mini_batch_size": 500, **given}

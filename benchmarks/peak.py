@@ -10,7 +10,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from algorithms.distances import LANES
+from algoport.algorithms.shared.linalg.distances import LANES
 
 CHAINS = 14  # independent sums: more than latency times units, and they leave registers for the factors
 TURNS = 2_000_000

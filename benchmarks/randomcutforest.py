@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from algorithms import compiled
+from algoport.algorithms.shared import compiled
 from benchmarks.measure import US, Case, Laps, Row, main, race
 
 TREES, SAMPLES, THREADS = 100, 256, 2
@@ -76,8 +76,8 @@ def _tenth(rows: Any, anomalous: Any) -> Any:
 
 def grown(rows: Any, seed: int = 0, trees: int = TREES, samples: int = SAMPLES) -> Any:
     """The model of a whole job."""
-    import algorithms
-    from algorithms.contract import Job, Memory
+    from algoport import algorithms
+    from algoport.algorithms.contract import Job, Memory
 
     read = algorithms.part("randomcutforest", "hyperparameters").Hyperparameters.read
     given = {"feature_dim": rows.shape[1], "num_trees": trees, "num_samples_per_tree": samples}

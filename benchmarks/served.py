@@ -19,10 +19,10 @@ from typing import Any
 
 import numpy as np
 
-import algorithms
-from algorithms import machine
-from algorithms.contract import Job, Memory
-from algorithms.records import Images, Objects, Rows
+from algoport import algorithms
+from algoport.algorithms.contract import Job, Memory
+from algoport.algorithms.contract.records import Images, Objects, Rows
+from algoport.algorithms.shared import machine
 from benchmarks.load import Asked
 
 ROOT = Path(__file__).parents[1]
@@ -173,7 +173,7 @@ def ours(name: str, folder: Path, asked: Bodies, **more: str) -> Iterator[Served
     port = free_port()
     environment = {**os.environ, "ALGORITHM": name, "SAGEMAKER_BASE_DIR": str(folder), "PYTHONPATH": str(ROOT), **more}
     environment |= {"SAGEMAKER_BIND_TO_PORT": str(port), "SAGEMAKER_MODEL_SERVER_WORKERS": str(machine.cores())}
-    with running([sys.executable, "-m", "serving"], environment, folder) as process:
+    with running([sys.executable, "-m", "algoport.serving"], environment, folder) as process:
         until(f"http://127.0.0.1:{port}/ping", process)
         url = f"http://127.0.0.1:{port}/invocations"
         cases = {case: Asked(url, media, body) for case, (media, body) in asked.items()}

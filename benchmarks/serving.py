@@ -24,7 +24,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from algorithms import machine
+from algoport.algorithms.shared import machine
 from benchmarks.load import Load, memory, paced, saturating, wrk
 from benchmarks.measure import RESULTS, header
 from benchmarks.served import MLSERVER, SERVERS, Served

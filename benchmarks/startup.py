@@ -22,7 +22,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import algorithms
+from algoport import algorithms
 from benchmarks.images import example_job, first_line, first_ping
 from benchmarks.measure import RESULTS, header
 

@@ -10,7 +10,7 @@ from functools import partial
 from itertools import cycle
 from typing import Any
 
-from algorithms import compiled, machine
+from algoport.algorithms.shared import compiled, machine
 from benchmarks.measure import US, Case, Row, main, race
 
 SEEDS = range(5)
@@ -115,10 +115,10 @@ def _parted(rows: Any, label: Any, n: int, seed: int) -> Any:
 
 def trained(task: Task, given: Any, seed: int) -> Any:
     """Train as a job does, without files; returns a function that answers the other rows."""
-    from algorithms.contract import Job, Memory
-    from algorithms.records import Rows
-    from algorithms.xgboost.hyperparameters import Hyperparameters
-    from algorithms.xgboost.rounds import fit
+    from algoport.algorithms.contract import Job, Memory
+    from algoport.algorithms.contract.records import Rows
+    from algoport.algorithms.xgboost.hyperparameters import Hyperparameters
+    from algoport.algorithms.xgboost.rounds import fit
 
     rows, label, others, theirs = given
     asked: dict[str, object] = {"objective": task.objective, "num_round": task.rounds, "tree_method": "hist"}

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
 
-from algorithms import compiled
+from algoport.algorithms.shared import compiled
 from benchmarks.measure import US, Case, Row, main, race
 
 ROWS, FEATURES = 100_000, 28
@@ -54,8 +54,8 @@ def trained(load: Callable[[], tuple[Any, Any]], rounds: int, **settings: Any) -
     """The library's booster, and ours of its file."""
     import xgboost
 
-    from algorithms.xgboost import interchange
-    from algorithms.xgboost.model import Model
+    from algoport.algorithms.xgboost import interchange
+    from algoport.algorithms.xgboost.model import Model
 
     given = {"objective": "binary:logistic", "max_depth": 6, "nthread": threads(), **settings}
     theirs = xgboost.train(given, xgboost.DMatrix(*load()), rounds)
@@ -83,7 +83,7 @@ def batch(
     """All rows at once."""
     import numpy as np
 
-    from algorithms.records import Rows
+    from algoport.algorithms.contract.records import Rows
 
     theirs, ours = trained(load, rounds, **settings)
     rows = np.ascontiguousarray(load()[0][:n])
@@ -101,7 +101,7 @@ def single(name: str, rounds: int, *, goal: float | None = None, **settings: Any
     """One row after another, each a request of its own."""
     import numpy as np
 
-    from algorithms.records import Rows
+    from algoport.algorithms.contract.records import Rows
 
     theirs, ours = trained(physics, rounds, **settings)
     rows = physics()[0][:REQUESTS]
@@ -121,7 +121,7 @@ def explained(name: str, rounds: int, n: int) -> list[Row]:
     import numpy as np
     import xgboost
 
-    from algorithms.records import Rows
+    from algoport.algorithms.contract.records import Rows
 
     theirs, ours = trained(physics, rounds)
     rows = np.ascontiguousarray(physics()[0][:n])

@@ -12,12 +12,12 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import algorithms
-from algorithms.contract import Algorithm
-from algorithms.declare import Setting
-from containers.describe import sentence, settings, written
+from algoport import algorithms
+from algoport.algorithms.contract import Algorithm
+from algoport.algorithms.contract.hyperparameters import Setting
+from algoport.containers.jobs.describe import sentence, settings, written
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).resolve().parents[1]
 _BETWEEN = r"(<!-- {word} -->\n).*?(<!-- /{word} -->)"
 
 

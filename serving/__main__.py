@@ -16,10 +16,10 @@ import tempfile
 import time
 from pathlib import Path
 
-import algorithms
-from algorithms import compiled
-from algorithms.errors import AlgoportError, UserError
-from serving.settings import Settings
+from algoport import algorithms
+from algoport.algorithms.contract.errors import AlgoportError, UserError
+from algoport.algorithms.shared import compiled
+from algoport.serving.settings import Settings
 
 # What malloc keeps (M_ARENA_MAX, M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of malloc.h): 16 MB in each of two arenas.
 # Pieces from 8 MB on go back at once; from 1 MB on they would cost requests of a thousand rows a tenth of their time.
@@ -39,12 +39,12 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="algoport-serve-", ignore_cleanup_errors=True) as folder:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
             # Only now, as libraries read the environment when they are imported.
-            from serving import log, server
+            from algoport.serving import log, server
 
             log.start(settings.log_level, number="process")
             return server.run(settings, name, folder, began)
     except AlgoportError as error:
-        from serving import log
+        from algoport.serving import log
 
         log.start(number="process")
         for finding in error.findings:

@@ -13,9 +13,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.contract import Answer
-from algorithms.records import Records
-from training.formats import recordio
+from algoport.algorithms.contract import Answer
+from algoport.algorithms.contract.records import Records
+from algoport.training.formats import recordio
 
 Columns: TypeAlias = Mapping[str, NDArray[Any] | Sequence[NDArray[Any]]]
 

@@ -14,16 +14,16 @@ import orjson
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
-from algorithms.contract import Model
-from serving import log
-from serving.bodies import body
-from serving.metrics import Metrics
-from serving.models import PAGE, Table
-from serving.openapi import described
-from serving.prediction import Answered, Predictor
-from serving.refusals import EVALUATE, Refusal
-from serving.room import Room
-from serving.settings import Settings
+from algoport.algorithms.contract import Model
+from algoport.serving import log
+from algoport.serving.bodies import body
+from algoport.serving.metrics import Metrics
+from algoport.serving.models import PAGE, Table
+from algoport.serving.openapi import described
+from algoport.serving.prediction import Answered, Predictor
+from algoport.serving.refusals import EVALUATE, Refusal
+from algoport.serving.room import Room
+from algoport.serving.settings import Settings
 
 JSON = {"Content-Type": "application/json"}
 SILENT = ("/ping", "/metrics")  # never logged: they are asked every few seconds

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
-from serving.refusals import EVALUATE, Refusal
+from algoport.serving.refusals import EVALUATE, Refusal
 
 PIECE = 1 << 18
 

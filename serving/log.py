@@ -11,7 +11,7 @@ from typing import Any
 
 from gunicorn import glogging
 
-from algorithms.log import fault, level, note, start, warn
+from algoport.algorithms.shared.log import fault, level, note, start, warn
 
 
 def access(kind: str, facts: Mapping[str, Any]) -> None:

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from algorithms import machine
-from algorithms.contract import Model
-from algorithms.errors import UserError
-from serving import log
-from serving.refusals import LOAD, Refusal, not_found
+from algoport.algorithms.contract import Model
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.shared import machine
+from algoport.serving import log
+from algoport.serving.refusals import LOAD, Refusal, not_found
 
 PATIENCE = 360  # seconds that loading may take on the platform; as long a request waits for its model
 PAGE = 100  # models of a listing, and the most there are

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from algorithms.contract import Answer
-from serving.refusals import EVALUATE, Refusal
-from training.formats import ContentType
+from algoport.algorithms.contract import Answer
+from algoport.serving.refusals import EVALUATE, Refusal
+from algoport.training.formats import ContentType
 
 
 def requested(header: str | None, answer: Answer) -> ContentType:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from algorithms.contract import Answer, Column
-from algorithms.declare import Setting
-from serving.prediction import Predictor
-from serving.refusals import TYPES
+from algoport.algorithms.contract import Answer, Column
+from algoport.algorithms.contract.hyperparameters import Setting
+from algoport.serving.prediction import Predictor
+from algoport.serving.refusals import TYPES
 
 VERSION = "1"  # of the paths, which are those of the contract
 Schema = dict[str, Any]

@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 import orjson
 
-import algorithms
-from algorithms import artifact, compiled
-from algorithms.contract import Algorithm, Model
-from algorithms.declare import Setting
-from algorithms.errors import UserError
-from algorithms.records import Records, Rows
-from serving import answers
-from serving.negotiation import Wanted, requested, wanted
-from serving.refusals import EVALUATE, Refusal
-from training import formats
-from training.formats import ContentType, Layout, recordio
+from algoport import algorithms
+from algoport.algorithms.contract import Algorithm, Model
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.hyperparameters import Setting
+from algoport.algorithms.contract.records import Records, Rows
+from algoport.algorithms.shared import artifact, compiled
+from algoport.serving import answers
+from algoport.serving.negotiation import Wanted, requested, wanted
+from algoport.serving.refusals import EVALUATE, Refusal
+from algoport.training import formats
+from algoport.training.formats import ContentType, Layout, recordio
 
 DENSE = 1 << 26  # bytes that sparse rows may take when they are spread out; more are predicted part by part
 

@@ -10,7 +10,7 @@ from concurrent.futures import TimeoutError as TooLate
 from contextlib import contextmanager
 from typing import TypeVar
 
-from serving.refusals import Refusal
+from algoport.serving.refusals import Refusal
 
 T = TypeVar("T")
 RETRY = 1  # seconds after which it is worth asking again

@@ -19,18 +19,15 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
-import serving.app
-import serving.metrics
-import serving.models
-import serving.room
-from algorithms import machine
-from algorithms.contract import Model
-from algorithms.errors import PlatformError, UserError
-from serving import log
-from serving.peers import Peers
-from serving.prediction import Predictor
-from serving.refusals import LOAD
-from serving.settings import Settings
+from algoport.algorithms.contract import Model
+from algoport.algorithms.contract.errors import PlatformError, UserError
+from algoport.algorithms.shared import machine
+from algoport.serving import app, log, models, room
+from algoport.serving import metrics as figures
+from algoport.serving.peers import Peers
+from algoport.serving.prediction import Predictor
+from algoport.serving.refusals import LOAD
+from algoport.serving.settings import Settings
 
 STOP = 7  # seconds that running requests have after a SIGTERM; the harshest platform kills after 10
 SPARE = 16  # threads that predictions never take, for /ping and the like
@@ -117,7 +114,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         for name, value in {
             "bind": f"fd://{self._bound.detach()}",
             "workers": settings.workers,
-            "worker_class": "serving.worker.Worker",
+            "worker_class": "algoport.serving.worker.Worker",
             "threads": threads,
             "worker_connections": max(1000, 2 * threads),
             "keepalive": 65,  # longer than the platform's proxies keep a connection idle
@@ -126,7 +123,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "graceful_timeout": STOP,
             "worker_tmp_dir": _quick_folder(self._folder),
             "control_socket_disable": True,
-            "logger_class": "serving.log.Gunicorn",
+            "logger_class": "algoport.serving.log.Gunicorn",
             "proc_name": "algoport-serve",
             "when_ready": self._listening,
             "pre_fork": lambda arbiter, worker: gc.freeze(),
@@ -138,9 +135,9 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Any:
         """A worker's application; its first prediction runs beside it."""
-        settings, metrics = self.settings, serving.metrics.Metrics()
+        settings, metrics = self.settings, figures.Metrics()
         warm, held, table = threading.Event(), _Held(self.model), None
-        room = serving.room.Room(
+        places = room.Room(
             concurrent=settings.concurrent,
             waiting=settings.waiting,
             timeout=settings.timeout,
@@ -155,15 +152,15 @@ class Server(BaseApplication):  # type: ignore[misc]
             return held.model
 
         if settings.multi_model:
-            table = serving.models.Table(self._loaded_and_warm, a_model=settings.a_model, count=metrics.models.set)
+            table = models.Table(self._loaded_and_warm, a_model=settings.a_model, count=metrics.models.set)
             self.peers.be_ready()
         else:
             threading.Thread(target=self._warm_up, args=(held, warm), daemon=True).start()
-        return serving.app.application(
-            serving.app.Service(
+        return app.application(
+            app.Service(
                 settings=settings,
                 predictor=self.predictor,
-                room=room,
+                room=places,
                 metrics=metrics,
                 ready=self.peers.anyone,
                 held=None if settings.multi_model else model,

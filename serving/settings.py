@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from algorithms import machine
-from algorithms.errors import UserError
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.shared import machine
 
 MB = 1 << 20
 DEFAULT_PAYLOAD = 100 * MB

@@ -15,7 +15,7 @@ from typing import Any
 from gunicorn import util
 from gunicorn.workers.gthread import ThreadWorker
 
-from serving.refusals import Refusal
+from algoport.serving.refusals import Refusal
 
 STALL = 20  # seconds that a client may send nothing in the middle of a request, or read nothing of its answer
 YIELD = 0.0005  # seconds in which a worker with fewer connections takes the new one, unless it is busier than it looks

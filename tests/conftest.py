@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import settings
 
-from algorithms import compiled
+from algoport.algorithms.shared import compiled
 from tests import making
 
 

@@ -19,8 +19,8 @@ import tempfile
 import time
 from typing import NoReturn
 
-from training.places import Places, hand_over
-from training.stop import Stop
+from algoport.training.places import Places, hand_over
+from algoport.training.stop import Stop
 
 PATIENCE = 45  # seconds that children may go on after one of them has failed: they find out whom they lost
 
@@ -109,7 +109,7 @@ def _be_child(number: int, count: int, stop: Stop, places: Places) -> NoReturn:
     code = 1
     try:
         _die_with_parent()
-        from training.run import main as job
+        from algoport.training.run import main as job
 
         code = job(places, stop, number, count)
     except BaseException as error:
@@ -124,7 +124,7 @@ def _be_child(number: int, count: int, stop: Stop, places: Places) -> NoReturn:
 
 def _failed(error: BaseException, places: Places) -> int:
     """For what arises before the job can report for itself: an import that fails, say."""
-    from training import failure, log
+    from algoport.training import failure, log
 
     log.start()
     return failure.report(error, places.failure)
@@ -165,7 +165,7 @@ def _kill(children: list[int]) -> None:
 
 
 def _signaled(number: int, peak: int, places: Places) -> int:
-    from training import failure, log
+    from algoport.training import failure, log
 
     log.start()
     return failure.report(failure.killed(number, peak), places.failure)

@@ -14,9 +14,9 @@ from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
-from algorithms import artifact
-from algorithms.errors import PlatformError, UserError
-from training import log
+from algoport.algorithms.contract.errors import PlatformError, UserError
+from algoport.algorithms.shared import artifact
+from algoport.training import log
 
 MOST_FILES = 10_000  # in an archive
 LONGEST = 1 << 16  # bytes of a name, or of what else a header says in bytes that follow it

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.group import Group
-from training import environment, log
-from training.places import hand_over
+from algoport.algorithms.contract.group import Group
+from algoport.training import environment, log
+from algoport.training.places import hand_over
 
 INTERVAL = 60.0  # seconds; ALGOPORT_CHECKPOINT_INTERVAL
 KEEP = 3

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from algorithms.declare import Setting, Settings
-from algorithms.dialects import unquoted
-from algorithms.errors import UserError
-from training import log
-from training.places import Places
+from algoport.algorithms.contract.dialects import unquoted
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.hyperparameters import Setting, Settings
+from algoport.training import log
+from algoport.training.places import Places
 
 SEED = "_seed"
 ALONE = "algo-1"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 
-from algorithms.errors import UserError
+from algoport.algorithms.contract.errors import UserError
 
 
 def seconds(name: str, default: float) -> float:

@@ -9,8 +9,8 @@ import signal
 import sys
 from pathlib import Path
 
-from algorithms.errors import AlgoportError, PlatformError
-from algorithms.machine import memory_limit
+from algoport.algorithms.contract.errors import AlgoportError, PlatformError
+from algoport.algorithms.shared.machine import memory_limit
 
 LIMIT = 1024  # characters that the platform shows
 FURTHER = 5  # findings after the first
@@ -18,7 +18,7 @@ FURTHER = 5  # findings after the first
 
 def report(error: BaseException, path: Path) -> int:
     """Write what happened to the file and to the log; the exit code, 2 where the user can mend it, else 1."""
-    from training import log
+    from algoport.training import log
 
     known = as_known(error)
     write(path, text(known))

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 
-from algorithms.log import fault, note, start, warn
+from algoport.algorithms.shared.log import fault, note, start, warn
 
 
 def line(text: str) -> None:

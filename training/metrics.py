@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from algorithms.contract import Algorithm, Metric
-from algorithms.machine import peak_memory
-from training import environment, log, tables
+from algoport.algorithms.contract import Algorithm, Metric
+from algoport.algorithms.shared.machine import peak_memory
+from algoport.training import environment, log, tables
 
 INTERVAL = 10.0  # seconds between lines of progress; ALGOPORT_PROGRESS_INTERVAL
 # How a line tells its epoch, by whether the metric's lines do.

@@ -12,18 +12,19 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
-import algorithms
-from algorithms import compiled, contract, machine
-from algorithms.declare import Settings
-from algorithms.errors import Stopped, UserError
-from algorithms.group import Group
-from training import artifacts, checkpoints, cluster, configuration, failure, log
-from training.channels import Channel
-from training.channels.opening import MODEL, Opening, check
-from training.configuration import Configuration
-from training.metrics import Metrics
-from training.places import Places
-from training.stop import Stop
+from algoport import algorithms
+from algoport.algorithms import contract
+from algoport.algorithms.contract.errors import Stopped, UserError
+from algoport.algorithms.contract.group import Group
+from algoport.algorithms.contract.hyperparameters import Settings
+from algoport.algorithms.shared import compiled, machine
+from algoport.training import artifacts, checkpoints, cluster, configuration, failure, log
+from algoport.training.channels import Channel
+from algoport.training.channels.opening import MODEL, Opening, check
+from algoport.training.configuration import Configuration
+from algoport.training.metrics import Metrics
+from algoport.training.places import Places
+from algoport.training.stop import Stop
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from algorithms.artifact import put
+from algoport.algorithms.shared.artifact import put
 
 
 def write(folder: Path, name: str, what: Any) -> Path:

@@ -14,8 +14,8 @@ from typing import Any, ClassVar, Literal, Self, cast
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError, PydanticUndefined
 
-from algorithms.dialects import READERS, unquoted
-from algorithms.errors import UserError
+from algoport.algorithms.contract.dialects import READERS, unquoted
+from algoport.algorithms.contract.errors import UserError
 
 AUTO = "auto"
 REQUIRED: Any = PydanticUndefined

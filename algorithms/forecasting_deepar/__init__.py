@@ -3,7 +3,7 @@
 This file is data: what the algorithm is, what it accepts and what it reports.
 """
 
-from algorithms.contract import Algorithm, Answer, Channel, Column, Metric
+from algoport.algorithms.contract import Algorithm, Answer, Channel, Column, Metric
 
 _SERIES = ("application/jsonlines", "application/x-parquet")
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.forecasting_deepar.forecasting import Weights, forecasts
-from algorithms.forecasting_deepar.model import mean, quantiles
-from algorithms.forecasting_deepar.plan import Plan
-from algorithms.forecasting_deepar.series import Series
-from algorithms.group import Group
+from algoport.algorithms.contract.group import Group
+from algoport.algorithms.forecasting_deepar.forecasting import Weights, forecasts
+from algoport.algorithms.forecasting_deepar.model import mean, quantiles
+from algoport.algorithms.forecasting_deepar.plan import Plan
+from algoport.algorithms.forecasting_deepar.series import Series
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from algorithms.records import Objects
+from algoport.algorithms.contract.records import Objects
 
 HYPERPARAMETERS: dict[str, object] = {
     "time_freq": "D",

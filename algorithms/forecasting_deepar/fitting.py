@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.descent import schedules
-from algorithms.descent.loop import descend
-from algorithms.descent.patience import Patience
-from algorithms.errors import Stopped, UserError
-from algorithms.forecasting_deepar import evaluation, gradients, pages, reading
-from algorithms.forecasting_deepar.model import Model
-from algorithms.forecasting_deepar.plan import Plan
-from algorithms.forecasting_deepar.reading import Job
-from algorithms.forecasting_deepar.series import Series
-from algorithms.forecasting_deepar.shapes import begun, views
+from algoport.algorithms.contract.errors import Stopped, UserError
+from algoport.algorithms.forecasting_deepar import evaluation, gradients, pages, reading
+from algoport.algorithms.forecasting_deepar.model import Model
+from algoport.algorithms.forecasting_deepar.plan import Plan
+from algoport.algorithms.forecasting_deepar.reading import Job
+from algoport.algorithms.forecasting_deepar.series import Series
+from algoport.algorithms.forecasting_deepar.shapes import begun, views
+from algoport.algorithms.shared.neural import schedules
+from algoport.algorithms.shared.neural.early_stopping import Patience
+from algoport.algorithms.shared.neural.loop import descend
 
 # Steps of an epoch at least, however few series there are.
 LEAST_STEPS = 10
@@ -265,7 +265,7 @@ def _gradient(
     categories = windows.series.categories[mine]
     if job.device == "cpu":
         return gradients.gradient_(plan, weights, found, categories, keys, gradient)
-    from algorithms.forecasting_deepar import network
+    from algoport.algorithms.forecasting_deepar import network
 
     return network.gradient_(plan, weights, found, categories, keys, gradient, job.device)
 

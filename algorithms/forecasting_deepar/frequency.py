@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.forecasting_deepar.hyperparameters import FREQUENCY
+from algoport.algorithms.forecasting_deepar.hyperparameters import FREQUENCY
 
 # How many calendar features a frequency has: the finer, the more of a time is told.
 CALENDAR = {"M": 1, "W": 2, "D": 3, "H": 4, "min": 5}

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.forecasting_deepar.kernels import recurrence
-from algorithms.forecasting_deepar.kernels.losses import losses_
-from algorithms.forecasting_deepar.kernels.products import outer, products
-from algorithms.forecasting_deepar.kernels.recurrence import DRAWN, NEVER
-from algorithms.forecasting_deepar.plan import Plan, Windows
-from algorithms.forecasting_deepar.shapes import NUMBERS, Shape, layer_keys, views
+from algoport.algorithms.forecasting_deepar.kernels import recurrence
+from algoport.algorithms.forecasting_deepar.kernels.losses import losses_
+from algoport.algorithms.forecasting_deepar.kernels.products import outer, products
+from algoport.algorithms.forecasting_deepar.kernels.recurrence import DRAWN, NEVER
+from algoport.algorithms.forecasting_deepar.plan import Plan, Windows
+from algoport.algorithms.forecasting_deepar.shapes import NUMBERS, Shape, layer_keys, views
 
 Array = NDArray[np.float32]
 

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Self
 
-from algorithms.declare import Settings, choice, integer, listing, real, text
-from algorithms.dialects import unquoted
+from algoport.algorithms.contract.dialects import unquoted
+from algoport.algorithms.contract.hyperparameters import Settings, choice, integer, listing, real, text
 
 GAUSSIAN, BETA, NEGATIVE_BINOMIAL = "gaussian", "beta", "negative-binomial"
 STUDENT_T, DETERMINISTIC = "student-T", "deterministic-L1"

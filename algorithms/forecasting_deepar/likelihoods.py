@@ -9,7 +9,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from algorithms.forecasting_deepar.hyperparameters import BETA, DETERMINISTIC, GAUSSIAN, NEGATIVE_BINOMIAL, STUDENT_T
+from algoport.algorithms.forecasting_deepar.hyperparameters import (
+    BETA,
+    DETERMINISTIC,
+    GAUSSIAN,
+    NEGATIVE_BINOMIAL,
+    STUDENT_T,
+)
 
 _EDGE = 1e-5  # how near to 0 and 1 a target of the beta distribution may be
 _HALF_LOG_2_PI = 0.5 * math.log(2 * math.pi)

@@ -10,13 +10,13 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms import artifact
-from algorithms.errors import UserError
-from algorithms.forecasting_deepar.forecasting import forecasts
-from algorithms.forecasting_deepar.options import MEAN, QUANTILES, SAMPLES, Options
-from algorithms.forecasting_deepar.plan import Plan
-from algorithms.forecasting_deepar.series import Reader, Series
-from algorithms.records import Objects
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.records import Objects
+from algoport.algorithms.forecasting_deepar.forecasting import forecasts
+from algoport.algorithms.forecasting_deepar.options import MEAN, QUANTILES, SAMPLES, Options
+from algoport.algorithms.forecasting_deepar.plan import Plan
+from algoport.algorithms.forecasting_deepar.series import Reader, Series
+from algoport.algorithms.shared import artifact
 
 NAME = "forecasting-deepar"
 

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from algorithms.forecasting_deepar.kernels import recurrence
-from algorithms.forecasting_deepar.likelihoods import losses
-from algorithms.forecasting_deepar.plan import Plan, Windows
-from algorithms.forecasting_deepar.shapes import Shape, layer_keys
+from algoport.algorithms.forecasting_deepar.kernels import recurrence
+from algoport.algorithms.forecasting_deepar.likelihoods import losses
+from algoport.algorithms.forecasting_deepar.plan import Plan, Windows
+from algoport.algorithms.forecasting_deepar.shapes import Shape, layer_keys
 
 
 def gradient_(

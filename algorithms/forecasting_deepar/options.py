@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from algorithms.declare import Settings, integer, listing, text
+from algoport.algorithms.contract.hyperparameters import Settings, integer, listing, text
 
 MEAN, QUANTILES, SAMPLES = "mean", "quantiles", "samples"
 LINES = "application/jsonlines"

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from algorithms.descent.curves import curves
-from algorithms.forecasting_deepar.forecasting import forecasts
-from algorithms.forecasting_deepar.model import Model, quantiles
-from algorithms.forecasting_deepar.reading import Job
-from algorithms.forecasting_deepar.series import Series
+from algoport.algorithms.forecasting_deepar.forecasting import forecasts
+from algoport.algorithms.forecasting_deepar.model import Model, quantiles
+from algoport.algorithms.forecasting_deepar.reading import Job
+from algoport.algorithms.forecasting_deepar.series import Series
+from algoport.algorithms.shared.neural.curves import curves
 
 SHOWN, PATHS = 8, 200  # series on the page, and paths of each
 BANDS = (0.05, 0.25, 0.5, 0.75, 0.95)

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.errors import UserError
-from algorithms.forecasting_deepar.frequency import Frequency
-from algorithms.forecasting_deepar.hyperparameters import BETA, FREQUENCY, LIKELIHOODS, NEGATIVE_BINOMIAL
-from algorithms.forecasting_deepar.kernels import windows as kernel
-from algorithms.forecasting_deepar.series import Schema, Series
-from algorithms.forecasting_deepar.shapes import OUTPUTS, Shape
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.forecasting_deepar.frequency import Frequency
+from algoport.algorithms.forecasting_deepar.hyperparameters import BETA, FREQUENCY, LIKELIHOODS, NEGATIVE_BINOMIAL
+from algoport.algorithms.forecasting_deepar.kernels import windows as kernel
+from algoport.algorithms.forecasting_deepar.series import Schema, Series
+from algoport.algorithms.forecasting_deepar.shapes import OUTPUTS, Shape
 
 # The largest of each size that a model may have: a damaged file must not ask for all memory there is.
 _MOST = {"context_length": 10**6, "prediction_length": 10**6, "num_cells": 10**5, "num_layers": 1000}

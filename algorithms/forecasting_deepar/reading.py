@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms import contract
-from algorithms.errors import Stopped, UserError
-from algorithms.forecasting_deepar.frequency import Frequency
-from algorithms.forecasting_deepar.hyperparameters import AUTO, IGNORE, Hyperparameters
-from algorithms.forecasting_deepar.kernels.windows import moments
-from algorithms.forecasting_deepar.model import Model
-from algorithms.forecasting_deepar.plan import Plan
-from algorithms.forecasting_deepar.series import Reader, Schema, Series
-from algorithms.group import Group, total
+from algoport.algorithms import contract
+from algoport.algorithms.contract.errors import Stopped, UserError
+from algoport.algorithms.contract.group import Group, total
+from algoport.algorithms.forecasting_deepar.frequency import Frequency
+from algoport.algorithms.forecasting_deepar.hyperparameters import AUTO, IGNORE, Hyperparameters
+from algoport.algorithms.forecasting_deepar.kernels.windows import moments
+from algoport.algorithms.forecasting_deepar.model import Model
+from algoport.algorithms.forecasting_deepar.plan import Plan
+from algoport.algorithms.forecasting_deepar.series import Reader, Schema, Series
 
 Job = contract.Job[Hyperparameters, Model]
 

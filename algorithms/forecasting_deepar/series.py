@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.errors import UserError
-from algorithms.forecasting_deepar.frequency import YEARS, Frequency
-from algorithms.forecasting_deepar.hyperparameters import BETA, NEGATIVE_BINOMIAL
-from algorithms.forecasting_deepar.kernels.windows import carry_
-from algorithms.records import Objects
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.records import Objects
+from algoport.algorithms.forecasting_deepar.frequency import YEARS, Frequency
+from algoport.algorithms.forecasting_deepar.hyperparameters import BETA, NEGATIVE_BINOMIAL
+from algoport.algorithms.forecasting_deepar.kernels.windows import carry_
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

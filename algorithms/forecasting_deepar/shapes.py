@@ -10,8 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.forecasting_deepar.hyperparameters import BETA, DETERMINISTIC, GAUSSIAN, NEGATIVE_BINOMIAL, STUDENT_T
-from algorithms.forecasting_deepar.kernels import paths
+from algoport.algorithms.forecasting_deepar.hyperparameters import (
+    BETA,
+    DETERMINISTIC,
+    GAUSSIAN,
+    NEGATIVE_BINOMIAL,
+    STUDENT_T,
+)
+from algoport.algorithms.forecasting_deepar.kernels import paths
 
 # How many numbers tell the distribution of a point, and which it is for the kernels.
 OUTPUTS = {GAUSSIAN: 2, BETA: 2, NEGATIVE_BINOMIAL: 2, STUDENT_T: 3, DETERMINISTIC: 1}

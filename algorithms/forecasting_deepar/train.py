@@ -1,5 +1,5 @@
 """Where the platform finds `fit`; the algorithm is in `fitting`."""
 
-from algorithms.forecasting_deepar.fitting import fit
+from algoport.algorithms.forecasting_deepar.fitting import fit
 
 __all__ = ["fit"]

@@ -1,6 +1,6 @@
 """Image Classification: from pictures to the probabilities of classes, by a residual network."""
 
-from algorithms.contract import Algorithm, Answer, Channel, Column, Metric
+from algoport.algorithms.contract import Algorithm, Answer, Channel, Column, Metric
 
 _TYPES = ("application/x-recordio", "application/x-image")  # the latter is what image/jpeg and image/png are read as
 

@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from algorithms.image_classification.model import Model, design
-from algorithms.image_classification.network import Convolution, Network, built, fill
+from algoport.algorithms.image_classification.model import Model, design
+from algoport.algorithms.shared.vision.residual import Convolution, Network, built, fill
 
 
 class Answering:

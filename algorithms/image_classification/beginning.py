@@ -8,17 +8,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from algorithms import artifact, contract, heap
-from algorithms.descent import precision
-from algorithms.descent.optimizers import Optimizer
-from algorithms.descent.weights import Weights
-from algorithms.errors import UserError
-from algorithms.image_classification import losses
-from algorithms.image_classification.hyperparameters import Hyperparameters
-from algorithms.image_classification.model import Model
-from algorithms.image_classification.network import Design, arrays, built, fill, initialize
-from algorithms.image_classification.optimizers import decays, rule
-from algorithms.image_classification.state import State
+from algoport.algorithms import contract
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.image_classification import losses
+from algoport.algorithms.image_classification.hyperparameters import Hyperparameters
+from algoport.algorithms.image_classification.model import Model
+from algoport.algorithms.image_classification.optimizers import decays, rule
+from algoport.algorithms.image_classification.state import State
+from algoport.algorithms.shared import artifact, heap
+from algoport.algorithms.shared.neural import mixed_precision as precision
+from algoport.algorithms.shared.neural.optimizers import Optimizer
+from algoport.algorithms.shared.neural.weights import Weights
+from algoport.algorithms.shared.vision.residual import Design, arrays, built, fill, initialize
 
 Job = contract.Job[Hyperparameters, Model]
 

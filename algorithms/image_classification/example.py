@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from algorithms.pictures import encoded
-from algorithms.records import Images
+from algoport.algorithms.contract.records import Images
+from algoport.algorithms.shared.vision.decoding import encoded
 
 HYPERPARAMETERS: dict[str, object] = {
     "num_classes": 2,

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.image_classification.model import Model, design
-from algorithms.onnx_file import Graph
+from algoport.algorithms.image_classification.model import Model, design
+from algoport.algorithms.shared.onnx import Graph
 
 EPS = 2e-5  # as in normalization, which imports what an export does not need
 IN, OUT = "data", "prediction"

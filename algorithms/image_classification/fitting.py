@@ -13,18 +13,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from algorithms import contract
-from algorithms.descent.loop import descend
-from algorithms.errors import Stopped, UserError
-from algorithms.image_classification import losses, reports
-from algorithms.image_classification.beginning import begun
-from algorithms.image_classification.hyperparameters import Hyperparameters
-from algorithms.image_classification.model import Model
-from algorithms.image_classification.optimizers import learning_rate
-from algorithms.image_classification.progress import Progress, Tally
-from algorithms.image_classification.state import State
-from algorithms.pictures_ahead import Batch, Prepare, prepared
-from algorithms.pictures_transforms import Preparation, draws
+from algoport.algorithms import contract
+from algoport.algorithms.contract.errors import Stopped, UserError
+from algoport.algorithms.image_classification import losses, reports
+from algoport.algorithms.image_classification.beginning import begun
+from algoport.algorithms.image_classification.hyperparameters import Hyperparameters
+from algoport.algorithms.image_classification.model import Model
+from algoport.algorithms.image_classification.optimizers import learning_rate
+from algoport.algorithms.image_classification.progress import Progress, Tally
+from algoport.algorithms.image_classification.state import State
+from algoport.algorithms.shared.neural.loop import descend
+from algoport.algorithms.shared.vision.prefetch import Batch, Prepare, prepared
+from algoport.algorithms.shared.vision.transforms import Preparation, draws
 
 Job = contract.Job[Hyperparameters, Model]
 

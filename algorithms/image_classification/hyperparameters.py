@@ -6,8 +6,8 @@ import itertools
 import re
 from collections.abc import Iterator
 
-from algorithms.declare import Settings, boolean, choice, integer, real, text
-from algorithms.pictures_transforms import LEVELS
+from algoport.algorithms.contract.hyperparameters import Settings, boolean, choice, integer, real, text
+from algoport.algorithms.shared.vision.transforms import LEVELS
 
 LARGE, SMALL = (18, 34, 50, 101, 152, 200), (20, 32, 44, 56, 110)
 MOST_SIDE = 4096  # pixels

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from algorithms.errors import UserError
-from algorithms.image_classification.hyperparameters import Hyperparameters
-from algorithms.records import Images
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.records import Images
+from algoport.algorithms.image_classification.hyperparameters import Hyperparameters
 
 # Most that a class's rare side is weighed; where a class never comes, its weight would be infinite.
 MOST_WEIGHT = 100.0

@@ -12,11 +12,13 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms import artifact, pictures, pictures_ahead
-from algorithms.errors import UserError
-from algorithms.image_classification.hyperparameters import LARGE, MOST_SIDE, SMALL
-from algorithms.pictures_transforms import Preparation
-from algorithms.records import Images
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.records import Images
+from algoport.algorithms.image_classification.hyperparameters import LARGE, MOST_SIDE, SMALL
+from algoport.algorithms.shared import artifact
+from algoport.algorithms.shared.vision import decoding as pictures
+from algoport.algorithms.shared.vision import prefetch as pictures_ahead
+from algoport.algorithms.shared.vision.transforms import Preparation
 
 NAME, ONNX = "image-classification", "model.onnx"
 # Weights that an epoch left beside those of the model.
@@ -63,7 +65,7 @@ class Model:
 
     @functools.cached_property
     def _answering(self) -> Any:
-        from algorithms.image_classification.answering import Answering
+        from algoport.algorithms.image_classification.answering import Answering
 
         return Answering(self)
 
@@ -79,7 +81,7 @@ class Model:
 
     def onnx(self) -> bytes:
         """The network as an ONNX file, from pixels to probabilities."""
-        from algorithms.image_classification.exporting import exported
+        from algoport.algorithms.image_classification.exporting import exported
 
         return exported(self)
 
@@ -105,7 +107,7 @@ class Model:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote, or else what an original image left."""
-        from algorithms.image_classification import original
+        from algoport.algorithms.image_classification import original
 
         if artifact.exists(folder) or not original.exists(folder):
             arrays, facts = artifact.load(folder)
@@ -170,7 +172,7 @@ def checked_design(given: Mapping[str, Any], place: str) -> None:
 
 def checked_weights(model: Model, weights: Mapping[str, NDArray[Any]], place: str) -> None:
     """`UserError` where weights are missing, too many, of another shape, or not finite."""
-    from algorithms.image_classification.network import shapes
+    from algoport.algorithms.shared.vision.residual import shapes
 
     wanted = shapes(design(model))
     for name, shape in wanted.items():
@@ -190,7 +192,7 @@ def checked_weights(model: Model, weights: Mapping[str, NDArray[Any]], place: st
 
 def design(model: Model) -> Any:
     """The shape of the network."""
-    from algorithms.image_classification.network import Design
+    from algoport.algorithms.shared.vision.residual import Design
 
     return Design(
         **{each.name: getattr(model, {"width": "width_"}.get(each.name, each.name)) for each in fields(Design)}

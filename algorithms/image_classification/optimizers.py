@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any, cast
 
-from algorithms.descent import schedules
-from algorithms.descent.optimizers import Rule
-from algorithms.image_classification.hyperparameters import Hyperparameters
+from algoport.algorithms.image_classification.hyperparameters import Hyperparameters
+from algoport.algorithms.shared.neural import schedules
+from algoport.algorithms.shared.neural.optimizers import Rule
 
 
 def rule(settings: Hyperparameters) -> Rule:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms import mxnet
-from algorithms.errors import UserError
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.shared import mxnet
 
 PREFIX = "image-classification"
 _GRAPH, _SHAPES = f"{PREFIX}-symbol.json", "model-shapes.json"
@@ -29,7 +29,7 @@ def _files(folder: Path) -> list[Path]:
 
 def load(folder: Path) -> dict[str, Any]:
     """The fields of a model, from the weights of the last epoch that there are; `UserError` where they do not fit."""
-    from algorithms.image_classification.model import Model, checked_weights
+    from algoport.algorithms.image_classification.model import Model, checked_weights
 
     path = _files(folder)[-1]
     found = mxnet.load(path)

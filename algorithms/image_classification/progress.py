@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.descent.patience import Patience
-from algorithms.image_classification.hyperparameters import Hyperparameters
+from algoport.algorithms.image_classification.hyperparameters import Hyperparameters
+from algoport.algorithms.shared.neural.early_stopping import Patience
 
 
 @dataclass

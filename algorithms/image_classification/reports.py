@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from algorithms import contract
-from algorithms.descent.curves import curves
-from algorithms.image_classification.hyperparameters import Hyperparameters
-from algorithms.image_classification.model import Model
-from algorithms.image_classification.progress import Progress, Tally
-from algorithms.image_classification.state import State
+from algoport.algorithms import contract
+from algoport.algorithms.image_classification.hyperparameters import Hyperparameters
+from algoport.algorithms.image_classification.model import Model
+from algoport.algorithms.image_classification.progress import Progress, Tally
+from algoport.algorithms.image_classification.state import State
+from algoport.algorithms.shared.neural.curves import curves
 
 Job = contract.Job[Hyperparameters, Model]
 

@@ -12,17 +12,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from algorithms.descent import precision
-from algorithms.descent.optimizers import Optimizer
-from algorithms.descent.snapshots import Arrays, over, under
-from algorithms.descent.weights import Weights
-from algorithms.image_classification import losses
-from algorithms.image_classification.hyperparameters import Hyperparameters
-from algorithms.image_classification.model import Model
-from algorithms.image_classification.network import Network, arrays, fill
-from algorithms.image_classification.progress import Progress
-from algorithms.pictures_ahead import Batch
-from algorithms.records import Images
+from algoport.algorithms.contract.records import Images
+from algoport.algorithms.image_classification import losses
+from algoport.algorithms.image_classification.hyperparameters import Hyperparameters
+from algoport.algorithms.image_classification.model import Model
+from algoport.algorithms.image_classification.progress import Progress
+from algoport.algorithms.shared.neural import mixed_precision as precision
+from algoport.algorithms.shared.neural.optimizers import Optimizer
+from algoport.algorithms.shared.neural.snapshots import Arrays, over, under
+from algoport.algorithms.shared.neural.weights import Weights
+from algoport.algorithms.shared.vision.prefetch import Batch
+from algoport.algorithms.shared.vision.residual import Network, arrays, fill
 
 
 @dataclass

@@ -1,5 +1,5 @@
 """The way in."""
 
-from algorithms.image_classification.fitting import fit
+from algoport.algorithms.image_classification.fitting import fit
 
 __all__ = ["fit"]

@@ -1,6 +1,6 @@
 """K-Means: numeric rows into k clusters by Euclidean distance."""
 
-from algorithms.contract import Algorithm, Answer, Channel, Column, Metric
+from algoport.algorithms.contract import Algorithm, Answer, Channel, Column, Metric
 
 ALGORITHM = Algorithm(
     name="kmeans",

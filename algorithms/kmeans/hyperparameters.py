@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Literal
 
-from algorithms.declare import Settings, boolean, choice, integer, listing, real
+from algoport.algorithms.contract.hyperparameters import Settings, boolean, choice, integer, listing, real
 
 
 class Hyperparameters(Settings):

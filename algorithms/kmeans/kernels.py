@@ -1,7 +1,7 @@
 """Inner loops of k-means.    n rows   d features   k centers   p parts that rows are summed in
 
 Arrays may be read-only or of another type; they are made what the compiled functions take, so that each of these is
-compiled once. The nearest center is that of exact distances, see `algorithms.distances`.
+compiled once. The nearest center is that of exact distances, see `algoport.algorithms.shared.linalg.distances`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.distances import directly, near, pack, room, search, settle, square_distance
-from algorithms.fastmath import FAST
-from algorithms.views import fixed
+from algoport.algorithms.shared.arrays import fixed
+from algoport.algorithms.shared.linalg.distances import directly, near, pack, room, search, settle, square_distance
+from algoport.algorithms.shared.linalg.fastmath import FAST
 
 # Rows whose nearest centers are sought together. 128 was as fast and 2,048 no faster.
 BLOCK = 512
@@ -227,13 +227,13 @@ def revise(rows, weights, centers, mode, state, sums, counts) -> tuple[int, int]
     weights  in   (n,) float64, or empty: each row counts once
     centers  in   (k, d) float32
     mode     PLAIN, FIND or USE; USE needs the bounds that FIND or USE left, and `state.moved` since then
-    state    sets labels and bounds, see `algorithms.kmeans.lloyd.State`
+    state    sets labels and bounds, see `algoport.algorithms.kmeans.lloyd.State`
     sums     adds (p, k, d) float64  weighted rows that came, less those that went; set to zero before
     counts   adds (p, k)    float64  their weight
 
     Hamerly, Making k-means even faster, SDM 2010: an upper bound of the distance to the own center and a lower one
     of that to any other spare most rows the search. The bounds hold in spite of rounding: what a distance in
-    float32 may be off by is added or taken, as shown in `algorithms.distances`.
+    float32 may be off by is added or taken, as shown in `algoport.algorithms.shared.linalg.distances`.
     Returns how many rows were searched, and how many changed their center.
     """
     labels, upper, lower, moved = state

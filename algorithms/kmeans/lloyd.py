@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.kmeans import kernels
+from algoport.algorithms.kmeans import kernels
 
 Rows = NDArray[np.float32]
 Numbers = NDArray[np.float64]

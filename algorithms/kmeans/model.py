@@ -10,10 +10,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms import artifact, mxnet
-from algorithms.errors import UserError
-from algorithms.kmeans import kernels
-from algorithms.records import Rows
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.records import Rows
+from algoport.algorithms.kmeans import kernels
+from algoport.algorithms.shared import artifact, mxnet
 
 # How the original images name their file: an MXNet list of one array, the centers.
 ORIGINAL = "model_algo-1"

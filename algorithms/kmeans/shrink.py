@@ -7,11 +7,11 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms import contract
-from algorithms.kmeans import kernels
-from algorithms.kmeans.hyperparameters import Hyperparameters
-from algorithms.kmeans.lloyd import Clustering, lloyd
-from algorithms.kmeans.model import Model
+from algoport.algorithms import contract
+from algoport.algorithms.kmeans import kernels
+from algoport.algorithms.kmeans.hyperparameters import Hyperparameters
+from algoport.algorithms.kmeans.lloyd import Clustering, lloyd
+from algoport.algorithms.kmeans.model import Model
 
 Job = contract.Job[Hyperparameters, Model]
 

@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms import contract
-from algorithms.errors import Stopped, UserError
-from algorithms.group import agreed, interleaved, total
-from algorithms.kmeans import kernels, shrink
-from algorithms.kmeans.hyperparameters import Hyperparameters
-from algorithms.kmeans.lloyd import Clustering, lloyd
-from algorithms.kmeans.model import Model
-from algorithms.sample import Sample
+from algoport.algorithms import contract
+from algoport.algorithms.contract.errors import Stopped, UserError
+from algoport.algorithms.contract.group import agreed, interleaved, total
+from algoport.algorithms.kmeans import kernels, shrink
+from algoport.algorithms.kmeans.hyperparameters import Hyperparameters
+from algoport.algorithms.kmeans.lloyd import Clustering, lloyd
+from algoport.algorithms.kmeans.model import Model
+from algoport.algorithms.shared.sampling.reservoir import Sample
 
 Job = contract.Job[Hyperparameters, Model]
 
@@ -285,7 +285,7 @@ def _check_start(start: Model, settings: Hyperparameters) -> None:
 def _on(device: str) -> ModuleType:
     """The kernels of a device."""
     name = "kernels" if device == "cpu" else "kernels_torch"
-    return importlib.import_module(f"algorithms.kmeans.{name}")
+    return importlib.import_module(f"algoport.algorithms.kmeans.{name}")
 
 
 def _save(job: Job, state: State, ended: bool = False) -> None:

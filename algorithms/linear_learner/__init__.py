@@ -1,6 +1,6 @@
 """Linear Learner: linear models of classes and numbers, many of them trained side by side."""
 
-from algorithms.contract import Algorithm, Answer, Channel, Column, Metric
+from algoport.algorithms.contract import Algorithm, Answer, Channel, Column, Metric
 
 # For each metric: what is best, the word in its lines, how it is written where that varies, and what it says.
 _METRICS = {

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.errors import UserError
-from algorithms.linear_learner import kernels
-from algorithms.linear_learner.hyperparameters import Hyperparameters
-from algorithms.linear_learner.objective import Objective
-from algorithms.linear_learner.scaling import Scaling
-from algorithms.records import Rows
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.records import Rows
+from algoport.algorithms.linear_learner import kernels
+from algoport.algorithms.linear_learner.hyperparameters import Hyperparameters
+from algoport.algorithms.linear_learner.objective import Objective
+from algoport.algorithms.linear_learner.scaling import Scaling
 
 Singles = NDArray[np.float32]
 Numbers = NDArray[np.float64]

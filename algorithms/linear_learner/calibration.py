@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.linear_learner.hyperparameters import Hyperparameters
-from algorithms.linear_learner.kernels import sweep
+from algoport.algorithms.linear_learner.hyperparameters import Hyperparameters
+from algoport.algorithms.linear_learner.kernels import sweep
 
 Singles = NDArray[np.float32]
 Numbers = NDArray[np.float64]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.linear_learner.hyperparameters import Hyperparameters
+from algoport.algorithms.linear_learner.hyperparameters import Hyperparameters
 
 MOST = 32  # what auto stands for; the original's published log shows as many
 # Bytes that the weights of all models, their moments and their gradients may take under auto.

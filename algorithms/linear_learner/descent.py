@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.linear_learner import kernels
-from algorithms.linear_learner.candidates import Candidate, Schedule, optimizer
-from algorithms.linear_learner.hyperparameters import Hyperparameters
+from algoport.algorithms.linear_learner import kernels
+from algoport.algorithms.linear_learner.candidates import Candidate, Schedule, optimizer
+from algoport.algorithms.linear_learner.hyperparameters import Hyperparameters
 
 Singles = NDArray[np.float32]
 

@@ -8,10 +8,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.group import Group
-from algorithms.linear_learner import calibration
-from algorithms.linear_learner.batch import Batch
-from algorithms.linear_learner.hyperparameters import Hyperparameters
+from algoport.algorithms.contract.group import Group
+from algoport.algorithms.linear_learner import calibration
+from algoport.algorithms.linear_learner.batch import Batch
+from algoport.algorithms.linear_learner.hyperparameters import Hyperparameters
 
 Singles = NDArray[np.float32]
 Numbers = NDArray[np.float64]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from algorithms.records import Rows
+from algoport.algorithms.contract.records import Rows
 
 HYPERPARAMETERS: dict[str, object] = {
     "predictor_type": "binary_classifier",

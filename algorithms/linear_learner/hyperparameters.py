@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-from algorithms.declare import Settings, boolean, choice, integer, real, text
+from algoport.algorithms.contract.hyperparameters import Settings, boolean, choice, integer, real, text
 
 Auto = Literal["auto"]
 

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from algorithms.linear_learner import kernels
+from algoport.algorithms.linear_learner import kernels
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 # Scores are (rows, c) float32: at most this many bytes of them at a time.

@@ -11,12 +11,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms import artifact
-from algorithms.errors import UserError
-from algorithms.linear_learner import original
-from algorithms.linear_learner.batch import scores
-from algorithms.linear_learner.hyperparameters import LOSSES
-from algorithms.records import Rows
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.records import Rows
+from algoport.algorithms.linear_learner import original
+from algoport.algorithms.linear_learner.batch import scores
+from algoport.algorithms.linear_learner.hyperparameters import LOSSES
+from algoport.algorithms.shared import artifact
 
 Singles = NDArray[np.float32]
 NAME = "linear-learner"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from algorithms.linear_learner import kernels
-from algorithms.linear_learner.hyperparameters import Hyperparameters
+from algoport.algorithms.linear_learner import kernels
+from algoport.algorithms.linear_learner.hyperparameters import Hyperparameters
 
 _NUMBERS = {
     "logistic": kernels.LOGISTIC,

@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms import mxnet
-from algorithms.errors import UserError
-from algorithms.linear_learner.hyperparameters import LOSSES
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.linear_learner.hyperparameters import LOSSES
+from algoport.algorithms.shared import mxnet
 
 FILE = "model_algo-1"
 _PARAMS, _SYMBOL, _FACTS = "mx-mod-0000.params", "mx-mod-symbol.json", "additional-params.json"

@@ -10,18 +10,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms import contract
-from algorithms.errors import Stopped, UserError
-from algorithms.group import Group, agreed, total
-from algorithms.linear_learner.batch import Batch, batch, check_features
-from algorithms.linear_learner.candidates import Candidate, candidates
-from algorithms.linear_learner.descent import drawn
-from algorithms.linear_learner.hyperparameters import Hyperparameters
-from algorithms.linear_learner.model import Model
-from algorithms.linear_learner.objective import Objective, objective
-from algorithms.linear_learner.scaling import Scaling, measured
-from algorithms.linear_learner.selection import Judge, Kept, calibrated_rows
-from algorithms.records import Rows
+from algoport.algorithms import contract
+from algoport.algorithms.contract.errors import Stopped, UserError
+from algoport.algorithms.contract.group import Group, agreed, total
+from algoport.algorithms.contract.records import Rows
+from algoport.algorithms.linear_learner.batch import Batch, batch, check_features
+from algoport.algorithms.linear_learner.candidates import Candidate, candidates
+from algoport.algorithms.linear_learner.descent import drawn
+from algoport.algorithms.linear_learner.hyperparameters import Hyperparameters
+from algoport.algorithms.linear_learner.model import Model
+from algoport.algorithms.linear_learner.objective import Objective, objective
+from algoport.algorithms.linear_learner.scaling import Scaling, measured
+from algoport.algorithms.linear_learner.selection import Judge, Kept, calibrated_rows
 
 Job = contract.Job[Hyperparameters, Model]
 Singles = NDArray[np.float32]

@@ -8,15 +8,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.group import total
-from algorithms.linear_learner.batch import Batch, batch
-from algorithms.linear_learner.candidates import optimizer
-from algorithms.linear_learner.evaluation import tally, written
-from algorithms.linear_learner.model import Model
-from algorithms.linear_learner.objective import objective
-from algorithms.linear_learner.plan import Job, Plan
-from algorithms.linear_learner.scaling import Scaling
-from algorithms.linear_learner.selection import Selection
+from algoport.algorithms.contract.group import total
+from algoport.algorithms.linear_learner.batch import Batch, batch
+from algoport.algorithms.linear_learner.candidates import optimizer
+from algoport.algorithms.linear_learner.evaluation import tally, written
+from algoport.algorithms.linear_learner.model import Model
+from algoport.algorithms.linear_learner.objective import objective
+from algoport.algorithms.linear_learner.plan import Job, Plan
+from algoport.algorithms.linear_learner.scaling import Scaling
+from algoport.algorithms.linear_learner.selection import Selection
 
 Numbers = NDArray[np.float64]
 

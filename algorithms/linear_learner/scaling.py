@@ -8,9 +8,9 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.group import Group, agreed
-from algorithms.linear_learner.hyperparameters import Hyperparameters
-from algorithms.records import Rows
+from algoport.algorithms.contract.group import Group, agreed
+from algoport.algorithms.contract.records import Rows
+from algoport.algorithms.linear_learner.hyperparameters import Hyperparameters
 
 Numbers = NDArray[np.float64]
 Singles = NDArray[np.float32]

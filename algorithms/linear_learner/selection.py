@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.contract import part
-from algorithms.group import Group
-from algorithms.linear_learner import calibration
-from algorithms.linear_learner.batch import Batch
-from algorithms.linear_learner.hyperparameters import Hyperparameters
-from algorithms.linear_learner.objective import Objective
-from algorithms.linear_learner.scaling import Scaling
+from algoport.algorithms.contract import part
+from algoport.algorithms.contract.group import Group
+from algoport.algorithms.linear_learner import calibration
+from algoport.algorithms.linear_learner.batch import Batch
+from algoport.algorithms.linear_learner.hyperparameters import Hyperparameters
+from algoport.algorithms.linear_learner.objective import Objective
+from algoport.algorithms.linear_learner.scaling import Scaling
 
 Singles = NDArray[np.float32]
 Numbers = NDArray[np.float64]

@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.errors import Stopped, UserError
-from algorithms.group import agreed
-from algorithms.linear_learner import calibration, report
-from algorithms.linear_learner.batch import Batch, batch, check_features
-from algorithms.linear_learner.descent import Descent, Parameters
-from algorithms.linear_learner.model import Model
-from algorithms.linear_learner.plan import Job, Plan, planned
-from algorithms.linear_learner.selection import Judgement, Selection
+from algoport.algorithms.contract.errors import Stopped, UserError
+from algoport.algorithms.contract.group import agreed
+from algoport.algorithms.linear_learner import calibration, report
+from algoport.algorithms.linear_learner.batch import Batch, batch, check_features
+from algoport.algorithms.linear_learner.descent import Descent, Parameters
+from algoport.algorithms.linear_learner.model import Model
+from algoport.algorithms.linear_learner.plan import Job, Plan, planned
+from algoport.algorithms.linear_learner.selection import Judgement, Selection
 
 # Seconds that judging and scoring may still take once a stop is asked for.
 GRACE = 5.0

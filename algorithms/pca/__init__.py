@@ -1,6 +1,6 @@
 """Principal Component Analysis: the directions of largest variance, and rows projected onto them."""
 
-from algorithms.contract import Algorithm, Answer, Channel, Column, Metric
+from algoport.algorithms.contract import Algorithm, Answer, Channel, Column, Metric
 
 ALGORITHM = Algorithm(
     name="pca",

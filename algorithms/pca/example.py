@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from algorithms.records import Rows
+from algoport.algorithms.contract.records import Rows
 
 HYPERPARAMETERS: dict[str, object] = {"num_components": 2, "feature_dim": 5, "mini_batch_size": 16}
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from algorithms.declare import Settings, boolean, choice, integer
+from algoport.algorithms.contract.hyperparameters import Settings, boolean, choice, integer
 
 
 class Hyperparameters(Settings):

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from algorithms.pca.kernels import STRIP
+from algoport.algorithms.pca.kernels import STRIP
 
 
 def multiply(

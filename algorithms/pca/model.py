@@ -11,12 +11,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms import artifact, mxnet
-from algorithms.errors import UserError
-from algorithms.pca import kernels
-from algorithms.pca.moments import Scatter, Sketch, directions
-from algorithms.records import Rows
-from algorithms.views import fixed
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.records import Rows
+from algoport.algorithms.pca import kernels
+from algoport.algorithms.pca.moments import Scatter, Sketch, directions
+from algoport.algorithms.shared import artifact, mxnet
+from algoport.algorithms.shared.arrays import fixed
 
 # How the original images name their file: an MXNet dict of mean, v and s.
 ORIGINAL = "model_algo-1"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms import machine
+from algoport.algorithms.shared import machine
 
 Matrix = NDArray[np.float64]
 

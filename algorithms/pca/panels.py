@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from algorithms.group import Group
-from algorithms.pca import kernels
-from algorithms.records import Rows
-from algorithms.views import fixed
+from algoport.algorithms.contract.group import Group
+from algoport.algorithms.contract.records import Rows
+from algoport.algorithms.pca import kernels
+from algoport.algorithms.shared.arrays import fixed
 
 Array = NDArray[Any]
 # Where fewer of the entries are there, sparse rows are multiplied as they are. At 5 % both ways took the same time
@@ -188,4 +188,4 @@ def _widths(columns: int) -> NDArray[np.int64]:
 def _on(device: str) -> ModuleType:
     """The kernels of a device."""
     name = "kernels" if device == "cpu" else "kernels_torch"
-    return importlib.import_module(f"algorithms.pca.{name}")
+    return importlib.import_module(f"algoport.algorithms.pca.{name}")

@@ -11,14 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms import contract, machine
-from algorithms.errors import Stopped, UserError
-from algorithms.group import agreed, total
-from algorithms.pca.hyperparameters import Hyperparameters
-from algorithms.pca.model import Model, packed_moments
-from algorithms.pca.moments import Scatter, Sketch, directions
-from algorithms.pca.panels import Panels, is_thin
-from algorithms.records import Rows
+from algoport.algorithms import contract
+from algoport.algorithms.contract.errors import Stopped, UserError
+from algoport.algorithms.contract.group import agreed, total
+from algoport.algorithms.contract.records import Rows
+from algoport.algorithms.pca.hyperparameters import Hyperparameters
+from algoport.algorithms.pca.model import Model, packed_moments
+from algoport.algorithms.pca.moments import Scatter, Sketch, directions
+from algoport.algorithms.pca.panels import Panels, is_thin
+from algoport.algorithms.shared import machine
 
 Job = contract.Job[Hyperparameters, Model]
 

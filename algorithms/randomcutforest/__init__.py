@@ -1,6 +1,6 @@
 """Random Cut Forest: how unusual a row is, by how soon random cuts would set it apart."""
 
-from algorithms.contract import Algorithm, Answer, Channel, Column, Metric
+from algoport.algorithms.contract import Algorithm, Answer, Channel, Column, Metric
 
 ALGORITHM = Algorithm(
     name="randomcutforest",

@@ -14,9 +14,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.artifact import ARRAYS
-from algorithms.errors import UserError
-from algorithms.randomcutforest import kernels
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.randomcutforest import kernels
+from algoport.algorithms.shared.artifact import ARRAYS
 
 Array = NDArray[Any]
 # A node with fewer points than this keeps no box.

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from algorithms.declare import Settings, boolean, integer, listing
+from algoport.algorithms.contract.hyperparameters import Settings, boolean, integer, listing
 
 # The widest row that the original takes; a shingle is a row to the forest.
 WIDEST = 10_000

@@ -11,13 +11,13 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms import artifact
-from algorithms.errors import UserError
-from algorithms.randomcutforest import kernels
-from algorithms.randomcutforest.forest import Forest
-from algorithms.randomcutforest.options import Options
-from algorithms.randomcutforest.series import padded
-from algorithms.records import Rows
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.records import Rows
+from algoport.algorithms.randomcutforest import kernels
+from algoport.algorithms.randomcutforest.forest import Forest
+from algoport.algorithms.randomcutforest.options import Options
+from algoport.algorithms.randomcutforest.series import padded
+from algoport.algorithms.shared import artifact
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

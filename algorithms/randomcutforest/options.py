@@ -1,6 +1,6 @@
 """What a request may ask for."""
 
-from algorithms.declare import Settings, choice
+from algoport.algorithms.contract.hyperparameters import Settings, choice
 
 
 class Options(Settings):

@@ -11,15 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms import contract, machine
-from algorithms.errors import Stopped, UserError
-from algorithms.group import agreed, interleaved, total
-from algorithms.randomcutforest import forest, kernels
-from algorithms.randomcutforest.hyperparameters import Hyperparameters
-from algorithms.randomcutforest.model import Model
-from algorithms.randomcutforest.series import Shingles
-from algorithms.records import Rows
-from algorithms.sample import Sample, uniforms
+from algoport.algorithms import contract
+from algoport.algorithms.contract.errors import Stopped, UserError
+from algoport.algorithms.contract.group import agreed, interleaved, total
+from algoport.algorithms.contract.records import Rows
+from algoport.algorithms.randomcutforest import forest, kernels
+from algoport.algorithms.randomcutforest.hyperparameters import Hyperparameters
+from algoport.algorithms.randomcutforest.model import Model
+from algoport.algorithms.randomcutforest.series import Shingles
+from algoport.algorithms.shared import machine
+from algoport.algorithms.shared.sampling.reservoir import Sample, uniforms
 
 Job = contract.Job[Hyperparameters, Model]
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.errors import UserError
+from algoport.algorithms.contract.errors import UserError
 
 ARRAYS, FACTS = "model.safetensors", "model.json"
 FORMAT_VERSION = 1

@@ -24,7 +24,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from algorithms import machine
+from algoport.algorithms.shared import machine
 
 KERNELS = "ALGOPORT_KERNELS"  # the folder of compiled kernels, written when an image is built and read later
 PROCESSOR = "ALGOPORT_CPU"  # one of LEVELS, or "generic"; left out, it is chosen by the processor's flags
@@ -39,7 +39,7 @@ LEVELS = {
 # for milliseconds, which others lack meanwhile; put to sleep at once, it makes steps of a small network a third longer.
 SPIN = 20_000
 CACHED_VERSIONS = 8  # of the sources, in a user's cache folder
-_HERE = Path(__file__).parent
+_HERE = Path(__file__).parents[1]
 _lock = threading.RLock()
 _counted = [0]
 
@@ -235,7 +235,7 @@ def _flags() -> frozenset[str]:
 
 def bake(names: list[str]) -> None:
     """Compile the kernels of these algorithms' example jobs for every level that this processor has."""
-    command = [sys.executable, "-m", "algorithms.compiled", *names]
+    command = [sys.executable, "-m", "algoport.algorithms.shared.compiled", *names]
     levels = levels_here() or ["generic"]
     # Side by side, for compiling is the work of one core.
     running = [subprocess.Popen(command, env=os.environ | {PROCESSOR: level}) for level in levels]  # noqa: S603 (our own)
@@ -248,8 +248,8 @@ def bake(names: list[str]) -> None:
 
 def run_example(name: str) -> None:
     """Train an algorithm's example jobs, save, load, and answer one row and all rows."""
-    import algorithms
-    from algorithms.contract import Job, Memory
+    from algoport import algorithms
+    from algoport.algorithms.contract import Job, Memory
 
     declared = algorithms.part(name, "hyperparameters").Hyperparameters
     for given, rows in examples(name):
@@ -267,7 +267,7 @@ def run_example(name: str) -> None:
 
 def examples(name: str) -> list[tuple[dict[str, object], dict[str, Any]]]:
     """Settings and rows of an algorithm's smallest job, and of the others that reach what the first does not."""
-    import algorithms
+    from algoport import algorithms
 
     example = algorithms.part(name, "example")
     others = getattr(example, "others", list)
@@ -277,7 +277,7 @@ def examples(name: str) -> list[tuple[dict[str, object], dict[str, Any]]]:
 def choices(name: str) -> list[Any]:
     """The options of requests that say nothing, and of those that ask for what these do not reach: `CHOICES` of the
     example. None of an algorithm without options."""
-    import algorithms
+    from algoport import algorithms
 
     try:
         options: Any = algorithms.part(name, "options").Options
@@ -288,8 +288,8 @@ def choices(name: str) -> list[Any]:
 
 
 def main(names: list[str]) -> None:
-    """`python -m algorithms.compiled NAME …`"""
-    import algorithms
+    """`python -m algoport.algorithms.shared.compiled NAME …`"""
+    from algoport import algorithms
 
     chosen = names or algorithms.names()
     if not os.environ.get(PROCESSOR):
@@ -303,4 +303,4 @@ def main(names: list[str]) -> None:
 
 if __name__ == "__main__":
     # As the module that numba imports by name: what runs as __main__ would count for itself.
-    importlib.import_module("algorithms.compiled").main(sys.argv[1:])
+    importlib.import_module("algoport.algorithms.shared.compiled").main(sys.argv[1:])

@@ -1,6 +1,6 @@
 """XGBoost: gradient-boosted trees, in the file formats of the open-source library."""
 
-from algorithms.contract import CHANNEL_ROWS, REQUEST_ROWS, Algorithm, Answer, Channel, Column, Metric
+from algoport.algorithms.contract import CHANNEL_ROWS, REQUEST_ROWS, Algorithm, Answer, Channel, Column, Metric
 
 _MEASURED = {
     "accuracy": "share of rows whose class is answered",

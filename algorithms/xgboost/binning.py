@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from algorithms.group import Group
-from algorithms.records import Features
-from algorithms.xgboost import quantiles
-from algorithms.xgboost.kernels import bins as kernels
-from algorithms.xgboost.kernels import sparse as kernels_sparse
-from algorithms.xgboost.layouts import Bins, Cuts, Dense, Sparse
+from algoport.algorithms.contract.group import Group
+from algoport.algorithms.contract.records import Features
+from algoport.algorithms.xgboost import quantiles
+from algoport.algorithms.xgboost.kernels import bins as kernels
+from algoport.algorithms.xgboost.kernels import sparse as kernels_sparse
+from algoport.algorithms.xgboost.layouts import Bins, Cuts, Dense, Sparse
 
 __all__ = ["Bins", "Cuts", "binned", "cuts"]
 

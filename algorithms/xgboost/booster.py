@@ -13,12 +13,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.errors import UserError
-from algorithms.records import Rows
-from algorithms.xgboost import links
-from algorithms.xgboost.kernels import contributions, linear_margins
-from algorithms.xgboost.packed import Packed, packed
-from algorithms.xgboost.trees import Forest, nothing
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.records import Rows
+from algoport.algorithms.xgboost import links
+from algoport.algorithms.xgboost.kernels import contributions, linear_margins
+from algoport.algorithms.xgboost.packed import Packed, packed
+from algoport.algorithms.xgboost.trees import Forest, nothing
 
 Kind = Literal["gbtree", "dart", "gblinear"]
 VERSION = (3, 2, 0)  # of the library whose files are written

@@ -12,15 +12,15 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.xgboost import binning, sampling
-from algorithms.xgboost.booster import Booster
-from algorithms.xgboost.data import Part
-from algorithms.xgboost.exact import centered, exact_cuts
-from algorithms.xgboost.grow import grow
-from algorithms.xgboost.kernels import update
-from algorithms.xgboost.packed import Packed
-from algorithms.xgboost.plan import Plan
-from algorithms.xgboost.trees import Forest, Tree, nothing
+from algoport.algorithms.xgboost import binning, sampling
+from algoport.algorithms.xgboost.booster import Booster
+from algoport.algorithms.xgboost.data import Part
+from algoport.algorithms.xgboost.exact import centered, exact_cuts
+from algoport.algorithms.xgboost.grow import grow
+from algoport.algorithms.xgboost.kernels import update
+from algoport.algorithms.xgboost.packed import Packed
+from algoport.algorithms.xgboost.plan import Plan
+from algoport.algorithms.xgboost.trees import Forest, Tree, nothing
 
 Floats = NDArray[np.float32]
 TRAIN = "train"

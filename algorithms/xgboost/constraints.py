@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.xgboost.kernels import splits
+from algoport.algorithms.xgboost.kernels import splits
 
 Rules = NDArray[np.float64]
 

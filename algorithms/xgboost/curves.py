@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.xgboost.kernels import scores as kernels
-from algorithms.xgboost.related import Whole
+from algoport.algorithms.xgboost.kernels import scores as kernels
+from algoport.algorithms.xgboost.related import Whole
 
 Floats = NDArray[np.float32]
 Sums = NDArray[np.float64]

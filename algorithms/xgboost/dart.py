@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.xgboost.boosting import TRAIN, Trees
+from algoport.algorithms.xgboost.boosting import TRAIN, Trees
 
 Floats = NDArray[np.float32]
 

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from algorithms.contract import Source
-from algorithms.errors import UserError
-from algorithms.group import Group, total
-from algorithms.records import Rows
-from algorithms.xgboost.objectives import Objective
-from algorithms.xgboost.related import Targets
+from algoport.algorithms.contract import Source
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.group import Group, total
+from algoport.algorithms.contract.records import Rows
+from algoport.algorithms.xgboost.objectives import Objective
+from algoport.algorithms.xgboost.related import Targets
 
 BOUNDS = 2  # labels of survival:aft: from when on, and until when
 

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from algorithms.group import Group
-from algorithms.records import Features
-from algorithms.xgboost import binning
-from algorithms.xgboost.binning import Cuts
-from algorithms.xgboost.kernels import update
-from algorithms.xgboost.trees import Tree
+from algoport.algorithms.contract.group import Group
+from algoport.algorithms.contract.records import Features
+from algoport.algorithms.xgboost import binning
+from algoport.algorithms.xgboost.binning import Cuts
+from algoport.algorithms.xgboost.kernels import update
+from algoport.algorithms.xgboost.trees import Tree
 
 EDGE = np.float32(1e-6)  # how far beyond the last value a threshold lies, besides that value
 MOST = 65_000  # distinct values of a feature; codes have two bytes

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from algorithms.records import Rows
+from algoport.algorithms.contract.records import Rows
 
 CHOICES: list[dict[str, object]] = [
     {"contributions": "shapley"},

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.group import Group
-from algorithms.xgboost.constraints import Bounds, Interactions
-from algorithms.xgboost.kernels import histograms, partition, splits
-from algorithms.xgboost.layouts import Bins, Choice
-from algorithms.xgboost.sampling import Columns
-from algorithms.xgboost.trees import NO_PARENT, Tree
+from algoport.algorithms.contract.group import Group
+from algoport.algorithms.xgboost.constraints import Bounds, Interactions
+from algoport.algorithms.xgboost.kernels import histograms, partition, splits
+from algoport.algorithms.xgboost.layouts import Bins, Choice
+from algoport.algorithms.xgboost.sampling import Columns
+from algoport.algorithms.xgboost.trees import NO_PARENT, Tree
 
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]

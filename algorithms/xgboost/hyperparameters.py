@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from algorithms.declare import Settings, boolean, choice, integer, listing, real, text
-from algorithms.xgboost import links
-from algorithms.xgboost.links import OLD_NAMES
-from algorithms.xgboost.metrics import CONFUSION, Score
+from algoport.algorithms.contract.hyperparameters import Settings, boolean, choice, integer, listing, real, text
+from algoport.algorithms.xgboost import links
+from algoport.algorithms.xgboost.links import OLD_NAMES
+from algoport.algorithms.xgboost.metrics import CONFUSION, Score
 
 OBJECTIVES = (
     "reg:squarederror",

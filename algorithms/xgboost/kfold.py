@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.records import joined
-from algorithms.xgboost import interchange, links
-from algorithms.xgboost.booster import Booster
-from algorithms.xgboost.data import Part
-from algorithms.xgboost.plan import Plan
-from algorithms.xgboost.related import Targets
-from algorithms.xgboost.together import Everyone
+from algoport.algorithms.contract.records import joined
+from algoport.algorithms.xgboost import interchange, links
+from algoport.algorithms.xgboost.booster import Booster
+from algoport.algorithms.xgboost.data import Part
+from algoport.algorithms.xgboost.plan import Plan
+from algoport.algorithms.xgboost.related import Targets
+from algoport.algorithms.xgboost.together import Everyone
 
 if TYPE_CHECKING:
-    from algorithms.xgboost.rounds import Job
+    from algoport.algorithms.xgboost.rounds import Job
 
 FOLD = 1 << 21  # what the draws are for, beside the seed
 HALF = 0.5
@@ -27,7 +27,7 @@ CLASSES = ("binary:logistic", "binary:logitraw", "binary:hinge", *links.SOFTMAX)
 def fit(job: Job, plan: Plan, parts: Mapping[str, Part]) -> tuple[Booster, ...]:
     """The boosters of all folds and repeats. Leaves predictions.csv: of every row its label, then the mean over the
     repeats of what models answer that have not seen it, and for classes the one most often answered."""
-    from algorithms.xgboost.rounds import Kept, boosted
+    from algoport.algorithms.xgboost.rounds import Kept, boosted
 
     whole = _all(list(parts.values()))
     everyone = Everyone(len(whole), plan.group)

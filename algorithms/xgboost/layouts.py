@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.xgboost.kernels import histograms, partition, sparse
+from algoport.algorithms.xgboost.kernels import histograms, partition, sparse
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from algorithms.group import total
-from algorithms.xgboost.booster import Booster
-from algorithms.xgboost.boosting import TRAIN
-from algorithms.xgboost.data import Part
-from algorithms.xgboost.kernels import linear as kernels
-from algorithms.xgboost.plan import Plan
+from algoport.algorithms.contract.group import total
+from algoport.algorithms.xgboost.booster import Booster
+from algoport.algorithms.xgboost.boosting import TRAIN
+from algoport.algorithms.xgboost.data import Part
+from algoport.algorithms.xgboost.kernels import linear as kernels
+from algoport.algorithms.xgboost.plan import Plan
 
 Floats = NDArray[np.float32]
 

@@ -10,12 +10,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms import artifact
-from algorithms.errors import UserError
-from algorithms.records import Rows
-from algorithms.xgboost import interchange, links
-from algorithms.xgboost.booster import Booster
-from algorithms.xgboost.options import LABEL, LABELS, PROBABILITIES, PROBABILITY, RAW, RAWS, SCORE, Options
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.records import Rows
+from algoport.algorithms.shared import artifact
+from algoport.algorithms.xgboost import interchange, links
+from algoport.algorithms.xgboost.booster import Booster
+from algoport.algorithms.xgboost.options import LABEL, LABELS, PROBABILITIES, PROBABILITY, RAW, RAWS, SCORE, Options
 
 GZIP = b"\x1f\x8b"  # no model begins so
 FILE = "xgboost-model"  # in UBJSON, which the library knows by what it holds

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.errors import UserError
-from algorithms.group import Group
-from algorithms.xgboost import links
-from algorithms.xgboost.kernels import objectives as kernels
-from algorithms.xgboost.related import RANKING, Targets, Whole, column
-from algorithms.xgboost.together import exact, mean
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.group import Group
+from algoport.algorithms.xgboost import links
+from algoport.algorithms.xgboost.kernels import objectives as kernels
+from algoport.algorithms.xgboost.related import RANKING, Targets, Whole, column
+from algoport.algorithms.xgboost.together import exact, mean
 
 Floats = NDArray[np.float32]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from algorithms.declare import Settings, boolean, choice, listing
+from algoport.algorithms.contract.hyperparameters import Settings, boolean, choice, listing
 
 LABEL, LABELS = "predicted_label", "labels"
 PROBABILITY, PROBABILITIES = "probability", "probabilities"

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from scipy import sparse
 
-from algorithms.records import Features
-from algorithms.xgboost.kernels import planes, walks
+from algoport.algorithms.contract.records import Features
+from algoport.algorithms.xgboost.kernels import planes, walks
 
 MOST_CATEGORIES = 1 << 24  # the library's own limit: what float32 can count
 FEW = 24  # rows; below, comparing a whole block with all splits costs more than walking

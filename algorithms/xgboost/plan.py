@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from algorithms.group import Group
-from algorithms.xgboost import links
-from algorithms.xgboost.grow import GrowSettings
-from algorithms.xgboost.hyperparameters import ETAS, LAMBDAS, STEPS, Hyperparameters
-from algorithms.xgboost.metrics import Score
-from algorithms.xgboost.objectives import Objective
+from algoport.algorithms.contract.group import Group
+from algoport.algorithms.xgboost import links
+from algoport.algorithms.xgboost.grow import GrowSettings
+from algoport.algorithms.xgboost.hyperparameters import ETAS, LAMBDAS, STEPS, Hyperparameters
+from algoport.algorithms.xgboost.metrics import Score
+from algoport.algorithms.xgboost.objectives import Objective
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from algorithms import machine
-from algorithms.group import Group
-from algorithms.records import Features
-from algorithms.xgboost.kernels import bins as kernels
+from algoport.algorithms.contract.group import Group
+from algoport.algorithms.contract.records import Features
+from algoport.algorithms.shared import machine
+from algoport.algorithms.xgboost.kernels import bins as kernels
 
 Floats = NDArray[np.float32]
 Longs = NDArray[np.int64]

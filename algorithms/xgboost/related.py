@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.group import Group
-from algorithms.xgboost.kernels import objectives as kernels
-from algorithms.xgboost.together import Everyone
+from algoport.algorithms.contract.group import Group
+from algoport.algorithms.xgboost.kernels import objectives as kernels
+from algoport.algorithms.xgboost.together import Everyone
 
 Floats = NDArray[np.float32]
 

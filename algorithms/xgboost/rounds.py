@@ -9,21 +9,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms import contract
-from algorithms.errors import Stopped, UserError
-from algorithms.group import total
-from algorithms.xgboost import interchange, kfold, links
-from algorithms.xgboost.booster import Booster, Kind
-from algorithms.xgboost.boosting import TRAIN, Trees
-from algorithms.xgboost.dart import Dart
-from algorithms.xgboost.data import Part, read, widest
-from algorithms.xgboost.hyperparameters import Hyperparameters
-from algorithms.xgboost.linear import Linear
-from algorithms.xgboost.model import Model
-from algorithms.xgboost.plan import Plan
-from algorithms.xgboost.trees import nothing
-from algorithms.xgboost.update import Updating
-from algorithms.xgboost.watching import VALIDATION, Watch
+from algoport.algorithms import contract
+from algoport.algorithms.contract.errors import Stopped, UserError
+from algoport.algorithms.contract.group import total
+from algoport.algorithms.xgboost import interchange, kfold, links
+from algoport.algorithms.xgboost.booster import Booster, Kind
+from algoport.algorithms.xgboost.boosting import TRAIN, Trees
+from algoport.algorithms.xgboost.dart import Dart
+from algoport.algorithms.xgboost.data import Part, read, widest
+from algoport.algorithms.xgboost.hyperparameters import Hyperparameters
+from algoport.algorithms.xgboost.linear import Linear
+from algoport.algorithms.xgboost.model import Model
+from algoport.algorithms.xgboost.plan import Plan
+from algoport.algorithms.xgboost.trees import nothing
+from algoport.algorithms.xgboost.update import Updating
+from algoport.algorithms.xgboost.watching import VALIDATION, Watch
 
 Job = contract.Job[Hyperparameters, Model]
 Arrays = dict[str, NDArray[Any]]

@@ -8,8 +8,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.group import Group
-from algorithms.xgboost.kernels import draws
+from algoport.algorithms.contract.group import Group
+from algoport.algorithms.xgboost.kernels import draws
 
 Gradients = NDArray[np.float32]
 

@@ -14,14 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.errors import UserError
-from algorithms.group import Group
-from algorithms.xgboost import links
-from algorithms.xgboost.curves import area
-from algorithms.xgboost.kernels import scores as kernels
-from algorithms.xgboost.metrics import CONFUSION, QUERIES, Score
-from algorithms.xgboost.objectives import NOISES, Objective
-from algorithms.xgboost.related import Targets, Whole, column
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.group import Group
+from algoport.algorithms.xgboost import links
+from algoport.algorithms.xgboost.curves import area
+from algoport.algorithms.xgboost.kernels import scores as kernels
+from algoport.algorithms.xgboost.metrics import CONFUSION, QUERIES, Score
+from algoport.algorithms.xgboost.objectives import NOISES, Objective
+from algoport.algorithms.xgboost.related import Targets, Whole, column
 
 Floats = NDArray[np.float32]
 

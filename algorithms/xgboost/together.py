@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.group import Group
-from algorithms.sample import positions
+from algoport.algorithms.contract.group import Group
+from algoport.algorithms.shared.sampling.reservoir import positions
 
 # Bits of a sum in whole numbers; what is left of 64 is for the sign.
 _WHOLE = 62

@@ -1,5 +1,5 @@
 """From rows to trees: `fit` stands in `rounds`, which tells of a round at a time."""
 
-from algorithms.xgboost.rounds import fit
+from algoport.algorithms.xgboost.rounds import fit
 
 __all__ = ["fit"]

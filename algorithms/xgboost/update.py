@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.xgboost.booster import Booster
-from algorithms.xgboost.boosting import TRAIN, Trees, one_tree
-from algorithms.xgboost.data import Part
-from algorithms.xgboost.kernels import splits, update
-from algorithms.xgboost.plan import Plan
-from algorithms.xgboost.trees import LEAF, NO_PARENT, Tree
+from algoport.algorithms.xgboost.booster import Booster
+from algoport.algorithms.xgboost.boosting import TRAIN, Trees, one_tree
+from algoport.algorithms.xgboost.data import Part
+from algoport.algorithms.xgboost.kernels import splits, update
+from algoport.algorithms.xgboost.plan import Plan
+from algoport.algorithms.xgboost.trees import LEAF, NO_PARENT, Tree
 
 _FREE = (np.float32(-np.finfo(np.float32).max), np.float32(np.finfo(np.float32).max))
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.xgboost.data import Part
-from algorithms.xgboost.plan import Plan
-from algorithms.xgboost.scores import Measured
+from algoport.algorithms.xgboost.data import Part
+from algoport.algorithms.xgboost.plan import Plan
+from algoport.algorithms.xgboost.scores import Measured
 
 VALIDATION = "validation"
 

@@ -1,5 +1,5 @@
 """`algoport`, the user's command."""
 
-from containers.cli.app import main
+from algoport.containers.cli.app import main
 
 __all__ = ["main"]

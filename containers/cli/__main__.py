@@ -1,7 +1,7 @@
-"""`python -m containers.cli`."""
+"""`python -m algoport.containers.cli`."""
 
 import sys
 
-from containers.cli import main
+from algoport.containers.cli import main
 
 sys.exit(main())

@@ -14,11 +14,11 @@ from typing import Annotated
 
 import typer
 
-import algorithms
-from algorithms.artifact import FACTS
-from algorithms.errors import UserError
-from containers.cli.folder import ALGORITHM, by_suffix
-from containers.cli.look import known
+from algoport import algorithms
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.shared.artifact import FACTS
+from algoport.containers.cli.look import known
+from algoport.containers.jobs.folder import ALGORITHM, by_suffix
 
 Folder = Annotated[Path, typer.Argument(help="The folder of a job, or of a model.", show_default=False)]
 Algorithm = Annotated[str | None, typer.Option(help="Which algorithm, where the model itself does not say.")]
@@ -41,7 +41,7 @@ def serve(
         "PYTHONUNBUFFERED": "1",
     }
     print(f"Serving {model} at http://localhost:{port}/invocations; Ctrl-C ends it.", flush=True)
-    os.execve(sys.executable, [sys.executable, "-m", "serving"], environment)  # noqa: S606  (no shell)
+    os.execve(sys.executable, [sys.executable, "-m", "algoport.serving"], environment)  # noqa: S606  (no shell)
 
 
 def predict(
@@ -55,9 +55,9 @@ def predict(
 
     In this process, with what the server would answer.
     """
-    from algorithms import compiled
-    from serving.prediction import Predictor
-    from serving.refusals import EVALUATE, Refusal
+    from algoport.algorithms.shared import compiled
+    from algoport.serving.prediction import Predictor
+    from algoport.serving.refusals import EVALUATE, Refusal
 
     place = model_folder(folder)
     predictor = replace(Predictor.of(algorithm_of(place, algorithm), environment=os.environ), source=file.name)
@@ -85,7 +85,7 @@ def export(
 
     Training does so itself, unless it was stopped.
     """
-    from algorithms.artifact import put
+    from algoport.algorithms.shared.artifact import put
 
     place = model_folder(folder)
     name = algorithm_of(place, algorithm)

@@ -8,8 +8,8 @@ from typing import Any
 
 import typer
 
-from algorithms.errors import AlgoportError
-from containers.cli import answer, images, job, look, make
+from algoport.algorithms.contract.errors import AlgoportError
+from algoport.containers.cli import answer, images, job, look, make
 
 app = typer.Typer(
     name="algoport",

@@ -11,13 +11,13 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from algorithms import pictures
-from algorithms.errors import UserError
-from algorithms.machine import cores
-from algorithms.pictures_transforms import shorter_side
-from training.channels.pictures import Labeled, in_classes, listed
-from training.formats.images.recordio import packed
-from training.formats.recordio import frame
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.shared.machine import cores
+from algoport.algorithms.shared.vision import decoding as pictures
+from algoport.algorithms.shared.vision.transforms import shorter_side
+from algoport.training.channels.pictures import Labeled, in_classes, listed
+from algoport.training.formats.images.recordio import packed
+from algoport.training.formats.recordio import frame
 
 MOST_FAULTS = 20  # that are told one by one
 _BLOCK = 256

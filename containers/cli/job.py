@@ -16,10 +16,10 @@ from typing import Annotated
 
 import typer
 
-from algorithms.errors import UserError
-from containers.cli import folder as folders
-from containers.cli.look import Name, known
-from containers.cli.progress import Screen
+from algoport.algorithms.contract.errors import UserError
+from algoport.containers.cli.look import Name, known
+from algoport.containers.cli.progress import Screen
+from algoport.containers.jobs import folder as folders
 
 Train = Annotated[str | None, typer.Option(help="The rows to learn from: PATH or 'PATH;content type'.")]
 Test = Annotated[str | None, typer.Option(help="The rows to score the model with.")]
@@ -38,7 +38,7 @@ def validate(
     seconds: Annotated[float, typer.Option(help="How long to read the data for, at most.")] = 10.0,
 ) -> None:
     """Check settings and data in seconds, without training."""
-    from containers.validate import findings
+    from algoport.containers.jobs.validate import findings
 
     name = known(name)
     channels = folders.inputs([("train", train), ("test", test), ("model", model)], channel or [])
@@ -73,7 +73,7 @@ def train(
     if checkpoints:
         (output / "checkpoints").mkdir(exist_ok=True)
     if docker:
-        from containers.cli.docker import run_hosts
+        from algoport.containers.jobs.docker import run_hosts
 
         code = run_hosts(output.resolve(), image or f"algoport/{name}:cpu", channels, hosts)
     else:

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-import algorithms
-from algorithms.errors import UserError
+from algoport import algorithms
+from algoport.algorithms.contract.errors import UserError
 
 Name = Annotated[str, typer.Argument(help="An algorithm, as `algoport list` names it.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
@@ -43,7 +43,7 @@ def listing(as_json: AsJson = False) -> None:
 
 def describe(name: Name, as_json: Specification = False) -> None:
     """What an algorithm accepts, sets and reports."""
-    from containers import describe as pages
+    from algoport.containers.jobs import describe as pages
 
     name = known(name)
     if as_json:

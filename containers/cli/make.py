@@ -11,11 +11,11 @@ from typing import Annotated
 
 import typer
 
-import algorithms
-from algorithms.errors import PlatformError, UserError
-from containers.cli.look import known
+from algoport import algorithms
+from algoport.algorithms.contract.errors import PlatformError, UserError
+from algoport.containers.cli.look import known
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = Path(__file__).parents[1] / "template"
 STOCK = "python:3.11-slim-bookworm"
 BASE = "algoport/base"
@@ -47,7 +47,7 @@ def build(names: Names, flavor: Flavor = "cpu", builder: Builder = STOCK, runtim
 
 
 def _recipe() -> Path:
-    recipe = ROOT / "containers" / "Dockerfile"
+    recipe = ROOT / "containers" / "image" / "Dockerfile"
     if not (ROOT / "pyproject.toml").is_file():
         raise UserError("Images are built from a checkout of the repository: run `algoport build` of its environment.")
     return recipe

@@ -1,7 +1,8 @@
 """Are the packages that images contain known to be unsafe?
 
-`python -m containers.audit` asks the package index's list of known faults about the versions that images are built
-with (constraints.txt); 1 where one is found. Without a network nothing is asked, and that is said.
+`python -m algoport.containers.image.audit` asks the package index's list of known vulnerabilities about the versions
+that images are built with (constraints.txt); 1 where one is found. Without a network nothing is asked, and that is
+said.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 
-from containers.lock import locked
+from algoport.containers.image.lock import locked
 
 UNKNOWN = "could not be audited"
 UNREACHED = ("ConnectionError", "ServiceError", "Max retries", "Name or service not known", "Temporary failure")

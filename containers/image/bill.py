@@ -1,6 +1,6 @@
 """What images contain, as bills of materials (CycloneDX 1.6, JSON): packages of Python and of Debian, Python itself.
 
-`python -m containers.bill IMAGE` prints that of an image; `python -m containers.bill --into FOLDER` writes those of all
+`python -m algoport.containers.image.bill IMAGE` prints that of an image; with `--into FOLDER` it writes those of all
 images of ours that the Docker Engine has.
 """
 

@@ -27,7 +27,7 @@ def _train(words: Sequence[str]) -> int:
     if sentence:
         return _refused(sentence)
     sys.argv = list(words)
-    from training.__main__ import main as train
+    from algoport.training.__main__ import main as train
 
     return train() or 0
 
@@ -38,13 +38,13 @@ def _serve(words: Sequence[str]) -> int:
     if sentence:
         return _refused(sentence)
     sys.argv = list(words)
-    from serving.__main__ import main as serve
+    from algoport.serving.__main__ import main as serve
 
     return serve() or 0
 
 
 def _describe(words: Sequence[str]) -> int:
-    from containers.describe import main as describe
+    from algoport.containers.jobs.describe import main as describe
 
     return describe(words[1:])
 
@@ -53,7 +53,7 @@ def _validate(words: Sequence[str]) -> int:
     sentence = unmounted(_base(), "input", "validate")
     if sentence:
         return _refused(sentence)
-    from containers.validate import main as validate
+    from algoport.containers.jobs.validate import main as validate
 
     return validate(words[1:])
 
@@ -97,7 +97,7 @@ def _refused(sentence: str) -> int:
         if _base().is_dir() and not failure.exists():
             failure.parent.mkdir(exist_ok=True)
             failure.write_text(sentence)
-            from training.places import Places, hand_over
+            from algoport.training.places import Places, hand_over
 
             hand_over([Places(_base()).output])
     except OSError:

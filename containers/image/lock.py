@@ -1,6 +1,6 @@
 """The versions that images are built with.
 
-`python -m containers.lock` writes those of the packages that images need, as they are installed here, to
+`python -m algoport.containers.image.lock` writes those of the packages that images need, as they are installed here, to
 constraints.txt; `make lock` brings them up to date before. The package itself allows ranges.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 LOCK = ROOT / "constraints.txt"
 OURS = "algoport"
 HEAD = """\

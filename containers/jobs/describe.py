@@ -13,9 +13,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import algorithms
-from algorithms.contract import Algorithm, Channel
-from algorithms.declare import Setting, Settings
+from algoport import algorithms
+from algoport.algorithms.contract import Algorithm, Channel
+from algoport.algorithms.contract.hyperparameters import Setting, Settings
 
 CPU_INSTANCES = tuple(
     f"ml.{family}.{size}"
@@ -40,7 +40,7 @@ def settings(name: str) -> list[Setting]:
 
 def training(name: str, image: str) -> dict[str, Any]:
     """The `TrainingSpecification` of an algorithm."""
-    from training.metrics import definitions
+    from algoport.training.metrics import definitions
 
     algorithm: Algorithm = algorithms.find(name)
     return {

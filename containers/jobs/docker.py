@@ -10,14 +10,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from algorithms.errors import PlatformError, UserError
-from containers.cli import folder as folders
-from containers.cli.folder import Input
+from algoport.algorithms.contract.errors import PlatformError, UserError
+from algoport.containers.jobs import folder as folders
+from algoport.containers.jobs.folder import Input
 
 
 def run_hosts(folder: Path, image: str, channels: Sequence[Input], count: int) -> int:
     """Train with that many containers of the image; the exit code of the first that failed, or 0."""
-    from containers.cli.job import followed
+    from algoport.containers.cli.job import followed
 
     _check(image)
     names = [f"algo-{number}" for number in range(1, count + 1)]

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from algorithms.errors import UserError
+from algoport.algorithms.contract.errors import UserError
 
 MODEL = "model"
 ALGORITHM = "algorithm.json"  # whose job it is; not all models say so

@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from algorithms.errors import AlgoportError, UserError
-from algorithms.group import Alone
-from training import artifacts, configuration
-from training.channels import Channel
-from training.channels.opening import MODEL, SILENT, Opening, check
-from training.configuration import Configuration
-from training.places import Places
-from training.run import Parts
+from algoport.algorithms.contract.errors import AlgoportError, UserError
+from algoport.algorithms.contract.group import Alone
+from algoport.training import artifacts, configuration
+from algoport.training.channels import Channel
+from algoport.training.channels.opening import MODEL, SILENT, Opening, check
+from algoport.training.configuration import Configuration
+from algoport.training.places import Places
+from algoport.training.run import Parts
 
 SECONDS = 10.0
 ROWS = 5000  # looked at between two looks at the clock

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from algorithms.records import Rows
+from algoport.algorithms.contract.records import Rows
 
 HYPERPARAMETERS: dict[str, object] = {"feature_dim": 3, "mini_batch_size": 40}
 

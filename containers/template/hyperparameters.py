@@ -1,6 +1,6 @@
 """What a user may set."""
 
-from algorithms.declare import Settings, integer, real
+from algoport.algorithms.contract.hyperparameters import Settings, integer, real
 
 
 class Hyperparameters(Settings):

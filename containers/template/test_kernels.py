@@ -2,7 +2,7 @@
 
 import numpy as np
 
-import algorithms
+from algoport import algorithms
 
 kernels = algorithms.part("TEMPLATE-NAME", "kernels")
 

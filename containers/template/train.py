@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms import contract
-from algorithms.errors import Stopped, UserError
-from algorithms.group import agreed, total
-from algorithms.records import Rows
+from algoport.algorithms import contract
+from algoport.algorithms.contract.errors import Stopped, UserError
+from algoport.algorithms.contract.group import agreed, total
+from algoport.algorithms.contract.records import Rows
 
 from . import kernels
 from .hyperparameters import Hyperparameters

@@ -19,7 +19,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import algorithms
+from algoport import algorithms
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/clients.md"

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-import algorithms
+from algoport import algorithms
 from tests import making
 from tests.clients.examples import ENVIRONMENTS, ROOT, Example, examples, run
 from tests.containers.conftest import built

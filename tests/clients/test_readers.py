@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-import algorithms
-from algorithms.contract import Job, Memory
-from algorithms.pictures import encoded
-from algorithms.records import Images, Rows
+from algoport import algorithms
+from algoport.algorithms.contract import Job, Memory
+from algoport.algorithms.contract.records import Images, Rows
+from algoport.algorithms.shared.vision.decoding import encoded
 from tests import data, making
 
 ROOT = Path(__file__).parents[2]

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-import algorithms
+from algoport import algorithms
+from algoport.training import log, metrics
 from tests.conformance.definitions import Told
 from tests.conformance.example import Example
 from tests.conformance.folder import Server, Trained, ml_folder
-from training import log, metrics
 
 
 def promise(function: Any) -> str:

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-import algorithms
-from algorithms import artifact, compiled
-from algorithms.contract import Algorithm, Job, Memory
-from algorithms.errors import Stopped
-from algorithms.group import Alone, interleaved
-from algorithms.records import Objects, Rows, joined
+from algoport import algorithms
+from algoport.algorithms.contract import Algorithm, Job, Memory
+from algoport.algorithms.contract.errors import Stopped
+from algoport.algorithms.contract.group import Alone, interleaved
+from algoport.algorithms.contract.records import Objects, Rows, joined
+from algoport.algorithms.shared import artifact, compiled
 
 # Float32 sums in another order differ in the last digits; what is averaged over many rows differs by less.
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}

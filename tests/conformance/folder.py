@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 import requests
 
-from algorithms.records import Images, Rows
+from algoport.algorithms.contract.records import Images, Rows
+from algoport.training import formats
+from algoport.training.formats.images import picture
 from tests.conformance.example import Example
-from training import formats
-from training.formats.images import picture
 
 PATIENCE = 300  # seconds for a job, a start or a compilation; ten times what they take on a busy machine
 
@@ -65,7 +65,7 @@ class Folder:
 
     def train(self) -> subprocess.CompletedProcess[str]:
         """Runs `train` to its end."""
-        command = [sys.executable, "-m", "training"]
+        command = [sys.executable, "-m", "algoport.training"]
         return subprocess.run(
             command,
             env=self.environment(),
@@ -96,7 +96,7 @@ class Folder:
         log = self.path / "serve.log"
         with open(log, "wb") as out:
             process = subprocess.Popen(
-                [sys.executable, "-m", "serving"], env=environment, cwd=self.path, stdout=out, stderr=out
+                [sys.executable, "-m", "algoport.serving"], env=environment, cwd=self.path, stdout=out, stderr=out
             )
         server = Server(url=f"http://127.0.0.1:{port}", log=log)
         try:

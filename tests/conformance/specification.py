@@ -11,11 +11,11 @@ from typing import Any
 
 import yaml
 
-import algorithms
-from algorithms.declare import Setting
-from algorithms.errors import UserError
-from containers import describe
-from training import formats, metrics
+from algoport import algorithms
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.hyperparameters import Setting
+from algoport.containers.jobs import describe
+from algoport.training import formats, metrics
 
 FOLDER = Path(__file__).parents[1] / "specification"
 KINDS = {

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from algorithms.declare import Setting
-from containers import describe
+from algoport.algorithms.contract.hyperparameters import Setting
+from algoport.containers.jobs import describe
+from algoport.training import formats
 from tests.conformance import specification
 from tests.conformance.conftest import promise
 from tests.conformance.example import Example
-from training import formats
 
 
 def test_the_declaration_agrees_with_the_specification(example: Example) -> None:

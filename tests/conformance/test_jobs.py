@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from algorithms import compiled
+from algoport.algorithms.shared import compiled
+from algoport.training import formats, metrics
 from tests.conformance.definitions import PROGRESS, THROUGHPUT, Told, published
 from tests.conformance.example import CLOSE, Example, same
 from tests.conformance.folder import PATIENCE, Trained, ml_folder, typed_folder, wider
-from training import formats, metrics
 
 PRINTED: dict[str, float] = {"rel": 1e-6, "abs": 1e-5}  # some lines have but five digits
 LINES = ("text/csv", "application/jsonlines", "text/libsvm")  # formats in which a row is a line
@@ -172,7 +172,7 @@ def test_nothing_compiles_after_the_example_job(example: Example, tmp_path: Path
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    run("algorithms.compiled", example.name)
+    run("algoport.algorithms.shared.compiled", example.name)
     files = {str(path) for path in kernels.rglob("*") if path.is_file()}
     told = run("tests.conformance.variations", example.name)
     run("training")

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from algorithms.contract import Memory
-from algorithms.records import Rows
+from algoport.algorithms.contract import Memory
+from algoport.algorithms.contract.records import Rows
 from tests.conformance.example import (
     CLOSE,
     Asking,

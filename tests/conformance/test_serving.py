@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import requests
 
-import algorithms
+from algoport import algorithms
+from algoport.training import formats
 from tests.conformance.example import CLOSE, Example, same
 from tests.conformance.folder import PATIENCE, Server, Trained, frames, wider
-from training import formats
 
 SOME = 7  # records of a request
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from algorithms.declare import Setting
+from algoport.algorithms.contract.hyperparameters import Setting
 from tests.conformance import specification
 
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from algorithms import compiled
-from algorithms.records import Rows
+from algoport.algorithms.contract.records import Rows
+from algoport.algorithms.shared import compiled
 
 
 def main(name: str) -> None:
@@ -33,7 +33,7 @@ def _trained(example: Any, place: Path) -> Any:
     """Resumed, from a loaded model, shared out among members of which one has nothing, and from read-only rows."""
     from scipy import sparse
 
-    from algorithms.contract import Memory
+    from algoport.algorithms.contract import Memory
     from tests.conformance.example import Kept
     from tests.groups import together
 

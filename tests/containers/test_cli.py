@@ -26,7 +26,7 @@ from tests.containers.engine import docker
 
 Said = subprocess.CompletedProcess[str]
 Algoport = Callable[..., Said]
-COMMAND = [sys.executable, "-m", "containers.cli"]
+COMMAND = [sys.executable, "-m", "algoport.containers.cli"]
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-import algorithms
+from algoport import algorithms
+from algoport.training import formats
 from tests import making
 from tests.conformance.example import CLOSE, Example, same
 from tests.conformance.folder import Folder, ml_folder
@@ -16,7 +17,6 @@ from tests.containers.conftest import ROOT, built, open_to_all
 from tests.containers.engine import Engine, mounted
 from tests.containers.test_hosts import folders, hosts
 from tests.containers.test_image import LOCKED
-from training import formats
 
 pytestmark = pytest.mark.docker
 

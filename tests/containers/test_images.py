@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from algorithms.pictures import decoded, encoded
+from algoport.algorithms.shared.vision.decoding import decoded, encoded
+from algoport.training.formats import Layout
+from algoport.training.formats.images import recordio
 from tests.containers.conftest import ROOT
-from training.formats import Layout
-from training.formats.images import recordio
 
 
 def run(place: Path, *words: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "containers.cli", "images", *map(str, words)]
+    command = [sys.executable, "-m", "algoport.containers.cli", "images", *map(str, words)]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     return subprocess.run(command, cwd=place, env=environment, text=True, capture_output=True, check=False)
 

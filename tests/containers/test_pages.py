@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-import algorithms
-from algorithms.declare import Setting
-from containers import describe, pages
-from containers.cli.progress import share
+from algoport import algorithms
+from algoport.algorithms.contract.hyperparameters import Setting
+from algoport.containers import pages
+from algoport.containers.cli.progress import share
+from algoport.containers.jobs import describe
 
 
 def test_the_tables_of_the_pages_are_current() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from containers.cli.make import copied
+from algoport.containers.cli.make import copied
 from tests.containers.conftest import ROOT, open_to_all
 from tests.containers.engine import Engine, docker, mounted
 
@@ -66,14 +66,14 @@ def test_it_finds_mean_and_variance(own: Path, tmp_path: Path) -> None:
     done = python(
         own,
         "-m",
-        "containers.cli",
+        "algoport.containers.cli",
         "train",
         NAME,
         "--train",
         f"{tmp_path}/rows.npy;application/x-npy;label_size=0",
         *words,
     )
-    asked = python(own, "-m", "containers.cli", "predict", tmp_path / "job", tmp_path / "rows.npy")
+    asked = python(own, "-m", "algoport.containers.cli", "predict", tmp_path / "job", tmp_path / "rows.npy")
 
     assert done.returncode == 0, done.stdout + done.stderr
     wide = rows.astype(np.float64)

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
-from algorithms import artifact
-from algorithms.errors import UserError
-from serving.prediction import Predictor
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.shared import artifact
+from algoport.serving.prediction import Predictor
+from algoport.training import checkpoints
 from tests import data
 from tests.conformance.example import Example
 from tests.conformance.folder import ml_folder
 from tests.training.jobs import Place, Run, digits_job
-from training import checkpoints
 
 PATIENCE = 300  # seconds that a job may take, which it would not even where it compiles its kernels
 STANDIN = "running-mean"  # known only to the jobs' own processes

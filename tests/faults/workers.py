@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import requests
 
-import algorithms
-from algorithms.records import Rows
+from algoport import algorithms
+from algoport.algorithms.contract.records import Rows
 from tests import data
 from tests.faults.work import Whole, Work
 from tests.serving.servers import CSV, Server, serving

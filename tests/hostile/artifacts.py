@@ -13,13 +13,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import algorithms
-from algorithms import mxnet
-from algorithms.errors import UserError
+from algoport import algorithms
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.shared import mxnet
+from algoport.training import artifacts
+from algoport.training.channels import files, pictures
 from tests.conformance.example import Example, written
 from tests.hostile.hunt import Target
-from training import artifacts
-from training.channels import files, pictures
 
 HERE = Path(__file__).parents[1] / "algorithms"
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # thousands of files a second
@@ -120,7 +120,7 @@ def _boosted() -> Iterator[Target]:
     """The library's files, in both forms."""
     import xgboost
 
-    from algorithms.xgboost import interchange
+    from algoport.algorithms.xgboost import interchange
 
     rows = Example("xgboost").rows()["train"]
     matrix = xgboost.DMatrix(rows.dense(), label=rows.label)

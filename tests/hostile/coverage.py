@@ -16,14 +16,20 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import algorithms
-from algorithms import compiled
+from algoport import algorithms
+from algoport.algorithms.shared import compiled
 from tests.hostile.hunt import Target
 
 ROOT = Path(__file__).parents[2]
 
 LENGTH, PATIENCE, MEMORY = 1 << 16, 10, 4096  # bytes of an input, seconds for one, MB for all
-TRACED = ("training.formats", "training.channels", "training.artifacts", "serving", "algorithms")
+TRACED = (
+    "algoport.training.formats",
+    "algoport.training.channels",
+    "algoport.training.artifacts",
+    "algoport.serving",
+    "algoport.algorithms",
+)
 
 
 def main(kind: str, name: str, runs: int) -> None:

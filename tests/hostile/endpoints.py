@@ -10,17 +10,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import algorithms
-from serving.app import Service, application
-from serving.models import Table
-from serving.prediction import Predictor
-from serving.room import Room
-from serving.settings import Settings
+from algoport import algorithms
+from algoport.serving.app import Service, application
+from algoport.serving.models import Table
+from algoport.serving.prediction import Predictor
+from algoport.serving.room import Room
+from algoport.serving.settings import Settings
+from algoport.training import formats
+from algoport.training.formats import ContentType
 from tests.conformance.example import Example
 from tests.hostile.hunt import Target
 from tests.hostile.readers import seeds
-from training import formats
-from training.formats import ContentType
 
 CODES = {200, 204, 400, 404, 405, 406, 408, 409, 413, 415, 503, 507}
 FITTING = ("", "*/*", "application/json;verbose=true")  # and each of the algorithm's own

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from algorithms import machine
+from algoport.algorithms.shared import machine
 from tests.hostile.mutation import mutated
 
 PATIENCE = 5.0  # seconds that an input may take

@@ -13,11 +13,11 @@ from functools import cache
 import numpy as np
 from scipy import sparse
 
-from algorithms.errors import UserError
-from algorithms.records import Images, Objects, Rows
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.records import Images, Objects, Rows
+from algoport.training import formats
+from algoport.training.formats import ContentType, Layout
 from tests.hostile.hunt import Target
-from training import formats
-from training.formats import ContentType, Layout
 
 LIMIT = 1 << 24  # bytes that a body may decode to
 KINDS = ("rows", "objects", "images")

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-import algorithms
-from algorithms.errors import UserError
+from algoport import algorithms
+from algoport.algorithms.contract.errors import UserError
+from algoport.training.artifacts import start
 from tests.hostile import artifacts
 from tests.hostile.hunt import hunt
-from training.artifacts import start
 
 QUICK = ("kmeans",)  # whose example takes no time; `make soak` takes them all
 
@@ -76,7 +76,7 @@ def test_names_of_names_of_names_are_refused(tmp_path: Path) -> None:
 
 
 def test_nested_lists_are_no_manifest(tmp_path: Path) -> None:
-    from training.channels.files import shards
+    from algoport.training.channels.files import shards
 
     (tmp_path / "x.manifest").write_bytes(b'[{"prefix":"a"},' + b"[" * 100_000)
     with pytest.raises(UserError, match="manifest"):

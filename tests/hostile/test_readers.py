@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from algorithms.errors import UserError
-from algorithms.records import Rows
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.records import Rows
+from algoport.training import formats
+from algoport.training.formats import ContentType, Layout
+from algoport.training.formats.recognition import recognized_text
 from tests.hostile import readers
 from tests.hostile.hunt import Target, hunt
-from training import formats
-from training.formats import ContentType, Layout
-from training.formats.recognition import recognized_text
 
 FOUND = Path(__file__).parent / "found"
 ALL = list(readers.targets())

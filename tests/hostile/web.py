@@ -12,7 +12,7 @@ from typing import Any
 
 import requests
 
-import algorithms
+from algoport import algorithms
 from tests.conformance.example import Example, written
 from tests.hostile.endpoints import server, types
 from tests.hostile.hunt import Target

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import requests
 
-from algorithms import artifact
+from algoport.algorithms.shared import artifact
 
 ROOT = Path(__file__).parents[2]
 STANDINS = Path(__file__).parent / "standins"
@@ -115,7 +115,11 @@ def start(base: Path, **more: str) -> Server:
     log = base / "serve.log"
     with open(log, "wb") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "serving", "serve"], env={**kept, **ours, **more}, cwd=base, stdout=out, stderr=out
+            [sys.executable, "-m", "algoport.serving", "serve"],
+            env={**kept, **ours, **more},
+            cwd=base,
+            stdout=out,
+            stderr=out,
         )
     return Server(process, port, log)
 

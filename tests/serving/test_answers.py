@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from algorithms.contract import Answer, Column
-from algorithms.records import Rows
-from serving.answers import encoded
+from algoport.algorithms.contract import Answer, Column
+from algoport.algorithms.contract.records import Rows
+from algoport.serving.answers import encoded
 
 CSV, JSON, LINES, PROTOBUF = (
     "text/csv",

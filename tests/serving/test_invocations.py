@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 import requests
 
-from algorithms.records import Rows
+from algoport.algorithms.contract.records import Rows
+from algoport.training import formats
 from tests.serving.servers import CSV, JSON, LINES, PROTOBUF, Server, message
-from training import formats
 
 ROWS = np.array([[1, 2, 3], [-1, 0.5, 0]], np.float32)
 WANT = [{"sum": 60.0, "positive": 3}, {"sum": -5.0, "positive": 1}]
@@ -45,7 +45,7 @@ def test_a_protobuf_answer_carries_what_came_with_each_record(server: Server) ->
 
     answer = server.ask(formats.find(PROTOBUF).write(rows), PROTOBUF, PROTOBUF)
 
-    from training.formats import record
+    from algoport.training.formats import record
 
     place, found = 0, []
     while place < len(answer.content):

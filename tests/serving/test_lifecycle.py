@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from algorithms import artifact
+from algoport.algorithms.shared import artifact
 from tests.serving.servers import CSV, JSON, message, put, serving, start
 
 

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import requests
 
-from serving.models import Table
-from serving.refusals import Refusal
+from algoport.serving.models import Table
+from algoport.serving.refusals import Refusal
 from tests.serving.servers import CSV, JSON, Server, put, serving
 
 

@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 import requests
 
-from algorithms import artifact
-from algorithms.errors import UserError
-from serving.models import Table
-from serving.refusals import Refusal
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.shared import artifact
+from algoport.serving.models import Table
+from algoport.serving.refusals import Refusal
 from tests.serving.servers import CSV, Server, message, put, serving
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
-import algorithms
+from algoport import algorithms
 from tests.conformance.example import Example, written
 from tests.serving.servers import ROOT, Server, serving
 

@@ -2,7 +2,7 @@
 
 import os
 
-from serving.peers import Peers
+from algoport.serving.peers import Peers
 
 
 def test_others_see_who_is_ready_and_who_has_more_connections():

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from algorithms import machine
-from algorithms.errors import UserError
-from serving import settings
-from serving.settings import MB, Settings
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.shared import machine
+from algoport.serving import settings
+from algoport.serving.settings import MB, Settings
 
 
 def read(**environment: str) -> Settings:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.datasets import load_digits
 
-from algorithms import artifact
+from algoport.algorithms.shared import artifact
 
 ROOT = Path(__file__).parents[2]
 STANDINS = Path(__file__).parent / "standins"
@@ -97,7 +97,7 @@ class Run:
         }
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("ALGO", "GLOO", "MASTER"))}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "training"],
+            [sys.executable, "-m", "algoport.training"],
             cwd=ROOT,
             env=clean | own | environment,
             stdout=standard or open(self._path, "wb"),  # noqa: SIM115 (open for as long as the process is)

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from algorithms import artifact
-from training import artifacts
+from algoport.algorithms.shared import artifact
+from algoport.training import artifacts
 
 
 class Files:

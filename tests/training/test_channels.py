@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from algorithms.contract import Memory
-from algorithms.errors import UserError
-from algorithms.records import Rows
+from algoport.algorithms.contract import Memory
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.records import Rows
+from algoport.training.channels import Channel, Files, Share, records
+from algoport.training.channels import blocks as stream
+from algoport.training.channels.files import Shard
 from tests.groups import together
-from training.channels import Channel, Files, Share, records
-from training.channels import blocks as stream
-from training.channels.files import Shard
 
 
 def numbered(n: int, first: int = 0) -> np.ndarray:

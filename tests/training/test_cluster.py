@@ -11,12 +11,12 @@ from itertools import count
 import numpy as np
 import pytest
 
-from algorithms.errors import PlatformError, Stopped
+from algoport.algorithms.contract.errors import PlatformError, Stopped
+from algoport.training.cluster import meeting
+from algoport.training.configuration import Hosts
+from algoport.training.stop import Stop
 from tests.faults.work import WITHIN
 from tests.training.jobs import QUICK, Place, csv, digits, digits_job
-from training.cluster import meeting
-from training.configuration import Hosts
-from training.stop import Stop
 
 HOSTS = ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
 SLOW = {"epochs": 1000, "pause": 0.02, "mini_batch_size": 300}

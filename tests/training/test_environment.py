@@ -2,8 +2,8 @@
 
 import pytest
 
-from algorithms.errors import UserError
-from training import environment
+from algoport.algorithms.contract.errors import UserError
+from algoport.training import environment
 
 
 @pytest.mark.parametrize(("text", "value"), [("2.5", 2.5), ("0", 0.0), ("", 10.0), (None, 10.0), ("inf", float("inf"))])

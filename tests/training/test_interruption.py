@@ -6,11 +6,11 @@ import time
 
 import numpy as np
 
-from algorithms import artifact
-from algorithms.group import Alone
+from algoport.algorithms.contract.group import Alone
+from algoport.algorithms.shared import artifact
+from algoport.training import checkpoints
+from algoport.training.stop import Stop
 from tests.training.jobs import digits, digits_job
-from training import checkpoints
-from training.stop import Stop
 
 SLOW = {"pause": 0.05, "mini_batch_size": 100}
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import algorithms
-from algorithms.contract import Algorithm, Answer, Metric
-from training import metrics, tables
+from algoport import algorithms
+from algoport.algorithms.contract import Algorithm, Answer, Metric
+from algoport.training import metrics, tables
 
 
 def algorithm(**more) -> Algorithm:
@@ -148,7 +148,7 @@ def test_the_files_hold_the_last_values_and_the_history(tmp_path, capfd):
 
 
 def test_progress_says_how_fast_and_how_long_still(tmp_path, capfd, monkeypatch):
-    from training import log
+    from algoport.training import log
 
     log.start()
     monkeypatch.setenv("ALGOPORT_PROGRESS_INTERVAL", "0")

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from algorithms.errors import UserError
-from training.channels import pictures as module
-from training.channels.pictures import Pictures, in_classes, listed
+from algoport.algorithms.contract.errors import UserError
+from algoport.training.channels import pictures as module
+from algoport.training.channels.pictures import Pictures, in_classes, listed
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

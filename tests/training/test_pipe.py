@@ -8,9 +8,9 @@ import time
 import numpy as np
 import pytest
 
-from algorithms.records import Rows
+from algoport.algorithms.contract.records import Rows
+from algoport.training.formats import recordio
 from tests.training.jobs import Place, csv, digits, digits_job
-from training.formats import recordio
 
 PIPE = {"TrainingInputMode": "Pipe"}
 
@@ -81,7 +81,7 @@ def test_objects_framed_as_recordio_are_unwrapped(tmp_path):
 
 
 def test_a_frame_in_parts_has_the_magic_word_between_them(tmp_path):
-    from training.channels import fifo
+    from algoport.training.channels import fifo
 
     magic = struct.pack("<I", 0xCED7230A)
     data = framed(b"abc" + b"x" * 6, 1) + framed(b"", 2) + framed(b"tail!", 3) + framed(b"next")

@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from algorithms import contract
-from algorithms.contract import consumed, part
-from algorithms.errors import Stopped
-from algorithms.records import NONE, joined
-from training.channels import blocks as stream
-from training.channels.files import Shard
-from training.channels.pictures import Pictures
-from training.channels.records import Files, Pipe
+from algoport.algorithms import contract
+from algoport.algorithms.contract import consumed, part
+from algoport.algorithms.contract.errors import Stopped
+from algoport.algorithms.contract.records import NONE, joined
+from algoport.training.channels import blocks as stream
+from algoport.training.channels.files import Shard
+from algoport.training.channels.pictures import Pictures
+from algoport.training.channels.records import Files, Pipe
 
 
 @dataclass(frozen=True, kw_only=True)

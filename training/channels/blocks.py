@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from algorithms.records import Records, Rows, joined
+from algoport.algorithms.contract.records import Records, Rows, joined
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Records)

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from algorithms.errors import PlatformError, UserError
-from training import environment, log
+from algoport.algorithms.contract.errors import PlatformError, UserError
+from algoport.training import environment, log
 
 MAGIC = 0xCED7230A
 PATIENCE = 900  # seconds until a pipe must be there; ALGOPORT_PIPE_TIMEOUT

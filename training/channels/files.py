@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from algorithms.errors import UserError
+from algoport.algorithms.contract.errors import UserError
 
 BUFFER = 1 << 20
 _GZIP = b"\x1f\x8b"

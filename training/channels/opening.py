@@ -9,17 +9,17 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from algorithms import contract
-from algorithms.errors import UserError
-from algorithms.group import Group
-from training import log
-from training.channels import Channel, Files, Meter, Pipe, Share
-from training.channels.files import shards
-from training.channels.pictures import Pictures, in_classes, listed
-from training.configuration import ChannelConfig, Configuration
-from training.formats import ContentType, Layout, find, records
-from training.formats.images import picture
-from training.places import Places
+from algoport.algorithms import contract
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.group import Group
+from algoport.training import log
+from algoport.training.channels import Channel, Files, Meter, Pipe, Share
+from algoport.training.channels.files import shards
+from algoport.training.channels.pictures import Pictures, in_classes, listed
+from algoport.training.configuration import ChannelConfig, Configuration
+from algoport.training.formats import ContentType, Layout, find, records
+from algoport.training.formats.images import picture
+from algoport.training.places import Places
 
 MODEL = "model"  # the channel with a model to go on from
 # Channels that platforms add, and that say nothing to an algorithm.

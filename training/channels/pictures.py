@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.errors import UserError
-from algorithms.machine import memory_free
-from algorithms.records import Images, joined
-from training import log
-from training.channels.blocks import WINDOW
-from training.channels.files import Shard, shards
-from training.channels.records import KEEP
-from training.formats.images.signature import is_picture, told
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.records import Images, joined
+from algoport.algorithms.shared.machine import memory_free
+from algoport.training import log
+from algoport.training.channels.blocks import WINDOW
+from algoport.training.channels.files import Shard, shards
+from algoport.training.channels.records import KEEP
+from algoport.training.formats.images.signature import is_picture, told
 
 ENDINGS = (".jpg", ".jpeg", ".png")
 _BLOCK = 256  # pictures handed on at a time

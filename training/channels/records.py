@@ -11,11 +11,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from algorithms.errors import UserError
-from algorithms.machine import memory_free
-from algorithms.records import Records, Rows, joined
-from training.channels import fifo
-from training.channels.files import Shard
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.records import Records, Rows, joined
+from algoport.algorithms.shared.machine import memory_free
+from algoport.training.channels import fifo
+from algoport.training.channels.files import Shard
 
 # Records of files are kept for further passes where they take no more than this share of the memory that is free
 # when they are first read; else every pass decodes them again. A quarter, since the algorithm and a second

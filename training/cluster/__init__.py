@@ -11,14 +11,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from algorithms.errors import AlgoportError, PlatformError, Stopped
-from algorithms.group import Alone, Group
-from training import environment, log
-from training.cluster.joined import Broken, Joined
-from training.cluster.meeting import Meeting, meet
-from training.cluster.watch import Watch, as_error
-from training.configuration import Hosts
-from training.stop import Stop
+from algoport.algorithms.contract.errors import AlgoportError, PlatformError, Stopped
+from algoport.algorithms.contract.group import Alone, Group
+from algoport.training import environment, log
+from algoport.training.cluster.joined import Broken, Joined
+from algoport.training.cluster.meeting import Meeting, meet
+from algoport.training.cluster.watch import Watch, as_error
+from algoport.training.configuration import Hosts
+from algoport.training.stop import Stop
 
 BEAT = 5.0  # seconds between signs of life; ALGOPORT_BEAT_INTERVAL
 FAREWELL = 5.0  # seconds that the first member stays after all are done, for it keeps the board that says so

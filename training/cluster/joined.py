@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from algorithms.group import Array
+from algoport.algorithms.contract.group import Array
 
 if TYPE_CHECKING:
-    from training.cluster.watch import Watch
+    from algoport.training.cluster.watch import Watch
 
 
 class Broken(Exception):

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from algorithms.errors import PlatformError, Stopped
-from training import environment, log
-from training.cluster import network
-from training.configuration import Hosts
-from training.stop import Stop
+from algoport.algorithms.contract.errors import PlatformError, Stopped
+from algoport.training import environment, log
+from algoport.training.cluster import network
+from algoport.training.configuration import Hosts
+from algoport.training.stop import Stop
 
 PORT = 7777  # MASTER_PORT
 RENDEZVOUS = 900.0  # seconds until all must have come, for hosts start minutes apart; ALGOPORT_RENDEZVOUS_TIMEOUT
@@ -226,7 +226,7 @@ def _gpu(local: tuple[int, int]) -> bytes:
 
 
 def _wait_for_all(board: Notes, rank: int, names: list[str], waiting: _Waiting, device: bytes, address: str) -> None:
-    from training.cluster.watch import as_error
+    from algoport.training.cluster.watch import as_error
 
     begun, reminded = time.monotonic(), 0.0
     missing = [other for other in range(len(names)) if other != rank]

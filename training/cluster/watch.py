@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from algorithms.errors import AlgoportError, PlatformError, Stopped, UserError
+from algoport.algorithms.contract.errors import AlgoportError, PlatformError, Stopped, UserError
 
 # In beats. After an error survivors look for its reason for two; then whoever has been silent for one and a half
 # is lost, since the living left one meanwhile. Where no error comes, six must pass.

@@ -20,9 +20,9 @@ from typing import Any, BinaryIO, Protocol, cast
 
 import numpy as np
 
-from algorithms.errors import UserError
-from algorithms.records import NONE, Rows, joined
-from training.formats.layout import Layout
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.records import NONE, Rows, joined
+from algoport.training.formats.layout import Layout
 
 _MODULES: Mapping[str, tuple[str, ...]] = {
     "rows": ("csv", "recordio", "json", "jsonlines", "libsvm", "parquet", "npy"),

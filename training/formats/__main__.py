@@ -1,4 +1,4 @@
-"""`python -m training.formats`: compile the decoders' kernels into the cache, as an image is built."""
+"""`python -m algoport.training.formats`: compile the decoders' kernels into the cache, as an image is built."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ import sys
 import numpy as np
 from scipy import sparse
 
-from algorithms import compiled
-from algorithms.records import Rows
+from algoport.algorithms.contract.records import Rows
+from algoport.algorithms.shared import compiled
 
 
 def main() -> None:
-    """For each level of processors, as `algorithms.compiled` does; for one alone where it is chosen."""
+    """For each level of processors, as `algoport.algorithms.shared.compiled` does; for one alone where it is chosen."""
     if os.environ.get(compiled.PROCESSOR):
         decode_examples()
         return
     for level in compiled.levels_here() or ["generic"]:
-        command = [sys.executable, "-m", "training.formats"]
+        command = [sys.executable, "-m", "algoport.training.formats"]
         subprocess.run(command, env=os.environ | {compiled.PROCESSOR: level}, check=True)  # noqa: S603 (our own)
 
 
 def decode_examples() -> None:
     """Decode a little of each format that has kernels. They come from the cache if they are there."""
     compiled.prepare()
-    from training.formats import libsvm, recordio
-    from training.formats.layout import Layout
+    from algoport.training.formats import libsvm, recordio
+    from algoport.training.formats.layout import Layout
 
     rows = 4096
     diagonal = sparse.csr_array(sparse.eye_array(rows, dtype=np.float32))

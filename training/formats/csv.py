@@ -17,10 +17,10 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.records import Rows
-from training.formats.layout import Layout, shown
-from training.formats.recognition import recognized_text
-from training.formats.text import blocks, check_text
+from algoport.algorithms.contract.records import Rows
+from algoport.training.formats.layout import Layout, shown
+from algoport.training.formats.recognition import recognized_text
+from algoport.training.formats.text import blocks, check_text
 
 MEDIA = ("text/csv", "csv", "application/csv")
 MISSING = frozenset(("", "nan", "NaN", "NA", "N/A", "null", "NULL"))

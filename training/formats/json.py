@@ -10,11 +10,11 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.records import Rows
-from training.formats.layout import Layout, shown
-from training.formats.recognition import plainly
-from training.formats.record import Parts, assembled
-from training.formats.text import BOM, check_text
+from algoport.algorithms.contract.records import Rows
+from algoport.training.formats.layout import Layout, shown
+from algoport.training.formats.recognition import plainly
+from algoport.training.formats.record import Parts, assembled
+from algoport.training.formats.text import BOM, check_text
 
 MEDIA = ("application/json", "json")
 _NUMBERS = {int, float, type(None)}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from algorithms.records import Rows
-from training.formats.json import decoded, encoded, loaded
-from training.formats.layout import Layout
-from training.formats.text import blocks, check_text
+from algoport.algorithms.contract.records import Rows
+from algoport.training.formats.json import decoded, encoded, loaded
+from algoport.training.formats.layout import Layout
+from algoport.training.formats.text import blocks, check_text
 
 MEDIA = ("application/jsonlines", "jsonlines", "application/x-jsonlines", "application/jsonl")
 _BATCH = 8192  # lines made rows at a time: objects take several times the room of their text

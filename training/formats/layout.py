@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from algorithms.errors import UserError
+from algoport.algorithms.contract.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.records import Rows
-from training.formats.layout import Layout, shown
-from training.formats.recognition import recognized_text
-from training.formats.record import sorted_csr
-from training.formats.text import blocks, check_text
+from algoport.algorithms.contract.records import Rows
+from algoport.training.formats.layout import Layout, shown
+from algoport.training.formats.recognition import recognized_text
+from algoport.training.formats.record import sorted_csr
+from algoport.training.formats.text import blocks, check_text
 
 MEDIA = ("text/libsvm", "text/x-libsvm", "libsvm")
 SMALL = 1 << 16  # bytes up to which lines are split by Python: numba need not be loaded for a request
@@ -148,7 +148,7 @@ def _parsed(data: bytes, line: int, layout: Layout) -> _Lines:
 
 
 def _quick(data: bytes, line: int, layout: Layout) -> _Lines | None:
-    from training.formats import kernels
+    from algoport.training.formats import kernels
 
     text = np.frombuffer(data, np.uint8)
     most, rows = int(np.count_nonzero(text == 58)), int(np.count_nonzero(text == 10)) + 1

@@ -9,10 +9,10 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.records import Rows
-from training.formats.layout import Layout
-from training.formats.recognition import plainly
-from training.formats.window import Window
+from algoport.algorithms.contract.records import Rows
+from algoport.training.formats.layout import Layout
+from algoport.training.formats.recognition import plainly
+from algoport.training.formats.window import Window
 
 MEDIA = ("application/x-npy", "npy", "application/npy")
 _MAGIC = b"\x93NUMPY"

@@ -16,10 +16,10 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.records import Rows
-from training.formats import parquet_footer
-from training.formats.layout import Layout, shown
-from training.formats.recognition import plainly
+from algoport.algorithms.contract.records import Rows
+from algoport.training.formats import parquet_footer
+from algoport.training.formats.layout import Layout, shown
+from algoport.training.formats.recognition import plainly
 
 MEDIA = ("application/x-parquet", "parquet", "application/parquet", "application/vnd.apache.parquet")
 _MAGIC = b"PAR1"

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from algorithms.records import Features, Rows
-from training.formats.layout import Layout
+from algoport.algorithms.contract.records import Features, Rows
+from algoport.training.formats.layout import Layout
 
 NAME = "values"  # of the one feature, and of the one label, of a row
 _TENSORS = (("Float32Tensor", "float", 2), ("Float64Tensor", "double", 3), ("Int32Tensor", "int32", 7))

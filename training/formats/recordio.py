@@ -15,12 +15,12 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.records import Rows
-from training.formats import record
-from training.formats.layout import Layout
-from training.formats.recognition import plainly
-from training.formats.template import HEADER, Template, filled, template
-from training.formats.window import Window
+from algoport.algorithms.contract.records import Rows
+from algoport.training.formats import record
+from algoport.training.formats.layout import Layout
+from algoport.training.formats.recognition import plainly
+from algoport.training.formats.template import HEADER, Template, filled, template
+from algoport.training.formats.window import Window
 
 MEDIA = ("application/x-recordio-protobuf", "recordio-protobuf", "application/x-protobuf", "x-recordio-protobuf")
 MAGIC = 0xCED7230A
@@ -292,7 +292,7 @@ class _Reader:
 
 def compiled(data: NDArray[np.uint8], ended: bool, offset: int) -> tuple[record.Parts | None, int]:
     """The usual records that the data begins with, and where they end; None where the first is not usual."""
-    from training.formats import kernels
+    from algoport.training.formats import kernels
 
     n, used, v, size = kernels.measured(data, _BATCH, ended)
     if not n:

@@ -8,9 +8,9 @@ from typing import BinaryIO
 
 import numpy as np
 
-from training.formats.layout import Layout
-from training.formats.recognition import recognized
-from training.formats.window import Window
+from algoport.training.formats.layout import Layout
+from algoport.training.formats.recognition import recognized
+from algoport.training.formats.window import Window
 
 LONGEST = 1 << 28  # bytes of a line; what is longer is not lines
 BOM = b"\xef\xbb\xbf"

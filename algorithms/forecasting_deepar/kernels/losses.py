@@ -10,8 +10,8 @@ import math
 import numba
 import numpy as np
 
-from algorithms.forecasting_deepar.kernels.arrays import held
-from algorithms.forecasting_deepar.kernels.paths import BETA, COUNTS, GAUSSIAN, STUDENT
+from algoport.algorithms.forecasting_deepar.kernels.arrays import held
+from algoport.algorithms.forecasting_deepar.kernels.paths import BETA, COUNTS, GAUSSIAN, STUDENT
 
 EDGE = 1e-5  # how near to 0 and 1 a target of the beta distribution may be
 LEAST = 1e-5  # what is added to a softplus, so that it is never 0

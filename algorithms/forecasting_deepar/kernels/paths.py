@@ -8,10 +8,10 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.fastmath import FAST
-from algorithms.forecasting_deepar.kernels.arrays import held
-from algorithms.forecasting_deepar.kernels.products import add_product_
-from algorithms.forecasting_deepar.kernels.recurrence import activate_, curves, mixed, squash_
+from algoport.algorithms.forecasting_deepar.kernels.arrays import held
+from algoport.algorithms.forecasting_deepar.kernels.products import add_product_
+from algoport.algorithms.forecasting_deepar.kernels.recurrence import activate_, curves, mixed, squash_
+from algoport.algorithms.shared.linalg.fastmath import FAST
 
 # Paths that are computed together, a multiple of 4: their state and the weights stay in the cache of one core.
 PATHS = 12

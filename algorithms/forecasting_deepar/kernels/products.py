@@ -11,8 +11,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.fastmath import FAST
-from algorithms.forecasting_deepar.kernels.arrays import held
+from algoport.algorithms.forecasting_deepar.kernels.arrays import held
+from algoport.algorithms.shared.linalg.fastmath import FAST
 
 # Windows of a partial sum: the result must not depend on the number of threads.
 BLOCK = 16

@@ -11,9 +11,9 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.fastmath import FAST
-from algorithms.forecasting_deepar.kernels.arrays import held
-from algorithms.forecasting_deepar.kernels.products import add_product_
+from algoport.algorithms.forecasting_deepar.kernels.arrays import held
+from algoport.algorithms.forecasting_deepar.kernels.products import add_product_
+from algoport.algorithms.shared.linalg.fastmath import FAST
 
 # Rows that are computed together.
 ROWS = 8

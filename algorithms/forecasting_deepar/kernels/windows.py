@@ -6,7 +6,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.forecasting_deepar.kernels.arrays import held
+from algoport.algorithms.forecasting_deepar.kernels.arrays import held
 
 # How a window is scaled.
 PLAIN, MEAN_SIZE, COUNTS = 0, 1, 2

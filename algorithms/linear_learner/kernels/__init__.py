@@ -15,8 +15,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.linear_learner.kernels import dense, optimizers, scoring, sparse, wide
-from algorithms.linear_learner.kernels.losses import (
+from algoport.algorithms.linear_learner.kernels import dense, optimizers, scoring, sparse, wide
+from algoport.algorithms.linear_learner.kernels.losses import (
     ABSOLUTE,
     EPS_ABSOLUTE,
     EPS_SQUARED,
@@ -29,7 +29,7 @@ from algorithms.linear_learner.kernels.losses import (
     measure,
     serial_measure,
 )
-from algorithms.linear_learner.kernels.optimizers import ADAM, RMSPROP, SGD
+from algoport.algorithms.linear_learner.kernels.optimizers import ADAM, RMSPROP, SGD
 
 __all__ = [
     "ABSOLUTE", "ADAM", "EPS_ABSOLUTE", "EPS_SQUARED", "HINGE", "HUBER", "LOGISTIC", "QUANTILE", "RMSPROP", "SGD",

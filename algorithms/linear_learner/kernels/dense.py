@@ -9,11 +9,11 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from algorithms.linear_learner.kernels import layout
-from algorithms.linear_learner.kernels.losses import HINGE, SOFTMAX, aligned, slopes, slopes_of_one
-from algorithms.linear_learner.kernels.products import MOST_LINES, combine, move, multiply, project
-from algorithms.linear_learner.kernels.writing import apart
-from algorithms.vectors import LANES
+from algoport.algorithms.linear_learner.kernels import layout
+from algoport.algorithms.linear_learner.kernels.losses import HINGE, SOFTMAX, aligned, slopes, slopes_of_one
+from algoport.algorithms.linear_learner.kernels.products import MOST_LINES, combine, move, multiply, project
+from algoport.algorithms.linear_learner.kernels.writing import apart
+from algoport.algorithms.shared.linalg.simd import LANES
 
 # Rows of a panel, and numbers of one where a single column leaves them little use.
 BLOCK, NARROW_BLOCK, NARROW = 96, 256, 8192

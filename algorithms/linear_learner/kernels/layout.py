@@ -11,9 +11,9 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from algorithms.linear_learner.kernels.products import LINES, WIDEST
-from algorithms.linear_learner.kernels.writing import apart
-from algorithms.vectors import LANES
+from algoport.algorithms.linear_learner.kernels.products import LINES, WIDEST
+from algoport.algorithms.linear_learner.kernels.writing import apart
+from algoport.algorithms.shared.linalg.simd import LANES
 
 # The score of an output that is none: e to it is nothing, and it is finite.
 NOTHING = np.float32(-1e30)

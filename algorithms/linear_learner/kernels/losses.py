@@ -10,9 +10,9 @@ import numpy as np
 from numba.core import types
 from numba.extending import intrinsic
 
-from algorithms.linear_learner.kernels import layout
-from algorithms.linear_learner.kernels.writing import INTS, LANE, WORD, Writer, apart
-from algorithms.vectors import LANES
+from algoport.algorithms.linear_learner.kernels import layout
+from algoport.algorithms.linear_learner.kernels.writing import INTS, LANE, WORD, Writer, apart
+from algoport.algorithms.shared.linalg.simd import LANES
 
 BLOCK = 96  # rows of a partial sum
 

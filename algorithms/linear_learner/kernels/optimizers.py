@@ -11,8 +11,8 @@ import numpy as np
 from numba.core import types
 from numba.extending import intrinsic
 
-from algorithms.linear_learner.kernels.writing import WORD, Writer, apart
-from algorithms.vectors import LANES
+from algoport.algorithms.linear_learner.kernels.writing import WORD, Writer, apart
+from algoport.algorithms.shared.linalg.simd import LANES
 
 SGD, ADAM, RMSPROP = range(3)
 EPSILON = 1e-8  # beside the root of the second moment

@@ -10,8 +10,8 @@ import numpy as np
 from numba.core import types
 from numba.extending import intrinsic
 
-from algorithms.linear_learner.kernels.writing import WORD, Writer, apart
-from algorithms.vectors import LANES
+from algoport.algorithms.linear_learner.kernels.writing import WORD, Writer, apart
+from algoport.algorithms.shared.linalg.simd import LANES
 
 # For every width of a tile, in vectors, how many lines of it the registers hold beside the operands.
 _SHAPES = {16: {1: 24, 2: 12, 3: 8, 4: 6}, 8: {1: 12, 2: 6, 3: 4}}

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from algorithms.linear_learner.kernels import layout
-from algorithms.linear_learner.kernels.dense import fill, forward, prepared
-from algorithms.linear_learner.kernels.losses import HINGE, SOFTMAX, aligned, slopes, slopes_of_one
-from algorithms.linear_learner.kernels.products import MOST_LINES, project
-from algorithms.linear_learner.kernels.writing import apart
-from algorithms.vectors import LANES
+from algoport.algorithms.linear_learner.kernels import layout
+from algoport.algorithms.linear_learner.kernels.dense import fill, forward, prepared
+from algoport.algorithms.linear_learner.kernels.losses import HINGE, SOFTMAX, aligned, slopes, slopes_of_one
+from algoport.algorithms.linear_learner.kernels.products import MOST_LINES, project
+from algoport.algorithms.linear_learner.kernels.writing import apart
+from algoport.algorithms.shared.linalg.simd import LANES
 
 
 @numba.njit(nogil=True, cache=True)

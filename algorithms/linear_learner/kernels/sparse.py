@@ -11,10 +11,10 @@ import numpy as np
 from numba.core import types
 from numba.extending import intrinsic
 
-from algorithms.linear_learner.kernels import layout
-from algorithms.linear_learner.kernels.losses import SOFTMAX, slopes
-from algorithms.linear_learner.kernels.writing import WORD, Writer, apart
-from algorithms.vectors import LANES
+from algoport.algorithms.linear_learner.kernels import layout
+from algoport.algorithms.linear_learner.kernels.losses import SOFTMAX, slopes
+from algoport.algorithms.linear_learner.kernels.writing import WORD, Writer, apart
+from algoport.algorithms.shared.linalg.simd import LANES
 
 BLOCK = 96  # rows of a partial sum
 CHUNK = 256  # entries of a feature that are added in float32

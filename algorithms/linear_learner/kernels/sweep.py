@@ -3,7 +3,7 @@
 import numba
 import numpy as np
 
-from algorithms.linear_learner.kernels.writing import apart
+from algoport.algorithms.linear_learner.kernels.writing import apart
 
 BINS = 1024
 PARTS = 4  # of the rows that are counted side by side; what they count does not depend on the number of threads

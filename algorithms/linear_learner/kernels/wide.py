@@ -9,11 +9,11 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from algorithms.linear_learner.kernels import layout
-from algorithms.linear_learner.kernels.losses import SOFTMAX, slopes
-from algorithms.linear_learner.kernels.products import move, multiply
-from algorithms.linear_learner.kernels.writing import apart
-from algorithms.vectors import LANES
+from algoport.algorithms.linear_learner.kernels import layout
+from algoport.algorithms.linear_learner.kernels.losses import SOFTMAX, slopes
+from algoport.algorithms.linear_learner.kernels.products import move, multiply
+from algoport.algorithms.linear_learner.kernels.writing import apart
+from algoport.algorithms.shared.linalg.simd import LANES
 
 # Numbers of a gradient from which on it is summed so: 130,000 are half of a megabyte.
 WIDE = 1 << 17

@@ -6,7 +6,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from algorithms.vectors import LANES
+from algoport.algorithms.shared.linalg.simd import LANES
 
 WORD, LANE, REAL = ir.IntType(64), ir.IntType(32), ir.FloatType()
 REALS, INTS, BITS = (ir.VectorType(kind, LANES) for kind in (REAL, LANE, ir.IntType(1)))

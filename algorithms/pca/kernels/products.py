@@ -9,8 +9,8 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from algorithms.fastmath import FAST
-from algorithms.pca.kernels.tiles import HEIGHT, LANES, STRIP, VECTORS, product_of
+from algoport.algorithms.pca.kernels.tiles import HEIGHT, LANES, STRIP, VECTORS, product_of
+from algoport.algorithms.shared.linalg.fastmath import FAST
 
 # Rows of a panel. The strips of two of its columns, 200 kB each, stay in the second cache while they are multiplied.
 PANEL = 1024

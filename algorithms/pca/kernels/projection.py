@@ -6,8 +6,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.pca.kernels.products import RUN
-from algorithms.pca.kernels.tiles import HEIGHT, LANES, STRIP, VECTORS, product_of
+from algoport.algorithms.pca.kernels.products import RUN
+from algoport.algorithms.pca.kernels.tiles import HEIGHT, LANES, STRIP, VECTORS, product_of
 
 _one, _two, _three = product_of(1), product_of(2), product_of(3)
 

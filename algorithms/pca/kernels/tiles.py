@@ -6,7 +6,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from algorithms.vectors import LANES
+from algoport.algorithms.shared.linalg.simd import LANES
 
 # Rows of a tile, by the lanes of a vector; a tile is three vectors wide, and so are the strips of a panel. 8 x 3 sums
 # take 24 of the 32 registers that vectors of 16 lanes have; 4 x 3 take 12 of the 16 of narrower ones.

@@ -12,10 +12,10 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.randomcutforest.kernels.attribution import shares
-from algorithms.randomcutforest.kernels.growth import enclose_all, grow_trees
-from algorithms.randomcutforest.kernels.scoring import walks
-from algorithms.views import fixed
+from algoport.algorithms.randomcutforest.kernels.attribution import shares
+from algoport.algorithms.randomcutforest.kernels.growth import enclose_all, grow_trees
+from algoport.algorithms.randomcutforest.kernels.scoring import walks
+from algoport.algorithms.shared.arrays import fixed
 
 # Rows that walk through the trees together, at most: so many that a node's own work is shared by many of them, since
 # nodes are visited a subtree at a time, whose rows stay in the first cache. 4,096 rows of 50 took a fifth longer a row

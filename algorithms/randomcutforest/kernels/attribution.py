@@ -7,7 +7,7 @@ import math
 import numba
 import numpy as np
 
-from algorithms.randomcutforest.kernels.growth import box_of
+from algoport.algorithms.randomcutforest.kernels.growth import box_of
 
 
 @numba.njit(parallel=True, nogil=True, cache=True)

@@ -7,8 +7,8 @@ import math
 import numba
 import numpy as np
 
-from algorithms.randomcutforest.kernels.growth import box_of
-from algorithms.randomcutforest.kernels.vectors import LANES, SPARE, climb, part
+from algoport.algorithms.randomcutforest.kernels.growth import box_of
+from algoport.algorithms.randomcutforest.kernels.vectors import LANES, SPARE, climb, part
 
 # What is written down of a visit.
 NODE, BEGIN, SOME, DEPTH, WORDS = range(5)

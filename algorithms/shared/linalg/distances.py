@@ -22,8 +22,8 @@ import math
 import numba
 import numpy as np
 
-from algorithms.fastmath import FAST
-from algorithms.vectors import LANES, SHAPES, difference_of, tile_of
+from algoport.algorithms.shared.linalg.fastmath import FAST
+from algoport.algorithms.shared.linalg.simd import LANES, SHAPES, difference_of, tile_of
 
 WIDTHS = np.array(sorted(SHAPES), np.int64)
 W1, W2, W3, W4 = sorted(SHAPES)

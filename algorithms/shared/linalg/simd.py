@@ -1,6 +1,6 @@
 """Inner loops in vectors of the processor's own width, written in LLVM's language: what no compiler finds by itself.
 
-Chosen by the processor that numba compiles for; `algorithms.distances` is what uses them.
+Chosen by the processor that numba compiles for; `algoport.algorithms.shared.linalg.distances` is what uses them.
 """
 
 from __future__ import annotations

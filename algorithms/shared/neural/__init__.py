@@ -1,6 +1,6 @@
-"""What networks share: the loop of a job (`loop`), weights whose gradients are exchanged while they are still being
-computed (`weights`), optimizers, schedules, early stopping (`patience`), short numbers (`precision`), state as arrays
-(`snapshots`) and the page of curves.
+"""What networks share: the loop of a job (`loop`), weights whose gradients are exchanged while the backward pass is
+still running (`weights`), optimizers, schedules, early stopping, mixed precision, state as arrays (`snapshots`) and the
+page of curves.
 
-`loop`, `patience`, `schedules` and `curves` need no torch.
+`loop`, `early_stopping`, `schedules` and `curves` need no torch.
 """

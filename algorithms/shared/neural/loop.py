@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 from numpy.typing import NDArray
 
-from algorithms import contract
+from algoport.algorithms import contract
 
 B = TypeVar("B")
 GRACE = 5.0  # seconds that judging an epoch may still take once a stop is asked for

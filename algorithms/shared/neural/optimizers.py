@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from algorithms.descent import snapshots
-from algorithms.descent.weights import Weights
+from algoport.algorithms.shared.neural import snapshots
+from algoport.algorithms.shared.neural.weights import Weights
 
 _MEMORY = {"sgd": ("momentum",), "nag": ("momentum",), "adam": ("mean", "square"), "rmsprop": ("square",)}
 

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from algorithms.group import Group
+from algoport.algorithms.contract.group import Group
 
 PART = 1 << 20  # numbers of a part at least: 4 MB, which take some ten milliseconds on their way
 

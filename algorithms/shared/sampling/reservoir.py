@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.group import Group
+from algoport.algorithms.contract.group import Group
 
 Arrays = dict[str, NDArray[Any]]
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.errors import UserError
+from algoport.algorithms.contract.errors import UserError
 
 Pixels = NDArray[np.uint8]  # (h, w, c)
 

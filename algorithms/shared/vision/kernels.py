@@ -14,7 +14,7 @@ import numpy as np
 from numba.extending import overload
 from numpy.typing import NDArray
 
-from algorithms.fastmath import FAST
+from algoport.algorithms.shared.linalg.fastmath import FAST
 
 # Numbers of a block, whose sums are kept in float32 before they are added up in float64.
 BLOCK = 1 << 15

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from algorithms.image_classification.passes import passes
+from algoport.algorithms.shared.vision.normalization_passes import passes
 
 Exchange = Callable[[NDArray[np.float64]], None]  # replaces an array by its sum over the members
 

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from algorithms import compiled
-from algorithms.image_classification import kernels
+from algoport.algorithms.shared import compiled
+from algoport.algorithms.shared.vision import kernels
 
 _KINDS = (torch.float32, torch.bfloat16)
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.machine import cores
-from algorithms.pictures import Pixels, decoded
-from algorithms.records import Images
+from algoport.algorithms.contract.records import Images
+from algoport.algorithms.shared.machine import cores
+from algoport.algorithms.shared.vision.decoding import Pixels, decoded
 
 AHEAD = 3  # batches that are being decoded or wait
 _PIECE = 16  # pictures that a thread takes at a time

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from algorithms.descent import snapshots
-from algorithms.image_classification.entry import Entry
-from algorithms.image_classification.normalization import Exchange, Normalized
+from algoport.algorithms.shared.neural import snapshots
+from algoport.algorithms.shared.vision.normalization import Exchange, Normalized
+from algoport.algorithms.shared.vision.stem import Entry
 
 # Units a stage of the networks for large pictures; from 50 layers on a unit has a bottleneck.
 UNITS = {

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.errors import UserError
-from algorithms.pictures import Pixels, library
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.shared.vision.decoding import Pixels, library
 
 Draws = NDArray[np.float64]  # (n, DRAWS) from 0 to 1
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import orjson
 
-from algorithms.errors import UserError
-from algorithms.xgboost.booster import Booster
-from algorithms.xgboost.interchange import schema, ubjson
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.xgboost.booster import Booster
+from algoport.algorithms.xgboost.interchange import schema, ubjson
 
 _CONVERT = (
     "load it where it was made, with XGBoost 1.3 to 3.0, and save it again with "

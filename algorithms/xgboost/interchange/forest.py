@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from algorithms.xgboost.kernels import walks
-from algorithms.xgboost.packed import MOST_CATEGORIES, walked
-from algorithms.xgboost.trees import LEAF, NO_PARENT, Forest, Tree
+from algoport.algorithms.xgboost.kernels import walks
+from algoport.algorithms.xgboost.packed import MOST_CATEGORIES, walked
+from algoport.algorithms.xgboost.trees import LEAF, NO_PARENT, Forest, Tree
 
 MOST_TREES = 1 << 24
 _CATEGORY = 1  # of split_type

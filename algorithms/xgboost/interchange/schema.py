@@ -12,9 +12,9 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.errors import UserError
-from algorithms.xgboost.booster import VERSION, Booster, Kind
-from algorithms.xgboost.interchange.forest import Faulty, array, forest, forest_layout, whole
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.xgboost.booster import VERSION, Booster, Kind
+from algoport.algorithms.xgboost.interchange.forest import Faulty, array, forest, forest_layout, whole
 
 # What a small file may claim and a single row then fills: 64 MB of features, and 128 MB of margins of a block of rows.
 MOST_FEATURES, MOST_OUTPUTS = 1 << 24, 1 << 16

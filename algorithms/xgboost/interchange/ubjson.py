@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from algorithms.errors import UserError
+from algoport.algorithms.contract.errors import UserError
 
 DEPTH = 64  # the library nests eight deep
 

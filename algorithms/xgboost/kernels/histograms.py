@@ -15,7 +15,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from algorithms.xgboost.kernels.memory import prefetch
+from algoport.algorithms.xgboost.kernels.memory import prefetch
 
 FLUSH = 32768  # rows: times 2^16 that is 2^31 at most
 AHEAD = 32  # entries between a row's call for memory and its use; the trials of 16 and 64 were no faster

@@ -14,7 +14,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.xgboost.kernels import bits, walks
+from algoport.algorithms.xgboost.kernels import bits, walks
 
 ROWS = bits.ROWS  # of a block
 DEEPEST = 8  # levels; of deeper trees the first few are found so, and from there on rows walk

@@ -11,7 +11,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from algorithms.xgboost.kernels.objectives import FEW, _noise, exp, powers
+from algoport.algorithms.xgboost.kernels.objectives import FEW, _noise, exp, powers
 
 SQUARES, LOG_SQUARES, ABSOLUTE, SHARES, LOG_LOSS, HUBER, WRONG, POISSON, DEVIANCE, GAMMA, TWEEDIE, QUANTILE = range(12)
 IDENTITY, SIGMOID, EXPONENTIAL = range(3)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from algorithms.xgboost.kernels.histograms import FLUSH, ROW, U32, U48, flush, spread
-from algorithms.xgboost.kernels.memory import prefetch
-from algorithms.xgboost.kernels.partition import CHUNK, chunks
+from algoport.algorithms.xgboost.kernels.histograms import FLUSH, ROW, U32, U48, flush, spread
+from algoport.algorithms.xgboost.kernels.memory import prefetch
+from algoport.algorithms.xgboost.kernels.partition import CHUNK, chunks
 
 AHEAD = np.uint64(16)  # entries between a row's call for memory and its use
 

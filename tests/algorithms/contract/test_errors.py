@@ -1,6 +1,6 @@
 """Sentences that are read."""
 
-from algorithms.errors import FIRST, LAST, UserError
+from algoport.algorithms.contract.errors import FIRST, LAST, UserError
 
 
 def test_a_sentence_that_quotes_without_end_is_cut_in_its_middle():

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as some
 
-from algorithms.group import Alone, agreed, interleaved, total
+from algoport.algorithms.contract.group import Alone, agreed, interleaved, total
 
 
 @given(rows=some.integers(0, 40), size=some.integers(1, 7), width=some.sampled_from([None, 0, 1, 3]))

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as some
 from pydantic import ValidationError
 
-from algorithms.declare import Settings, boolean, choice, integer, listing, real, text
-from algorithms.errors import UserError
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.hyperparameters import Settings, boolean, choice, integer, listing, real, text
 
 
 class Everything(Settings):

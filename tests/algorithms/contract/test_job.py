@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-import algorithms
-from algorithms.contract import Job, Memory, Metric, NoCheckpoints, consumed, part
-from algorithms.group import interleaved
-from algorithms.records import Rows, joined, nothing
+from algoport import algorithms
+from algoport.algorithms.contract import Job, Memory, Metric, NoCheckpoints, consumed, part
+from algoport.algorithms.contract.group import interleaved
+from algoport.algorithms.contract.records import Rows, joined, nothing
 from tests.groups import together
 
 
@@ -226,4 +226,4 @@ def test_an_algorithm_of_one_s_own_is_found_where_the_path_says(tmp_path: Any, m
 
     assert "one-of-my-own" in algorithms.names() and "no-algorithm" not in algorithms.names()
     assert algorithms.find("one-of-my-own") == "mine"
-    assert algorithms.part("one-of-my-own", "train").__name__ == "algorithms.one_of_my_own.train"
+    assert algorithms.part("one-of-my-own", "train").__name__ == "algoport.algorithms.one_of_my_own.train"

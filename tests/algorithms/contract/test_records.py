@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from scipy import sparse
 
-from algorithms.records import Rows, joined, nothing
+from algoport.algorithms.contract.records import Rows, joined, nothing
 
 
 @some.composite

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from algorithms.forecasting_deepar.kernels import paths
-from algorithms.forecasting_deepar.kernels.losses import digamma
+from algoport.algorithms.forecasting_deepar.kernels import paths
+from algoport.algorithms.forecasting_deepar.kernels.losses import digamma
 
 COUNT = 20_000
 

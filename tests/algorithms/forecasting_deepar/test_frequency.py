@@ -6,10 +6,10 @@ import numpy as np
 import pandas
 import pytest
 
-from algorithms.forecasting_deepar.frequency import Frequency
-from algorithms.forecasting_deepar.plan import Plan
-from algorithms.forecasting_deepar.series import Reader, Schema
-from algorithms.records import Objects
+from algoport.algorithms.contract.records import Objects
+from algoport.algorithms.forecasting_deepar.frequency import Frequency
+from algoport.algorithms.forecasting_deepar.plan import Plan
+from algoport.algorithms.forecasting_deepar.series import Reader, Schema
 from tests.algorithms.forecasting_deepar.test_gradients import plan
 
 # gluonts.time_feature.lag.get_lags_for_frequency, version 0.17.0, computed once.

@@ -9,12 +9,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from algorithms.forecasting_deepar import gradients, network
-from algorithms.forecasting_deepar.frequency import Frequency
-from algorithms.forecasting_deepar.hyperparameters import BETA, LIKELIHOODS, NEGATIVE_BINOMIAL
-from algorithms.forecasting_deepar.kernels import recurrence
-from algorithms.forecasting_deepar.plan import Plan, Windows
-from algorithms.forecasting_deepar.shapes import begun, views
+from algoport.algorithms.forecasting_deepar import gradients, network
+from algoport.algorithms.forecasting_deepar.frequency import Frequency
+from algoport.algorithms.forecasting_deepar.hyperparameters import BETA, LIKELIHOODS, NEGATIVE_BINOMIAL
+from algoport.algorithms.forecasting_deepar.kernels import recurrence
+from algoport.algorithms.forecasting_deepar.plan import Plan, Windows
+from algoport.algorithms.forecasting_deepar.shapes import begun, views
 
 
 def plan(**more: Any) -> Plan:

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from algorithms.errors import UserError
-from algorithms.forecasting_deepar.frequency import Frequency
-from algorithms.forecasting_deepar.series import Reader, Schema
-from algorithms.records import Objects
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.records import Objects
+from algoport.algorithms.forecasting_deepar.frequency import Frequency
+from algoport.algorithms.forecasting_deepar.series import Reader, Schema
 
 
 def read(*values: dict[str, Any], likelihood: str = "student-T", **schema: Any) -> Any:

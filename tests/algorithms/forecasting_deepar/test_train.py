@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from algorithms.contract import Job, Memory
-from algorithms.errors import UserError
-from algorithms.forecasting_deepar.hyperparameters import Hyperparameters
-from algorithms.forecasting_deepar.options import Options
-from algorithms.forecasting_deepar.train import fit
-from algorithms.records import Objects
+from algoport.algorithms.contract import Job, Memory
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.records import Objects
+from algoport.algorithms.forecasting_deepar.hyperparameters import Hyperparameters
+from algoport.algorithms.forecasting_deepar.options import Options
+from algoport.algorithms.forecasting_deepar.train import fit
 
 SMALL = {"time_freq": "D", "context_length": 5, "prediction_length": 2, "epochs": 1, "num_cells": 4}
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from algorithms.contract import Job, Memory
-from algorithms.image_classification import example, fitting
-from algorithms.image_classification.hyperparameters import Hyperparameters
-from algorithms.image_classification.model import Model
-from algorithms.pictures import encoded
-from algorithms.records import Images
+from algoport.algorithms.contract import Job, Memory
+from algoport.algorithms.contract.records import Images
+from algoport.algorithms.image_classification import example, fitting
+from algoport.algorithms.image_classification.hyperparameters import Hyperparameters
+from algoport.algorithms.image_classification.model import Model
+from algoport.algorithms.shared.vision.decoding import encoded
 from tests import data
 
 SMALL: dict[str, object] = {**example.HYPERPARAMETERS}

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from algorithms.image_classification.model import ONNX, Model
-from algorithms.image_classification.network import Design, arrays, built, initialize
+from algoport.algorithms.image_classification.model import ONNX, Model
+from algoport.algorithms.shared.vision.residual import Design, arrays, built, initialize
 from tests.algorithms.image_classification.jobs import fit
 
 runtime = pytest.importorskip("onnxruntime", reason="what the file means is told by onnxruntime")

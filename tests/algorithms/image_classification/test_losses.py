@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from algorithms.errors import UserError
-from algorithms.image_classification import losses
-from algorithms.image_classification.hyperparameters import Hyperparameters
-from algorithms.records import Images
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.records import Images
+from algoport.algorithms.image_classification import losses
+from algoport.algorithms.image_classification.hyperparameters import Hyperparameters
 
 
 def settings(**more: object) -> Hyperparameters:

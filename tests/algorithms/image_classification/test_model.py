@@ -6,13 +6,13 @@ import struct
 import numpy as np
 import pytest
 
-from algorithms import artifact
-from algorithms.errors import UserError
-from algorithms.image_classification import example
-from algorithms.image_classification.model import Model
-from algorithms.pictures import decoded, encoded
-from algorithms.pictures_transforms import resized
-from algorithms.records import Images
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.records import Images
+from algoport.algorithms.image_classification import example
+from algoport.algorithms.image_classification.model import Model
+from algoport.algorithms.shared import artifact
+from algoport.algorithms.shared.vision.decoding import decoded, encoded
+from algoport.algorithms.shared.vision.transforms import resized
 from tests.algorithms.image_classification.jobs import fit
 
 

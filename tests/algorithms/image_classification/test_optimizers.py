@@ -1,7 +1,7 @@
 """The settings of optimizers and rates."""
 
-from algorithms.image_classification.hyperparameters import Hyperparameters
-from algorithms.image_classification.optimizers import decays, learning_rate, rule
+from algoport.algorithms.image_classification.hyperparameters import Hyperparameters
+from algoport.algorithms.image_classification.optimizers import decays, learning_rate, rule
 
 NEEDED = {"num_classes": 2, "num_training_samples": 100, "mini_batch_size": 10}
 

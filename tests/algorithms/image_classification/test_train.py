@@ -5,13 +5,13 @@ import re
 import numpy as np
 import pytest
 
-from algorithms.contract import Job, Memory
-from algorithms.errors import UserError
-from algorithms.image_classification import beginning, example, fitting
-from algorithms.image_classification.hyperparameters import Hyperparameters
-from algorithms.image_classification.progress import Progress
-from algorithms.pictures import decoded
-from algorithms.records import Images
+from algoport.algorithms.contract import Job, Memory
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.records import Images
+from algoport.algorithms.image_classification import beginning, example, fitting
+from algoport.algorithms.image_classification.hyperparameters import Hyperparameters
+from algoport.algorithms.image_classification.progress import Progress
+from algoport.algorithms.shared.vision.decoding import decoded
 from tests.algorithms.image_classification.jobs import Heard, clothes, fit, job, packed
 from tests.groups import together
 

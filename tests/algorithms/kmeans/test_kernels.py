@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from algorithms import compiled, distances
-from algorithms.kmeans import kernels
+from algoport.algorithms.kmeans import kernels
+from algoport.algorithms.shared import compiled
+from algoport.algorithms.shared.linalg import distances
 
 BLOCK = kernels.BLOCK
 SIZES = some.sampled_from([0, 1, 7, kernels.FEW, kernels.FEW + 1, distances.PANEL, 95, 96, 97, BLOCK, BLOCK + 1])

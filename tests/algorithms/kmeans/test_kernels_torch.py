@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from sklearn.datasets import load_digits
 
-from algorithms.contract import Job, Memory
-from algorithms.kmeans import kernels, kernels_torch
-from algorithms.kmeans.hyperparameters import Hyperparameters
-from algorithms.kmeans.train import fit
+from algoport.algorithms.contract import Job, Memory
+from algoport.algorithms.kmeans import kernels, kernels_torch
+from algoport.algorithms.kmeans.hyperparameters import Hyperparameters
+from algoport.algorithms.kmeans.train import fit
 
 
 @settings(deadline=None, max_examples=50)

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from sklearn.cluster import KMeans
 
-from algorithms.kmeans import kernels
-from algorithms.kmeans.lloyd import lloyd
+from algoport.algorithms.kmeans import kernels
+from algoport.algorithms.kmeans.lloyd import lloyd
 from tests.data import digits, letters
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from algorithms import artifact
-from algorithms.errors import UserError
-from algorithms.kmeans.model import Model
-from algorithms.records import Rows
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.records import Rows
+from algoport.algorithms.kmeans.model import Model
+from algoport.algorithms.shared import artifact
 
 ORIGINAL = Path(__file__).parent / "original"
 CENTERS = np.array([[0.0, 1.5, -2.0], [4.0, 5.0, 6.25]], np.float32)

@@ -8,11 +8,11 @@ import pytest
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
 
-from algorithms.contract import Job, Memory
-from algorithms.errors import UserError
-from algorithms.kmeans.hyperparameters import Hyperparameters
-from algorithms.kmeans.model import Model
-from algorithms.kmeans.train import fit
+from algoport.algorithms.contract import Job, Memory
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.kmeans.hyperparameters import Hyperparameters
+from algoport.algorithms.kmeans.model import Model
+from algoport.algorithms.kmeans.train import fit
 
 
 def job(rows, *, test=None, **given):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from algorithms.linear_learner import example
+from algoport.algorithms.linear_learner import example
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from algorithms.contract import Job, Memory
-from algorithms.linear_learner.hyperparameters import Hyperparameters
-from algorithms.linear_learner.train import fit
-from algorithms.records import Rows
+from algoport.algorithms.contract import Job, Memory
+from algoport.algorithms.contract.records import Rows
+from algoport.algorithms.linear_learner.hyperparameters import Hyperparameters
+from algoport.algorithms.linear_learner.train import fit
 
 
 @dataclass

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from algorithms.linear_learner import kernels
+from algoport.algorithms.linear_learner import kernels
 
 
 def losses_and_slopes(scores, targets, loss, parameter, m):

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from sklearn.metrics import fbeta_score, precision_score, recall_score, roc_auc_score
 
-from algorithms.linear_learner import calibration
-from algorithms.linear_learner.hyperparameters import Hyperparameters
+from algoport.algorithms.linear_learner import calibration
+from algoport.algorithms.linear_learner.hyperparameters import Hyperparameters
 
 CRITERIA = ("accuracy", "f_beta", "precision_at_target_recall", "recall_at_target_precision")
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from algorithms.linear_learner.candidates import Schedule, candidates, optimizer
-from algorithms.linear_learner.hyperparameters import Hyperparameters
+from algoport.algorithms.linear_learner.candidates import Schedule, candidates, optimizer
+from algoport.algorithms.linear_learner.hyperparameters import Hyperparameters
 
 
 def models(balance=1.0, width=10, seed=0, **given):

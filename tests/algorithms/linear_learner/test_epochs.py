@@ -9,9 +9,9 @@ import re
 import numpy as np
 import pytest
 
-from algorithms.contract import Memory
-from algorithms.errors import Stopped
-from algorithms.linear_learner import train
+from algoport.algorithms.contract import Memory
+from algoport.algorithms.contract.errors import Stopped
+from algoport.algorithms.linear_learner import train
 from tests.algorithms.linear_learner.jobs import BINARY, REGRESSION, labeled, trained
 from tests.groups import together
 
@@ -103,7 +103,7 @@ def test_no_more_rows_are_calibrated_on_than_asked_for(heaps, monkeypatch):
     seen = []
     plain = train.calibration.calibrated
     monkeypatch.setattr(
-        "algorithms.linear_learner.selection.calibration.calibrated",
+        "algoport.algorithms.linear_learner.selection.calibration.calibrated",
         lambda margins, *rest: seen.append(len(margins)) or plain(margins, *rest),
     )
 
@@ -121,8 +121,8 @@ def test_a_member_without_rows_learns_from_the_others_how_wide_they_are(table):
         width = None
 
     def member(group):
-        from algorithms.contract import Job
-        from algorithms.linear_learner.hyperparameters import Hyperparameters
+        from algoport.algorithms.contract import Job
+        from algoport.algorithms.linear_learner.hyperparameters import Hyperparameters
 
         own = Memory(labeled(rows, label), group=group, distribution="ShardedByS3Key")
         none = Nothing(labeled(np.empty((0, 3)), []), group=group, distribution="ShardedByS3Key")

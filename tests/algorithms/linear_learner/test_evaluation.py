@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from algorithms.group import Alone
-from algorithms.linear_learner.batch import Batch
-from algorithms.linear_learner.evaluation import tally, written
-from algorithms.linear_learner.hyperparameters import Hyperparameters
-from algorithms.records import Rows
+from algoport.algorithms.contract.group import Alone
+from algoport.algorithms.contract.records import Rows
+from algoport.algorithms.linear_learner.batch import Batch
+from algoport.algorithms.linear_learner.evaluation import tally, written
+from algoport.algorithms.linear_learner.hyperparameters import Hyperparameters
 from tests.groups import together
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from algorithms.errors import UserError
-from algorithms.linear_learner.hyperparameters import Hyperparameters
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.linear_learner.hyperparameters import Hyperparameters
 
 
 def test_several_classes_must_be_counted():

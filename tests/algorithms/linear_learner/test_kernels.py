@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 from scipy import sparse
 
-from algorithms import compiled
-from algorithms.linear_learner import kernels
-from algorithms.linear_learner.kernels import dense, wide
+from algoport.algorithms.linear_learner import kernels
+from algoport.algorithms.linear_learner.kernels import dense, wide
+from algoport.algorithms.shared import compiled
 from tests.algorithms.linear_learner import plainly
 
 LOSSES = range(9)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from scipy import sparse
 
-from algorithms.linear_learner import kernels, kernels_torch
+from algoport.algorithms.linear_learner import kernels, kernels_torch
 from tests.algorithms.linear_learner import plainly
 
 pytestmark = pytest.mark.filterwarnings("ignore:Sparse CSR tensor support")

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from algorithms import artifact
-from algorithms.errors import UserError
-from algorithms.linear_learner.model import Model, logit, probabilities, shares, sigmoid
-from algorithms.records import Rows
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.records import Rows
+from algoport.algorithms.linear_learner.model import Model, logit, probabilities, shares, sigmoid
+from algoport.algorithms.shared import artifact
 
 
 def model_of(kind="binary_classifier", loss="logistic", k=1, **more):

@@ -7,10 +7,10 @@ import zipfile
 import numpy as np
 import pytest
 
-from algorithms.errors import UserError
-from algorithms.linear_learner import original
-from algorithms.linear_learner.model import Model
-from algorithms.records import Rows
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.records import Rows
+from algoport.algorithms.linear_learner import original
+from algoport.algorithms.linear_learner.model import Model
 
 SYMBOL = {"nodes": [{"op": "null", "name": "data"}, {"op": "FullyConnected", "name": "fc0"}]}
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from algorithms.group import Alone
-from algorithms.linear_learner.hyperparameters import Hyperparameters
-from algorithms.linear_learner.scaling import Scaling, measured
-from algorithms.records import Rows
+from algoport.algorithms.contract.group import Alone
+from algoport.algorithms.contract.records import Rows
+from algoport.algorithms.linear_learner.hyperparameters import Hyperparameters
+from algoport.algorithms.linear_learner.scaling import Scaling, measured
 from tests.groups import together
 
 

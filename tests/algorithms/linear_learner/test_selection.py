@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from algorithms.linear_learner.hyperparameters import Hyperparameters
-from algorithms.linear_learner.selection import Judgement, Kept, Selection
+from algoport.algorithms.linear_learner.hyperparameters import Hyperparameters
+from algoport.algorithms.linear_learner.selection import Judgement, Kept, Selection
 
 WEIGHTS, BIAS = np.arange(12, dtype=np.float32).reshape(2, 6), np.arange(6, dtype=np.float32)  # 3 models of 2 outputs
 

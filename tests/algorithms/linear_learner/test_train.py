@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from algorithms.errors import UserError
-from algorithms.linear_learner.model import Model
-from algorithms.records import Rows
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.records import Rows
+from algoport.algorithms.linear_learner.model import Model
 from tests import data
 from tests.algorithms.linear_learner.jobs import BINARY, MULTICLASS, REGRESSION, labeled, split, trained
 from tests.conformance.example import Kept

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from algorithms.contract import Job, Memory
-from algorithms.group import Alone
-from algorithms.pca.hyperparameters import Hyperparameters
-from algorithms.pca.train import fit
-from algorithms.records import Rows
+from algoport.algorithms.contract import Job, Memory
+from algoport.algorithms.contract.group import Alone
+from algoport.algorithms.contract.records import Rows
+from algoport.algorithms.pca.hyperparameters import Hyperparameters
+from algoport.algorithms.pca.train import fit
 
 
 def exact(rows, k, *, centered=True):

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from scipy import sparse
 
-from algorithms.group import Alone
-from algorithms.pca import kernels
-from algorithms.pca.kernels.tiles import HEIGHT, LANES, VECTORS
-from algorithms.pca.panels import Panels
-from algorithms.views import fixed
+from algoport.algorithms.contract.group import Alone
+from algoport.algorithms.pca import kernels
+from algoport.algorithms.pca.kernels.tiles import HEIGHT, LANES, VECTORS
+from algoport.algorithms.pca.panels import Panels
+from algoport.algorithms.shared.arrays import fixed
 
 PANEL, STRIP = kernels.PANEL, kernels.STRIP
 ROWS = some.sampled_from([0, 1, 2, 31, 33, 63, 64, 65, PANEL - 1, PANEL, PANEL + 1])

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from algorithms.group import Alone
-from algorithms.pca.panels import Panels
+from algoport.algorithms.contract.group import Alone
+from algoport.algorithms.pca.panels import Panels
 from tests import data
 from tests.algorithms.pca.reference import sine, trained
 

@@ -5,10 +5,10 @@ import struct
 import numpy as np
 import pytest
 
-from algorithms import artifact
-from algorithms.errors import UserError
-from algorithms.pca.model import Model
-from algorithms.records import Rows
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.records import Rows
+from algoport.algorithms.pca.model import Model
+from algoport.algorithms.shared import artifact
 from tests import data
 from tests.algorithms.pca.reference import trained
 

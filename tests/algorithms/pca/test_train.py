@@ -9,13 +9,13 @@ import pytest
 from scipy import sparse
 from sklearn.decomposition import PCA
 
-from algorithms import machine
-from algorithms.contract import Job, Memory
-from algorithms.errors import UserError
-from algorithms.pca.hyperparameters import Hyperparameters
-from algorithms.pca.model import Model
-from algorithms.pca.train import fit
-from algorithms.records import Rows
+from algoport.algorithms.contract import Job, Memory
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.records import Rows
+from algoport.algorithms.pca.hyperparameters import Hyperparameters
+from algoport.algorithms.pca.model import Model
+from algoport.algorithms.pca.train import fit
+from algoport.algorithms.shared import machine
 from tests import data
 from tests.algorithms.pca.reference import exact, job, sine, trained
 from tests.groups import together

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from algorithms import compiled
-from algorithms.randomcutforest import forest, kernels
+from algoport.algorithms.randomcutforest import forest, kernels
+from algoport.algorithms.shared import compiled
 from tests.algorithms.randomcutforest import plainly
 
 ROOT = Path(__file__).parents[3]

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from algorithms.contract import Memory
-from algorithms.errors import UserError
-from algorithms.randomcutforest import example
-from algorithms.randomcutforest.hyperparameters import Hyperparameters
-from algorithms.randomcutforest.model import Model
-from algorithms.randomcutforest.train import Job, fit
-from algorithms.records import Rows
+from algoport.algorithms.contract import Memory
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.records import Rows
+from algoport.algorithms.randomcutforest import example
+from algoport.algorithms.randomcutforest.hyperparameters import Hyperparameters
+from algoport.algorithms.randomcutforest.model import Model
+from algoport.algorithms.randomcutforest.train import Job, fit
 
 
 @pytest.fixture(scope="module")

@@ -8,15 +8,15 @@ from scipy.stats import spearmanr
 from sklearn.ensemble import IsolationForest
 from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_score, roc_auc_score
 
-from algorithms import machine
-from algorithms.contract import Job, Memory
-from algorithms.errors import UserError
-from algorithms.randomcutforest import forest, kernels
-from algorithms.randomcutforest.hyperparameters import Hyperparameters
-from algorithms.randomcutforest.options import Options
-from algorithms.randomcutforest.series import Shingles, padded, windows
-from algorithms.randomcutforest.train import fit
-from algorithms.records import Rows
+from algoport.algorithms.contract import Job, Memory
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.records import Rows
+from algoport.algorithms.randomcutforest import forest, kernels
+from algoport.algorithms.randomcutforest.hyperparameters import Hyperparameters
+from algoport.algorithms.randomcutforest.options import Options
+from algoport.algorithms.randomcutforest.series import Shingles, padded, windows
+from algoport.algorithms.randomcutforest.train import fit
+from algoport.algorithms.shared import machine
 from tests import data
 from tests.algorithms.randomcutforest import peers
 from tests.conformance.example import Interrupted, Kept

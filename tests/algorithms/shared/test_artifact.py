@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 from hypothesis.extra import numpy as arrays_of
 
-from algorithms import artifact
-from algorithms.errors import UserError
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.shared import artifact
 
 CENTERS = np.arange(6, dtype=np.float32).reshape(2, 3)
 FACTS = {"algorithm": "any", "k": 2, "names": ["a", "é"], "nothing": None, "rate": 0.1}

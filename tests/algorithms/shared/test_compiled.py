@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from algorithms import compiled
+from algoport.algorithms.shared import compiled
 
 TWICE = """
 import sys

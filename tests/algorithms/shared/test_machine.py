@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from algorithms import machine
+from algoport.algorithms.shared import machine
 
 GIB = 1 << 30
 

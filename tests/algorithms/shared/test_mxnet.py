@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from algorithms import mxnet
-from algorithms.errors import UserError
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.shared import mxnet
 
 HERE = Path(__file__).parent
 CENTERS = np.array([[0.0, 1.5, -2.0], [4.0, 5.0, 6.25]], np.float32)

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import xgboost
 
-from algorithms.contract import Job, Memory
-from algorithms.records import Rows
-from algorithms.xgboost.hyperparameters import Hyperparameters
-from algorithms.xgboost.model import Model
-from algorithms.xgboost.rounds import fit
+from algoport.algorithms.contract import Job, Memory
+from algoport.algorithms.contract.records import Rows
+from algoport.algorithms.xgboost.hyperparameters import Hyperparameters
+from algoport.algorithms.xgboost.model import Model
+from algoport.algorithms.xgboost.rounds import fit
 
 
 @dataclass

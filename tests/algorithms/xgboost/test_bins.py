@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from scipy import sparse
 
-from algorithms.group import Alone
-from algorithms.xgboost import binning, quantiles
-from algorithms.xgboost.kernels import bins as kernels
-from algorithms.xgboost.layouts import Dense, Sparse
+from algoport.algorithms.contract.group import Alone
+from algoport.algorithms.xgboost import binning, quantiles
+from algoport.algorithms.xgboost.kernels import bins as kernels
+from algoport.algorithms.xgboost.layouts import Dense, Sparse
 from tests import data
 from tests.groups import together
 

@@ -9,7 +9,7 @@ import pytest
 import xgboost
 from scipy import sparse
 
-from algorithms.xgboost import interchange
+from algoport.algorithms.xgboost import interchange
 from tests.algorithms.xgboost.jobs import Heard, answers, by_library, table, trained
 
 BINARY = {"objective": "binary:logistic", "max_depth": 4}

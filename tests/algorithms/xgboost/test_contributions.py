@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from algorithms.errors import UserError
-from algorithms.records import Rows
-from algorithms.xgboost import booster, interchange
-from algorithms.xgboost.booster import Booster
-from algorithms.xgboost.trees import LEAF, Tree
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.records import Rows
+from algoport.algorithms.xgboost import booster, interchange
+from algoport.algorithms.xgboost.booster import Booster
+from algoport.algorithms.xgboost.trees import LEAF, Tree
 from tests.algorithms.xgboost import trained
 
 FAMILIES = [

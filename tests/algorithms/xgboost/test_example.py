@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from algorithms import compiled
-from algorithms.contract import Job, Memory
-from algorithms.xgboost.hyperparameters import Hyperparameters
-from algorithms.xgboost.kernels import planes, walks
-from algorithms.xgboost.train import fit
+from algoport.algorithms.contract import Job, Memory
+from algoport.algorithms.shared import compiled
+from algoport.algorithms.xgboost.hyperparameters import Hyperparameters
+from algoport.algorithms.xgboost.kernels import planes, walks
+from algoport.algorithms.xgboost.train import fit
 
 
 def test_the_examples_reach_every_way_to_answer(monkeypatch: pytest.MonkeyPatch) -> None:

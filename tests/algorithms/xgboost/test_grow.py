@@ -11,12 +11,12 @@ import pytest
 import xgboost
 from scipy import sparse
 
-from algorithms.group import Alone
-from algorithms.sample import positions
-from algorithms.xgboost import binning, sampling
-from algorithms.xgboost.grow import FEW, GrowSettings, grow
-from algorithms.xgboost.kernels import draws
-from algorithms.xgboost.trees import Tree
+from algoport.algorithms.contract.group import Alone
+from algoport.algorithms.shared.sampling.reservoir import positions
+from algoport.algorithms.xgboost import binning, sampling
+from algoport.algorithms.xgboost.grow import FEW, GrowSettings, grow
+from algoport.algorithms.xgboost.kernels import draws
+from algoport.algorithms.xgboost.trees import Tree
 from tests import data
 from tests.groups import together
 

@@ -6,10 +6,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from algorithms.group import Alone
-from algorithms.xgboost import binning
-from algorithms.xgboost.kernels import histograms, partition, splits
-from algorithms.xgboost.layouts import Bins, Choice
+from algoport.algorithms.contract.group import Alone
+from algoport.algorithms.xgboost import binning
+from algoport.algorithms.xgboost.kernels import histograms, partition, splits
+from algoport.algorithms.xgboost.layouts import Bins, Choice
 
 SIZES = [1, 2, 40, histograms.FLUSH + 1]
 FREE = np.array([[-3e38, 3e38]], np.float32)

@@ -13,11 +13,11 @@ import xgboost
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from algorithms.errors import UserError
-from algorithms.records import Rows
-from algorithms.xgboost import interchange, links
-from algorithms.xgboost.booster import Booster
-from algorithms.xgboost.interchange import ubjson
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.records import Rows
+from algoport.algorithms.xgboost import interchange, links
+from algoport.algorithms.xgboost.booster import Booster
+from algoport.algorithms.xgboost.interchange import ubjson
 from tests.algorithms.xgboost import trained
 
 FORMS = ("ubj", "json")

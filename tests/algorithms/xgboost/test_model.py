@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import xgboost
 
-from algorithms.errors import UserError
-from algorithms.records import Rows
-from algorithms.xgboost import interchange
-from algorithms.xgboost.model import Model
-from algorithms.xgboost.options import Options
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.records import Rows
+from algoport.algorithms.xgboost import interchange
+from algoport.algorithms.xgboost.model import Model
+from algoport.algorithms.xgboost.options import Options
 from tests.algorithms.xgboost import trained
 
 

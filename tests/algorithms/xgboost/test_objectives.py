@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import xgboost
 
-from algorithms.group import Alone
-from algorithms.xgboost import links, objectives
-from algorithms.xgboost.related import Targets
+from algoport.algorithms.contract.group import Alone
+from algoport.algorithms.xgboost import links, objectives
+from algoport.algorithms.xgboost.related import Targets
 from tests.groups import together
 
 N = 60

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from scipy import sparse
 
-from algorithms.records import Rows
-from algorithms.xgboost import interchange, packed
-from algorithms.xgboost.booster import Booster
-from algorithms.xgboost.kernels import bits, planes
-from algorithms.xgboost.trees import LEAF, NO_PARENT, Forest, Tree
+from algoport.algorithms.contract.records import Rows
+from algoport.algorithms.xgboost import interchange, packed
+from algoport.algorithms.xgboost.booster import Booster
+from algoport.algorithms.xgboost.kernels import bits, planes
+from algoport.algorithms.xgboost.trees import LEAF, NO_PARENT, Forest, Tree
 from tests.algorithms.xgboost import trained
 
 THRESHOLDS = np.array([-np.inf, -2, -1, -0.0, 0, 1, 2, np.inf], np.float32)

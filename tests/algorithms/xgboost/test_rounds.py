@@ -10,12 +10,12 @@ import pytest
 import xgboost
 from scipy import stats
 
-from algorithms.errors import UserError
-from algorithms.records import Rows
-from algorithms.xgboost import interchange
-from algorithms.xgboost.hyperparameters import Hyperparameters
-from algorithms.xgboost.kfold import folds
-from algorithms.xgboost.model import Model
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.records import Rows
+from algoport.algorithms.xgboost import interchange
+from algoport.algorithms.xgboost.hyperparameters import Hyperparameters
+from algoport.algorithms.xgboost.kfold import folds
+from algoport.algorithms.xgboost.model import Model
 from tests import data
 from tests.algorithms.xgboost.jobs import Heard, answers, by_library, table, trained
 from tests.conformance.example import Interrupted, Kept

@@ -8,11 +8,11 @@ import pytest
 import xgboost
 from sklearn import metrics
 
-from algorithms.group import Alone
-from algorithms.xgboost import objectives, scores
-from algorithms.xgboost.kernels import scores as kernels
-from algorithms.xgboost.metrics import Score
-from algorithms.xgboost.related import Targets
+from algoport.algorithms.contract.group import Alone
+from algoport.algorithms.xgboost import objectives, scores
+from algoport.algorithms.xgboost.kernels import scores as kernels
+from algoport.algorithms.xgboost.metrics import Score
+from algoport.algorithms.xgboost.related import Targets
 from tests.algorithms.xgboost.test_objectives import labels
 from tests.groups import together
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from algorithms.xgboost import interchange
-from algorithms.xgboost.boosting import one_tree
-from algorithms.xgboost.kernels import update
+from algoport.algorithms.xgboost import interchange
+from algoport.algorithms.xgboost.boosting import one_tree
+from algoport.algorithms.xgboost.kernels import update
 from tests.algorithms.xgboost.trained import rows as made
 
 

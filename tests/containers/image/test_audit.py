@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from containers import audit
+from algoport.containers.image import audit
 
 
 def answering(text: str, code: int, told: str = "stdout") -> Any:

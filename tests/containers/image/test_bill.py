@@ -9,7 +9,7 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from containers import bill
+from algoport.containers.image import bill
 
 FOUND = {
     "python": "3.11.9",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from containers import lock
+from algoport.containers.image import lock
 
 
 def test_what_images_need_is_locked_and_what_tests_need_is_not() -> None:

@@ -4,9 +4,9 @@ import io
 
 import numpy as np
 
-from algorithms.records import Rows, joined
-from training.formats import find
-from training.formats.layout import Layout
+from algoport.algorithms.contract.records import Rows, joined
+from algoport.training.formats import find
+from algoport.training.formats.layout import Layout
 
 
 class Trickle(io.RawIOBase):

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from algorithms.errors import UserError
+from algoport.algorithms.contract.errors import UserError
+from algoport.training.formats import csv
+from algoport.training.formats.layout import Layout
 from tests.training.formats.streams import rows
-from training.formats import csv
-from training.formats.layout import Layout
 
 NAN = np.nan
 
@@ -200,7 +200,7 @@ def test_other_charsets_are_refused():
 
 
 def test_a_line_that_never_ends_is_not_held(monkeypatch):
-    monkeypatch.setattr("training.formats.text.LONGEST", 1 << 12)
+    monkeypatch.setattr("algoport.training.formats.text.LONGEST", 1 << 12)
     with pytest.raises(UserError, match="line 1: is longer than"):
         list(csv.read(io.BytesIO(b"1" * (1 << 16)), Layout("train/x", block=1 << 10)))
 

@@ -13,11 +13,11 @@ from hypothesis import strategies as some
 from hypothesis.extra import numpy as arrays
 from scipy import sparse
 
-from algorithms.errors import UserError
-from algorithms.records import Rows
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.records import Rows
+from algoport.training.formats import ContentType, find, whole
+from algoport.training.formats.layout import Layout
 from tests.training.formats.streams import Trickle, assert_same, rows
-from training.formats import ContentType, find, whole
-from training.formats.layout import Layout
 
 DENSE = ("text/csv", "application/x-recordio-protobuf", "application/json", "application/jsonlines")
 TABLES = (*DENSE, "application/x-parquet", "application/x-npy")

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from algorithms.errors import UserError
-from algorithms.records import Images
-from training import formats
-from training.formats import ContentType, Layout
-from training.formats.images import picture, recordio
-from training.formats.recordio import MAGIC, frame
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.records import Images
+from algoport.training import formats
+from algoport.training.formats import ContentType, Layout
+from algoport.training.formats.images import picture, recordio
+from algoport.training.formats.recordio import MAGIC, frame
 
 JPEG, PNG = b"\xff\xd8\xff\xe0 a jpeg", b"\x89PNG\r\n\x1a\n a png"
 

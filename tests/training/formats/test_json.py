@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from algorithms.errors import UserError
+from algoport.algorithms.contract.errors import UserError
+from algoport.training.formats import ContentType, Layout, whole
 from tests.training.formats.streams import assert_canonical, rows
-from training.formats import ContentType, Layout, whole
 
 BODY, LINES = "application/json", "application/jsonlines"
 SPARSE = {"keys": [26, 182, 3], "shape": [200], "values": [1, 1.5, 4]}

@@ -9,10 +9,10 @@ from hypothesis import strategies as some
 from scipy import sparse
 from sklearn.datasets import dump_svmlight_file, load_svmlight_file
 
-from algorithms.errors import UserError
-from algorithms.records import Rows
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.records import Rows
+from algoport.training.formats import libsvm
 from tests.training.formats.streams import assert_canonical, rows
-from training.formats import libsvm
 
 MEDIA = "text/libsvm"
 

@@ -5,10 +5,10 @@ import io
 import numpy as np
 import pytest
 
-from algorithms.errors import UserError
-from algorithms.records import Rows
-from training import formats
-from training.formats import ContentType, Layout
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.records import Rows
+from algoport.training import formats
+from algoport.training.formats import ContentType, Layout
 
 ROWS = np.arange(400, dtype=np.float32).reshape(100, 4)
 

@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 
-from algorithms.errors import UserError
+from algoport.algorithms.contract.errors import UserError
 from tests.training.formats.streams import Trickle, rows
 
 MEDIA = "application/x-npy"

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from algorithms.errors import UserError
-from algorithms.records import Objects, joined
-from training import formats
-from training.formats import ContentType, Layout
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.records import Objects, joined
+from algoport.training import formats
+from algoport.training.formats import ContentType, Layout
 
 JSON, LINES, PARQUET = "application/json", "application/jsonlines", "application/x-parquet"
 numbers = st.floats(width=32, allow_nan=False, allow_infinity=False)

@@ -8,11 +8,11 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
 
-from algorithms.errors import UserError
+from algoport.algorithms.contract.errors import UserError
+from algoport.training.formats import parquet as ours
+from algoport.training.formats import parquet_footer
+from algoport.training.formats.layout import Layout
 from tests.training.formats.streams import Trickle, rows
-from training.formats import parquet as ours
-from training.formats import parquet_footer
-from training.formats.layout import Layout
 
 MEDIA = "application/x-parquet"
 

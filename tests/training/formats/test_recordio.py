@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from scipy import sparse
 
-from algorithms.errors import UserError
-from algorithms.records import Rows
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.records import Rows
+from algoport.training.formats import record, recordio
+from algoport.training.formats.layout import Layout
+from algoport.training.formats.template import template
 from tests.training.formats.streams import Trickle, assert_canonical, assert_same, rows
-from training.formats import record, recordio
-from training.formats.layout import Layout
-from training.formats.template import template
 
 MEDIA = recordio.MEDIA[0]
 DENSE = (

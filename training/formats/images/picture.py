@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from algorithms.records import Images
-from training.formats.images.signature import is_picture, told
-from training.formats.layout import Layout
+from algoport.algorithms.contract.records import Images
+from algoport.training.formats.images.signature import is_picture, told
+from algoport.training.formats.layout import Layout
 
 MEDIA = ("application/x-image", "image/jpeg", "image/png", "image/jpg")
 

@@ -17,10 +17,10 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.records import Images
-from training.formats.images.signature import is_picture, told
-from training.formats.layout import Layout, shown
-from training.formats.recordio import MAGIC, frame, frames
+from algoport.algorithms.contract.records import Images
+from algoport.training.formats.images.signature import is_picture, told
+from algoport.training.formats.layout import Layout, shown
+from algoport.training.formats.recordio import MAGIC, frame, frames
 
 MEDIA = ("application/x-recordio",)
 _HEADER = struct.Struct("<IfQQ")  # flag: how many labels follow, label where none do, number of the picture, 0

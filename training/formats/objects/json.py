@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
-from algorithms.records import Objects
-from training.formats.json import MEDIA, loaded, merged
-from training.formats.layout import Layout, shown
-from training.formats.text import BOM, check_text
+from algoport.algorithms.contract.records import Objects
+from algoport.training.formats.json import MEDIA, loaded, merged
+from algoport.training.formats.layout import Layout, shown
+from algoport.training.formats.text import BOM, check_text
 
 __all__ = ["MEDIA", "checked", "read", "write"]
 _OWN = "configuration"

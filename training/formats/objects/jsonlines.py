@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from algorithms.records import Objects
-from training.formats.json import loaded
-from training.formats.jsonlines import MEDIA
-from training.formats.layout import Layout
-from training.formats.objects.json import checked
-from training.formats.text import blocks, check_text
+from algoport.algorithms.contract.records import Objects
+from algoport.training.formats.json import loaded
+from algoport.training.formats.jsonlines import MEDIA
+from algoport.training.formats.layout import Layout
+from algoport.training.formats.objects.json import checked
+from algoport.training.formats.text import blocks, check_text
 
 __all__ = ["MEDIA", "read", "write"]
 _BATCH = 1024  # lines made objects at a time: they take many times the room of their text

@@ -7,9 +7,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from algorithms.records import Objects
-from training.formats.layout import Layout
-from training.formats.parquet import MEDIA, batches, opened
+from algoport.algorithms.contract.records import Objects
+from algoport.training.formats.layout import Layout
+from algoport.training.formats.parquet import MEDIA, batches, opened
 
 __all__ = ["MEDIA", "read", "write"]
 

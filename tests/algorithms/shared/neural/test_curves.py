@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from algorithms.descent.curves import curves
+from algoport.algorithms.shared.neural.curves import curves
 
 
 def test_the_page_of_curves_has_a_panel_each():

@@ -2,7 +2,7 @@
 
 import json
 
-from algorithms.descent.patience import Patience
+from algoport.algorithms.shared.neural.early_stopping import Patience
 
 
 def test_the_best_figure_and_the_epochs_since():

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from algorithms.contract import Job
-from algorithms.descent.loop import descend
+from algoport.algorithms.contract import Job
+from algoport.algorithms.shared.neural.loop import descend
 from tests.groups import together
 
 

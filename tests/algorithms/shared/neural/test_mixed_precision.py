@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from algorithms.descent import precision
+from algoport.algorithms.shared.neural import mixed_precision as precision
 
 
 def test_products_are_of_the_type_that_is_asked_for():

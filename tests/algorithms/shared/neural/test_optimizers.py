@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from algorithms.descent.optimizers import Optimizer, Rule
-from algorithms.descent.weights import Weights
-from algorithms.group import Alone
+from algoport.algorithms.contract.group import Alone
+from algoport.algorithms.shared.neural.optimizers import Optimizer, Rule
+from algoport.algorithms.shared.neural.weights import Weights
 
 
 def plainly(kind: str, weight: np.ndarray, gradients: list[np.ndarray], rate: float) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from algorithms.descent import schedules
+from algoport.algorithms.shared.neural import schedules
 
 
 def test_a_stepped_rate_falls_at_each_end():

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from algorithms.descent import snapshots
+from algoport.algorithms.shared.neural import snapshots
 
 
 def test_state_is_kept_bit_for_bit_in_any_order_of_memory():

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from algorithms.descent.weights import Weights
-from algorithms.group import Alone
+from algoport.algorithms.contract.group import Alone
+from algoport.algorithms.shared.neural.weights import Weights
 from tests.groups import together
 
 

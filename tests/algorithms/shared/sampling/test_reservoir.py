@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from algorithms.group import Alone
-from algorithms.sample import Sample, positions, uniforms
+from algoport.algorithms.contract.group import Alone
+from algoport.algorithms.shared.sampling.reservoir import Sample, positions, uniforms
 from tests.groups import together
 
 

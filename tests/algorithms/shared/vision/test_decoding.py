@@ -9,10 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from algorithms import machine, pictures, pictures_ahead, pictures_transforms
-from algorithms.errors import UserError
-from algorithms.pictures_transforms import LEVELS, Preparation
-from algorithms.records import Images
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.records import Images
+from algoport.algorithms.shared import machine
+from algoport.algorithms.shared.vision import decoding as pictures
+from algoport.algorithms.shared.vision import prefetch as pictures_ahead
+from algoport.algorithms.shared.vision import transforms as pictures_transforms
+from algoport.algorithms.shared.vision.transforms import LEVELS, Preparation
 
 Image = pytest.importorskip("PIL.Image", reason="Pillow makes the pictures of these tests")
 

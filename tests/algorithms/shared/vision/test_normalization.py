@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from algorithms.image_classification.normalization import EPS, MOVING, Normalized
+from algoport.algorithms.shared.vision.normalization import EPS, MOVING, Normalized
 from tests.groups import together
 
 

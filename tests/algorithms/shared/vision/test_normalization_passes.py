@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from algorithms.image_classification.passes import Compiled, Plain, passes
+from algoport.algorithms.shared.vision.normalization_passes import Compiled, Plain, passes
 
 SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 70), st.integers(1, 9), st.integers(1, 9))
 CLOSE = {torch.float32: 1e-5, torch.bfloat16: 1e-2}

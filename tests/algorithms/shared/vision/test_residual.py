@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from algorithms.image_classification.network import Design, Network, arrays, built, fill, initialize, shapes, tensors
+from algoport.algorithms.shared.vision.residual import Design, Network, arrays, built, fill, initialize, shapes, tensors
 
 
 def design(layers: int, **more: int) -> Design:

@@ -1,6 +1,6 @@
 """Sums of rows: an algorithm whose answers are known, with every kind of column, and with options."""
 
-from algorithms.contract import Algorithm, Answer, Channel, Column
+from algoport.algorithms.contract import Algorithm, Answer, Channel, Column
 
 ALGORITHM = Algorithm(
     name="sums",

@@ -1,6 +1,6 @@
 """Nothing to set."""
 
-from algorithms.declare import Settings
+from algoport.algorithms.contract.hyperparameters import Settings
 
 
 class Hyperparameters(Settings):

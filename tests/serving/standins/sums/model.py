@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from algorithms import artifact
-from algorithms.errors import UserError
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.shared import artifact
 
 
 @dataclass(frozen=True)

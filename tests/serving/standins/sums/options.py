@@ -1,6 +1,6 @@
 """What a request may ask for."""
 
-from algorithms.declare import Settings, choice, real
+from algoport.algorithms.contract.hyperparameters import Settings, choice, real
 
 
 class Options(Settings):

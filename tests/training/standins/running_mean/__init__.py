@@ -1,6 +1,6 @@
 """The mean of the rows: the smallest thing that can be trained, with every way to go wrong on demand."""
 
-from algorithms.contract import Algorithm, Answer, Channel, Column, Metric
+from algoport.algorithms.contract import Algorithm, Answer, Channel, Column, Metric
 
 _TABLES = ("text/csv", "application/x-recordio-protobuf", "application/x-npy")
 

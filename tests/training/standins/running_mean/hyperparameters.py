@@ -1,6 +1,6 @@
 """What a test may set."""
 
-from algorithms.declare import Settings, choice, integer, real
+from algoport.algorithms.contract.hyperparameters import Settings, choice, integer, real
 
 
 class Hyperparameters(Settings):

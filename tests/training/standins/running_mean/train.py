@@ -6,9 +6,9 @@ import time
 
 import numpy as np
 
-from algorithms.errors import Stopped, UserError
-from algorithms.group import agreed
-from algorithms.running_mean.model import Model
+from algoport.algorithms.contract.errors import Stopped, UserError
+from algoport.algorithms.contract.group import agreed
+from algoport.algorithms.running_mean.model import Model
 
 
 def fit(job):

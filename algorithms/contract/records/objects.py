@@ -1,0 +1,55 @@
+"""JSON objects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from algoport.algorithms.contract.records.records import joined_lists
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Objects:
+    """JSON objects, one a record; from Parquet, a column is a key, and a list of numbers an array."""
+
+    values: Sequence[Mapping[str, Any]]
+    places: Sequence[str] | None = None  # (n,) where each stood, for faults: "train/part-0.json, line 7"
+    configuration: Sequence[object] | None = None  # (n,) options that came with each record, parsed JSON or None
+    nbytes: int = 0  # about; that of the text they were read from, of which they take several times as many
+    uid: None = None
+    metadata: None = None
+    width = 0
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def place(self, number: int) -> str:
+        """Where a record stood, in front of a fault."""
+        return self.places[number] if self.places is not None else f"record {number + 1}"
+
+    def __getitem__(self, rows: slice) -> Objects:
+        """A range of records, or every n-th."""
+        return self.take(np.arange(len(self))[rows])
+
+    def take(self, order: NDArray[np.int64]) -> Objects:
+        """The records numbered by `order`, in that order."""
+        return Objects(
+            values=[self.values[i] for i in order],
+            places=None if self.places is None else [self.places[i] for i in order],
+            configuration=None if self.configuration is None else [self.configuration[i] for i in order],
+            nbytes=self.nbytes * len(order) // max(1, len(self)),
+        )
+
+    def followed(self, others: Sequence[Objects]) -> Objects:
+        """These objects and those of others behind them."""
+        parts = [self, *others]
+        return Objects(
+            values=[value for part in parts for value in part.values],
+            places=joined_lists(parts, [part.places for part in parts]),
+            configuration=joined_lists(parts, [part.configuration for part in parts]),
+            nbytes=sum(part.nbytes for part in parts),
+        )

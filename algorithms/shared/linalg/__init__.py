@@ -1,0 +1,1 @@
+"""Distances, SIMD helpers and the fast-math flags of kernels."""

@@ -1,0 +1,1 @@
+"""What networks for pictures share: decoding, transforms, prefetch, residual networks, normalization."""

@@ -1,0 +1,1 @@
+"""How images are made and checked: recipe, entrypoint, lock, audit, bill of materials, base images."""
