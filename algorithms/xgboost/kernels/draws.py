@@ -18,7 +18,7 @@ def drawn(
     taken,  # sets (n,) bool
 ):
     """Which rows are taken, each by its chance: by a number that depends on its place among the rows of all members,
-    which take turns, and on the seed alone (splitmix64: Steele, Lea and Flood 2014; as `shared.sampling.reservoir` has it)."""
+    which take turns, and on the seed alone (splitmix64: Steele, Lea and Flood 2014)."""
     same = len(chances) == 1
     for i in numba.prange(len(taken)):
         place = np.uint64(0)
