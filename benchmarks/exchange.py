@@ -59,7 +59,7 @@ def member(rank: int) -> None:
     from algoport.algorithms.contract.group import Alone
     from algoport.algorithms.shared.neural.weights import Weights
     from algoport.algorithms.shared.vision.residual import Design, built, initialize
-    from algoport.training.cluster.joined import Joined
+    from algoport.training.cluster.joined import ProcessGroup
 
     class Watch:
         @staticmethod
@@ -69,7 +69,7 @@ def member(rank: int) -> None:
     torch.set_num_threads(1)
     distributed.init_process_group("gloo", init_method=f"tcp://{ADDRESSES[0]}:7788", rank=rank, world_size=2)
     watch: Any = Watch()
-    group = Joined(rank, 2, watch)
+    group = ProcessGroup(rank, 2, watch)
     images = torch.randn(BATCH, SIDE, SIDE, 3).permute(0, 3, 1, 2)
     wanted = torch.from_numpy(np.arange(BATCH) % 10)
     seconds: dict[str, float] = {}

@@ -23,11 +23,11 @@ from algoport.serving.settings import Settings
 
 # What malloc keeps (M_ARENA_MAX, M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of malloc.h): 16 MB in each of two arenas.
 # Pieces from 8 MB on go back at once; from 1 MB on they would cost requests of a thousand rows a tenth of their time.
-KEPT = {-8: 2, -1: 16 << 20, -3: 8 << 20}
+MALLOC_LIMITS = {-8: 2, -1: 16 << 20, -3: 8 << 20}
 
 
 def main() -> int:
-    """Serve until a SIGTERM; 0, or 2 where the user can mend what is wrong, else 1."""
+    """Serve until a SIGTERM; 0, or 2 where the user can correct what is wrong, else 1."""
     began = time.monotonic()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
@@ -78,7 +78,7 @@ def _keep_little() -> None:
     arenas, which models then lack. Of no concern where there is no mallopt."""
     with contextlib.suppress(OSError, AttributeError):
         library = ctypes.CDLL(None)
-        for parameter, value in KEPT.items():
+        for parameter, value in MALLOC_LIMITS.items():
             library.mallopt(parameter, value)
 
 

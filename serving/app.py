@@ -33,14 +33,14 @@ NAME = 1024  # characters of a model's name
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """All that the paths need. `held` gives the one model of single-model mode, and waits until it is warm."""
+    """All that the paths need. `model` gives the one of single-model mode, and waits until it is warm."""
 
     settings: Settings
     predictor: Predictor
     room: Room
     metrics: Metrics
     ready: Callable[[], bool]  # whether some worker is
-    held: Callable[[], Model] | None = None
+    model: Callable[[], Model] | None = None
     table: Table | None = None
 
     def answer(self, model: Model, sent: bytes) -> Answered:
@@ -62,7 +62,7 @@ def application(service: Service) -> Flask:
     _watch(app, service)
     _fail(app)
     _route(app, "/ping", lambda: ping(service))
-    _route(app, "/execution-parameters", lambda: _told(service.settings.execution))
+    _route(app, "/execution-parameters", lambda: _json(service.settings.execution))
     _route(app, "/metrics", lambda: _page(service))
     document = orjson.dumps(described(service.predictor, many=service.table is not None))
     _route(app, "/openapi.json", lambda: Response(document, 200, JSON))
@@ -85,13 +85,13 @@ def invocations(service: Service, name: str | None = None) -> Response:
         sent = body(request.environ, service.settings.payload, hold)
         if name is not None and service.table is not None:
             with service.table.use(name) as model:
-                return _answered(service, model, sent)
-        if service.held is None:
+                return _response(service, model, sent)
+        if service.model is None:
             raise Refusal(404, "There are many models here: ask /models/<name>/invoke.", kind="ModelNotFoundException")
-        return _answered(service, service.held(), sent)
+        return _response(service, service.model(), sent)
 
 
-def _answered(service: Service, model: Model, sent: bytes) -> Response:
+def _response(service: Service, model: Model, sent: bytes) -> Response:
     if not sent:
         return _nothing(204)
     answer = service.answer(model, sent)
@@ -128,20 +128,20 @@ def _models(app: Flask, service: Service, table: Table) -> None:
         name, url = _order(body(request.environ, ORDER, lambda size: None))
         table.load(name, url)
         log.note(f"Loaded model {name!r} from {url!r}; target {request.headers.get('X-Amzn-SageMaker-Target-Model')!r}")
-        return _told({"status": "Workers scaled"})
+        return _json({"status": "Workers scaled"})
 
     def unload(name: str) -> Response:
         table.unload(name)
         log.note(f"Unloaded model {name!r}")
-        return _told({"status": f'Model "{name}" unregistered'})
+        return _json({"status": f'Model "{name}" unregistered'})
 
     def listing() -> Response:
         limit, start = _whole("limit", PAGE, 1), _whole("next_page_token", 0, 0)
-        return _told(table.listing(min(limit, PAGE), start))
+        return _json(table.listing(min(limit, PAGE), start))
 
     _route(app, "/models", listing)
     _route(app, "/models", load, "POST")
-    _route(app, "/models/<path:name>", lambda name: _told(table.describe(name)))
+    _route(app, "/models/<path:name>", lambda name: _json(table.describe(name)))
     _route(app, "/models/<path:name>", unload, "DELETE")
     _route(app, "/models/<path:name>/invoke", lambda name: invocations(service, name), "POST")
 
@@ -172,7 +172,7 @@ def _whole(name: str, default: int, low: int) -> int:
     return int(text)
 
 
-def _told(what: dict[str, Any]) -> Response:
+def _json(what: dict[str, Any]) -> Response:
     return Response(orjson.dumps(what), 200, JSON)
 
 
@@ -224,7 +224,7 @@ def _facts(response: Response, seconds: float) -> dict[str, Any]:
 def _fail(app: Flask) -> None:
     """Every failure has a body with a reason."""
 
-    def refused(refusal: Refusal) -> Response:
+    def on_refusal(refusal: Refusal) -> Response:
         return Response(refusal.body, refusal.code, refusal.headers)
 
     def unknown(error: HTTPException) -> Response:
@@ -237,10 +237,10 @@ def _fail(app: Flask) -> None:
         allowed = {name: value for name, value in error.get_headers() if name == "Allow"}
         return Response(refusal.body, code, {**refusal.headers, **allowed})
 
-    def broken(error: Exception) -> Response:
+    def on_error(error: Exception) -> Response:
         log.fault(f"{EVALUATE}request {g.get('request')} failed.", error)
-        return refused(Refusal(500, f"{EVALUATE}{type(error).__name__}: {error}"))
+        return on_refusal(Refusal(500, f"{EVALUATE}{type(error).__name__}: {error}"))
 
-    app.register_error_handler(Refusal, refused)
+    app.register_error_handler(Refusal, on_refusal)
     app.register_error_handler(HTTPException, unknown)
-    app.register_error_handler(Exception, broken)
+    app.register_error_handler(Exception, on_error)

@@ -15,7 +15,7 @@ def body(environ: dict[str, Any], limit: int, hold: Callable[[int], None]) -> by
     """The bytes that were meant, decompressed where they came compressed.
 
     Refuses with 413 more than `limit` bytes, as soon as they show; with 415 what is compressed in another way; with
-    400 what ends early. `hold` is told of every piece before it is kept, and may refuse it.
+    400 what ends early. `hold` is called with the size of every piece before it is stored, and may refuse it.
     """
     encoding = environ.get("HTTP_CONTENT_ENCODING", "").strip().lower()
     if encoding not in ("", "identity", "gzip", "x-gzip"):
@@ -43,13 +43,13 @@ def _gzip(stream: Any, limit: int, hold: Callable[[int], None]) -> bytes:
     """All members of a gzip file, one after another; never more than the limit is made of them."""
     pieces: list[bytes] = []
     size, inflate, rest = 0, zlib.decompressobj(31), b""
-    begun = False
+    started = False
     while rest or (rest := _piece(stream)):
         try:
             piece = inflate.decompress(rest, PIECE)
         except zlib.error as error:
             raise Refusal(400, f"{EVALUATE}the body is not gzip: {error}.") from None
-        begun = True
+        started = True
         size += len(piece)
         if size > limit:
             raise _too_large(limit, "decompressed ")
@@ -57,8 +57,8 @@ def _gzip(stream: Any, limit: int, hold: Callable[[int], None]) -> bytes:
         pieces.append(piece)
         rest = inflate.unconsumed_tail
         if inflate.eof:
-            rest, inflate, begun = inflate.unused_data, zlib.decompressobj(31), False
-    if begun:
+            rest, inflate, started = inflate.unused_data, zlib.decompressobj(31), False
+    if started:
         raise Refusal(400, f"{EVALUATE}the gzip body ends early.")
     return b"".join(pieces)
 

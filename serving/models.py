@@ -68,14 +68,14 @@ class Table:
             self._promised += need
         model = None
         try:
-            model = self._loaded(folder)
+            model = self._load_checked(folder)
         finally:
             with self._changed:
                 self._promised -= need
                 entry.model = model
                 if model is None:
                     del self._entries[name]
-                self._told()
+                self._notify()
 
     def unload(self, name: str) -> None:
         """Forget a model once its running requests have ended; its memory is free on return. 404 if there is none."""
@@ -89,13 +89,13 @@ class Table:
                 self._wait(lambda: entry.users == 0)
             except Refusal:
                 entry.leaving = False
-                self._told()
+                self._notify()
                 raise
             entry.model = None
         _give_back()
         with self._changed:
             del self._entries[name]
-            self._told()
+            self._notify()
 
     @contextmanager
     def use(self, name: str) -> Iterator[Model]:
@@ -117,7 +117,7 @@ class Table:
                 self._changed.notify_all()
 
     def describe(self, name: str) -> dict[str, str]:
-        """What is told of a model; 404 if there is none."""
+        """A model's description; 404 if there is none."""
         with self._changed:
             entry = self._entries.get(name)
             if entry is None or entry.model is None or entry.leaving:
@@ -139,7 +139,7 @@ class Table:
             message = f"{LOAD}it needs {need:,} bytes of memory, of which {spare:,} are free."
             raise Refusal(507, message)
 
-    def _loaded(self, folder: Path) -> Model:
+    def _load_checked(self, folder: Path) -> Model:
         try:
             return self._load(folder)
         except UserError as error:
@@ -154,7 +154,7 @@ class Table:
         if not self._changed.wait_for(until, PATIENCE):
             raise Refusal(503, "The model is still being loaded, or still being asked.", retry=1)
 
-    def _told(self) -> None:
+    def _notify(self) -> None:
         self._changed.notify_all()
         self._count(sum(entry.model is not None for entry in self._entries.values()))
 
@@ -200,7 +200,7 @@ def _size(folder: Path) -> int:
 
 
 def _give_back() -> None:
-    """Let go of memory that is free within the process: the platform is told that it has it back."""
+    """Return memory that is free within the process to the system, which the platform then sees as free."""
     gc.collect()
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)

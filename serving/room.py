@@ -31,19 +31,19 @@ class Room:
         count: Callable[[int], None] = lambda change: None,
     ) -> None:
         """`budget`: bytes of bodies that may be held at once. `stuck` is called when a prediction takes longer than
-        `timeout` seconds, as no thread can be ended from outside. `count` hears of who comes and goes."""
+        `timeout` seconds, as no thread can be ended from outside. `count` gets +1 and -1 as requests come and go."""
         self.timeout = timeout
         self._places, self._budget = concurrent + waiting, budget
         self._stuck, self._count = stuck, count
         self._lock = threading.Lock()
-        self._inside, self._held = 0, 0
+        self._inside, self._bytes = 0, 0
         self._pool = ThreadPoolExecutor(concurrent, thread_name_prefix="prediction")
 
     @contextmanager
     def place(self) -> Iterator[Callable[[int], None]]:
         """A place for the length of a request, from its first byte to its answer; 503 where there is none.
 
-        Gives a function to be told of the bytes that the request holds, which refuses those that are too many.
+        Yields a function that is called with the bytes that the request holds, and refuses those that are too many.
         """
         with self._lock:
             if self._inside >= self._places:
@@ -55,9 +55,9 @@ class Room:
         def hold(size: int) -> None:
             nonlocal mine
             with self._lock:
-                if self._held + size > self._budget and self._held > mine:
+                if self._bytes + size > self._budget and self._bytes > mine:
                     raise Refusal(503, "Other requests hold the memory that this one needs.", retry=RETRY)
-                self._held += size
+                self._bytes += size
                 mine += size
 
         try:
@@ -65,7 +65,7 @@ class Room:
         finally:
             with self._lock:
                 self._inside -= 1
-                self._held -= mine
+                self._bytes -= mine
             self._count(-1)
 
     def run(self, work: Callable[[], T], gone: Callable[[], bool] = lambda: False) -> T:

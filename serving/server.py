@@ -1,4 +1,4 @@
-"""What gunicorn is told, and what each worker makes of it."""
+"""The server: gunicorn's configuration, and what each worker does."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ def run(settings: Settings, name: str, folder: str, began: float) -> int:
         limit=max(8 * settings.payload, _share(settings)),
         environment=os.environ,
     )
-    bound = _bound(settings.port)
-    model = None if settings.multi_model or settings.gpu else loaded(predictor, settings)
+    listener = _bind(settings.port)
+    model = None if settings.multi_model or settings.gpu else load_model(predictor, settings)
     parent, code = os.getpid(), 0
     try:
-        Arbiter(Server(settings, predictor, model, bound, folder, began)).run()
+        Arbiter(Server(settings, predictor, model, listener, folder, began)).run()
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 1
     if os.getpid() != parent:  # a worker that was ended; what lies in the folder is still the others'
@@ -58,7 +58,7 @@ def run(settings: Settings, name: str, folder: str, began: float) -> int:
     return code
 
 
-def loaded(predictor: Predictor, settings: Settings) -> Model:
+def load_model(predictor: Predictor, settings: Settings) -> Model:
     """The model of single-model mode; one clear sentence where there is none."""
 
     def late(*_: object) -> None:
@@ -79,31 +79,31 @@ def loaded(predictor: Predictor, settings: Settings) -> Model:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
 
 
-def _bound(port: int) -> socket.socket:
-    """The port, before anything that takes time: that it is taken should be heard at once."""
-    bound = socket.socket()
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def _bind(port: int) -> socket.socket:
+    """The port, before anything that takes time: a port that is taken should be reported at once."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        bound.bind(("0.0.0.0", port))  # noqa: S104 (as the contract says)
+        listener.bind(("0.0.0.0", port))  # noqa: S104 (as the contract says)
     except OSError as error:
         raise PlatformError(f"Port {port}: cannot be listened on: {error.strerror}.") from None
-    return bound
+    return listener
 
 
 class Server(BaseApplication):  # type: ignore[misc]
-    """What gunicorn is told, and what each worker makes of it."""
+    """The server: gunicorn's configuration, and what each worker does."""
 
     def __init__(
         self,
         settings: Settings,
         predictor: Predictor,
         model: Model | None,
-        bound: socket.socket,
+        listener: socket.socket,
         folder: str,
         began: float,
     ) -> None:
         self.settings, self.predictor, self.model = settings, predictor, model
-        self._bound, self._folder, self._began = bound, folder, began
+        self._socket, self._folder, self._began = listener, folder, began
         self.peers = Peers()
         super().__init__()
 
@@ -112,7 +112,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         settings = self.settings
         threads = settings.concurrent + settings.waiting + SPARE
         for name, value in {
-            "bind": f"fd://{self._bound.detach()}",
+            "bind": f"fd://{self._socket.detach()}",
             "workers": settings.workers,
             "worker_class": "algoport.serving.worker.Worker",
             "threads": threads,
@@ -127,8 +127,8 @@ class Server(BaseApplication):  # type: ignore[misc]
             "proc_name": "algoport-serve",
             "when_ready": self._listening,
             "pre_fork": lambda arbiter, worker: gc.freeze(),
-            "post_fork": self._forked,
-            "child_exit": self._gone,
+            "post_fork": self._on_fork,
+            "child_exit": self._on_exit,
         }.items():
             if name in self.cfg.settings:  # older releases have no control socket
                 self.cfg.set(name, value)
@@ -136,7 +136,7 @@ class Server(BaseApplication):  # type: ignore[misc]
     def load(self) -> Any:
         """A worker's application; its first prediction runs beside it."""
         settings, metrics = self.settings, figures.Metrics()
-        warm, held, table = threading.Event(), _Held(self.model), None
+        warm, state, table = threading.Event(), _WorkerModel(self.model), None
         places = room.Room(
             concurrent=settings.concurrent,
             waiting=settings.waiting,
@@ -148,14 +148,14 @@ class Server(BaseApplication):  # type: ignore[misc]
 
         def model() -> Model:
             warm.wait(settings.startup)
-            assert held.model is not None
-            return held.model
+            assert state.model is not None
+            return state.model
 
         if settings.multi_model:
             table = models.Table(self._loaded_and_warm, a_model=settings.a_model, count=metrics.models.set)
             self.peers.be_ready()
         else:
-            threading.Thread(target=self._warm_up, args=(held, warm), daemon=True).start()
+            threading.Thread(target=self._warm_up, args=(state, warm), daemon=True).start()
         return app.application(
             app.Service(
                 settings=settings,
@@ -163,7 +163,7 @@ class Server(BaseApplication):  # type: ignore[misc]
                 room=places,
                 metrics=metrics,
                 ready=self.peers.anyone,
-                held=None if settings.multi_model else model,
+                model=None if settings.multi_model else model,
                 table=table,
             )
         )
@@ -177,15 +177,15 @@ class Server(BaseApplication):  # type: ignore[misc]
         self.predictor.warm_up(model)
         return model
 
-    def _warm_up(self, held: _Held, warm: threading.Event) -> None:
+    def _warm_up(self, state: _WorkerModel, warm: threading.Event) -> None:
         """Make this worker ready, or end the server where it cannot be."""
         timer = threading.Timer(self.settings.startup, self._give_up, ["it took too long."])
         timer.daemon = True
         timer.start()
         try:
-            model = held.model or self.predictor.load(self.settings.model)
+            model = state.model or self.predictor.load(self.settings.model)
             self.predictor.warm_up(model)
-            held.model = model
+            state.model = model
             gc.collect()
             gc.freeze()  # what is there by now stays, and need not be looked through while somebody waits
         except BaseException as error:
@@ -207,10 +207,10 @@ class Server(BaseApplication):  # type: ignore[misc]
         if not self.settings.multi_model:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    def _forked(self, arbiter: Any, worker: Any) -> None:
+    def _on_fork(self, arbiter: Any, worker: Any) -> None:
         self.peers.enter(worker.age)
 
-    def _gone(self, arbiter: Any, worker: Any) -> None:
+    def _on_exit(self, arbiter: Any, worker: Any) -> None:
         from prometheus_client import multiprocess
 
         self.peers.leave(worker.age)
@@ -227,7 +227,7 @@ class Server(BaseApplication):  # type: ignore[misc]
 
 
 @dataclass
-class _Held:
+class _WorkerModel:
     """The model of this worker; None until it has one."""
 
     model: Model | None
@@ -244,8 +244,8 @@ def _quick_folder(otherwise: str) -> str:
 
 
 def _versions() -> str:
-    found = [f"Python {platform.python_version()}"]
+    versions = [f"Python {platform.python_version()}"]
     for name in ("algoport", "numpy", "gunicorn", "flask"):
         with contextlib.suppress(metadata.PackageNotFoundError):
-            found.append(f"{name} {metadata.version(name)}")
-    return ", ".join(found)
+            versions.append(f"{name} {metadata.version(name)}")
+    return ", ".join(versions)

@@ -49,7 +49,7 @@ class Settings:
     @classmethod
     def read(cls, environment: Mapping[str, str], *, gpu: Callable[[], bool]) -> Settings:
         """From the environment. `gpu` says whether the algorithm computes on one; asked where there is one."""
-        given = _Given(environment)
+        given = _Environment(environment)
         multi = given.flag("SAGEMAKER_MULTI_MODEL")
         on_gpu = any(name.startswith("nvidia") and name[6:].isdigit() for name in _devices()) and gpu()
         workers = 1 if multi else given.integer("SAGEMAKER_MODEL_SERVER_WORKERS", 1, 1024) or _workers(on_gpu)
@@ -83,7 +83,7 @@ class Settings:
 
     @property
     def execution(self) -> dict[str, object]:
-        """What batch transform is told: as many requests at a time as there are workers, 100 MB in all at most."""
+        """What batch transform reads: as many requests at a time as there are workers, 100 MB in all at most."""
         size = max(1, min(self.payload // MB, 100))
         if not self.payload_given:
             size = min(size, TRANSFORM_PAYLOAD)
@@ -92,7 +92,7 @@ class Settings:
         return {"MaxConcurrentTransforms": concurrent, "BatchStrategy": strategy, "MaxPayloadInMB": size}
 
 
-class _Given:
+class _Environment:
     """The environment; what is empty counts as not given."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
@@ -129,7 +129,7 @@ class _Given:
         return default
 
 
-def _payload(given: _Given) -> int:
+def _payload(given: _Environment) -> int:
     megabytes = given.integer("SAGEMAKER_MAX_PAYLOAD_IN_MB", 0, 1024)
     if megabytes:  # 0 is the platform's word for one object a request, of any size
         return megabytes * MB

@@ -60,14 +60,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def handle(self, conn: Any) -> Any:
         """One request; a client that has stopped in the middle of it is let go without a word in the log."""
         try:
-            kept = super().handle(conn)
+            keep_alive = super().handle(conn)
         except BlockingIOError:
-            kept = False
-        if not kept:
+            keep_alive = False
+        if not keep_alive:
             # Here and not in the main loop, which a client that does not close its end would hold up for seconds.
             util.close_graceful(conn.sock, timeout=1.0)
-            conn.close = _closed
-        return kept
+            conn.close = _ignore_close
+        return keep_alive
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """What is no HTTP gets a JSON answer, too."""
@@ -86,5 +86,5 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         os._exit(0)
 
 
-def _closed(graceful: bool = False) -> None:
+def _ignore_close(graceful: bool = False) -> None:
     """Nothing: the connection has been closed."""

@@ -1,6 +1,6 @@
 """`train`: a small parent and its children.
 
-The parent imports nothing heavy and computes nothing, so that it is there within a moment, hears every signal,
+The parent imports nothing heavy and computes nothing, so that it starts within a moment, receives every signal,
 and can still say what happened when a child is killed. There is one child a host, or one a GPU where there are
 several; `ALGOPORT_LOCAL_MEMBERS` asks for another number.
 """
@@ -26,7 +26,7 @@ PATIENCE = 45  # seconds that children may go on after one of them has failed: t
 
 
 def main() -> int:
-    """Run the job that the ml folder describes; 0, or 2 where its user can mend what is wrong, else 1."""
+    """Run the job that the ml folder describes; 0, or 2 where its user can correct what is wrong, else 1."""
     sys.stdout.write(f"Docker entrypoint called with argument(s): {' '.join(['train', *sys.argv[1:]])}\n")
     sys.stdout.flush()
     places = Places.from_environment()
@@ -39,7 +39,7 @@ def main() -> int:
     code = _wait(stop, places)
     if meeting:
         shutil.rmtree(meeting, ignore_errors=True)
-    hand_over(places.written())
+    hand_over(places.outputs())
     stop.close()
     return code
 
@@ -113,7 +113,7 @@ def _be_child(number: int, count: int, stop: Stop, places: Places) -> NoReturn:
 
         code = job(places, stop, number, count)
     except BaseException as error:
-        code = _failed(error, places)
+        code = _report_unstarted(error, places)
     finally:
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError):
@@ -122,7 +122,7 @@ def _be_child(number: int, count: int, stop: Stop, places: Places) -> NoReturn:
         os._exit(code)
 
 
-def _failed(error: BaseException, places: Places) -> int:
+def _report_unstarted(error: BaseException, places: Places) -> int:
     """For what arises before the job can report for itself: an import that fails, say."""
     from algoport.training import failure, log
 
@@ -153,7 +153,7 @@ def _wait(stop: Stop, places: Places) -> int:
         stop.children.remove(child)
         result = os.waitstatus_to_exitcode(status)
         if result < 0:
-            result = _signaled(-result, usage.ru_maxrss * 1024, places)
+            result = _report_signal(-result, usage.ru_maxrss * 1024, places)
         if result and not code:
             code, deadline = result, time.monotonic() + PATIENCE
     return code
@@ -164,11 +164,11 @@ def _kill(children: list[int]) -> None:
         os.kill(child, signal.SIGKILL)
 
 
-def _signaled(number: int, peak: int, places: Places) -> int:
+def _report_signal(number: int, peak: int, places: Places) -> int:
     from algoport.training import failure, log
 
     log.start()
-    return failure.report(failure.killed(number, peak), places.failure)
+    return failure.report(failure.by_signal(number, peak), places.failure)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The model of a job: written so that half of one never stands, and read where training goes on from one."""
+"""The model of a job: written so that half of one never stands, and read as the start of incremental training."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _move(beside: Path, folder: Path) -> None:
     (folder / artifact.UNFINISHED).touch()
     # What is there belongs to an earlier model, and does not go with files of this one.
     (folder / artifact.FACTS).unlink(missing_ok=True)
-    for path in _superseded(folder, [path.name for path in beside.iterdir()]):
+    for path in _old_parts(folder, [path.name for path in beside.iterdir()]):
         path.unlink()
     for path in sorted(beside.iterdir(), key=lambda path: (path.name == artifact.FACTS, path.name)):
         target = folder / path.name
@@ -56,7 +56,7 @@ def _move(beside: Path, folder: Path) -> None:
     (folder / artifact.UNFINISHED).unlink()
 
 
-def _superseded(folder: Path, names: Collection[str]) -> list[Path]:
+def _old_parts(folder: Path, names: Collection[str]) -> list[Path]:
     """Files of an earlier model that had one part or several, where this one has another number of them."""
     stems = {_NUMBER.sub("", name) for name in names}
     there = [path for path in folder.iterdir() if path.is_file() and path.name not in names]
@@ -73,7 +73,7 @@ def start(place: Path, load: Any) -> Any:
         return load(place)
     with tempfile.TemporaryDirectory(prefix="algoport-model-") as folder:
         _extract(archive, Path(folder))
-        log.note(f"Going on from the model in {archive.name}.")
+        log.note(f"Incremental training from the model in {archive.name}.")
         inner = _inner(Path(folder))
         artifact.check_finished(inner)
         return load(inner)
@@ -93,10 +93,10 @@ class _Entry(tarfile.TarInfo):
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
-        found = super().frombuf(buf, encoding, errors)
-        if found.type not in (*tarfile.SUPPORTED_TYPES, b"x", b"g", b"X") or found.isreg() or found.size <= LONGEST:
-            return found
-        raise UserError(f"An archive must have names of at most {LONGEST:,} bytes; one has {found.size:,}.")
+        entry = super().frombuf(buf, encoding, errors)
+        if entry.type not in (*tarfile.SUPPORTED_TYPES, b"x", b"g", b"X") or entry.isreg() or entry.size <= LONGEST:
+            return entry
+        raise UserError(f"An archive must have names of at most {LONGEST:,} bytes; one has {entry.size:,}.")
 
 
 def _extract(archive: Path, folder: Path) -> None:

@@ -112,7 +112,7 @@ class Kept:
             if different:
                 log.warn(f"{path}: this checkpoint is of another job and is left out; different: {different}.")
                 return b""
-            log.note(f"Going on from checkpoint {path}.")
+            log.note(f"Resuming from checkpoint {path}.")
             return data
         return b""
 

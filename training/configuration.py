@@ -59,7 +59,7 @@ class Configuration:
 
 @dataclass
 class _Findings:
-    """What is wrong, gathered so that it can be told at once."""
+    """What is wrong, collected so that one message reports it all."""
 
     sentences: list[str] = field(default_factory=list)
 

@@ -17,7 +17,7 @@ FURTHER = 5  # findings after the first
 
 
 def report(error: BaseException, path: Path) -> int:
-    """Write what happened to the file and to the log; the exit code, 2 where the user can mend it, else 1."""
+    """Write what happened to the file and to the log; the exit code, 2 where the user can correct it, else 1."""
     from algoport.training import log
 
     known = as_known(error)
@@ -27,15 +27,15 @@ def report(error: BaseException, path: Path) -> int:
 
 
 def as_known(error: BaseException) -> AlgoportError:
-    """The error as one whose sentence tells who has to act. A bug is told by its type and message."""
+    """The error as one whose sentence says who has to act. A bug is named by its type and message."""
     if isinstance(error, AlgoportError):
         return error
-    known = _known(error)
+    known = _classify(error)
     known.__cause__ = error.__cause__
     return known
 
 
-def _known(error: BaseException) -> AlgoportError:
+def _classify(error: BaseException) -> AlgoportError:
     if isinstance(error, MemoryError):
         limit = memory_limit()
         had = f"; the limit is {_size(limit)}" if limit else ""
@@ -78,7 +78,7 @@ def write(path: Path, sentence: str) -> None:
         print(f"{path}: cannot be written ({error.strerror}). It would say:\n{sentence}", file=sys.stderr, flush=True)
 
 
-def killed(number: int, peak: int) -> AlgoportError:
+def by_signal(number: int, peak: int) -> AlgoportError:
     """What to say of a child that a signal has ended; `peak` is the most memory it had, in bytes."""
     name = signal.Signals(number).name
     if number == signal.SIGKILL:

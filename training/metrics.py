@@ -41,13 +41,13 @@ def _regex(algorithm: Algorithm, metric: Metric) -> str:
         "kind": re.escape(metric.kind),
         "value": r"([^\s#]+)" if algorithm.round_line else r"(\S+)",  # the next figure stands behind a tab, or #011
     }
-    figure = _opened(algorithm.quality_line, pieces)
+    figure = _pattern(algorithm.quality_line, pieces)
     if not algorithm.round_line:
         return figure
-    return _opened(algorithm.round_line, {"round": r"\d+", "figures": ".*" + figure})
+    return _pattern(algorithm.round_line, {"round": r"\d+", "figures": ".*" + figure})
 
 
-def _opened(template: str, pieces: Mapping[str, str]) -> str:
+def _pattern(template: str, pieces: Mapping[str, str]) -> str:
     """A template as a regular expression. A tab is also what the platform's log viewer makes of it."""
     whole = ""
     for literal, name, _, _ in string.Formatter().parse(template):
@@ -63,7 +63,7 @@ class _Pass:
 
     rows: int = 0
     batches: int = 0
-    share: float | None = None  # of the pass, where it can be told
+    share: float | None = None  # of the pass, where it is known
 
 
 @dataclass

@@ -54,7 +54,7 @@ class Places:
         base = self.base
         return f"There is no {base}/input: mount the folder of the job, as in docker run -v $PWD/job:{base} …"
 
-    def written(self) -> list[Path]:
+    def outputs(self) -> list[Path]:
         """The folders in which a job writes."""
         return [self.model, self.output, self.checkpoints]
 
@@ -80,10 +80,10 @@ def hand_over(folders: list[Path]) -> None:
 def _owner(folder: Path) -> os.stat_result | None:
     """Whose the folder is or, where it is root's, the one that it was made in; None where both are root's."""
     try:
-        found = [place.stat() for place in (folder, folder.parent)]
+        stats = [place.stat() for place in (folder, folder.parent)]
     except OSError:
         return None
-    return next((one for one in found if one.st_uid != 0), None)
+    return next((one for one in stats if one.st_uid != 0), None)
 
 
 def _hand_over(path: str, user: int, group: int) -> None:

@@ -57,7 +57,7 @@ class Parts:
 
 
 def main(places: Places, stop: Stop, local: int = 0, locals_: int = 1) -> int:
-    """Run the job as one member of it; the exit code. Whatever goes wrong is told to the others and in `failure`."""
+    """Run the job as one member of it; the exit code. What goes wrong is reported to the others and in `failure`."""
     log.start(logging.WARNING if local > 0 else logging.INFO)  # members of one host would say the same
     membership = cluster.Membership()
     try:
@@ -71,12 +71,12 @@ def main(places: Places, stop: Stop, local: int = 0, locals_: int = 1) -> int:
         run(places, parts, job, membership, stop)
         membership.finish()
     except BaseException as raised:
-        error = membership.explained(raised)
+        error = membership.explain(raised)
         code = _ended(error, places)
         if isinstance(error, Stopped):
-            membership.stopped()
+            membership.leave_stopped()
         else:
-            membership.failed(failure.as_known(error))
+            membership.leave_failed(failure.as_known(error))
         return code
     return 0
 

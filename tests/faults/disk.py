@@ -60,7 +60,7 @@ def full(number: int, work: Work, whole: Whole, base: Path) -> dict[str, Any]:
         "where": where or "everything",
         "strikes": int(first.code != 0 or "space" in first.log),
         "failed": int(first.code != 0),
-        "resumed": "Going on from checkpoint" in run.log,
+        "resumed": "Resuming from checkpoint" in run.log,
         "lost": wrong,
     }
 

@@ -105,7 +105,7 @@ def lost(number: int, work: Work, whole: Whole, base: Path) -> dict[str, Any]:
         "work": work.name,
         "strikes": 1,
         "survived": int(alive and survivor.code == 0),
-        "resumed": "Going on from checkpoint" in runs[0].log,
+        "resumed": "Resuming from checkpoint" in runs[0].log,
         "seconds": round(seconds, 2),
         "lost": wrong,
     }

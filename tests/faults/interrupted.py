@@ -48,7 +48,7 @@ def struck(signal: str, moment: str, number: int, work: Work, whole: Whole, base
     if run.code or work.model(place) != whole.model:
         lost.append(f"ended with {run.code} and another model: {run.log[-500:]}")
     lost += [f"{path} was left" for folder in WRITTEN for path in hidden(base / folder)]
-    resumed = "Going on from checkpoint" in run.log
+    resumed = "Resuming from checkpoint" in run.log
     return {"work": work.name, "strikes": strikes, "torn": torn, "resumed": resumed, "lost": lost}
 
 

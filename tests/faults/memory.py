@@ -73,6 +73,6 @@ def short(number: int, work: Work, whole: Whole, base: Path) -> dict[str, Any]:
         "work": work.name,
         "share": round(share, 2),
         "strikes": int(failed),
-        "resumed": "Going on from checkpoint" in run.log,
+        "resumed": "Resuming from checkpoint" in run.log,
         "lost": wrong,
     }

@@ -76,7 +76,7 @@ def client(example: Example, model: Any, folder: Path) -> Any:
         room=room,
         metrics=Counted(),  # type: ignore[arg-type]
         ready=lambda: True,
-        held=lambda: model,
+        model=lambda: model,
         table=table,
     )
     return application(service).test_client()

@@ -113,7 +113,7 @@ def test_hosts_that_never_come_are_named(tmp_path, absent):
         assert place.failure.startswith("InternalServerError: ")
         assert HOSTS[absent] in place.failure
     if absent:
-        assert "Not heard from 127.0.0.3 within" in places[0].failure
+        assert "No answer from 127.0.0.3 within" in places[0].failure
 
 
 def test_a_name_that_does_not_resolve_is_said(tmp_path):
@@ -122,7 +122,7 @@ def test_a_name_that_does_not_resolve_is_said(tmp_path):
     run = place.run(ALGOPORT_RENDEZVOUS_TIMEOUT="1", **QUICK)
 
     assert run.code == 1
-    assert place.failure.startswith("InternalServerError: Host a-host.invalid, port 7777, was not heard from for ")
+    assert place.failure.startswith("InternalServerError: Host a-host.invalid, port 7777, did not answer for ")
 
 
 @pytest.mark.parametrize("killed", [0, 2])
@@ -289,7 +289,7 @@ def test_interrupted_and_resumed_is_uninterrupted_with_two_hosts(tmp_path):
 
     assert codes == [-9, 1]
     assert finish(again) == [0, 0], again[0].log
-    assert "Going on from checkpoint" in again[0].log
+    assert "Resuming from checkpoint" in again[0].log
     for name, array in whole[0].model[0].items():
         np.testing.assert_array_equal(parts[0].model[0][name], array)
 

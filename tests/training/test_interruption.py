@@ -86,7 +86,7 @@ def test_interrupted_and_resumed_is_uninterrupted(tmp_path):
     assert run.code == -signal.SIGKILL
     assert 1 <= len(kept) <= 3
     assert resumed.code == 0, resumed.log
-    assert "Going on from checkpoint" in resumed.log
+    assert "Resuming from checkpoint" in resumed.log
     assert "epoch=1," not in resumed.log and "epoch=2," not in resumed.log
     assert place.model[1] == whole.model[1]
     for name, array in whole.model[0].items():
@@ -106,7 +106,7 @@ def test_checkpoints_of_another_job_are_left_out_and_the_log_says_what_differs(t
 
     assert other.code == longer.code == more.code == 0
     assert "of another job and is left out; different: mini_batch_size (was 100, is 50)" in other.log
-    assert "Going on from checkpoint" in longer.log and "epoch=2," not in longer.log
+    assert "Resuming from checkpoint" in longer.log and "epoch=2," not in longer.log
     assert "different: data" in more.log
     assert more.place.model[1]["count"] == 4 * (len(digits()) + 1)
 
@@ -128,7 +128,7 @@ def test_damaged_checkpoints_are_left_out_for_older_ones(tmp_path):
 
     assert run.code == 0, run.log
     assert run.log.count("this checkpoint is damaged and is left out") == 2
-    assert f"Going on from checkpoint {kept[0]}" in run.log
+    assert f"Resuming from checkpoint {kept[0]}" in run.log
     assert place.model[1]["count"] == 3 * len(digits())
 
 

@@ -176,7 +176,7 @@ def test_a_resumed_job_opens_the_first_pipe_and_skips_what_it_has_used(tmp_path)
     again = place.run()
 
     assert again.code == 0, again.log
-    assert "Going on from checkpoint" in again.log
+    assert "Resuming from checkpoint" in again.log
     np.testing.assert_array_equal(place.model[0]["trace"], whole.model[0]["trace"])
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from algoport.algorithms.contract.errors import AlgoportError, PlatformError, Stopped
 from algoport.algorithms.contract.group import Alone, Group
 from algoport.training import environment, log
-from algoport.training.cluster.joined import Broken, Joined
+from algoport.training.cluster.joined import ExchangeError, ProcessGroup
 from algoport.training.cluster.meeting import Meeting, meet
 from algoport.training.cluster.watch import Watch, as_error
 from algoport.training.configuration import Hosts
@@ -34,13 +34,13 @@ class Membership:
     def finish(self) -> None:
         """Wait until all have done their part. To be called when this member has done its own."""
 
-    def stopped(self) -> None:
+    def leave_stopped(self) -> None:
         """Tell the others that this member ends without a model, as it was asked to."""
 
-    def failed(self, error: AlgoportError) -> None:
+    def leave_failed(self, error: AlgoportError) -> None:
         """Tell the others why this member ends."""
 
-    def explained(self, error: BaseException) -> BaseException:
+    def explain(self, error: BaseException) -> BaseException:
         """The reason behind an error: whom an exchange that broke has lost; else the error itself."""
         return error
 
@@ -48,7 +48,7 @@ class Membership:
 class Joint(Membership):
     """One of several."""
 
-    def __init__(self, meeting: Meeting, watch: Watch, group: Joined, stop: Stop) -> None:
+    def __init__(self, meeting: Meeting, watch: Watch, group: ProcessGroup, stop: Stop) -> None:
         super().__init__(group, meeting.local)
         self._meeting = meeting
         self._watch = watch
@@ -72,17 +72,17 @@ class Joint(Membership):
         self._watch.post("left")
         self._linger(lambda: self._watch.all_are("left"), FAREWELL)
 
-    def stopped(self) -> None:
+    def leave_stopped(self) -> None:
         """Tell the others, and leave."""
         self._leave("stopped")
 
-    def failed(self, error: AlgoportError) -> None:
+    def leave_failed(self, error: AlgoportError) -> None:
         """Tell the others, and leave."""
-        self._leave("lost" if isinstance(error.__cause__, Broken) else "failed", error)
+        self._leave("lost" if isinstance(error.__cause__, ExchangeError) else "failed", error)
 
-    def explained(self, error: BaseException) -> BaseException:
+    def explain(self, error: BaseException) -> BaseException:
         """Whom an exchange that broke has lost."""
-        if not isinstance(error, Broken):
+        if not isinstance(error, ExchangeError):
             return error
         reason = self._watch.reason()
         if not isinstance(reason, Stopped):
@@ -112,7 +112,7 @@ def join(
     """
     if len(hosts.names) * local[1] == 1:
         return Membership()
-    begun = time.monotonic()
+    start = time.monotonic()
     meeting = meet(hosts, stop, local)
     watch = Watch(
         meeting.board,
@@ -127,9 +127,9 @@ def join(
             meeting.connect()
     except PlatformError as error:
         raise watch.reason(otherwise=error) from None
-    group = Joined(meeting.rank, len(meeting.names), watch, direct=meeting.direct)
-    log.note(f"{len(meeting.names)} members met after {time.monotonic() - begun:.1f} s; this one is {meeting.me}.")
+    group = ProcessGroup(meeting.rank, len(meeting.names), watch, direct=meeting.direct)
+    log.note(f"{len(meeting.names)} members met after {time.monotonic() - start:.1f} s; this one is {meeting.me}.")
     return Joint(meeting, watch, group, stop)
 
 
-__all__ = ["Broken", "Joint", "Membership", "as_error", "join"]
+__all__ = ["ExchangeError", "Joint", "Membership", "as_error", "join"]

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from algoport.training.cluster.watch import Watch
 
 
-class Broken(Exception):
+class ExchangeError(Exception):
     """An exchange did not come about: a member is gone, or did not answer in time. gloo does not say which."""
 
 
-class Joined:
+class ProcessGroup:
     """The group of several processes. Arrays are NumPy's, of float64, float32, int64 or uint8."""
 
     def __init__(self, rank: int, size: int, watch: Watch, *, direct: bool = False) -> None:
@@ -31,7 +31,7 @@ class Joined:
 
     def sum_(self, *arrays: Array) -> None:
         """Replace every array by its sum over the members, in one exchange for each dtype."""
-        for whole in self._flattened(arrays):
+        for whole in self._by_dtype(arrays):
             self._exchange("all_reduce", whole)
 
     def summing(self, array: Any) -> Callable[[], None]:
@@ -44,15 +44,15 @@ class Joined:
         from torch import distributed
 
         if self._aside is None:
-            with self._watched():
+            with self._exchanging():
                 self._aside = distributed.new_group()
         own = torch.from_numpy(array) if isinstance(array, np.ndarray) else array
         sent = own if own.device.type == "cpu" or self._direct else own.cpu()
-        with self._watched():
+        with self._exchanging():
             work = distributed.all_reduce(sent, group=self._aside, async_op=True)
 
         def end() -> None:
-            with self._watched():
+            with self._exchanging():
                 work.wait()
             if sent is not own:
                 own.copy_(sent)
@@ -61,7 +61,7 @@ class Joined:
 
     def broadcast_(self, *arrays: Array) -> None:
         """Replace every array by the first member's, in one exchange for each dtype."""
-        for whole in self._flattened(arrays):
+        for whole in self._by_dtype(arrays):
             self._exchange("broadcast", whole, 0)
 
     def gather(self, array: Array) -> list[Array]:
@@ -91,7 +91,7 @@ class Joined:
         """Wait until all members are here."""
         self.sum_(np.zeros(1))
 
-    def _flattened(self, arrays: tuple[Array, ...]) -> Iterator[Array]:
+    def _by_dtype(self, arrays: tuple[Array, ...]) -> Iterator[Array]:
         """One array a dtype with all numbers of that dtype, to be changed; the numbers go back when it was."""
         for _, same in groupby(sorted(arrays, key=lambda array: array.dtype.str), key=lambda array: array.dtype):
             members = [array for array in same if array.size]
@@ -117,13 +117,13 @@ class Joined:
             else arg
             for arg in what
         ]
-        with self._watched():
+        with self._exchanging():
             getattr(distributed, name)(*tensors)
 
     @contextmanager
-    def _watched(self) -> Iterator[None]:
+    def _exchanging(self) -> Iterator[None]:
         try:
             with self._watch.watching():
                 yield
         except RuntimeError as error:
-            raise Broken(str(error).split("\n", 1)[0]) from None
+            raise ExchangeError(str(error).split("\n", 1)[0]) from None

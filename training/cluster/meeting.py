@@ -91,7 +91,7 @@ class Meeting:
 
 
 def meet(hosts: Hosts, stop: Stop, local: tuple[int, int]) -> Meeting:
-    """Wait for all members. `PlatformError` names those not heard from in time."""
+    """Wait for all members. `PlatformError` names those that did not come in time."""
     number, here = local
     rank = hosts.index * here + number
     names = [name if here == 1 else f"{name} (process {i + 1} of {here})" for name in hosts.names for i in range(here)]
@@ -110,11 +110,11 @@ def meet(hosts: Hosts, stop: Stop, local: tuple[int, int]) -> Meeting:
         direct = all(board.read(f"here/{other}") == GPU for other in range(len(names)))
         interface = network.loopback() if file.startswith("file://") else _interface(hosts, board, here)
     except ConnectionError:
-        raise _lost(names[0]) from None
+        raise _missing_members(names[0]) from None
     return Meeting(rank, names, local, board, stores, direct, interface)
 
 
-def _lost(name: str) -> PlatformError:
+def _missing_members(name: str) -> PlatformError:
     return PlatformError(f"Lost host {name} while the hosts met. Its own log says why.")
 
 
@@ -158,7 +158,7 @@ def _at_first_host(hosts: Hosts, rank: int, waiting: _Waiting) -> tuple[list[Any
                 f"({str(error).splitlines()[0]})."
             ) from None
     else:
-        address, own = _reached(hosts, port, waiting)
+        address, own = _await_first(hosts, port, waiting)
     while len(stores) < 2:
         stores.append(_client(address, port, hosts.names[0], waiting))
     # The first member talks to its own board like the others, over a connection of its own.
@@ -170,27 +170,27 @@ def _client(address: str, port: int, first: str, waiting: _Waiting) -> Any:
     says nothing is waited for without end."""
     from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
-    found: list[Any] = []
+    store: list[Any] = []
 
     def connect() -> None:
         with contextlib.suppress(RuntimeError):
-            found.append(TCPStore(address, port, None, False, timedelta(seconds=CONNECT), wait_for_workers=False))
+            store.append(TCPStore(address, port, None, False, timedelta(seconds=CONNECT), wait_for_workers=False))
 
     thread, until = threading.Thread(target=connect, daemon=True), time.monotonic() + CALL
     thread.start()
     while thread.is_alive() and time.monotonic() < until:
         thread.join(0.05)
         waiting.check(lambda: f"Host {first}, port {port}, takes connections and does not answer.", WORD)
-    if not found:
-        raise _lost(first)
-    found[0].set_timeout(timedelta(seconds=CALL))
-    return found[0]
+    if not store:
+        raise _missing_members(first)
+    store[0].set_timeout(timedelta(seconds=CALL))
+    return store[0]
 
 
-def _reached(hosts: Hosts, port: int, waiting: _Waiting) -> tuple[str, str]:
+def _await_first(hosts: Hosts, port: int, waiting: _Waiting) -> tuple[str, str]:
     """The address of the first host once its port answers, and this one's, waiting longer from time to time."""
     first = hosts.names[0]
-    begun, pause, reminded, why = time.monotonic(), 0.1, 0.0, ""
+    start, pause, reminded, why = time.monotonic(), 0.1, 0.0, ""
     while True:
         try:
             address = str(socket.getaddrinfo(first, port, type=socket.SOCK_STREAM)[0][4][0])
@@ -198,14 +198,14 @@ def _reached(hosts: Hosts, port: int, waiting: _Waiting) -> tuple[str, str]:
                 return address, str(connection.getsockname()[0])
         except OSError as error:
             why = error.strerror or str(error)
-        waited = time.monotonic() - begun
+        waited = time.monotonic() - start
         if waited - reminded > REMIND:
             reminded = waited
             log.note(f"Waiting for host {first}, port {port}: {why}.")
         until = time.monotonic() + pause
         while time.monotonic() < until:
             waiting.check(
-                lambda: f"Host {first}, port {port}, was not heard from for {time.monotonic() - begun:.0f} s: {why}.",
+                lambda: f"Host {first}, port {port}, did not answer for {time.monotonic() - start:.0f} s: {why}.",
                 WORD,
             )
             time.sleep(0.05)
@@ -228,7 +228,7 @@ def _gpu(local: tuple[int, int]) -> bytes:
 def _wait_for_all(board: Notes, rank: int, names: list[str], waiting: _Waiting, device: bytes, address: str) -> None:
     from algoport.training.cluster.watch import as_error
 
-    begun, reminded = time.monotonic(), 0.0
+    start, reminded = time.monotonic(), 0.0
     missing = [other for other in range(len(names)) if other != rank]
     try:
         board.write(f"address/{rank}", address.encode())
@@ -241,7 +241,7 @@ def _wait_for_all(board: Notes, rank: int, names: list[str], waiting: _Waiting, 
 
                 state = json.loads(trouble)
                 raise as_error(state["name"], state) if state["findings"] else Stopped()
-            waited = time.monotonic() - begun
+            waited = time.monotonic() - start
             absent = ", ".join(names[other] for other in missing)
             if waited - reminded > REMIND:
                 reminded = waited
@@ -249,7 +249,7 @@ def _wait_for_all(board: Notes, rank: int, names: list[str], waiting: _Waiting, 
             if missing:
                 waiting.check(
                     lambda: (
-                        f"Not heard from {absent} within {waited:.0f} s. Every host of resourceconfig.json must "
+                        f"No answer from {absent} within {waited:.0f} s. Every host of resourceconfig.json must "
                         "run, and reach the first; ALGOPORT_RENDEZVOUS_TIMEOUT sets how long they are waited for."
                     )
                 )

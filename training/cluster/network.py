@@ -29,8 +29,8 @@ def leading_to(host: str) -> str | None:
 def _with_address(address: str) -> str | None:
     wanted = ipaddress.ip_address(address.partition("%")[0])
     for _, name in socket.if_nameindex():
-        found = _sixth(name) if wanted.version == 6 else _fourth(name)
-        if wanted in found or (wanted.is_loopback and any(one.is_loopback for one in found)):
+        addresses = _sixth(name) if wanted.version == 6 else _fourth(name)
+        if wanted in addresses or (wanted.is_loopback and any(one.is_loopback for one in addresses)):
             return name
     return None
 

@@ -32,7 +32,7 @@ class Board(Protocol):
 
 
 @dataclass
-class _Seen:
+class _Peer:
     """What is known of another member."""
 
     beat: bytes | None = None
@@ -54,7 +54,7 @@ class Watch:
         self._rank = rank
         self._names = names
         self._abort = abort
-        self._seen = [_Seen(at=time.monotonic()) for _ in names]
+        self._peers = [_Peer(at=time.monotonic()) for _ in names]
         self._board_lost = False
         self._lock = threading.Lock()
 
@@ -70,14 +70,14 @@ class Watch:
                 order = self._board.count("failures")
                 state |= {"prefix": error.prefix, "findings": error.findings[:6], "order": order}
             self._board.write(f"state/{self._rank}", json.dumps(state).encode())
-            self._seen[self._rank].state = state
+            self._peers[self._rank].state = state
         except ConnectionError:
             self._board_lost = True
 
     def all_are(self, *kinds: str) -> bool:
         """True where every member has left one of these states."""
         self._look()
-        return all(seen.state is not None and seen.state["kind"] in kinds for seen in self._seen) or (
+        return all(peer.state is not None and peer.state["kind"] in kinds for peer in self._peers) or (
             # The first member keeps the board and is the last to leave it: if it was done, all were.
             self._board_lost and self._kind(0) in ("done", "left")
         )
@@ -86,15 +86,15 @@ class Watch:
         """True where every member has left for good, or is silent."""
         self._look()
         return all(
-            (seen.state or {}).get("kind") in ENDED or self._silence(rank) > PATIENCE * self.interval
-            for rank, seen in enumerate(self._seen)
+            (peer.state or {}).get("kind") in ENDED or self._silence(rank) > PATIENCE * self.interval
+            for rank, peer in enumerate(self._peers)
             if rank != self._rank
         )
 
     def trouble(self) -> BaseException | None:
         """The failure of another member, or its long silence; None while all is well."""
         self._look()
-        return self._posted() or self._lost(GONE)
+        return self._posted_reason() or self._lost_member(GONE)
 
     def reason(self, otherwise: BaseException | None = None) -> BaseException:
         """Why an exchange broke, after looking for as long as it takes to know; what to say where all are there."""
@@ -102,12 +102,12 @@ class Watch:
         spent, deadline = now - self.exchanged, now + PATIENCE * self.interval
         while time.monotonic() < deadline:
             self._look()
-            found = self._posted() or (self._lost(SILENT) if self._board_lost else None)
-            if found is not None:
-                return found
+            reason = self._posted_reason() or (self._lost_member(SILENT) if self._board_lost else None)
+            if reason is not None:
+                return reason
             time.sleep(min(0.1, self.interval / 4))
         return (
-            self._lost(SILENT)
+            self._lost_member(SILENT)
             or otherwise
             or PlatformError(
                 f"An exchange broke {spent:.0f} s after the one before, and all hosts still give signs of life: "
@@ -150,21 +150,21 @@ class Watch:
             return
         with self._lock:
             try:
-                for rank, seen in enumerate(self._seen):
+                for rank, peer in enumerate(self._peers):
                     if rank != self._rank:
-                        self._look_at(rank, seen)
+                        self._look_at(rank, peer)
             except ConnectionError:
                 self._board_lost = True
 
-    def _look_at(self, rank: int, seen: _Seen) -> None:
+    def _look_at(self, rank: int, peer: _Peer) -> None:
         if self._kind(rank) not in ENDED:
             note = self._board.read(f"state/{rank}")
             state = json.loads(note) if note else None
-            if state != seen.state:
-                seen.state, seen.since = state, time.monotonic()
+            if state != peer.state:
+                peer.state, peer.since = state, time.monotonic()
         beat = self._board.read(f"beat/{rank}")
-        if beat != seen.beat:
-            seen.beat, seen.at = beat, time.monotonic()
+        if beat != peer.beat:
+            peer.beat, peer.at = beat, time.monotonic()
 
     def _rescue(self) -> None:
         """End a wait for somebody who will not come. As a rule an error ends it long before."""
@@ -173,34 +173,34 @@ class Watch:
             return
         now = time.monotonic()
         posted = any(
-            seen.state and seen.state["kind"] in ENDED and now - max(seen.since, waiting) > GONE / 2 * self.interval
-            for rank, seen in enumerate(self._seen)
+            peer.state and peer.state["kind"] in ENDED and now - max(peer.since, waiting) > GONE / 2 * self.interval
+            for rank, peer in enumerate(self._peers)
             if rank != self._rank
         )
         long = now - waiting > GONE * self.interval
-        found = self._posted() if posted else None
-        if found is None and long:
-            found = self._lost(GONE if not self._board_lost else SILENT)
-        if found is not None:
-            self._abort(found)
+        reason = self._posted_reason() if posted else None
+        if reason is None and long:
+            reason = self._lost_member(GONE if not self._board_lost else SILENT)
+        if reason is not None:
+            self._abort(reason)
 
     def _kind(self, rank: int) -> str | None:
-        state = self._seen[rank].state
+        state = self._peers[rank].state
         return state["kind"] if state else None
 
     def _silence(self, rank: int) -> float:
-        return time.monotonic() - self._seen[rank].at
+        return time.monotonic() - self._peers[rank].at
 
-    def _posted(self) -> BaseException | None:
+    def _posted_reason(self) -> BaseException | None:
         """What the member that failed first has said, or the stop of one."""
-        states = {rank: seen.state for rank, seen in enumerate(self._seen) if seen.state and rank != self._rank}
+        states = {rank: peer.state for rank, peer in enumerate(self._peers) if peer.state and rank != self._rank}
         failed = {rank: state for rank, state in states.items() if state["kind"] == "failed"}
         if failed:
             rank = min(failed, key=lambda rank: failed[rank]["order"])
             return as_error(self._names[rank], failed[rank])
         return Stopped() if any(state["kind"] == "stopped" for state in states.values()) else None
 
-    def _lost(self, beats: float) -> PlatformError | None:
+    def _lost_member(self, beats: float) -> PlatformError | None:
         """The member that has been silent for the longest, if it is longer than that."""
         if self._board_lost and self._rank != 0:
             return self._is_lost(0)
