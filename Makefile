@@ -31,7 +31,7 @@ REVISION = $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 IMAGE_ARGS = -f containers/image/Dockerfile --network=host --build-arg RUNTIME=$(RUNTIME) --build-arg BUILDER=$(BUILDER) \
 	--build-arg FLAVOR=$(FLAVOR) --build-arg REVISION=$(REVISION)
 
-.PHONY: help install demo test check lock sbom bench soak bench-peers clients bench-networks bench-mlserver bench-hostile image image-arm64 base readme clean
+.PHONY: help install demo test check lock sbom bench soak bench-peers clients bench-networks bench-mlserver bench-fuzzing image image-arm64 base readme clean
 
 help:
 	@sed -n 's/^# \{0,1\}//; 1,7p' Makefile
@@ -122,13 +122,13 @@ bench-mlserver: .peers/mlserver/installed
 	.peers/mlserver/bin/python -m pip install --quiet --disable-pip-version-check mlserver mlserver-sklearn 'uvloop<0.22'
 	touch $@
 
-# A Python whose coverage leads hostile inputs: make soak KIND=coverage. It sees what is installed here.
-bench-hostile: .peers/hostile/installed
+# A Python for coverage-guided fuzzing: make soak KIND=coverage. It sees what is installed here.
+bench-fuzzing: .peers/fuzzing/installed
 
-.peers/hostile/installed: Makefile $(STAMP)
-	[ -x .peers/hostile/bin/python ] || $(PYTHON) -m venv .peers/hostile
-	$(BIN)/python -c 'import site; print(site.getsitepackages()[0])' > $$(echo .peers/hostile/lib/python*/site-packages)/beside.pth
-	.peers/hostile/bin/python -m pip install --quiet --disable-pip-version-check atheris
+.peers/fuzzing/installed: Makefile $(STAMP)
+	[ -x .peers/fuzzing/bin/python ] || $(PYTHON) -m venv .peers/fuzzing
+	$(BIN)/python -c 'import site; print(site.getsitepackages()[0])' > $$(echo .peers/fuzzing/lib/python*/site-packages)/beside.pth
+	.peers/fuzzing/bin/python -m pip install --quiet --disable-pip-version-check atheris
 	touch $@
 
 image:
@@ -145,7 +145,7 @@ base:
 image-arm64:
 	docker buildx build --platform linux/arm64 $(IMAGE_ARGS) --build-arg ALGORITHM=$(A) -t algoport/$(A):arm64 --load .
 
-# Hostile bytes and killed jobs, for as long as one likes; goes on where it stopped. See docs/reliability.md.
+# Fuzzing and fault injection, for as long as one likes; continues where it stopped. See docs/reliability.md.
 soak: install
 	@[ -n "$(KIND)" ] || { echo "Of which kind? make soak KIND=readers N=10000"; exit 2; }
 	$(BIN)/python -W ignore -m benchmarks.soak $(KIND) $(or $(N),50)

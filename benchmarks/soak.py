@@ -1,7 +1,7 @@
-"""What the world puts in front of the platform, for as long as one likes: hostile bytes, and what goes wrong.
+"""Fuzzing and fault injection, for as long as one likes.
 
     make soak KIND=readers N=10000      so many inputs for each reader      (also: artifacts, endpoints, web)
-    make soak KIND=coverage N=50000     so many for each, led by coverage
+    make soak KIND=coverage N=50000     so many for each, guided by coverage
     make soak KIND=sigkill N=50         so many jobs, killed at random times and resumed
 
 Further kinds like the last: sigkill-checkpoint, sigkill-model, sigterm, sigterm-checkpoint, sigterm-model, host (one of
@@ -25,10 +25,10 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 RECORD = ROOT / "benchmarks" / "results" / "soak.jsonl"
-GUIDED = str(ROOT / ".peers" / "hostile" / "bin" / "python")  # of `make bench-hostile`
-SLICE = 2000  # inputs of a process: what ends it is found by its last inputs
-HOSTILE = ("readers", "artifacts", "endpoints", "web")
-LED = ("readers", "artifacts", "endpoints")  # those that coverage can lead
+GUIDED = str(ROOT / ".peers" / "fuzzing" / "bin" / "python")  # of `make bench-fuzzing`
+SLICE = 2000  # inputs of a process: what ends it is among its last inputs
+FUZZING = ("readers", "artifacts", "endpoints", "web")
+GUIDABLE = ("readers", "artifacts", "endpoints")  # those that coverage can guide
 FAULTS = (
     *(f"{signal}{moment}" for signal in ("sigkill", "sigterm") for moment in ("", "-checkpoint", "-model")),
     *("host", "start", "disk", "memory", "worker"),
@@ -38,7 +38,7 @@ FAULTS = (
 def main() -> int:
     """Do what is asked for; 1 where anything was lost."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("kind", choices=[*HOSTILE, "coverage", *FAULTS])
+    parser.add_argument("kind", choices=[*FUZZING, "coverage", *FAULTS])
     parser.add_argument("n", type=int)
     parser.add_argument("--only", default="", help="a part of the names of the targets that are meant")
     parser.add_argument("--algorithms", nargs="*", default=[])
@@ -48,8 +48,8 @@ def main() -> int:
         return _slice(given)
     if given.kind == "coverage":
         return _coverage(given)
-    if given.kind in HOSTILE:
-        return _hostile(given)
+    if given.kind in FUZZING:
+        return _fuzzing(given)
     return _faults(given.kind, given.n)
 
 
@@ -64,7 +64,7 @@ def _note(**entry: Any) -> None:
     print(json.dumps(entry), flush=True)
 
 
-def _hostile(given: argparse.Namespace) -> int:
+def _fuzzing(given: argparse.Namespace) -> int:
     """Slices in processes of their own, since a reader may end the process."""
     lost = 0
     for number in range(-(-given.n // SLICE)):
@@ -98,26 +98,26 @@ def _hostile(given: argparse.Namespace) -> int:
 
 def _coverage(given: argparse.Namespace) -> int:
     """Each target in a process of its own, under the Python that has the guide."""
-    from tests.hostile.coverage import targets
+    from tests.fuzzing.coverage import targets
 
     lost = 0
-    done = {entry["target"] for entry in _done("coverage") if entry["inputs"] >= given.n}
-    kinds = [(kind, each.name) for kind in LED for each in targets(kind, *given.algorithms)]
+    recorded = {entry["target"] for entry in _done("coverage") if entry["inputs"] >= given.n}
+    kinds = [(kind, each.name) for kind in GUIDABLE for each in targets(kind, *given.algorithms)]
     for kind, name in kinds:
-        if name in done or given.only not in name:
+        if name in recorded or given.only not in name:
             continue
         begin = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="algoport-coverage-") as folder:
-            command = [GUIDED, "-W", "ignore", "-m", "tests.hostile.coverage", kind, name, str(given.n)]
+            command = [GUIDED, "-W", "ignore", "-m", "tests.fuzzing.coverage", kind, name, str(given.n)]
             place = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": folder}
-            told = subprocess.run(command, check=False, capture_output=True, text=True, cwd=folder, env=place)
-        figures = dict(re.findall(r"stat::(\w+):\s+(\d+)", told.stderr))
-        findings = [] if told.returncode == 0 else [f"ended with {told.returncode}: {told.stderr[-1500:]}"]
+            done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=folder, env=place)
+        figures = dict(re.findall(r"stat::(\w+):\s+(\d+)", done.stderr))
+        findings = [] if done.returncode == 0 else [f"ended with {done.returncode}: {done.stderr[-1500:]}"]
         _note(
             kind="coverage",
             target=name,
             inputs=int(figures.get("number_of_executed_units", 0)),
-            kept=int(figures.get("new_units_added", 0)),
+            corpus=int(figures.get("new_units_added", 0)),
             slowest_s=int(figures.get("slowest_unit_time_sec", 0)),
             seconds=round(time.monotonic() - begin, 1),
             findings=findings,
@@ -129,12 +129,12 @@ def _coverage(given: argparse.Namespace) -> int:
 def _slice(given: argparse.Namespace) -> int:
     import importlib
 
-    from tests.hostile.hunt import hunt
+    from tests.fuzzing.fuzzer import fuzz
 
-    module = importlib.import_module(f"tests.hostile.{given.kind}")
+    module = importlib.import_module(f"tests.fuzzing.{given.kind}")
     for target in module.targets(*given.algorithms):
         if given.only in target.name:
-            print(json.dumps(hunt(target, SLICE, given.slice).figures), flush=True)
+            print(json.dumps(fuzz(target, SLICE, given.slice).figures), flush=True)
     return 0
 
 

@@ -147,7 +147,7 @@ def test_a_model_that_cannot_be_loaded_says_why_and_harms_nobody(many: Server, p
         "[" * 100_000,
     ],
 )
-def test_a_hostile_order_is_a_400(many: Server, text: str) -> None:
+def test_a_malformed_order_is_a_400(many: Server, text: str) -> None:
     assert message(requests.post(f"{many.url}/models", text.encode(), timeout=10), 400)
 
 

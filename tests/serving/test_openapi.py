@@ -19,7 +19,7 @@ from tests.serving.servers import ROOT, Server, serving
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
 
 
-def hunted(url: str, examples: int) -> subprocess.CompletedProcess[str]:
+def schemathesis(url: str, examples: int) -> subprocess.CompletedProcess[str]:
     """What schemathesis says after so many requests of each path and phase."""
     limits = [f"--max-examples={examples}", "--request-timeout=10", "--seed=1", "--generation-database=none"]
     chosen = ["--checks", CHECKS, "--mode=all", "--no-color", *limits]
@@ -32,7 +32,7 @@ def hunted(url: str, examples: int) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_stand_in_keeps_what_it_describes(server: Server) -> None:
-    done = hunted(server.url, 30)
+    done = schemathesis(server.url, 30)
 
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
 
@@ -41,7 +41,7 @@ def test_the_stand_in_keeps_what_it_describes(server: Server) -> None:
 def test_an_algorithm_keeps_what_it_describes(name: str, tmp_path: Path) -> None:
     written(Example(name).fit(), tmp_path / "model")
     with serving(tmp_path, ALGORITHM=name) as running:
-        done = hunted(running.url, 15)
+        done = schemathesis(running.url, 15)
         assert requests.get(f"{running.url}/ping", timeout=10).status_code == 200
 
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]

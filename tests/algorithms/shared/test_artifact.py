@@ -186,7 +186,7 @@ def entry(shape: list[int], offsets: list[int], dtype: str = "F32") -> dict[str,
 
 
 @pytest.mark.parametrize(
-    "hostile",
+    "malformed",
     [
         header(entry([2, 3], [0, 24]), length=2**63),
         header(entry([2, 3], [0, 24]), length=2**40),
@@ -202,8 +202,8 @@ def entry(shape: list[int], offsets: list[int], dtype: str = "F32") -> dict[str,
         header("x"),
     ],
 )
-def test_a_hostile_header_is_refused_and_costs_nothing(tmp_path: Path, hostile: bytes) -> None:
-    (saved(tmp_path) / artifact.ARRAYS).write_bytes(hostile)
+def test_a_malformed_header_is_refused_and_costs_nothing(tmp_path: Path, malformed: bytes) -> None:
+    (saved(tmp_path) / artifact.ARRAYS).write_bytes(malformed)
 
     assert refusal(tmp_path).startswith("model.safetensors: ")
 

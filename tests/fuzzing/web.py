@@ -14,8 +14,8 @@ import requests
 
 from algoport import algorithms
 from tests.conformance.example import Example, written
-from tests.hostile.endpoints import server, types
-from tests.hostile.hunt import Target
+from tests.fuzzing.endpoints import server, types
+from tests.fuzzing.fuzzer import Target
 from tests.serving.servers import serving
 
 

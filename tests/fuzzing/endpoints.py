@@ -19,8 +19,8 @@ from algoport.serving.settings import Settings
 from algoport.training import formats
 from algoport.training.formats import ContentType
 from tests.conformance.example import Example
-from tests.hostile.hunt import Target
-from tests.hostile.readers import seeds
+from tests.fuzzing.fuzzer import Target
+from tests.fuzzing.readers import seeds
 
 CODES = {200, 204, 400, 404, 405, 406, 408, 409, 413, 415, 503, 507}
 FITTING = ("", "*/*", "application/json;verbose=true")  # and each of the algorithm's own
@@ -91,8 +91,8 @@ def server(asks: Any, media: str, responses: Sequence[str]) -> Callable[[bytes],
         assert response.status_code in CODES, f"{response.status_code}: {response.data[:300]!r}"
         assert b"there is not enough memory" not in response.data, "asked for all the memory there is"
         if response.status_code >= 400 and response.request.method != "HEAD":
-            told = response.get_json()
-            assert told["code"] == response.status_code and told["message"], response.data[:300]
+            refusal = response.get_json()
+            assert refusal["code"] == response.status_code and refusal["message"], response.data[:300]
             assert len(response.data) < 5000, "a sentence that nobody reads"
         return bool(response.status_code < 400)
 

@@ -1,6 +1,6 @@
-"""Inputs that are led by coverage: libFuzzer, through atheris, keeps those that reach lines not seen before.
+"""Coverage-guided fuzzing: libFuzzer, through atheris, adds inputs that reach new lines to its corpus.
 
-    python -m tests.hostile.coverage KIND "TARGET" RUNS     (with the Python of `make bench-hostile`)
+    python -m tests.fuzzing.coverage KIND "TARGET" RUNS     (with the Python of `make bench-fuzzing`)
 
 KIND is readers, artifacts or endpoints.
 
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from algoport import algorithms
 from algoport.algorithms.shared import compiled
-from tests.hostile.hunt import Target
+from tests.fuzzing.fuzzer import Target
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,10 +33,10 @@ TRACED = (
 
 
 def main(kind: str, name: str, runs: int) -> None:
-    """Hunt one target."""
+    """Fuzz one target."""
     import atheris  # type: ignore[import-not-found]
 
-    _keep_kernels()
+    _import_kernels()
     corpus = Path(tempfile.mkdtemp())
     with atheris.instrument_imports(include=list(TRACED)):
         target = next(own for own in targets(kind, _algorithm(name)) if own.name == name)
@@ -50,7 +50,7 @@ def main(kind: str, name: str, runs: int) -> None:
 
 def targets(kind: str, *names: str) -> Iterator[Target]:
     """All of a kind; of some algorithms, or of all."""
-    module = importlib.import_module(f"tests.hostile.{kind}")
+    module = importlib.import_module(f"tests.fuzzing.{kind}")
     yield from module.targets() if kind == "readers" else module.targets(*names)
 
 
@@ -59,13 +59,13 @@ def _algorithm(name: str) -> str:
     return next((known for known in algorithms.names() if known in re.split("[ /]", name)), "kmeans")
 
 
-def _keep_kernels() -> None:
+def _import_kernels() -> None:
     """Import what is compiled before anything is traced: the compiler knows nothing of traces."""
     compiled.prepare()
     for folder in ("algorithms", "training"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             if "import numba" in path.read_text():
-                importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+                importlib.import_module(".".join(["algoport", *path.relative_to(ROOT).with_suffix("").parts]))
 
 
 if __name__ == "__main__":

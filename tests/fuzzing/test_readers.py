@@ -16,10 +16,10 @@ from algoport.algorithms.contract.records import Rows
 from algoport.training import formats
 from algoport.training.formats import ContentType, Layout
 from algoport.training.formats.recognition import recognized_text
-from tests.hostile import readers
-from tests.hostile.hunt import Target, hunt
+from tests.fuzzing import readers
+from tests.fuzzing.fuzzer import Target, fuzz
 
-FOUND = Path(__file__).parent / "found"
+REGRESSIONS = Path(__file__).parent / "regressions"
 ALL = list(readers.targets())
 MANY = 1_000_000  # columns
 DEEP = 100_000  # brackets
@@ -40,19 +40,19 @@ def quick(media: str, body: bytes, kind: str = "rows", **layout: object) -> str:
 
 @pytest.mark.parametrize("target", ALL, ids=[target.name for target in ALL])
 def test_a_thousand_changed_bodies_end_in_records_or_in_a_sentence(target: Target) -> None:
-    report = hunt(target, 1000)
+    report = fuzz(target, 1000)
 
     assert not report.findings
     assert report.taken
     assert report.slowest < 5
 
 
-@pytest.mark.parametrize("path", sorted(FOUND.glob("*.parquet")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted(REGRESSIONS.glob("*.parquet")), ids=lambda path: path.name)
 @pytest.mark.parametrize("kind", ["rows", "objects"])
 def test_what_once_ended_the_process_does_not_any_more(path: Path, kind: str) -> None:
     program = f"""
-from training import formats
-from algorithms.errors import UserError
+from algoport.training import formats
+from algoport.algorithms.contract.errors import UserError
 try:
     formats.whole(open({str(path)!r}, "rb").read(), formats.ContentType("application/x-parquet"),
                   formats.Layout("part", limit=1 << 24), {kind!r})

@@ -12,8 +12,8 @@ import pytest
 from algoport import algorithms
 from algoport.algorithms.contract.errors import UserError
 from algoport.training.artifacts import start
-from tests.hostile import artifacts
-from tests.hostile.hunt import hunt
+from tests.fuzzing import artifacts
+from tests.fuzzing.fuzzer import fuzz
 
 QUICK = ("kmeans",)  # whose example takes no time; `make soak` takes them all
 
@@ -34,7 +34,7 @@ def with_entry(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> byte
 
 
 def test_changed_files_of_models_end_in_a_model_or_in_a_sentence() -> None:
-    reports = [hunt(target, 150) for target in artifacts.targets(*QUICK)]
+    reports = [fuzz(target, 150) for target in artifacts.targets(*QUICK)]
 
     assert {report.target: report.findings for report in reports if report.findings} == {}
     assert all(report.slowest < 5 for report in reports)

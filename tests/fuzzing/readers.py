@@ -1,4 +1,4 @@
-"""Every reader of `training/formats`, and bodies that are whole from which hostile ones are made."""
+"""Every reader of `training/formats`, and the valid bodies that serve as seeds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.records import Images, Objects, Rows
 from algoport.training import formats
 from algoport.training.formats import ContentType, Layout
-from tests.hostile.hunt import Target
+from tests.fuzzing.fuzzer import Target
 
 LIMIT = 1 << 24  # bytes that a body may decode to
 KINDS = ("rows", "objects", "images")
@@ -60,13 +60,13 @@ def picture_bytes() -> bytes:
 
 def seeds(kind: str, media: str) -> list[bytes]:
     """Bodies of that type that a reader takes."""
-    module, found = formats.find(media, kind), []
+    module, valid = formats.find(media, kind), []
     for records in bodies(kind):
         try:
-            found.append(module.write(records))
+            valid.append(module.write(records))
         except (ValueError, TypeError):  # a format that cannot hold these
             continue
-    return found + BY_HAND.get(media, [])
+    return valid + BY_HAND.get(media, [])
 
 
 BY_HAND = {

@@ -1,4 +1,4 @@
-"""Many inputs, one after another, and what came of them."""
+"""Feeds many mutated inputs to a target, one after another, and reports what came of them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from algoport.algorithms.shared import machine
-from tests.hostile.mutation import mutated
+from tests.fuzzing.mutation import mutated
 
 PATIENCE = 5.0  # seconds that an input may take
 ROOM = 1 << 29  # bytes of memory that one may take, though it gives them back
-MOST = 1 << 32  # bytes that a hunt may ask for beyond those it began with: the machine's memory is others' too
-KEPT = 20  # findings of a target; the first tell most
+MOST = 1 << 32  # bytes that a run may allocate beyond those it starts with: the machine's memory is others' too
+FINDINGS = 20  # that are reported of a target; the first say most
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,8 @@ class Large(Exception):
     """An input took too much memory."""
 
 
-def hunt(target: Target, count: int, seed: int = 0) -> Report:
-    """Feed that many inputs. Each follows from the seed and its number alone, so that a hunt can go on later."""
+def fuzz(target: Target, count: int, seed: int = 0) -> Report:
+    """Feed that many inputs. Each follows from the seed and its number alone, so that a run can be continued."""
     report, before = Report(target.name), 0
 
     def late(*_: object) -> None:
@@ -105,15 +105,15 @@ def _feed(target: Target, report: Report, data: bytes) -> None:
             raise Large(f"took {more >> 20} MB")
         report.taken += bool(taken)
     except (Exception, Late) as error:
-        if len(report.findings) < KEPT:
-            report.findings.setdefault(_told(error), data)
+        if len(report.findings) < FINDINGS:
+            report.findings.setdefault(_described(error), data)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
     report.inputs += 1
     report.slowest = max(report.slowest, time.perf_counter() - begin)
 
 
-def _told(error: BaseException) -> str:
+def _described(error: BaseException) -> str:
     """The kind of an error and the last of our lines that it went through."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "/.venv/" not in frame.filename]
     last = next((frame for frame in reversed(frames) if "/tests/" not in frame.filename), frames[-1])

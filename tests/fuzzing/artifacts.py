@@ -1,4 +1,4 @@
-"""Every loader of models, archives of models, and lists of files; and whole ones from which hostile ones are made."""
+"""Every loader of models, archives of models, and lists of files; and the valid ones that serve as seeds."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from algoport.algorithms.shared import mxnet
 from algoport.training import artifacts
 from algoport.training.channels import files, pictures
 from tests.conformance.example import Example, written
-from tests.hostile.hunt import Target
+from tests.fuzzing.fuzzer import Target
 
 HERE = Path(__file__).parents[1] / "algorithms"
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # thousands of files a second
@@ -43,7 +43,7 @@ def targets(*only: str) -> Iterator[Target]:
     yield Target("list", [b"5\t1.000\tb/2.jpg\r\n\n9\t0\ta.png\n", b"0\t1\t0\ta.png\n"], _list())
 
 
-MXNET = ("kmeans/original/model_algo-1", "fixtures/named.ndarray")
+MXNET = ("kmeans/original/model_algo-1", "shared/fixtures/named.ndarray")
 
 
 @cache
@@ -80,7 +80,7 @@ def _sentence(work: Callable[[], Any]) -> bool:
 
 
 def _model(name: str, path: str, *, alone: bool = False) -> Feed:
-    """Loads a model of which one file is hostile, and asks it."""
+    """Loads a model of which one file is fuzzed, and asks it."""
     folder = Path(tempfile.mkdtemp(dir=MEMORY))
     load = algorithms.part(name, "model").Model.load
     requests, options = Example(name).requests()[:3], Example(name).options()

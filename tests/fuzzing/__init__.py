@@ -1,0 +1,1 @@
+"""Fuzzing: whatever the bytes, what comes of them is an answer or a sentence that says why not."""

@@ -1,1 +1,0 @@
-"""Bytes from somebody who means harm: what may come of them is an answer or a sentence."""
