@@ -37,7 +37,7 @@ IMAGE = "algoport/kmeans:cpu"
 K, D = 8192, 1024  # 32 MiB a model
 SIZE = 4 * K * D
 SPARE = 0.5  # of a model: what loading needs beside the model itself
-MEASURED = "from algorithms import machine as m; print(m.memory_limit() - m.memory_free())"
+MEASURED = "from algoport.algorithms.shared import machine as m; print(m.memory_limit() - m.memory_free())"
 ALLOWED = {"load": {200, 409, 507}, "ask": {200, 404, 507}, "unload": {200, 404}}
 ROW = ",".join(["0"] * D).encode()
 

@@ -86,8 +86,9 @@ def _pipes(places: Places) -> bool:
 
 def _wants_gpus() -> bool:
     """Whether the algorithm computes on GPUs; asked in a process of its own, for the answer costs an import."""
-    ask = "import os, sys, algorithms; sys.exit(not algorithms.find(os.environ['ALGORITHM']).gpu)"
-    answer = subprocess.run([sys.executable, "-c", ask], capture_output=True, check=False)  # noqa: S603 (our own)
+    ask = "import os, sys; from algoport import algorithms; sys.exit(not algorithms.find(os.environ['ALGORITHM']).gpu)"
+    # -P: the current folder is the user's, and may hold another `algoport`.
+    answer = subprocess.run([sys.executable, "-P", "-c", ask], capture_output=True, check=False)  # noqa: S603 (our own)
     return answer.returncode == 0
 
 

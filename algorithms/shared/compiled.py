@@ -235,7 +235,7 @@ def _flags() -> frozenset[str]:
 
 def bake(names: list[str]) -> None:
     """Compile the kernels of these algorithms' example jobs for every level that this processor has."""
-    command = [sys.executable, "-m", "algoport.algorithms.shared.compiled", *names]
+    command = [sys.executable, "-P", "-m", "algoport.algorithms.shared.compiled", *names]
     levels = levels_here() or ["generic"]
     # Side by side, for compiling is the work of one core.
     running = [subprocess.Popen(command, env=os.environ | {PROCESSOR: level}) for level in levels]  # noqa: S603 (our own)

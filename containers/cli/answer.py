@@ -41,7 +41,8 @@ def serve(
         "PYTHONUNBUFFERED": "1",
     }
     print(f"Serving {model} at http://localhost:{port}/invocations; Ctrl-C ends it.", flush=True)
-    os.execve(sys.executable, [sys.executable, "-m", "algoport.serving"], environment)  # noqa: S606  (no shell)
+    # -P: the current folder is the user's, and may hold another `algoport`.
+    os.execve(sys.executable, [sys.executable, "-P", "-m", "algoport.serving"], environment)  # noqa: S606  (no shell)
 
 
 def predict(

@@ -97,7 +97,8 @@ def _run_here(name: str, folder: Path, hosts: int) -> int:
 
 
 def _job(environment: dict[str, str]) -> int:
-    command = [sys.executable, "-c", "import sys; from training.__main__ import main; sys.exit(main())"]
+    # -P: the current folder is the user's, and may hold another `algoport`.
+    command = [sys.executable, "-P", "-m", "algoport.training"]
     # In a session of its own: Ctrl-C comes here, and is passed on once, as the request to stop that it is.
     job = subprocess.Popen(  # noqa: S603  (a list, no shell)
         command, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True

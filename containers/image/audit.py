@@ -37,7 +37,7 @@ def main() -> int:
 
 
 def _python(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, *words], check=False, capture_output=True, text=True)  # noqa: S603
+    return subprocess.run([sys.executable, "-P", *words], check=False, capture_output=True, text=True)  # noqa: S603
 
 
 if __name__ == "__main__":

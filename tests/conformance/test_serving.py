@@ -160,7 +160,7 @@ def test_answering_without_a_network_imports_no_torch(example: Example, trained:
     if (Path(algorithms.part(example.name, "").__file__ or "").parent / "network.py").is_file():
         pytest.skip("its model is a network")
     program = (
-        "import sys; from pathlib import Path; from algorithms import compiled; compiled.prepare();"
+        "import sys; from pathlib import Path; from algoport.algorithms.shared import compiled; compiled.prepare();"
         "from tests.conformance.example import Example; example = Example(sys.argv[1]);"
         "example.answers(example.Model.load(Path(sys.argv[2])));"
         "print(sorted({'torch', 'sklearn', 'pandas'} & set(sys.modules)))"

@@ -59,7 +59,7 @@ def test_nothing_is_compiled_where_nothing_can_be_written(engine: Engine, job: F
 
 def test_nothing_is_compiled_by_the_example_job(engine: Engine) -> None:
     count = (
-        "import os; from algorithms import compiled; compiled.prepare();"
+        "import os; from algoport.algorithms.shared import compiled; compiled.prepare();"
         "compiled.run_example(os.environ['ALGORITHM']); print('compiled', compiled.compilations())"
     )
 

@@ -20,7 +20,7 @@ def main() -> None:
         decode_examples()
         return
     for level in compiled.levels_here() or ["generic"]:
-        command = [sys.executable, "-m", "algoport.training.formats"]
+        command = [sys.executable, "-P", "-m", "algoport.training.formats"]
         subprocess.run(command, env=os.environ | {compiled.PROCESSOR: level}, check=True)  # noqa: S603 (our own)
 
 

@@ -132,11 +132,11 @@ def test_what_is_not_a_number_is_seen_in_the_product(value, width):
 
 PROGRAM = """
 import sys
-from algorithms import compiled
+from algoport.algorithms.shared import compiled
 compiled.prepare()
 import hashlib, numpy as np
-from algorithms.group import Alone
-from algorithms.pca.panels import Panels
+from algoport.algorithms.contract.group import Alone
+from algoport.algorithms.pca.panels import Panels
 from scipy import sparse
 random = np.random.default_rng(0)
 digest = hashlib.sha256()

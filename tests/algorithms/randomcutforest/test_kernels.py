@@ -184,10 +184,10 @@ def test_what_is_not_finite_reaches_infinitely_far(value):
 
 PROGRAM = """
 import sys
-from algorithms import compiled
+from algoport.algorithms.shared import compiled
 compiled.prepare()
 import numpy as np
-from algorithms.randomcutforest import kernels
+from algoport.algorithms.randomcutforest import kernels
 from tests.algorithms.randomcutforest import test_kernels
 grove, points = test_kernels.grown(600, 17, 4, 1)
 sys.stdout.buffer.write(kernels.scores(test_kernels.queries(points, 100, 1), grove).tobytes())

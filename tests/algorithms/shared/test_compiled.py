@@ -14,9 +14,9 @@ from algoport.algorithms.shared import compiled
 TWICE = """
 import sys
 import numpy as np
-from algorithms import compiled
+from algoport.algorithms.shared import compiled
 compiled.prepare()
-from algorithms.distances import pack
+from algoport.algorithms.shared.linalg.distances import pack
 pack(np.ones((3, 2), np.float32))
 print(compiled.compilations())
 """
