@@ -42,14 +42,20 @@ def find(name: str) -> Any:
     return part(name, "").ALGORITHM
 
 
-def part(name: str, module: str) -> ModuleType:
-    """A module of an algorithm's folder (`train`, `model`, …), imported now; "" is the folder's own."""
-    folder = next((folder for folder in folders() if folder.name == name.replace("-", "_")), None)
-    if folder is None:
+def folder(name: str) -> Path:
+    """The folder of the algorithm of that public name; KeyError with the names there are."""
+    place = next((each for each in folders() if each.name == name.replace("-", "_")), None)
+    if place is None:
         near = difflib.get_close_matches(name, names(), n=1)
         hint = f" Did you mean {near[0]}?" if near else ""
         raise KeyError(f"There is no algorithm '{name}'. There are: {', '.join(names())}.{hint}")
-    if folder.parent != _HERE and str(folder.parent) not in __path__:
-        __path__.append(str(folder.parent))
-    dotted = f"{__name__}.{folder.name}"
+    return place
+
+
+def part(name: str, module: str) -> ModuleType:
+    """A module of an algorithm's folder (`train`, `model`, …), imported now; "" is the folder's own."""
+    place = folder(name)
+    if place.parent != _HERE and str(place.parent) not in __path__:
+        __path__.append(str(place.parent))
+    dotted = f"{__name__}.{place.name}"
     return importlib.import_module(f"{dotted}.{module}" if module else dotted)

@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import yaml
+
+from algoport import algorithms
 
 # Figures of the platform, which are no metrics of the algorithm.
 PROGRESS, THROUGHPUT = "train:progress", "train:throughput"
@@ -48,8 +49,8 @@ class Told:
 
 
 def published(name: str) -> Iterator[Definition]:
-    """The original's definitions, as far as they are known."""
-    for entry in _all().get(name, ()):
+    """The original's definitions, as far as they are known: `definitions.yaml` of the algorithm's folder."""
+    for entry in _published(name):
         for full in entry["names"]:
             channel, _, metric = full.partition(":")
             regex = entry["regex"].replace("CHANNEL", channel).replace("METRIC", re.escape(metric))
@@ -57,5 +58,6 @@ def published(name: str) -> Iterator[Definition]:
 
 
 @cache
-def _all() -> Mapping[str, Any]:
-    return yaml.safe_load(Path(__file__).with_name("definitions.yaml").read_text())  # type: ignore[no-any-return]
+def _published(name: str) -> Sequence[Mapping[str, Any]]:
+    path = algorithms.folder(name) / "definitions.yaml"
+    return yaml.safe_load(path.read_text()) if path.is_file() else ()
