@@ -148,7 +148,7 @@ image-arm64:
 # Fuzzing and fault injection, for as long as one likes; continues where it stopped. See docs/reliability.md.
 soak: install
 	@[ -n "$(KIND)" ] || { echo "Of which kind? make soak KIND=readers N=10000"; exit 2; }
-	$(BIN)/python -W ignore -m benchmarks.soak $(KIND) $(or $(N),50)
+	$(BIN)/python -W ignore -m tests.soak $(KIND) $(or $(N),50)
 
 readme: install
 	$(BIN)/python -m algoport.containers.pages

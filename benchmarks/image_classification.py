@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.data import fashion as clothes
 from benchmarks.measure import US, Case, Row, main, race
 from benchmarks.peers import torchvision
 
@@ -346,11 +347,10 @@ def fashion() -> int:
     from algoport.algorithms.image_classification import fitting
     from algoport.algorithms.image_classification.hyperparameters import Hyperparameters
     from algoport.algorithms.shared.vision.decoding import encoded
-    from tests import data
 
     channels = {}
     for name, part in (("train", "train"), ("validation", "t10k")):
-        given, label = data.fashion(part)
+        given, label = clothes(part)
         files = [encoded(each) for each in given.astype(np.uint8).reshape(-1, 28, 28, 1)]
         channels[name] = Memory(Images(encoded=files, label=label[:, None].astype(np.float32)))
     best = [0.0]

@@ -1,4 +1,4 @@
-"""How large an image is and how soon it is there: `python -m benchmarks.images NAME [--json]`.
+"""How large an image is and how soon it is there: `python -m benchmarks.images NAME [--json] [--keep]`.
 
 Needs a Docker Engine and the image `algoport/NAME:cpu` (`make image A=NAME`). Times are from the start of the
 `docker` command to the first line of the log, or to the first healthy answer, so they include Docker's own half.
@@ -24,7 +24,7 @@ from typing import Any
 from algoport import algorithms
 from algoport.algorithms.contract.records import Rows
 from algoport.training import formats
-from benchmarks.measure import RESULTS, header
+from benchmarks.record import header, keep
 
 GOALS = {"unpacked": 1.6, "first line": 2.0, "first ping": 2.0}
 LAPS = 5
@@ -34,12 +34,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--keep", action="store_true", help="write benchmarks/results/images-NAME.json")
     given = parser.parse_args()
     image = f"algoport/{given.name}:cpu"
     rows = measured(given.name, image)
     facts = {**header(), "image": image, "docker": _docker("version", "--format", "{{.Server.Version}}")}
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"images-{given.name}.json").write_text(json.dumps({**facts, "rows": rows}, indent=1) + "\n")
+    if given.keep:
+        keep(f"images-{given.name}", facts, rows)
     if given.json:
         for row in rows:
             print(json.dumps(row))

@@ -11,6 +11,7 @@ from functools import cache, partial
 from typing import Any
 
 from algoport.algorithms.shared import compiled
+from benchmarks import data
 from benchmarks.measure import US, Case, Laps, Row, main, race
 
 PASSES = 10
@@ -36,11 +37,7 @@ def overlapping(n: int = 1_000_000, d: int = 50) -> Any:
 
 def clothes() -> Any:
     """Fashion-MNIST, all 70,000."""
-    import numpy as np
-
-    from tests import data
-
-    return np.concatenate([data.fashion(part)[0] for part in ("train", "t10k")])
+    return data.whole_fashion()[0]
 
 
 LLOYD: dict[str, tuple[Callable[[], Any], int]] = {
@@ -176,8 +173,6 @@ def digits() -> Any:
     """The handwritten digits, shuffled as a job's files should be."""
     import numpy as np
 
-    from tests import data
-
     rows = data.digits()[0]
     return rows[np.random.default_rng(0).permutation(len(rows))]
 
@@ -186,8 +181,6 @@ def digits() -> Any:
 def letters() -> Any:
     """The letters, shuffled."""
     import numpy as np
-
-    from tests import data
 
     rows = data.letters()[0]
     return rows[np.random.default_rng(0).permutation(len(rows))]

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from algoport.algorithms.shared import compiled, machine
+from benchmarks.data import diamonds, letters, magic, spambase, whole_fashion
 from benchmarks.measure import US, Case, Laps, Row, main, race
 
 EPOCHS = 15
@@ -64,27 +65,12 @@ def _blob(n: int = 1_000_000, d: int = 50) -> Any:
     return rows, (margin > np.median(margin)).astype(np.int64)
 
 
-def _clothes() -> Any:
-    import numpy as np
-
-    from tests import data
-
-    parts = [data.fashion(part) for part in ("train", "t10k")]
-    return np.concatenate([rows for rows, _ in parts]), np.concatenate([label for _, label in parts])
-
-
-def _table(name: str) -> Any:
-    from tests import data
-
-    return getattr(data, name)()
-
-
 SETS: dict[str, tuple[str, Callable[[], Any]]] = {
-    "spambase, 4,597 rows of 57": ("binary_classifier", partial(_table, "spambase")),
-    "magic, 19,020 rows of 10": ("binary_classifier", partial(_table, "magic")),
-    "diamonds, 53,940 rows of 23": ("regressor", partial(_table, "diamonds")),
-    "letter, 20,000 rows of 16": ("multiclass_classifier", partial(_table, "letters")),
-    "Fashion-MNIST, 70,000 rows of 784": ("multiclass_classifier", _clothes),
+    "spambase, 4,597 rows of 57": ("binary_classifier", spambase),
+    "magic, 19,020 rows of 10": ("binary_classifier", magic),
+    "diamonds, 53,940 rows of 23": ("regressor", diamonds),
+    "letter, 20,000 rows of 16": ("multiclass_classifier", letters),
+    "Fashion-MNIST, 70,000 rows of 784": ("multiclass_classifier", whole_fashion),
     "synthetic, 1,000,000 rows of 50": ("binary_classifier", _blob),
 }
 SLOW = ("Fashion-MNIST, 70,000 rows of 784", "synthetic, 1,000,000 rows of 50")

@@ -3,10 +3,13 @@
     python -m benchmarks.NAME           the cases with a goal, as a table
     python -m benchmarks.NAME --all     all cases, also those that only inform
     python -m benchmarks.NAME --json    one object a line
-    python -m benchmarks.NAME --only X  the cases whose name has X in it; nothing is kept, unless --keep
-    python -m benchmarks.NAME --keep    beside what is kept already: only the same cases are replaced
+    python -m benchmarks.NAME --only X  the cases whose name has X in it
+    python -m benchmarks.NAME --keep    write them to benchmarks/results/NAME.json, too
 
-What is measured is kept in benchmarks/results/NAME.json with machine and versions.
+A run shows what it measures and writes nothing. With `--keep` its rows, with the processor, its flags and all versions,
+replace those of the same cases in the file; the others stay. `make bench A=NAME BENCH='--all --keep'` is the same. A
+case whose data or peer is not installed is left out with a sentence that says how to install it. Two files of results
+of one machine are compared by `python -m benchmarks.compare BEFORE AFTER`.
 """
 
 from __future__ import annotations
@@ -14,27 +17,18 @@ from __future__ import annotations
 import argparse
 import gc
 import json
-import os
-import platform
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import metadata
-from pathlib import Path
 from typing import Any, Literal
 
-from algoport.algorithms.shared import machine
+from benchmarks import data, record
 
-RESULTS = Path(__file__).parent / "results"
 US = "algoport"
+OURS = {"algoport", "benchmarks"}  # a module of these that is not there is a fault and no missing peer
 PAUSE = 0.3  # seconds before a lap: the last competitor's OpenMP threads keep a core busy for a while
-VERSIONS = (
-    *("numba", "numpy", "scipy", "scikit-learn", "scikit-learn-intelex", "faiss-cpu", "torch", "pyarrow", "pandas"),
-    *("pyod", "rrcf", "vowpalwabbit", "xgboost-cpu", "lightgbm"),
-    *("gluonts", "torchvision", "opencv-python-headless", "onnxruntime", "pillow"),
-)
 
 
 @dataclass(frozen=True)
@@ -129,66 +123,46 @@ def race(competitors: Mapping[str, Callable[[], Any]], laps: int = 5, warm: int 
     return {name: Laps(seconds[name], results[name]) for name in competitors}
 
 
-def header() -> dict[str, Any]:
-    """The machine and the versions."""
-    versions = {}
-    for name in VERSIONS:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return {
-        "machine": _processor(),
-        "cores": machine.cores(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-        "versions": versions,
-        "date": time.strftime("%Y-%m-%d", time.gmtime()),
-        "load": round(os.getloadavg()[0], 2),
-    }
-
-
 def main(name: str, cases: Sequence[Case], arguments: Sequence[str] | None = None) -> int:
-    """Measure and show; 0, also where a goal was missed: the rows say so."""
+    """Measure and show; 0, also where a goal was missed: the rows say so. 2 where what is needed is missing for all."""
     parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}")
     parser.add_argument("--all", action="store_true", help="also the cases that only inform")
     parser.add_argument("--json", action="store_true", help="one object a line")
     parser.add_argument("--only", default="", help="the cases whose name has this in it")
-    parser.add_argument("--keep", action="store_true", help="leave what is kept of other cases")
-    chosen = parser.parse_args(arguments)
-    facts = header()
-    if not chosen.json:
-        print(_headline(facts))
+    parser.add_argument("--keep", action="store_true", help=f"write the rows to benchmarks/results/{name}.json")
+    options = parser.parse_args(arguments)
+    facts = record.header()
+    if not options.json:
+        print(record.headline(facts))
     rows: list[Row] = []
-    for row in _measured(cases, chosen.all, chosen.only):
+    gaps: list[str] = []
+    for row in _measured(cases, options.all, options.only, gaps):
         rows.append(row)
-        if chosen.json:
+        if options.json:
             print(json.dumps(row.as_json()), flush=True)
         else:
             _show(row, first=len(rows) == 1 or rows[-2].case != row.case)
-    if rows and (chosen.keep or not chosen.only):
-        _keep(RESULTS / f"{name}.json", facts, [row.as_json() for row in rows], beside=chosen.keep)
-    return 0
+    if rows and options.keep:
+        record.keep(name, facts, [row.as_json() for row in rows])
+    return 2 if gaps and not rows else 0
 
 
-def _keep(path: Path, facts: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], *, beside: bool) -> None:
-    """Write the rows; `beside` what other cases left there."""
-    path.parent.mkdir(exist_ok=True)
-    cases = {row["case"] for row in rows}
-    before = json.loads(path.read_text())["rows"] if beside and path.is_file() else []
-    whole = {**facts, "rows": [*(row for row in before if row["case"] not in cases), *rows]}
-    path.write_text(json.dumps(whole, indent=1) + "\n")
-
-
-def _measured(cases: Sequence[Case], every: bool, only: str) -> Iterator[Row]:
+def _measured(cases: Sequence[Case], every: bool, only: str, gaps: list[str]) -> Iterator[Row]:
+    """The rows of the options cases; adds to `gaps`, and says, which ones need what is not installed."""
     for case in cases:
         if (case.promised or every or only) and only.lower() in case.name.lower():
-            yield from case.measure()
-
-
-def _headline(facts: Mapping[str, Any]) -> str:
-    versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
-    return f"{facts['machine']}, {facts['cores']} cores; Python {facts['python']}, {versions}"
+            try:
+                yield from case.measure()
+            except data.Missing as missing:
+                gaps.append(f"{case.name}: left out. {missing}")
+            except ModuleNotFoundError as missing:
+                package = (missing.name or "").partition(".")[0]
+                if package in OURS:
+                    raise
+                gaps.append(f"{case.name}: left out. {data.missing_package(package)}")
+            else:
+                continue
+            print(gaps[-1], file=sys.stderr, flush=True)
 
 
 def _show(row: Row, first: bool) -> None:
@@ -204,13 +178,3 @@ def _show(row: Row, first: bool) -> None:
     if row.note or missed:
         print(f"\n{row.note}{missed}\n", flush=True)
     sys.stdout.flush()
-
-
-def _processor() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()

@@ -2,7 +2,8 @@
 
 K-Means in Pipe mode: real FIFOs, fed with recordio-protobuf and with CSV as the platform feeds them, more bytes than
 the memory that the job may take. What counts is the most that the kernel saw of the training process, from the
-outside. `--gigabytes` and `--only` choose; `--json` prints one object a line.
+outside. `--gigabytes` and `--only` choose; `--json` prints one object a line, `--keep` writes
+benchmarks/results/memory.json.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import numpy as np
 
 from algoport.algorithms.contract.records import Rows
 from algoport.training.formats import find
-from benchmarks.measure import RESULTS, header
+from benchmarks.record import header, keep
 
 LIMIT = 1 << 30  # bytes resident that are promised for a stream of 4 GB
 WIDTH = 100
@@ -126,21 +127,20 @@ def _peak(pid: int) -> int:
 
 
 def main() -> int:
-    """Measure and show; what was measured is kept in benchmarks/results/memory.json."""
+    """Measure and show."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.memory")
     parser.add_argument("--gigabytes", type=float, default=4.0)
-    parser.add_argument("--only", default="", help="the content types with this in their name; nothing is kept")
+    parser.add_argument("--only", default="", help="the content types with this in their name")
     parser.add_argument("--json", action="store_true", help="one object a line")
+    parser.add_argument("--keep", action="store_true", help="write benchmarks/results/memory.json")
     chosen = parser.parse_args()
     figures = []
     for media in MEDIA:
         if chosen.only in media:
             figures.append(stream(media, chosen.gigabytes))
             print(json.dumps(asdict(figures[-1])) if chosen.json else figures[-1], flush=True)
-    if not chosen.only:
-        RESULTS.mkdir(exist_ok=True)
-        kept = json.dumps({**header(), "rows": [asdict(figure) for figure in figures]}, indent=1)
-        (RESULTS / "memory.json").write_text(kept + "\n")
+    if chosen.keep:
+        keep("memory", header(), [asdict(figure) for figure in figures])
     return 0
 
 

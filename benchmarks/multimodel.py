@@ -1,6 +1,6 @@
 """Many models in one server whose memory holds less than half of them: loaded, asked and unloaded at random.
 
-    python -m benchmarks.multimodel [--seconds 120] [--models 50] [--hold 20] [--clients 8] [--json]
+    python -m benchmarks.multimodel [--seconds 120] [--models 50] [--hold 20] [--clients 8] [--json] [--keep]
 
 Needs a Docker Engine and the image `algoport/kmeans:cpu`. The container gets as much memory as the server, `hold`
 models and their loading need. Each model has its nearest center elsewhere and at a distance of its own, so that every
@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 
 from algoport.algorithms.kmeans.model import Model
-from benchmarks.measure import RESULTS, header
+from benchmarks.record import header, keep
 
 IMAGE = "algoport/kmeans:cpu"
 K, D = 8192, 1024  # 32 MiB a model
@@ -63,17 +63,19 @@ class Seen:
 
 
 def main() -> int:
-    """Run, show, keep; 1 where anything was wrong."""
+    """Run and show; 1 where anything was wrong."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.multimodel")
     parser.add_argument("--seconds", type=int, default=120)
     parser.add_argument("--models", type=int, default=50)
     parser.add_argument("--hold", type=int, default=20, help="models that there is memory for")
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--keep", action="store_true", help="write benchmarks/results/multimodel.json")
     given = parser.parse_args()
     row = measured(given.seconds, given.models, given.hold, given.clients)
     facts = {**header(), "image": IMAGE}
-    (RESULTS / "multimodel.json").write_text(json.dumps({**facts, "rows": [row]}, indent=1) + "\n")
+    if given.keep:
+        keep("multimodel", facts, [row])
     if given.json:
         print(json.dumps(row))
     else:

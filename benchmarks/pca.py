@@ -12,6 +12,7 @@ from functools import cache, partial
 from typing import Any
 
 from algoport.algorithms.shared import compiled
+from benchmarks import data
 from benchmarks.measure import US, Case, Laps, Row, main, race
 
 TUNED = {"OPENBLAS_CORETYPE": "SkylakeX"}  # the setting that lets OpenBLAS use 512-bit vectors where it does not
@@ -32,11 +33,7 @@ def tall() -> Any:
 @cache
 def clothes() -> Any:
     """Fashion-MNIST, all 70,000."""
-    import numpy as np
-
-    from tests import data
-
-    return np.concatenate([data.fashion(part)[0] for part in ("train", "t10k")])
+    return data.whole_fashion()[0]
 
 
 TALL, CLOTHES = "500,000 rows of 200, 20 components", "Fashion-MNIST, 70,000 rows of 784, 50 components"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 from functools import cache
 from typing import Any
+
+from benchmarks import data
 
 
 @cache
@@ -18,3 +21,13 @@ def torchvision() -> Any:
     import torchvision
 
     return torchvision
+
+
+@cache
+def robust_trees() -> Any:
+    """The module of rrcf's trees; the package itself asks for pkg_resources, which setuptools has given up."""
+    spec = importlib.util.spec_from_file_location("rrcf_trees", data.package("rrcf") / "rrcf.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

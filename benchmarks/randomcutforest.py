@@ -8,46 +8,22 @@ from functools import partial
 from typing import Any
 
 from algoport.algorithms.shared import compiled
+from benchmarks import data, peers
 from benchmarks.measure import US, Case, Laps, Row, main, race
 
 TREES, SAMPLES, THREADS = 100, 256, 2
 SEEDS = range(5)
 
 
-def shuttle() -> Any:
-    """49,097 readings of a space shuttle, and which are anomalies."""
-    from tests import data
-
-    return data.shuttle()
-
-
 def mails() -> Any:
     """Mails, with as many spams as make a tenth of the others."""
-    from tests import data
-
     return _tenth(*data.spambase())
 
 
 def showers() -> Any:
     """Showers in an air telescope, with as many hadrons as make a tenth of the gamma rays."""
-    from tests import data
-
     rows, gamma = data.magic()
     return _tenth(rows, 1 - gamma)
-
-
-def lumps() -> Any:
-    """Lumps by measures of their cells, and which are malignant."""
-    from tests.algorithms.randomcutforest import peers
-
-    return peers.wisconsin()
-
-
-def passwords() -> Any:
-    """Connections, and which of them guess passwords."""
-    from tests.algorithms.randomcutforest import peers
-
-    return peers.passwords()
 
 
 def wide(n: int = 100_000, d: int = 50) -> Any:
@@ -61,7 +37,7 @@ def many() -> Any:
     """The shuttle's readings, twenty times over."""
     import numpy as np
 
-    rows, labels = shuttle()
+    rows, labels = data.shuttle()
     return np.tile(rows, (20, 1)), np.tile(labels, 20)
 
 
@@ -164,10 +140,8 @@ def robust_race(n: int = 300, trees: int = 50, samples: int = 256) -> list[Row]:
     """rrcf grows its trees and scores each row by inserting it, asking its displacement, and forgetting it again."""
     import numpy as np
 
-    from tests.algorithms.randomcutforest import peers
-
     rrcf = peers.robust_trees()
-    rows, labels = shuttle()
+    rows, labels = data.shuttle()
     asked, answers = rows[-n:], labels[-n:]
 
     def ours() -> Any:
@@ -240,15 +214,15 @@ def quality_race(name: str, load: Callable[[], Any], samples: Sequence[int] = (S
 
 
 SCORING: list[tuple[str, Callable[[], Any], float | None]] = [
-    ("shuttle, 49,097 rows of 9", shuttle, 2.0),
+    ("shuttle, 49,097 rows of 9", data.shuttle, 2.0),
     ("shuttle, 981,940 rows of 9", many, 2.0),
     ("spam, 3,063 rows of 57", mails, None),
     ("normal, 100,000 rows of 50", wide, None),
 ]
 SETS: list[tuple[str, Callable[[], Any], Sequence[int]]] = [
-    ("shuttle", shuttle, (32, 256)),
-    ("wisconsin", lumps, (256,)),
-    ("passwords", passwords, (256,)),
+    ("shuttle", data.shuttle, (32, 256)),
+    ("wisconsin", data.wisconsin, (256,)),
+    ("passwords", data.passwords, (256,)),
     ("spam", mails, (256,)),
     ("showers", showers, (256,)),
 ]

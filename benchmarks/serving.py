@@ -1,6 +1,6 @@
 """How many requests a server answers and how soon, with wrk on the same machine, beside MLServer.
 
-    python -m benchmarks.serving [--seconds 10] [--overload 60] [--only kmeans] [--json]
+    python -m benchmarks.serving [--seconds 10] [--overload 60] [--only kmeans] [--json] [--keep]
 
 Needs `wrk` (Debian's package) and, for the peer, MLServer in an environment of its own (`make bench-mlserver`); without
 it our rows stand alone. Both serve K-Means of scikit-learn's digits, from as many workers as there are cores, and are
@@ -26,7 +26,7 @@ from typing import Any
 
 from algoport.algorithms.shared import machine
 from benchmarks.load import Load, memory, paced, saturating, wrk
-from benchmarks.measure import RESULTS, header
+from benchmarks.record import header, keep
 from benchmarks.served import MLSERVER, SERVERS, Served
 
 # Times MLServer's requests/s; ms at half of saturation; ms of the first answer; the growth of memory that is none.
@@ -35,12 +35,13 @@ PLACES = 66  # requests that a worker holds at a time: two predictions, and 64 t
 
 
 def main() -> int:
-    """Measure, show, keep."""
+    """Measure and show."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.serving")
     parser.add_argument("--seconds", type=int, default=10, help="of each run of wrk")
     parser.add_argument("--overload", type=int, default=60, help="seconds of it; 0: leave it out")
     parser.add_argument("--only", nargs="*", default=list(SERVERS), choices=list(SERVERS))
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--keep", action="store_true", help="write benchmarks/results/serving.json")
     given = parser.parse_args()
     if shutil.which("wrk") is None:
         print("wrk is needed: apt-get install wrk", file=sys.stderr)
@@ -48,7 +49,8 @@ def main() -> int:
     facts = {**header(), "wrk": _version("wrk", "-v"), "mlserver": _version(str(MLSERVER / "mlserver"), "--version")}
     facts |= {"seconds": given.seconds, "overload": given.overload}
     rows = list(measured(given.only, given.seconds, given.overload))
-    _keep(facts, rows)
+    if given.keep:
+        keep("serving", facts, rows, by=("server",))
     if given.json:
         print("\n".join(json.dumps(row) for row in rows))
     else:
@@ -117,15 +119,6 @@ def _row(served: Served, case: str, best: Load, half: Load) -> dict[str, Any]:
         "refused": best.refused + half.refused,
         "lost": best.lost + half.lost,
     }
-
-
-def _keep(facts: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> None:
-    """What was measured now, and what is kept of other servers."""
-    path = RESULTS / "serving.json"
-    now = {row["server"] for row in rows}
-    before = json.loads(path.read_text())["rows"] if path.is_file() else []
-    kept = [row for row in before if row["server"] not in now]
-    path.write_text(json.dumps({**facts, "rows": [*kept, *rows]}, indent=1) + "\n")
 
 
 def _show(rows: Sequence[Mapping[str, Any]]) -> None:

@@ -1,6 +1,6 @@
 """How soon an image is there, cold: from `docker run` to the first line of the log and to the first healthy `/ping`.
 
-    python -m benchmarks.startup [NAME …] [--laps 3] [--warm] [--json]
+    python -m benchmarks.startup [NAME …] [--laps 3] [--warm] [--json] [--keep]
 
 Needs a Docker Engine and the images `algoport/NAME:cpu`. Cold means that the page cache is dropped before each start
 (`/proc/sys/vm/drop_caches`, for which one must be root; where that is not allowed the row says that it was warm). Times
@@ -18,28 +18,30 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from algoport import algorithms
 from benchmarks.images import example_job, first_line, first_ping
-from benchmarks.measure import RESULTS, header
+from benchmarks.record import header, keep
 
 CACHES = Path("/proc/sys/vm/drop_caches")
 
 
 def main() -> int:
-    """Measure, show, keep."""
+    """Measure and show."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.startup")
     parser.add_argument("names", nargs="*", default=algorithms.names())
     parser.add_argument("--laps", type=int, default=3)
     parser.add_argument("--warm", action="store_true", help="leave the page cache as it is")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--keep", action="store_true", help="write benchmarks/results/startup.json")
     given = parser.parse_args()
     facts = header()
     rows = [measured(name, given.laps, cold=not given.warm) for name in given.names]
-    _keep(facts, rows)
+    if given.keep:
+        keep("startup", facts, rows, by=("image", "caches"))
     if given.json:
         print("\n".join(json.dumps(row) for row in rows))
         return 0
@@ -47,7 +49,7 @@ def main() -> int:
     print("| image | caches | first line of train | first line of serve | first healthy /ping |")
     print("|---|---|--:|--:|--:|")
     for row in rows:
-        times = " | ".join(_told(row, what) for what in ("train", "serve", "ping"))
+        times = " | ".join(_span(row, what) for what in ("train", "serve", "ping"))
         print(f"| {row['image']} | {row['caches']} | {times} |")
     return 0
 
@@ -106,18 +108,9 @@ def _begun(cold: bool, start: Callable[[], float]) -> float:
     return start()
 
 
-def _told(row: Mapping[str, Any], what: str) -> str:
+def _span(row: Mapping[str, Any], what: str) -> str:
     least, most = row[f"{what}_range"]
     return f"{row[f'{what}_s']:.2f} s ({least:.2f}-{most:.2f})"
-
-
-def _keep(facts: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> None:
-    """What was measured now, and what is kept of other images and of other caches."""
-    path = RESULTS / "startup.json"
-    now = {(row["image"], row["caches"]) for row in rows}
-    before = json.loads(path.read_text())["rows"] if path.is_file() else []
-    kept = [row for row in before if (row["image"], row["caches"]) not in now]
-    path.write_text(json.dumps({**facts, "rows": [*kept, *rows]}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

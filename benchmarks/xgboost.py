@@ -11,6 +11,7 @@ from itertools import cycle
 from typing import Any
 
 from algoport.algorithms.shared import compiled, machine
+from benchmarks import data
 from benchmarks.measure import US, Case, Row, main, race
 
 SEEDS = range(5)
@@ -83,24 +84,18 @@ def jewels(seed: int) -> Any:
     """The diamonds, and the logarithm of their price."""
     import numpy as np
 
-    from tests import data
-
     rows, price = data.diamonds()
     return _parted(rows, np.log(price), 50_000, seed)
 
 
 def clothes(seed: int) -> Any:
     """Fashion-MNIST in its own two parts."""
-    from tests import data
-
     (rows, label), (others, theirs) = data.fashion("train"), data.fashion("t10k")
     return rows, label.astype("float32"), others, theirs.astype("float32")
 
 
 def shuttle(seed: int) -> Any:
     """The readings of a space shuttle."""
-    from tests import data
-
     rows, label = data.shuttle()
     return _parted(rows, label.astype("float32"), 40_000, seed)
 

@@ -11,6 +11,7 @@ from functools import cache, partial
 from typing import Any
 
 from algoport.algorithms.shared import compiled
+from benchmarks import data
 from benchmarks.measure import US, Case, Row, main, race
 
 ROWS, FEATURES = 100_000, 28
@@ -41,12 +42,8 @@ def lacking() -> tuple[Any, Any]:
 @cache
 def clothes() -> tuple[Any, Any]:
     """Fashion-MNIST, all 70,000."""
-    import numpy as np
-
-    from tests import data
-
-    images, labels = zip(*(data.fashion(part) for part in ("train", "t10k")), strict=True)
-    return np.concatenate(images), np.concatenate(labels).astype(np.float32)
+    images, labels = data.whole_fashion()
+    return images, labels.astype("float32")
 
 
 @cache

@@ -26,6 +26,7 @@ ARROWS = {
 }
 # What an inner loop may import beside other files that keep to this list.
 KERNEL = ("__future__", "typing", "collections.abc", "numba", "numpy", "math", "llvmlite")
+OUTSIDE = ("tests", "pytest", "hypothesis")  # what benchmarks do without
 EMPTY_NAMES = {"util", "utils", "common", "core", "helper", "helpers", "base", "manager", "managers", "misc"}
 
 
@@ -87,6 +88,16 @@ def test_imports_point_one_way(package: str) -> None:
         if within(name, ours) and not within(name, ARROWS[package]) and name != "algoport.algorithms"
     ]
 
+    assert not wrong, wrong
+
+
+def test_benchmarks_import_no_tests() -> None:
+    """What both need, data above all, stands in `benchmarks`, where a user without pytest can run it."""
+    paths = modules("benchmarks")
+
+    wrong = [f"{where(path)} imports {name}" for path in paths for name in imports(path) if within(name, OUTSIDE)]
+
+    assert paths
     assert not wrong, wrong
 
 

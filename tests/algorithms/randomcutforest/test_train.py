@@ -17,8 +17,8 @@ from algoport.algorithms.randomcutforest.options import Options
 from algoport.algorithms.randomcutforest.series import Shingles, padded, windows
 from algoport.algorithms.randomcutforest.train import fit
 from algoport.algorithms.shared import machine
+from benchmarks import peers
 from tests import data
-from tests.algorithms.randomcutforest import peers
 from tests.conformance.example import Interrupted, Kept
 from tests.groups import together
 
@@ -325,7 +325,7 @@ def test_attribution_finds_the_feature_and_the_direction():
 
 def test_scores_rank_points_as_the_displacement_in_robust_random_cut_trees_does():
     """CoDisp of rrcf, with every point inserted into trees over the same 200 showers of the telescope."""
-    rrcf, rows = peers.robust_trees(), data.magic()[0]
+    rrcf, rows = data.skipping(peers.robust_trees)(), data.magic()[0]
     inside, asked, trees = rows[:200].astype(np.float64), rows[200:280], 25
     displaced = np.zeros(len(asked))
     for seed in range(trees):
@@ -344,8 +344,8 @@ def test_scores_rank_points_as_the_displacement_in_robust_random_cut_trees_does(
     [
         (data.shuttle, 256, 0.985, 0.01),  # an isolation forest finds .9971 there: see the page
         (data.shuttle, 32, 0.993, 0.0015),
-        (peers.wisconsin, 256, 0.99, 0.0),
-        (peers.passwords, 256, 0.99, 0.0),
+        (data.wisconsin, 256, 0.99, 0.0),
+        (data.passwords, 256, 0.99, 0.0),
     ],
 )
 def test_anomalies_are_found_about_as_well_as_by_an_isolation_forest(load, samples, least, margin):

@@ -71,7 +71,7 @@ def _fuzzing(given: argparse.Namespace) -> int:
         same = {"slice": number, "only": given.only, "algorithms": given.algorithms, "findings": []}
         if any({"algorithms": [], **entry}.items() >= same.items() for entry in _done(given.kind)):
             continue
-        command = [sys.executable, "-W", "ignore", "-m", "benchmarks.soak", given.kind, str(given.n)]
+        command = [sys.executable, "-W", "ignore", "-m", "tests.soak", given.kind, str(given.n)]
         more = ["--slice", str(number), "--only", given.only, "--algorithms", *given.algorithms]
         begin = time.monotonic()
         done = subprocess.run([*command, *more], check=False, capture_output=True, text=True)
