@@ -59,3 +59,13 @@ def part(name: str, module: str) -> ModuleType:
         __path__.append(str(place.parent))
     dotted = f"{__name__}.{place.name}"
     return importlib.import_module(f"{dotted}.{module}" if module else dotted)
+
+
+def optional_part(name: str, module: str) -> ModuleType | None:
+    """A module that an algorithm's folder may have (`options`, `wire`), or None where it has none."""
+    try:
+        return part(name, module)
+    except ModuleNotFoundError as error:
+        if not (error.name or "").endswith(f".{module}"):
+            raise
+        return None

@@ -3,10 +3,13 @@
 Floats are always printed as floats (`4.0`), float32 with the fewest digits that give back the same float32. JSON has
 no word for what is not finite: NaN and infinities are `null` there, and `nan`, `inf` and `-inf` in CSV. A vector is
 a list in JSON, and as many fields as it has numbers in CSV. What is of any other shape is as JSON has it.
+
+What looks otherwise is arranged by the algorithm's `wire.py`, and becomes bytes here.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -14,23 +17,45 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algoport.algorithms.contract import Answer
+from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.records import Records
-from algoport.training.formats import recordio
+from algoport.algorithms.contract.wire import Prediction, Wire
+from algoport.training.formats import ContentType, npy, recordio
 
 Columns: TypeAlias = Mapping[str, NDArray[Any] | Sequence[NDArray[Any]]]
+PNG = "image/png"
 
 
 class Values(list[Any]):
     """A column whose entries are of any shape."""
 
 
-def encoded(columns: Columns, answer: Answer, media: str, records: Records, *, batch: bool = False) -> bytes:
-    """The answer to these records: one entry each, in their order. In batch mode no newline ends it."""
+def answer_type(text: str) -> ContentType:
+    """The content type of an answer: `image/png` is meant as it stands, which of a request means any picture."""
+    given, canonical = text.partition(";")[0].strip().lower(), ContentType.parse(text)
+    return ContentType(given, canonical.parameters) if given == PNG else canonical
+
+
+def encoded(
+    columns: Columns,
+    answer: Answer,
+    media: str,
+    records: Records,
+    *,
+    wire: Wire | None = None,
+    batch: bool = False,
+) -> bytes:
+    """The answer to these records: one entry each, in their order. In batch mode no newline ends it. `UserError` where
+    the type cannot hold what was asked for, such as several pictures."""
     ordered = _ordered(columns, answer)
     if any(len(column) != len(records) for column in ordered.values()):
         sizes = {name: len(column) for name, column in ordered.items()}
         raise ValueError(f"A prediction of {len(records)} records has columns of other lengths: {sizes}.")
-    return _WRITERS[media](ordered, answer, records, batch)
+    form = None if wire is None else wire.answers.get(media)
+    if form is None or not len(records):
+        return _WRITERS[media](ordered, answer, records, batch)
+    content = form.content(Prediction(columns=ordered, records=records, batch=batch))
+    return content if isinstance(content, bytes) else _ARRANGED[media](content, records, batch)
 
 
 def _ordered(columns: Columns, answer: Answer) -> dict[str, Any]:
@@ -44,7 +69,7 @@ def _ordered(columns: Columns, answer: Answer) -> dict[str, Any]:
 
 def _typed(column: Any, number: str) -> Any:
     """As it shall be printed. A list whose vectors are of one length becomes a table, which is faster."""
-    if number == "json":
+    if number in ("json", "pixels"):
         return Values(column)
     if isinstance(column, np.ndarray) and column.dtype != object:
         if number == "int" and (column.dtype.kind != "f" or np.isfinite(column).all()):
@@ -55,8 +80,6 @@ def _typed(column: Any, number: str) -> Any:
 
 
 def _json(columns: Mapping[str, Any], answer: Answer, records: Records, batch: bool) -> bytes:
-    if answer.bare:
-        return b"".join(text for column in columns.values() for text in _texts(column, bare=False))
     body = b"[" + b",".join(_objects(columns)) + b"]"
     return b'{"' + answer.key.encode() + b'":' + body + b"}" if answer.key else body
 
@@ -73,6 +96,64 @@ def _csv(columns: Mapping[str, Any], answer: Answer, records: Records, batch: bo
 
 def _recordio(columns: Mapping[str, Any], answer: Answer, records: Records, batch: bool) -> bytes:
     return recordio.answers(columns, records.uid, records.metadata)
+
+
+def _npy(columns: Mapping[str, Any], answer: Answer, records: Records, batch: bool) -> bytes:
+    """An array with a row a record: the only column as it is, or several side by side."""
+    arrays = [_stacked(name, column) for name, column in columns.items()]
+    flat = [array.reshape(len(array), math.prod(array.shape[1:])) for array in arrays]
+    return npy.array(arrays[0] if len(arrays) == 1 else np.concatenate(flat, axis=1))
+
+
+def _stacked(name: str, column: Any) -> NDArray[Any]:
+    """One array of a column; `UserError` where its entries are of several shapes, or no numbers."""
+    if isinstance(column, np.ndarray):
+        return column
+    if not len(column):
+        return np.empty((0, 0), np.float32)
+    entries = [np.asarray(entry) for entry in column]
+    if len({entry.shape for entry in entries}) > 1 or any(entry.dtype.kind not in "biuf" for entry in entries):
+        raise UserError(
+            f"'{name}' has entries of several shapes, which no array in {npy.MEDIA[0]} holds; another Accept, such as "
+            "application/json, can hold them, and so can a request of one record."
+        )
+    return np.stack(entries)
+
+
+def _png(columns: Mapping[str, Any], answer: Answer, records: Records, batch: bool) -> bytes:
+    """The only picture of the only record."""
+    names = [column.name for column in answer.columns if column.number == "pixels" and column.name in columns]
+    if len(records) != 1:
+        raise UserError(
+            f"An answer in {PNG} is one picture; the request has {len(records)} records. Send each in a request of its "
+            "own, or ask for another Accept."
+        )
+    return _picture(columns[names[0]][0], records, batch)
+
+
+def _picture(pixels: Any, records: Records, batch: bool) -> bytes:
+    """A PNG file of (h, w) or (h, w, 3) pixels."""
+    from algoport.algorithms.shared.vision import decoding
+
+    return decoding.encoded(np.ascontiguousarray(pixels, np.uint8).reshape(*pixels.shape[:2], -1))
+
+
+def _value(content: Any, records: Records, batch: bool) -> bytes:
+    import orjson
+
+    return orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _values(content: Sequence[Any], records: Records, batch: bool) -> bytes:
+    return _lines([_value(entry, records, batch) for entry in content], batch)
+
+
+def _messages(content: Any, records: Records, batch: bool) -> bytes:
+    return recordio.messages(content, records.uid, records.metadata)
+
+
+def _array(content: Any, records: Records, batch: bool) -> bytes:
+    return npy.array(content)
 
 
 def _lines(lines: Sequence[bytes], batch: bool) -> bytes:
@@ -128,4 +209,14 @@ _WRITERS: dict[str, Callable[[Mapping[str, Any], Answer, Records, bool], bytes]]
     "application/jsonlines": _json_lines,
     "text/csv": _csv,
     recordio.MEDIA[0]: _recordio,
+    npy.MEDIA[0]: _npy,
+    PNG: _png,
+}
+# The same of what `wire.py` has arranged.
+_ARRANGED: dict[str, Callable[[Any, Records, bool], bytes]] = {
+    "application/json": _value,
+    "application/jsonlines": _values,
+    recordio.MEDIA[0]: _messages,
+    npy.MEDIA[0]: _array,
+    PNG: _picture,
 }

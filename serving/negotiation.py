@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from algoport.algorithms.contract import Answer
+from algoport.serving.answers import answer_type
 from algoport.serving.refusals import EVALUATE, Refusal
 from algoport.training.formats import ContentType
 
@@ -43,8 +44,8 @@ def wanted(header: str | None, answer: Answer, default: str) -> Wanted:
 
     Nothing and `*/*` mean the default. Refuses with 406 where none will do, naming those there are.
     """
-    can = [ContentType.parse(media).media for media in answer.responses]
-    default = ContentType.parse(default).media
+    can = [answer_type(media).media for media in answer.responses]
+    default = answer_type(default).media
     ordered = [default, *(media for media in can if media != default)]
     ranges = [_range(entry) for entry in (header or "").split(",") if entry.strip()] or [(ContentType("*/*"), 1.0)]
     refused = {asked.media for asked, quality in ranges if quality <= 0}
@@ -59,7 +60,7 @@ def wanted(header: str | None, answer: Answer, default: str) -> Wanted:
 
 
 def _range(entry: str) -> tuple[ContentType, float]:
-    asked = ContentType.parse(entry)
+    asked = answer_type(entry)
     quality = asked.parameters.get("q", "1")
     others = {name: value for name, value in asked.parameters.items() if name != "q"}
     try:
@@ -79,4 +80,4 @@ def _shown(text: str, limit: int = 80) -> str:
 
 def check_default(media: str | None, responses: Sequence[str]) -> bool:
     """Whether that can be the default of answers."""
-    return media is None or ContentType.parse(media).media in {ContentType.parse(known).media for known in responses}
+    return media is None or answer_type(media).media in {answer_type(known).media for known in responses}

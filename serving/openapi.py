@@ -7,8 +7,11 @@ from typing import Any
 
 from algoport.algorithms.contract import Answer, Column
 from algoport.algorithms.contract.hyperparameters import Setting
+from algoport.algorithms.contract.wire import Wire
+from algoport.serving.answers import answer_type
 from algoport.serving.prediction import Predictor
 from algoport.serving.refusals import TYPES
+from algoport.training.formats import ContentType
 
 VERSION = "1"  # of the paths, which are those of the contract
 Schema = dict[str, Any]
@@ -77,16 +80,20 @@ def _many(ask: Schema) -> Schema:
 def _invocation(predictor: Predictor) -> Schema:
     answer = predictor.algorithm.answer
     columns = "; ".join(f"{column.name}: {column.meaning}" for column in answer.columns)
-    content = {media: {"schema": _answered(answer, media)} for media in answer.responses}
+    wire = predictor.wire
+    content = {media: {"schema": _answered(answer, wire, media)} for media in answer.responses}
     found = {200: (f"An entry for each record. {columns}", content), 204: ("There was no record.", {})}
     ask = _operation("Ask the model.", found, 400, 404, 405, 406, 408, 413, 415, 500, 503, 507)
     options = predictor.options.settings() if predictor.options is not None else []
-    bodies = {media: {"schema": _asked(answer, media, options)} for media in answer.accepts}
+    bodies = {media: {"schema": _asked(answer, wire, media, options)} for media in answer.accepts}
     return {**ask, "requestBody": {"required": True, "content": bodies}}
 
 
-def _asked(answer: Answer, media: str, options: list[Setting]) -> Schema:
+def _asked(answer: Answer, wire: Wire, media: str, options: list[Setting]) -> Schema:
     """The body of a request."""
+    form = wire.requests.get(ContentType.parse(media).media)
+    if form is not None:
+        return dict(form.schema)
     if media.startswith("text/"):
         return _TEXT
     if not media.startswith("application/json"):
@@ -103,12 +110,13 @@ def _asked(answer: Answer, media: str, options: list[Setting]) -> Schema:
     return {"type": "object", "required": ["instances"], "properties": properties}
 
 
-def _answered(answer: Answer, media: str) -> Schema:
+def _answered(answer: Answer, wire: Wire, media: str) -> Schema:
     """The body of an answer."""
+    form = wire.answers.get(answer_type(media).media)
+    if form is not None:
+        return dict(form.schema)
     if not media.startswith("application/json") or media.startswith("application/jsonlines"):
         return _TEXT if media.startswith(("text/", "application/jsonlines")) else _BINARY
-    if answer.bare:
-        return _value(answer.columns[0])
     always = [column.name for column in answer.columns if not column.optional]
     entry = {"type": "object", "properties": {column.name: _value(column) for column in answer.columns}}
     entries = {"type": "array", "items": {**entry, "required": always}}
@@ -116,7 +124,7 @@ def _answered(answer: Answer, media: str) -> Schema:
 
 
 def _value(column: Column) -> Schema:
-    if column.number == "json":
+    if column.number in ("json", "pixels"):
         return {"description": column.meaning}
     number = "number" if column.number == "float" else "integer"
     return {"description": column.meaning, "type": [number, "null", "array"]}

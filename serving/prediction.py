@@ -15,6 +15,7 @@ from algoport.algorithms.contract import Algorithm, Model
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.hyperparameters import Setting
 from algoport.algorithms.contract.records import Records, Rows
+from algoport.algorithms.contract.wire import Wire
 from algoport.algorithms.shared import artifact, compiled
 from algoport.serving import answers
 from algoport.serving.negotiation import Wanted, requested, wanted
@@ -45,6 +46,7 @@ class Predictor:
     limit: int | None = None  # bytes that the rows of a request may fill
     environment: Mapping[str, str] = field(default_factory=dict)
     options: type[Any] | None = None
+    wire: Wire = field(default_factory=Wire)
     source: str = "the request"  # what stands in front of a fault
 
     @classmethod
@@ -64,13 +66,15 @@ class Predictor:
         except KeyError as error:
             raise UserError(str(error.args[0])) from None
         responses = algorithm.answer.responses
-        usual = (batch and algorithm.answer.batch_response) or algorithm.answer.default_response
-        media = ContentType.parse(default or usual).media
-        if media not in {ContentType.parse(known).media for known in responses}:
+        wire = Wire.of(algorithms.optional_part(name, "wire"))
+        usual = (batch and wire.batch_response) or algorithm.answer.default_response
+        media = answers.answer_type(default or usual).media
+        if media not in {answers.answer_type(known).media for known in responses}:
             allowed = ", ".join(responses)
             raise UserError(f"SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT: must be one of {allowed}; it is '{default}'.")
         given = {key: value for key, value in (environment or {}).items() if key in algorithm.environment and value}
-        return cls(name, algorithm, media, batch, limit, given, _options(name))
+        options = algorithms.optional_part(name, "options")
+        return cls(name, algorithm, media, batch, limit, given, options.Options if options else None, wire)
 
     def load(self, folder: Path) -> Model:
         """The model of a folder; `UserError` where there is none that can be read, or half of one."""
@@ -82,16 +86,30 @@ class Predictor:
         """What the server answers to these bytes and headers; `Refusal` says why where it answers nothing."""
         kind = requested(content_type, self.algorithm.answer)
         want = wanted(accept, self.algorithm.answer, self.default)
-        layout = Layout(name=self.source, width=model.width, limit=self.limit, missing=self.algorithm.missing)
         try:
-            if kind.media == recordio.MEDIA[0]:
-                body = recordio.framed(body)
-            records = formats.whole(body, kind, layout, self.algorithm.answer.kind)
+            records = self._records(model, body, kind)
             columns = self._predicted(model, records, _asked(kind, want))
+            text = answers.encoded(
+                columns, self.algorithm.answer, want.media, records, wire=self.wire, batch=self.batch
+            )
         except UserError as error:
             raise Refusal(400, EVALUATE + " ".join(error.findings)) from None
-        text = answers.encoded(columns, self.algorithm.answer, want.media, records, batch=self.batch)
         return Answered(text, want.header, len(records))
+
+    def request(self, media: str, records: Any) -> bytes:
+        """The body that asks about these records."""
+        form = self.wire.requests.get(ContentType.parse(media).media)
+        return form.write(records) if form else formats.find(media, self.algorithm.answer.kind).write(records)
+
+    def _records(self, model: Model, body: bytes, kind: ContentType) -> Any:
+        """The records of a body: as the algorithm reads it, where its requests are odd, or as all are read."""
+        form = self.wire.requests.get(kind.media)
+        if form is not None:
+            return form.read(body, self.source)
+        if kind.media == recordio.MEDIA[0]:
+            body = recordio.framed(body)
+        layout = Layout(name=self.source, width=model.width, limit=self.limit, missing=self.algorithm.missing)
+        return formats.whole(body, kind, layout, self.algorithm.answer.kind)
 
     def warm_up(self, model: Model) -> None:
         """Answer a row of zeros, so that no user waits for what is imported, compiled or loaded at first use."""
@@ -101,9 +119,8 @@ class Predictor:
         answer = self.algorithm.answer
         media = answer.default_accept or answer.accepts[0]
         records = sample() if sample is not None else Rows(features=np.zeros((1, model.width or 0), np.float32))
-        body = formats.find(media, answer.kind).write(records)
         try:
-            self.answer(model, body, media, None)
+            self.answer(model, self.request(media, records), media, None)
         except Refusal as refusal:  # a model may have its reasons to dislike zeros
             if refusal.code >= 500:
                 raise
@@ -156,16 +173,6 @@ class Predictor:
             if not isinstance(value, dict):
                 raise UserError(f"{name}: must be a JSON object of options; it is {text[:60]!r}.")
             yield value
-
-
-def _options(name: str) -> type[Any] | None:
-    try:
-        options: type[Any] = algorithms.part(name, "options").Options
-    except ModuleNotFoundError as error:
-        if not (error.name or "").endswith(".options"):
-            raise
-        return None
-    return options
 
 
 def _asked(kind: ContentType, want: Wanted) -> dict[str, str]:

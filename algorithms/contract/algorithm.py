@@ -73,7 +73,8 @@ class Column:
 
     name: str
     meaning: str
-    number: Literal["float", "int", "json"] = "float"  # json: each entry is a value of any shape, of arrays and texts
+    # json: each entry is a value of any shape, of arrays and texts; pixels: (h, w) or (h, w, 3) uint8, a picture each
+    number: Literal["float", "int", "json", "pixels"] = "float"
     optional: bool = False  # only of some models, or only there when it is asked for
 
 
@@ -82,18 +83,16 @@ class Answer:
     """How the columns that `Model.predict` returns look on the wire.
 
     JSON is `{key: [{column: value, ...}, ...]}`, or the bare list where `key` is empty. CSV has one line a
-    record with the columns in the order given here.
+    record with the columns in the order given here. What looks otherwise is said in the algorithm's `wire.py`.
     """
 
     columns: Sequence[Column]
     key: str = "predictions"
     kind: Kind = "rows"  # of the records of a request
-    bare: bool = False  # JSON is one record's only column and nothing around it, as a request has one record
     accepts: Sequence[str] = REQUEST_ROWS  # content types of requests
     default_accept: str | None = None  # read as this where a request says nothing of its type; None: refused
     responses: Sequence[str] = ANSWERS  # content types of answers
     default_response: str = "application/json"
-    batch_response: str = ""  # what batch transform gets where nobody says, if that is another type
 
 
 @dataclass(frozen=True, kw_only=True)

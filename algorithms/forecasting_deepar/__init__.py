@@ -76,7 +76,6 @@ ALGORITHM = Algorithm(
         accepts=("application/json", "application/jsonlines"),
         responses=("application/json", "application/jsonlines"),
         default_response="application/json",
-        batch_response="application/jsonlines",
     ),
     log_name="AWS/DeepAR",
     gpu=True,

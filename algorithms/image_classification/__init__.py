@@ -73,8 +73,6 @@ ALGORITHM = Algorithm(
         kind="images",
         columns=(Column(name="prediction", meaning="the probability of each class, in the order of their numbers"),),
         key="",
-        bare=True,
-        batch_response="application/jsonlines",
         accepts=("application/x-image",),
         default_accept="application/x-image",
         responses=("application/json", "application/jsonlines"),

@@ -15,7 +15,9 @@ from algoport.algorithms.contract import Algorithm, Job, Memory
 from algoport.algorithms.contract.errors import Stopped
 from algoport.algorithms.contract.group import Alone, interleaved
 from algoport.algorithms.contract.records import Objects, Rows, joined
+from algoport.algorithms.contract.wire import Wire
 from algoport.algorithms.shared import artifact, compiled
+from algoport.training import formats
 
 # Float32 sums in another order differ in the last digits; what is averaged over many rows differs by less.
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}
@@ -95,12 +97,40 @@ class Example:
             return rows
         return replace(rows, label=None, **({"weight": None} if isinstance(rows, Rows) else {}))
 
+    @property
+    def wire(self) -> Wire:
+        """What is odd about its requests and answers."""
+        return Wire.of(algorithms.optional_part(self.name, "wire"))
+
+    @property
+    def one_a_request(self) -> bool:
+        """Whether some type of its requests holds one record and no more."""
+        answer = self.algorithm.answer
+        return any(
+            formats.holds_one(media, answer.kind)
+            for media in answer.accepts
+            if formats.ContentType.parse(media).media not in self.wire.requests
+        )
+
+    def body(self, media: str, records: Any) -> bytes:
+        """The request that asks about these records in that content type."""
+        form = self.wire.requests.get(formats.ContentType.parse(media).media)
+        return form.write(records) if form else formats.find(media, self.algorithm.answer.kind).write(records)
+
+    def entries(self, content: Any) -> list[Any]:
+        """The records of an answer in JSON, an object each."""
+        form = self.wire.answers.get("application/json")
+        if form is not None:
+            return list(form.entries(content))
+        found: list[Any] = content[self.algorithm.answer.key] if self.algorithm.answer.key else content
+        return found
+
     def options(self, media: str = "") -> Any:
         """The options of a request of that content type that says nothing."""
-        home = algorithms.part(self.name, "").__file__
-        if home is None or not Path(home).with_name("options.py").is_file():
+        module = algorithms.optional_part(self.name, "options")
+        if module is None:
             return None
-        declared = algorithms.part(self.name, "options").Options
+        declared = module.Options
         tells = media and any(setting.name == "content_type" for setting in declared.settings())
         return declared.read({"content_type": media}) if tells else declared()
 

@@ -21,11 +21,7 @@ SOME = 7  # records of a request
 
 def entries(example: Example, response: requests.Response) -> list[Any]:
     """The records of a JSON answer."""
-    body = response.json()
-    if example.algorithm.answer.bare:
-        return [{example.algorithm.answer.columns[0].name: body}]
-    found: list[Any] = body[example.algorithm.answer.key] if example.algorithm.answer.key else body
-    return found
+    return example.entries(response.json())
 
 
 def columns(example: Example, found: list[Any]) -> dict[str, Any]:
@@ -44,12 +40,12 @@ def wanted(example: Example, model: Any, media: str) -> dict[str, Any]:
 
 def some(example: Example) -> int:
     """Records of a request."""
-    return 1 if example.algorithm.answer.bare else SOME
+    return 1 if example.one_a_request else SOME
 
 
 def body(example: Example, media: str, records: int = SOME) -> bytes:
     """A request."""
-    return formats.find(media, example.algorithm.answer.kind).write(example.requests()[: min(records, some(example))])
+    return example.body(media, example.requests()[: min(records, some(example))])
 
 
 def failed(response: requests.Response) -> str:

@@ -59,15 +59,13 @@ def test_it_trains_and_serves_locked_up_and_compiles_nothing(engine: Engine, exa
         assert "[cache] data loaded from" in done.stdout
     answer_ = example.algorithm.answer
     media = answer_.default_accept or answer_.accepts[0]
-    rows = example.requests()[: 1 if answer_.bare else SOME]
+    rows = example.requests()[: 1 if example.one_a_request else SOME]
     want = example.answers(job.model(), rows, formats.ContentType.parse(media).media)
     server = engine.start("serve", options=options)
     server.healthy()
-    answer = server.ask("/invocations", formats.find(media, answer_.kind).write(rows), media, accept="application/json")
+    answer = server.ask("/invocations", example.body(media, rows), media, accept="application/json")
     assert answer.status == 200, answer.body
-    found = answer.json[answer_.key] if answer_.key else answer.json
-    if answer_.bare:
-        found = [{answer_.columns[0].name: answer.json}]
+    found = example.entries(answer.json)
     same(want, {name: [entry[name] for entry in found] for name in want}, **CLOSE)
 
 

@@ -16,7 +16,6 @@ from algoport.serving.models import Table
 from algoport.serving.prediction import Predictor
 from algoport.serving.room import Room
 from algoport.serving.settings import Settings
-from algoport.training import formats
 from algoport.training.formats import ContentType
 from tests.conformance.example import Example
 from tests.fuzzing.fuzzer import Target
@@ -48,7 +47,7 @@ def types(example: Example) -> Iterator[tuple[str, list[bytes]]]:
     answer = example.algorithm.answer
     rows = example.requests()
     for media in dict.fromkeys(ContentType.parse(media).media for media in answer.accepts):
-        asked = formats.find(media, answer.kind).write(rows[: 1 if answer.bare else 3])
+        asked = example.body(media, rows[: 1 if example.one_a_request else 3])
         yield media, [asked, asked, *seeds(answer.kind, media)]
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,20 +13,28 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from algoport.algorithms.contract import Answer, Column
+from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.records import Rows
+from algoport.algorithms.contract.wire import AnswerForm, Message, Prediction, Wire
+from algoport.algorithms.shared.vision.decoding import decoded
 from algoport.serving.answers import encoded
+from algoport.training.formats.layout import Layout
+from algoport.training.formats.record import message
+from algoport.training.formats.recordio import frames
 
-CSV, JSON, LINES, PROTOBUF = (
+CSV, JSON, LINES, PROTOBUF, NPY, PNG = (
     "text/csv",
     "application/json",
     "application/jsonlines",
     "application/x-recordio-protobuf",
+    "application/x-npy",
+    "image/png",
 )
 
 
 def answer(key: str = "predictions", **numbers: str) -> Answer:
     columns = tuple(Column(name=name, meaning="", number=number) for name, number in numbers.items())
-    return Answer(columns=columns, key=key, accepts=(CSV,), responses=(CSV, JSON, LINES, PROTOBUF))
+    return Answer(columns=columns, key=key, accepts=(CSV,), responses=(CSV, JSON, LINES, PROTOBUF, NPY, PNG))
 
 
 def nothing(count: int) -> Rows:
@@ -125,3 +135,90 @@ def test_a_hundred_thousand_records_take_less_than_two_seconds() -> None:
         began = time.process_time()
         encoded(columns, answer(x="float", y="float"), media, nothing(100_000))
         assert time.process_time() - began < 2
+
+
+def test_an_array_has_a_row_a_record_and_the_columns_side_by_side() -> None:
+    random = np.random.default_rng(0)
+    cube, whole = random.normal(size=(3, 2, 4)).astype(np.float32), np.arange(3)
+
+    alone = np.load(io.BytesIO(encoded({"x": cube}, answer(x="float"), NPY, nothing(3))), allow_pickle=False)
+    beside = encoded({"x": cube, "y": whole}, answer(y="int", x="float"), NPY, nothing(3))
+
+    np.testing.assert_array_equal(alone, cube)
+    assert alone.dtype == np.float32
+    want = np.column_stack([whole, cube.reshape(3, 8)])
+    np.testing.assert_array_equal(np.load(io.BytesIO(beside), allow_pickle=False), want)
+
+
+def test_an_array_of_lists_needs_lists_of_one_length_and_none_make_an_array_of_none() -> None:
+    declared = answer(x="float")
+    pairs, ragged = [np.ones(2), np.zeros(2)], [np.ones(2), np.ones(3)]
+
+    stacked = np.load(io.BytesIO(encoded({"x": pairs}, declared, NPY, nothing(2))), allow_pickle=False)
+    empty = np.load(io.BytesIO(encoded({"x": []}, declared, NPY, nothing(0))), allow_pickle=False)
+
+    np.testing.assert_array_equal(stacked, pairs)
+    assert len(empty) == 0
+    with pytest.raises(UserError, match="'x' has entries of several shapes"):
+        encoded({"x": ragged}, declared, NPY, nothing(2))
+    with pytest.raises(UserError, match="'x' has entries of several shapes"):
+        encoded({"x": ["a", {"b": 1}]}, answer(x="json"), NPY, nothing(2))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (5, 3), (3, 5, 3), (4, 4, 1)])
+def test_a_picture_is_a_png_of_the_same_pixels_in_every_type_of_answer(shape: tuple[int, ...]) -> None:
+    pixels = np.random.default_rng(1).integers(0, 256, shape).astype(np.uint8)
+    columns, declared = {"score": np.ones(1), "mask": [pixels]}, answer(score="float", mask="pixels")
+
+    data = encoded(columns, declared, PNG, nothing(1))
+
+    channels = shape[2] if len(shape) > 2 else 1
+    np.testing.assert_array_equal(decoded(data, channels, "it").reshape(shape), pixels)
+    assert json.loads(encoded(columns, declared, JSON, nothing(1)))["predictions"][0]["mask"] == pixels.tolist()
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_a_png_is_refused_where_it_would_have_to_be_no_picture_or_several(count: int) -> None:
+    columns = {"mask": [np.zeros((2, 2), np.uint8)] * count}
+
+    with pytest.raises(UserError, match=f"is one picture; the request has {count} records"):
+        encoded(columns, answer(mask="pixels"), PNG, nothing(count))
+
+
+def arranged(content: Any) -> Wire:
+    """What is odd in every type of answer."""
+    form = AnswerForm(content=content, entries=lambda value: [value], schema={})
+    return Wire(answers=dict.fromkeys((CSV, JSON, LINES, PROTOBUF, NPY, PNG), form))
+
+
+def test_what_an_algorithm_arranges_becomes_bytes_of_the_type() -> None:
+    """A value, lines, an array, a picture, and bytes as they are; each from the columns in their declared order."""
+    columns, declared = {"b": np.ones(1), "a": np.array([2])}, answer(a="int", b="float")
+    pixels = np.arange(6, dtype=np.uint8).reshape(2, 3)
+
+    def written(content: Any, media: str) -> bytes:
+        def arrange(prediction: Prediction) -> Any:
+            assert list(prediction.columns) == ["a", "b"] and len(prediction.records) == 1
+            return content
+
+        return encoded(columns, declared, media, nothing(1), wire=arranged(arrange))
+
+    assert json.loads(written({"x": np.ones(2, np.float32)}, JSON)) == {"x": [1.0, 1.0]}
+    assert written([{"x": 1}, [2]], LINES) == b'{"x":1}\n[2]\n'
+    np.testing.assert_array_equal(np.load(io.BytesIO(written(pixels, NPY)), allow_pickle=False), pixels)
+    np.testing.assert_array_equal(decoded(written(pixels, PNG), 1, "it")[..., 0], pixels)
+    assert written(b"as it is", CSV) == b"as it is"
+
+
+def test_messages_hold_features_and_labels_of_both_kinds_of_numbers() -> None:
+    content = [
+        Message(features={"target": np.array([[0.5, 0.25]], np.float32), "shape": np.array([1, 2])}),
+        Message(label={"x": np.array([-1], np.int32)}),
+    ]
+
+    body = encoded({"x": np.ones(2)}, answer(x="float"), PROTOBUF, nothing(2), wire=arranged(lambda _: content))
+
+    first, second = (message().FromString(data) for data in frames(io.BytesIO(body), Layout(name="it")))
+    assert list(first.features["target"].float32_tensor.values) == [0.5, 0.25]
+    assert list(first.features["shape"].int32_tensor.values) == [1, 2]
+    assert not first.label and list(second.label["x"].int32_tensor.values) == [-1]

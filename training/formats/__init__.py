@@ -5,6 +5,7 @@ Each format is a module with
     MEDIA: tuple[str, ...]                                         names of its content type, the canonical one first
     read(stream: BinaryIO, layout: Layout) -> Iterator[Rows]       block by block; memory does not grow with the stream
     write(rows: Rows) -> bytes                                     what `read` reads back as the same rows
+    ONE: bool                                                      where a file or body is one record: True
 
 Rows, objects and images have modules of their own, and a content type can be of several kinds.
 """
@@ -76,6 +77,11 @@ def find(media: str, kind: str = "rows") -> Format:
     raise UserError(f"Content type '{media}' is not one that {kind} are read from: {known}.")
 
 
+def holds_one(media: str, kind: str = "rows") -> bool:
+    """Whether a file or body of that content type is one record and no more."""
+    return bool(getattr(find(media, kind), "ONE", False))
+
+
 def records(stream: BinaryIO, content_type: ContentType, layout: Layout, kind: str = "rows") -> Iterator[Any]:
     """The records of a stream, block by block. The parameters are those of the content type."""
     layout = replace(layout, parameters=content_type.parameters)
@@ -132,4 +138,4 @@ def _canonical() -> dict[str, str]:
     return {name: module.MEDIA[0] for kind in _MODULES for module in _modules(kind) for name in module.MEDIA}
 
 
-__all__ = ["ContentType", "Format", "Layout", "find", "records", "whole"]
+__all__ = ["ContentType", "Format", "Layout", "find", "holds_one", "records", "whole"]

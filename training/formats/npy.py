@@ -43,12 +43,16 @@ def read(stream: BinaryIO, layout: Layout) -> Iterator[Rows]:
 
 def write(rows: Rows) -> bytes:
     """A float32 matrix; labels are its leading columns."""
+    features = rows.dense()
+    return array(features if rows.label is None else np.column_stack([rows.label, features]))
+
+
+def array(numbers: NDArray[Any]) -> bytes:
+    """The file of an array of any shape."""
     import io
 
-    features = rows.dense()
-    matrix = features if rows.label is None else np.column_stack([rows.label, features])
     sink = io.BytesIO()
-    np.lib.format.write_array(sink, np.ascontiguousarray(matrix), version=(1, 0), allow_pickle=False)
+    np.lib.format.write_array(sink, np.ascontiguousarray(numbers), version=(1, 0), allow_pickle=False)
     return sink.getvalue()
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algoport.algorithms.contract.records import Rows
+from algoport.algorithms.contract.wire import Message
 from algoport.training.formats import record
 from algoport.training.formats.layout import Layout
 from algoport.training.formats.recognition import plainly
@@ -110,6 +111,26 @@ def answers(
         message = record.message()()
         for name, column in columns.items():
             message.label[name].float32_tensor.values.extend(np.asarray(column[number], np.float32).ravel())
+        _echo(message, uid, metadata, number)
+        framed.append(frame(message.SerializeToString(deterministic=True)))
+    return b"".join(framed)
+
+
+def messages(
+    content: Sequence[Message],
+    uid: Sequence[str | None] | None = None,
+    metadata: Sequence[str | None] | None = None,
+) -> bytes:
+    """A frame a message. Whole numbers are int32 tensors, all others float32."""
+    framed = []
+    for number, each in enumerate(content):
+        message = record.message()()
+        for entries, arrays in ((message.features, each.features), (message.label, each.label)):
+            for name, array in arrays.items():
+                if np.asarray(array).dtype.kind in "iu":
+                    entries[name].int32_tensor.values.extend(np.asarray(array, np.int32).ravel())
+                else:
+                    entries[name].float32_tensor.values.extend(np.asarray(array, np.float32).ravel())
         _echo(message, uid, metadata, number)
         framed.append(frame(message.SerializeToString(deterministic=True)))
     return b"".join(framed)

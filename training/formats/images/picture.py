@@ -10,6 +10,7 @@ from algoport.training.formats.images.signature import is_picture, told
 from algoport.training.formats.layout import Layout
 
 MEDIA = ("application/x-image", "image/jpeg", "image/png", "image/jpg")
+ONE = True
 
 
 def read(stream: BinaryIO, layout: Layout) -> Iterator[Images]:
