@@ -14,7 +14,7 @@ from pathlib import Path
 
 from algoport import algorithms
 from algoport.algorithms.contract import Algorithm
-from algoport.algorithms.contract.hyperparameters import Setting
+from algoport.algorithms.contract.setting import Setting
 from algoport.containers.jobs.describe import sentence, settings, written
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from algoport.algorithms.contract import Answer, Column
-from algoport.algorithms.contract.hyperparameters import Setting
+from algoport.algorithms.contract.setting import Setting
 from algoport.algorithms.contract.wire import Wire
 from algoport.serving.answers import answer_type
 from algoport.serving.prediction import Predictor

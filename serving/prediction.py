@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ import orjson
 from algoport import algorithms
 from algoport.algorithms.contract import Algorithm, Model
 from algoport.algorithms.contract.errors import UserError
-from algoport.algorithms.contract.hyperparameters import Setting
 from algoport.algorithms.contract.records import Records, Rows
+from algoport.algorithms.contract.setting import Setting
 from algoport.algorithms.contract.wire import Wire
 from algoport.algorithms.shared import artifact, compiled
 from algoport.serving import answers
@@ -108,7 +109,7 @@ class Predictor:
             return form.read(body, self.source)
         if kind.media == recordio.MEDIA[0]:
             body = recordio.framed(body)
-        layout = Layout(name=self.source, width=model.width, limit=self.limit, missing=self.algorithm.missing)
+        layout = replace(self._layout, width=model.width)
         return formats.whole(body, kind, layout, self.algorithm.answer.kind)
 
     def warm_up(self, model: Model) -> None:
@@ -124,6 +125,13 @@ class Predictor:
         except Refusal as refusal:  # a model may have its reasons to dislike zeros
             if refusal.code >= 500:
                 raise
+
+    @cached_property
+    def _layout(self) -> Layout:
+        """Of every request, but for the width of the model that is asked."""
+        width: Setting | None = algorithms.part(self.name, "hyperparameters").Hyperparameters.with_role("width")
+        known = Layout(name=self.source, limit=self.limit, missing=self.algorithm.missing)
+        return known if width is None else replace(known, width_name=width.name)
 
     def _predicted(self, model: Model, records: Any, asked: Mapping[str, str]) -> answers.Columns:
         """The columns, with each record's own options."""
@@ -150,15 +158,11 @@ class Predictor:
         fields: dict[str, str] = {
             name: setting.name for setting in settings for name in (setting.name, *setting.aliases)
         }
-        heard = {name: value for name, value in asked.items() if name in fields}
+        headers = {name: value for name, value in asked.items() if name in fields}
         given: dict[str, object] = {}
-        for source in (*self._surroundings(fields), heard, configuration or {}):
+        for source in (*self._surroundings(fields), headers, configuration or {}):
             given |= {fields.get(name, name): value for name, value in source.items()}
-        try:
-            return self.options.read(given)
-        except UserError as error:
-            noun = ("is not a hyperparameter of this algorithm", "is not an option of this model")
-            raise UserError([finding.replace(*noun) for finding in error.findings]) from None
+        return self.options.read(given, noun="an option of this model")
 
     def _surroundings(self, fields: Mapping[str, str]) -> Iterator[Mapping[str, object]]:
         """What the environment says of the options: one a variable, or many in an object."""

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from algoport import algorithms
+
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("algorithms", "training", "serving", "containers")
 TEMPLATE = ROOT / "containers" / "template"
@@ -162,6 +164,36 @@ def test_the_platform_names_no_algorithm(package: str) -> None:
     ]
 
     assert files
+    assert not wrong, wrong
+
+
+@cache
+def settings_with_a_role() -> set[str]:
+    """Every name by which an algorithm calls a setting that the platform knows by its role."""
+    settings: set[str] = set()
+    for folder in algorithms.names():
+        declared = algorithms.part(folder, "hyperparameters").Hyperparameters.settings()
+        settings |= {setting.name for setting in declared if setting.role is not None}
+    return settings
+
+
+def test_the_platform_knows_settings_by_their_roles() -> None:
+    """It names no hyperparameter: neither in a text nor as an attribute or a key of settings."""
+    names = settings_with_a_role()
+    telling = re.compile(r"\b(" + "|".join(name for name in names if "_" in name) + r")\b")
+    plain = [name for name in names if "_" not in name]
+    asked = re.compile(rf"""settings\.({"|".join(plain)})\b|(get\(|getattr\([^)]*, |\[)["']({"|".join(plain)})["']""")
+    paths = [path for path in modules("training", "serving", "containers") if TEMPLATE not in path.parents]
+    paths += modules("tests/conformance")
+
+    wrong = [
+        f"{where(path)}:{number}: {line.strip()}"
+        for path in paths
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if telling.search(line) or asked.search(line)
+    ]
+
+    assert {"feature_dim", "num_classes", "mini_batch_size", "epochs", "num_round"} <= names
     assert not wrong, wrong
 
 

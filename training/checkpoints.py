@@ -24,8 +24,6 @@ KEEP = 3
 # Of the time, at most this share goes into saving: passes of a few milliseconds are not worth a write each.
 SHARE = 0.1
 SUFFIX = ".checkpoint"
-# What a user may change between the interruption and the resumption: how long the whole is to be.
-LENGTHS = ("epochs", "num_epochs", "numepochs", "n_epochs", "n-epochs", "max_epochs", "num_round", "num_rounds")
 
 
 def fingerprint(facts: Mapping[str, Any]) -> str:

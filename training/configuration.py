@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 from algoport.algorithms.contract.dialects import unquoted
 from algoport.algorithms.contract.errors import UserError
-from algoport.algorithms.contract.hyperparameters import Setting, Settings
+from algoport.algorithms.contract.hyperparameters import Settings
+from algoport.algorithms.contract.setting import Setting
 from algoport.training import log
 from algoport.training.places import Places
 

@@ -93,14 +93,13 @@ def run(places: Places, parts: Parts, job: Configuration, membership: cluster.Me
     """Open the channels, fit, and leave the model; only the first member writes it."""
     group = membership.group
     settings = job.settings.effective()
-    length = next((settings[name] for name in checkpoints.LENGTHS if isinstance(settings.get(name), int)), None)
     metrics = Metrics(
         parts.algorithm,
         job.hosts.current,
         places.output / "data",
         first=group.rank == 0,
         speaks=membership.local[0] == 0,
-        epochs=length,
+        epochs=job.settings.in_role("passes"),
     )
     with metrics.phase("setup"):
         opening = Opening(places, job, parts.algorithm, group, local=membership.local, meter=metrics, asked=stop.asked)
@@ -174,7 +173,11 @@ def _checkpoints(
     files = _all_files(opening.fingerprint(sources), group)
     if not group.share(b"1" if job.checkpoints else b""):
         return contract.NoCheckpoints()
-    settings = {name: value for name, value in job.settings.effective().items() if name not in checkpoints.LENGTHS}
+    # How long the whole is to be may change between the interruption and the resumption.
+    passes = job.settings.with_role("passes")
+    settings = {
+        name: value for name, value in job.settings.effective().items() if passes is None or name != passes.name
+    }
     facts = {
         "algorithm": parts.name,
         "settings": settings | {configuration.SEED: job.seed},

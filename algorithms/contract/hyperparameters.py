@@ -9,96 +9,19 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Self, cast
+from typing import Any, ClassVar, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError, PydanticUndefined
 
-from algoport.algorithms.contract.dialects import READERS, unquoted
+from algoport.algorithms.contract.dialects import unquoted
 from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.setting import Role, Scale, Setting
 
 AUTO = "auto"
 REQUIRED: Any = PydanticUndefined
-Scale = Literal["Auto", "Linear", "Logarithmic", "ReverseLogarithmic"]
+NOUN = "a hyperparameter of this algorithm"  # what a setting is, to stand after "is not"
 _NOT_GIVEN = {"", "null", "None"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Setting:
-    """One hyperparameter as it was declared."""
-
-    name: str  # the contract's
-    kind: Literal["integer", "real", "boolean", "choice", "list", "text"]
-    meaning: str
-    default: Any = None
-    required: bool = False
-    low: float | None = None
-    high: float | None = None
-    above: float | None = None  # bounds that are not reached themselves
-    below: float | None = None
-    words: Sequence[str] = ()  # that are values beside those of the kind: "auto", mostly
-    values: Sequence[str] = ()  # of a choice, or of the items of a list
-    tune: Sequence[Any] | None = None  # (low, high), or the values, that a tuner searches
-    scale: Scale = "Auto"
-    aliases: Sequence[str] = ()
-
-    @property
-    def allowed(self) -> str:
-        """What must be, to stand after "must be"."""
-        if self.kind == "choice":
-            return "one of " + ", ".join(self.values)
-        if self.kind == "text":
-            return "text"
-        return self._noun() + "".join(f" or '{word}'" for word in self.words)
-
-    def _noun(self) -> str:
-        if self.kind == "boolean":
-            return "true or false"
-        if self.kind == "list":
-            return "a list of " + (", ".join(self.values) if self.values else "values")
-        return ("a whole number" if self.kind == "integer" else "a number") + self._limits()
-
-    def _limits(self) -> str:
-        parts = []
-        if self.low is not None and self.high is not None:
-            parts.append(f"from {_plain(self.low)} to {_plain(self.high)}")
-        elif self.low is not None:
-            parts.append(f"at least {_plain(self.low)}")
-        elif self.high is not None:
-            parts.append(f"at most {_plain(self.high)}")
-        if self.above is not None:
-            parts.append(f"above {_plain(self.above)}")
-        if self.below is not None:
-            parts.append(f"below {_plain(self.below)}")
-        return " " + " and ".join(parts) if parts else ""
-
-    def read(self, given: object) -> Any:
-        """The value that a user wrote, in any of the contract's dialects; ValueError where it is none."""
-        value = unquoted(given) if isinstance(given, str) else given
-        if isinstance(value, str) and value in self.words:
-            return value
-        value = READERS[self.kind](value)
-        if self.kind in ("integer", "real"):
-            self._check_limits(value)
-        if self.kind == "choice" and value not in self.values:
-            raise ValueError
-        if self.kind == "list" and self.values and not (value and set(value) <= set(self.values)):
-            raise ValueError
-        return value
-
-    def _check_limits(self, value: float) -> None:
-        inside = (
-            (self.low is None or value >= self.low)
-            and (self.high is None or value <= self.high)
-            and (self.above is None or value > self.above)
-            and (self.below is None or value < self.below)
-        )
-        if not inside:
-            raise ValueError
-
-
-def _plain(number: float) -> str:
-    return str(int(number)) if float(number).is_integer() else repr(number)
 
 
 def _words(auto: bool, words: Sequence[str] = ()) -> tuple[str, ...]:
@@ -124,8 +47,10 @@ def integer(
     scale: Scale = "Auto",
     name: str | None = None,
     aliases: Sequence[str] = (),
+    role: Role | None = None,
+    each_host: bool = False,
 ) -> Any:
-    """A whole number, or one of `words`."""
+    """A whole number, or one of `words`; `role` says what the platform knows it for."""
     return _declared(
         "integer",
         meaning,
@@ -137,6 +62,8 @@ def integer(
         tune=tune,
         scale=scale,
         aliases=aliases,
+        role=role,
+        each_host=each_host,
     )
 
 
@@ -236,7 +163,7 @@ class Settings(BaseModel):
     def _setting(cls, field: str) -> Setting:
         info = cls.model_fields[field]
         extra = info.json_schema_extra
-        assert isinstance(extra, dict), f"{field} is not declared with a word of algorithms.declare"
+        assert isinstance(extra, dict), f"{field} is not declared with a word of this module"
         facts: dict[str, Any] = dict(cast("Mapping[str, Any]", extra["setting"]))
         facts["name"] = facts["name"] or field
         facts["required"] = info.is_required()
@@ -244,12 +171,24 @@ class Settings(BaseModel):
         return Setting(**facts)
 
     @classmethod
-    def read(cls, given: Mapping[str, object]) -> Self:
-        """The settings that a user gave, as text in any dialect or as values. `UserError` tells all faults."""
+    def with_role(cls, role: Role) -> Setting | None:
+        """The declaration that the platform knows for this, or None."""
+        return next((setting for setting in cls.settings() if setting.role == role), None)
+
+    def in_role(self, role: Role) -> int | None:
+        """The whole number that was set for this; None where nothing is declared for it, or a word was given."""
+        setting = self.with_role(role)
+        value = None if setting is None else self.effective()[setting.name]
+        return value if isinstance(value, int) else None
+
+    @classmethod
+    def read(cls, given: Mapping[str, object], *, noun: str = NOUN) -> Self:
+        """The settings that a user gave, as text in any dialect or as values. `UserError` names all faults; `noun`
+        says what a setting is."""
         try:
             settings = cls.model_validate(dict(given))
         except ValidationError as error:
-            raise UserError(list(cls._sentences(error))) from None
+            raise UserError(list(cls._sentences(error, noun))) from None
         faults = list(settings.faults())
         if faults:
             raise UserError(faults)
@@ -274,15 +213,15 @@ class Settings(BaseModel):
         for field in cls.model_fields:
             setting = cls._setting(field)
             fields |= {name: field for name in (setting.name, field, *setting.aliases)}
-        kept: dict[str, Any] = {}
+        by_field: dict[str, Any] = {}
         for name, value in given.items():
             blank = value is None or (isinstance(value, str) and unquoted(value) in _NOT_GIVEN)
             reserved = name not in fields and name.startswith(cls._reserved)
             if not blank and not reserved:
                 field = fields.get(name) or name
-                twice = field in kept and str(kept[field]) != str(value)
-                kept[field] = _Twice(name) if twice else value
-        return kept
+                twice = field in by_field and str(by_field[field]) != str(value)
+                by_field[field] = _Twice(name) if twice else value
+        return by_field
 
     @field_validator("*", mode="before")
     @classmethod
@@ -297,14 +236,14 @@ class Settings(BaseModel):
         raise PydanticCustomError("setting", "{sentence}", {"sentence": sentence})
 
     @classmethod
-    def _sentences(cls, error: ValidationError) -> Iterator[str]:
+    def _sentences(cls, error: ValidationError, noun: str) -> Iterator[str]:
         missing = []
         for fault in error.errors():
             field = str(fault["loc"][0]) if fault["loc"] else ""
             if fault["type"] == "missing":
                 missing.append(cls._setting(field).name)
             elif fault["type"] == "extra_forbidden":
-                yield cls._unknown(field)
+                yield cls._unknown(field, noun)
             elif fault["type"] == "setting":
                 yield str(fault["ctx"]["sentence"])
             else:
@@ -314,12 +253,12 @@ class Settings(BaseModel):
             yield f"{', '.join(missing)}: {verb} not given."
 
     @classmethod
-    def _unknown(cls, name: str) -> str:
+    def _unknown(cls, name: str, noun: str) -> str:
         valid = [setting.name for setting in cls.settings()]
         near = difflib.get_close_matches(name, valid, n=3, cutoff=0.5)
         nearest = "the nearest valid name is" if len(near) == 1 else "the nearest valid names are"
         hint = f"{nearest} {', '.join(near)}" if near else f"there are {', '.join(valid)}"
-        return f"{name}: is not a hyperparameter of this algorithm; {hint}."
+        return f"{name}: is not {noun}; {hint}."
 
 
 def _shown(value: object, limit: int = 80) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Self
 
 from algoport.algorithms.contract.dialects import unquoted
-from algoport.algorithms.contract.hyperparameters import Settings, choice, integer, listing, real, text
+from algoport.algorithms.contract.hyperparameters import NOUN, Settings, choice, integer, listing, real, text
 
 GAUSSIAN, BETA, NEGATIVE_BINOMIAL = "gaussian", "beta", "negative-binomial"
 STUDENT_T, DETERMINISTIC = "student-T", "deterministic-L1"
@@ -25,7 +25,7 @@ class Hyperparameters(Settings):
         "points that the network sees before it forecasts; lags reach further back", low=1, tune=(1, 200)
     )
     prediction_length: int = integer("points to forecast, fixed by training", low=1)
-    epochs: int = integer("most passes over the training series", low=1, tune=(1, 1000))
+    epochs: int = integer("most passes over the training series", low=1, tune=(1, 1000), role="passes")
     cardinality: str = text(
         "number of categories of each entry of cat, [2, 3]; auto: as found; ignore: cat is not used", default=AUTO
     )
@@ -45,7 +45,9 @@ class Hyperparameters(Settings):
         *LIKELIHOODS,
         default=STUDENT_T,
     )
-    mini_batch_size: int = integer("windows of a step, of all hosts together", default=128, low=1, tune=(32, 1028))
+    mini_batch_size: int = integer(
+        "windows of a step, of all hosts together", default=128, low=1, tune=(32, 1028), role="batch"
+    )
     num_cells: int = integer("cells of a recurrent layer", default=40, low=1, tune=(30, 200))
     num_dynamic_feat: str = text(
         "how many dynamic_feat a series has; auto: as found; ignore: they are not used", default=AUTO
@@ -58,7 +60,7 @@ class Hyperparameters(Settings):
     )
 
     @classmethod
-    def read(cls, given: Mapping[str, object]) -> Self:
+    def read(cls, given: Mapping[str, object], *, noun: str = NOUN) -> Self:
         """The settings; likelihoods are known in any case, and an empty text switches a kind of features off."""
         words = dict(given)
         for name in ("cardinality", "num_dynamic_feat"):
@@ -69,7 +71,7 @@ class Hyperparameters(Settings):
         known = {word.lower(): word for word in LIKELIHOODS}
         if unquoted(likelihood).lower() in known:
             words["likelihood"] = known[unquoted(likelihood).lower()]
-        return super().read(words)
+        return super().read(words, noun=noun)
 
     def faults(self) -> Iterator[str]:
         """What no single field can see."""

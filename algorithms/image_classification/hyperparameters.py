@@ -16,9 +16,9 @@ MOST_SIDE = 4096  # pixels
 class Hyperparameters(Settings):
     """The settings of one job."""
 
-    num_classes: int = integer("how many classes there are", low=1)
+    num_classes: int = integer("how many classes there are", low=1, role="classes")
     num_training_samples: int = integer(
-        "how many training pictures there are, by which lr_scheduler_step counts epochs", low=1
+        "how many training pictures there are, by which lr_scheduler_step counts epochs", low=1, role="records"
     )
     augmentation_type: str | None = choice(
         "random changes of training pictures: place of the crop and mirroring; colors as well; and their geometry",
@@ -38,7 +38,7 @@ class Hyperparameters(Settings):
     early_stopping_tolerance: float = real(
         "the least gain, as a share of the best accuracy, that is an improvement", default=0.0, low=0, high=1
     )
-    epochs: int = integer("passes over the training pictures", default=30, low=1)
+    epochs: int = integer("passes over the training pictures", default=30, low=1, role="passes")
     eps: float = real("adam and rmsprop: what is added to the divisor", default=1e-8, low=0, high=1, tune=(1e-8, 1.0))
     gamma: float = real(
         "rmsprop: decay of the mean of squared gradients", default=0.9, low=0, high=1, tune=(1e-8, 0.999)
@@ -57,7 +57,9 @@ class Hyperparameters(Settings):
     lr_scheduler_step: str | None = text(
         "epochs, as 10,20, after each of which the learning rate is multiplied by lr_scheduler_factor", default=None
     )
-    mini_batch_size: int = integer("pictures of a step, at each host", default=32, low=1, tune=(8, 512))
+    mini_batch_size: int = integer(
+        "pictures of a step, at each host", default=32, low=1, tune=(8, 512), role="batch", each_host=True
+    )
     momentum: float = real(
         "sgd and nag: share of the last step in the next", default=0.9, low=0, high=1, tune=(0.0, 0.999)
     )

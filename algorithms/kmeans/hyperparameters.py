@@ -9,9 +9,9 @@ from algoport.algorithms.contract.hyperparameters import Settings, boolean, choi
 class Hyperparameters(Settings):
     """The settings of one job."""
 
-    feature_dim: int = integer("how many numbers a row has", low=1)
+    feature_dim: int = integer("how many numbers a row has", low=1, role="width")
     k: int = integer("how many centers to find", low=1)
-    epochs: int = integer("passes over the training rows", default=1, low=1, tune=(1, 10))
+    epochs: int = integer("passes over the training rows", default=1, low=1, tune=(1, 10), role="passes")
     eval_metrics: tuple[str, ...] = listing(
         "scores to report on the test channel: msd, the mean squared distance, and ssd, the sum",
         "msd",
@@ -40,7 +40,7 @@ class Hyperparameters(Settings):
     )
     local_lloyd_tol: float = real("relative change of the loss below which a trial ends", default=1e-4, low=0, high=1)
     mini_batch_size: int = integer(
-        "rows read at a time, of all hosts together", default=5000, low=1, tune=(3000, 15000)
+        "rows read at a time, of all hosts together", default=5000, low=1, tune=(3000, 15000), role="batch"
     )
     force_dense: bool = boolean("treat sparse records as dense ones", default=True)
 

@@ -38,6 +38,7 @@ class Hyperparameters(Settings):
         default=None,
         low=3,
         high=1_000_000,
+        role="classes",
     )
     accuracy_top_k: int = integer("k of the top-k accuracy of the multiclass classifier", default=3, low=1)
     balance_multiclass_weights: bool = boolean(
@@ -74,10 +75,10 @@ class Hyperparameters(Settings):
     early_stopping_tolerance: float = real(
         "share of the best result so far by which one must be better to count as such", default=0.001, above=0
     )
-    epochs: int = integer("most passes over the training rows", default=15, low=1)
+    epochs: int = integer("most passes over the training rows", default=15, low=1, role="passes")
     f_beta: float = real("how many times as much recall counts as precision in the F score", default=1.0, above=0)
     feature_dim: int | Auto = integer(
-        "how many features a row has; auto: as the rows have", default="auto", low=1, auto=True
+        "how many features a row has; auto: as the rows have", default="auto", low=1, auto=True, role="width"
     )
     huber_delta: float = real(
         "size of the error, in units of the label, from where on huber_loss is linear", default=1.0, above=0
@@ -141,7 +142,9 @@ class Hyperparameters(Settings):
         auto=True,
     )
     margin: float = real("distance between the classes that hinge_loss asks for", default=1.0, above=0)
-    mini_batch_size: int = integer("rows of a step, of all hosts together", default=1000, low=1, tune=(100, 5000))
+    mini_batch_size: int = integer(
+        "rows of a step, of all hosts together", default=1000, low=1, tune=(100, 5000), role="batch"
+    )
     momentum: float | Auto = real(
         "how much of the last step of sgd the next one keeps; auto: 0.9", default="auto", low=0, high=1, auto=True
     )

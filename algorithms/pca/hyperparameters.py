@@ -8,8 +8,10 @@ from algoport.algorithms.contract.hyperparameters import Settings, boolean, choi
 class Hyperparameters(Settings):
     """The settings of one job."""
 
-    feature_dim: int = integer("how many numbers a row has", low=1)
-    mini_batch_size: int = integer("rows read at a time, of all hosts together; of no influence on the result", low=1)
+    feature_dim: int = integer("how many numbers a row has", low=1, role="width")
+    mini_batch_size: int = integer(
+        "rows read at a time, of all hosts together; of no influence on the result", low=1, role="batch"
+    )
     num_components: int = integer("how many principal components to find", low=1)
     algorithm_mode: str = choice(
         "regular: from the exact covariance; randomized: from its products with random directions, for very wide rows",
@@ -24,7 +26,7 @@ class Hyperparameters(Settings):
     )
     subtract_mean: bool = boolean("center rows in training and when they are projected", default=True)
     force_dense: bool = boolean("treat sparse records as dense ones", default=True)
-    epochs: int = integer("accepted; a single pass is made whatever it is", default=1)
+    epochs: int = integer("accepted; a single pass is made whatever it is", default=1, role="passes")
 
     def faults(self) -> Iterator[str]:
         """What no single field can see."""

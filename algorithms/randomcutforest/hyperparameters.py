@@ -11,7 +11,7 @@ WIDEST = 10_000
 class Hyperparameters(Settings):
     """The settings of one job."""
 
-    feature_dim: int = integer("how many numbers a row has", low=1, high=WIDEST)
+    feature_dim: int = integer("how many numbers a row has", low=1, high=WIDEST, role="width")
     eval_metrics: tuple[str, ...] = listing(
         "scores to report on a labeled test channel",
         "accuracy",
@@ -26,8 +26,10 @@ class Hyperparameters(Settings):
         tune=(1, 2048),
     )
     num_trees: int = integer("how many trees the forest has", default=100, low=50, high=1000, tune=(50, 1000))
-    mini_batch_size: int = integer("rows read at a time, of all hosts together", default=1000)
-    epochs: int = integer("accepted as the original's, which knows one pass; further ones change nothing", default=1)
+    mini_batch_size: int = integer("rows read at a time, of all hosts together", default=1000, role="batch")
+    epochs: int = integer(
+        "accepted as the original's, which knows one pass; further ones change nothing", default=1, role="passes"
+    )
     force_dense: bool = boolean("treat sparse records as dense ones", default=True)
     shingle_size: int = integer(
         "how many rows in a row make a point, where rows are readings of a time series", default=1, low=1, high=WIDEST

@@ -51,8 +51,12 @@ ETAS, LAMBDAS, STEPS = (0.3, 0.5), (1.0, 0.0), (0.0, 0.7)
 class Hyperparameters(Settings):
     """The settings of one job."""
 
-    num_round: int = integer("how many rounds of boosting; each grows a tree, or one a class", low=1, tune=(1, 4000))
-    num_class: int | None = integer("how many classes there are; for the objectives multi:", default=None, low=2)
+    num_round: int = integer(
+        "how many rounds of boosting; each grows a tree, or one a class", low=1, tune=(1, 4000), role="passes"
+    )
+    num_class: int | None = integer(
+        "how many classes there are; for the objectives multi:", default=None, low=2, role="classes"
+    )
     objective: str = choice("what is learned, and by which loss", *OBJECTIVES, default="reg:squarederror")
     booster: str = choice(
         "what is boosted: trees, a linear model, or trees of which earlier ones are dropped now and then",

@@ -11,7 +11,9 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from algoport import algorithms
 from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.hyperparameters import Settings
 from algoport.algorithms.shared.machine import cores
 from algoport.algorithms.shared.vision import decoding as pictures
 from algoport.algorithms.shared.vision.transforms import shorter_side
@@ -101,7 +103,7 @@ def _told(found: Sequence[Labeled], out: Path) -> Iterator[str]:
         counts = labels.sum(axis=0).astype(int)
         yield f"{labels.shape[1]} labels each. True of: " + ", ".join(f"{k}: {n}" for k, n in enumerate(counts))
         if not np.isin(labels, (0, 1)).all():
-            yield "Some labels are neither 0 nor 1, which multi_label=1 does not take."
+            yield "Some labels are neither 0 nor 1, as they must be where several can be true of a picture."
         return
     column = labels[:, 0]
     if (column < 0).any() or (column != np.floor(column)).any():
@@ -112,4 +114,16 @@ def _told(found: Sequence[Labeled], out: Path) -> Iterator[str]:
     missing = [str(k) for k, n in enumerate(counts) if not n]
     if missing:
         yield f"No picture is of class {', '.join(missing)}."
-    yield f"Hyperparameters: num_classes={len(counts)} num_training_samples={len(found)}"
+    yield from _settings(len(counts), len(found))
+
+
+def _settings(classes: int, pictures: int) -> Iterator[str]:
+    """What an algorithm that trains on pictures is to be told of them, in the words of its own settings."""
+    for name in algorithms.names():
+        if not any(channel.kind == "images" for channel in algorithms.find(name).channels):
+            continue
+        declared: type[Settings] = algorithms.part(name, "hyperparameters").Hyperparameters
+        known = ((declared.with_role("classes"), classes), (declared.with_role("records"), pictures))
+        words = " ".join(f"{setting.name}={number}" for setting, number in known if setting)
+        if words:
+            yield f"Hyperparameters of {name}: {words}"

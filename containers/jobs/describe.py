@@ -15,7 +15,8 @@ from typing import Any
 
 from algoport import algorithms
 from algoport.algorithms.contract import Algorithm, Channel
-from algoport.algorithms.contract.hyperparameters import Setting, Settings
+from algoport.algorithms.contract.hyperparameters import Settings
+from algoport.algorithms.contract.setting import Setting
 
 CPU_INSTANCES = tuple(
     f"ml.{family}.{size}"

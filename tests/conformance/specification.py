@@ -13,7 +13,7 @@ import yaml
 
 from algoport import algorithms
 from algoport.algorithms.contract.errors import UserError
-from algoport.algorithms.contract.hyperparameters import Setting
+from algoport.algorithms.contract.setting import Setting
 from algoport.containers.jobs import describe
 from algoport.training import formats, metrics
 

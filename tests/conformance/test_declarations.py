@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from algoport.algorithms.contract.hyperparameters import Setting
+from algoport.algorithms.contract.setting import Setting
 from algoport.containers.jobs import describe
 from algoport.training import formats
 from tests.conformance import specification
@@ -137,6 +137,12 @@ def test_every_hyperparameter_is_explained_in_one_plain_phrase(example: Example)
     for setting in example.Hyperparameters.settings():
         assert 5 <= len(setting.meaning) <= 200 and not setting.meaning.endswith("."), setting.name
         assert setting.tune is None or len(setting.tune) >= 2, setting.name
+
+
+def test_each_role_has_one_setting_at_most(example: Example) -> None:
+    roles = [setting.role for setting in example.Hyperparameters.settings() if setting.role is not None]
+
+    assert len(set(roles)) == len(roles)
 
 
 def test_channels_and_answers_name_formats_that_there_are(example: Example) -> None:

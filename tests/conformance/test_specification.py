@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from algoport.algorithms.contract.hyperparameters import Setting
+from algoport.algorithms.contract.setting import Setting
 from tests.conformance import specification
 
 

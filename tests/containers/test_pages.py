@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from algoport import algorithms
-from algoport.algorithms.contract.hyperparameters import Setting
+from algoport.algorithms.contract.setting import Setting
 from algoport.containers import pages
 from algoport.containers.cli.progress import share
 from algoport.containers.jobs import describe

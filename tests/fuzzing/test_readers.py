@@ -110,7 +110,7 @@ def test_a_million_columns_are_read_or_refused_at_once(media: str) -> None:
     rows = formats.find(media).read(io.BytesIO(_wide(media)), Layout("part"))
 
     assert next(iter(rows)).width == MANY
-    assert "feature_dim is 4" in quick(media, _wide(media), width=4)
+    assert "the width is 4" in quick(media, _wide(media), width=4)
 
 
 def test_a_pass_that_is_left_early_leaves_no_state_of_numpy_behind() -> None:
@@ -127,7 +127,7 @@ def test_a_pass_that_is_left_early_leaves_no_state_of_numpy_behind() -> None:
 
 def test_a_key_beyond_all_columns_takes_no_room() -> None:
     assert quick("text/libsvm", b"1 99999999999999:1\n", labels=1) == ""
-    assert "feature_dim is 4" in quick("text/libsvm", b"1 99999999999999:1\n", labels=1, width=4)
+    assert "the width is 4" in quick("text/libsvm", b"1 99999999999999:1\n", labels=1, width=4)
 
 
 def _wide(media: str) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -125,8 +126,7 @@ class Opening:
 
     @property
     def _width(self) -> int | None:
-        width = getattr(self._configuration.settings, "feature_dim", None)
-        return width if isinstance(width, int) else None
+        return self._configuration.settings.in_role("width")
 
     def _records(self, config: ChannelConfig | None, declared: contract.Channel) -> Files | Pipe | Pictures:
         if config is None:
@@ -166,15 +166,22 @@ class Opening:
     def _decoder(self, config: ChannelConfig, declared: contract.Channel) -> Callable[..., Iterator[Any]]:
         given = content_type(config, declared)
         find(given.media, declared.kind)  # a type that is not read is a fault before anything is opened
-        settings = self._configuration.settings.effective()
-        weighted, classes = bool(settings.get(declared.weighted)), settings.get("num_classes")
-        width, missing = self._width, self._algorithm.missing
+        settings = self._configuration.settings
+        width = settings.with_role("width")
+        layout = Layout(
+            name=declared.name,
+            labels=LABELS,
+            weighted=bool(settings.effective().get(declared.weighted)),
+            width=self._width,
+            classes=settings.in_role("classes"),
+            missing=self._algorithm.missing,
+        )
+        if width is not None:
+            layout = replace(layout, width_name=width.name)
 
         def decode(stream: BinaryIO, name: str) -> Iterator[Any]:
-            layout = Layout(name=name, labels=LABELS, weighted=weighted, width=width, classes=classes, missing=missing)
-            return records(
-                stream, _by_name(name, given) if declared.kind == "objects" else given, layout, declared.kind
-            )
+            own = _by_name(name, given) if declared.kind == "objects" else given
+            return records(stream, own, replace(layout, name=name), declared.kind)
 
         return decode
 

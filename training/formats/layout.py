@@ -18,6 +18,7 @@ class Layout:
     labels: int = 0  # leading label columns, where neither parameters nor format say
     weighted: bool = False  # whether a column with the row's weight follows the labels, in formats of bare columns
     width: int | None = None  # features a row must have; where None, the first row decides
+    width_name: str = "the width"  # what a user calls that
     block: int = 1 << 24  # bytes decoded at a time
     limit: int | None = None  # bytes that decoding may fill, where the sender is not trusted
     classes: int | None = None  # how many a label may name, where that is known
@@ -41,7 +42,7 @@ class Layout:
 
     def misfit(self, place: str, found: int, expected: int, remedy: str = "", noun: str = "features") -> UserError:
         """The error of a row that is too short or too long."""
-        norm = f"feature_dim is {expected}" if self.width == expected else f"the first row has {expected}"
+        norm = f"{self.width_name} is {expected}" if self.width == expected else f"the first row has {expected}"
         return self.fault(place, f"{found} {noun}, where {norm}.{' ' if remedy else ''}{remedy}")
 
     def label_remedy(self, media: str, found: int, expected: int) -> str:

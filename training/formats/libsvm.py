@@ -102,7 +102,7 @@ def _rows(lines: _Lines, data: bytes, layout: Layout, width: int) -> Rows:
         index = int(np.argmax(large))
         row = int(np.searchsorted(lines.bounds, index, side="right")) - 1
         raise layout.fault(
-            place(row), f"has key {lines.keys[index]}, where feature_dim is {width} and keys count from 0."
+            place(row), f"has key {lines.keys[index]}, where {layout.width_name} is {width} and keys count from 0."
         )
     missing = np.isnan(lines.weights)
     weighted = not missing.all()

@@ -17,8 +17,8 @@ from algoport.algorithms.contract.hyperparameters import Settings, boolean, choi
 
 
 class Everything(Settings):
-    k: int = integer("a count", low=1)
-    width: int | Literal["auto"] = integer("a width", default="auto", low=2, high=9, auto=True)
+    k: int = integer("a count", low=1, role="passes")
+    width: int | Literal["auto"] = integer("a width", default="auto", low=2, high=9, auto=True, role="width")
     rate: float = real("a rate", default=0.5, above=0, high=1)
     tilt: float = real("a tilt", default=0.0, low=-1, below=1)
     solver: str = choice("a way", "adam", "sgd", "l-bfgs", default="adam")
@@ -278,6 +278,20 @@ def test_a_declaration_tells_everything_about_itself() -> None:
     assert by_name["lambda"].aliases == ("reg_lambda",)
     assert by_name["solver"].values == ("adam", "sgd", "l-bfgs")
     assert by_name["rate"].above == 0 and by_name["rate"].low is None and by_name["rate"].high == 1
+
+
+def test_the_platform_finds_a_setting_by_its_role_and_not_by_its_name() -> None:
+    passes = Everything.with_role("passes")
+
+    assert passes is not None and passes.name == "k" and Everything.with_role("classes") is None
+    assert read(k="7").in_role("passes") == 7
+    assert read(width="5").in_role("width") == 5
+    assert read(width="auto").in_role("width") is None and read().in_role("classes") is None
+
+
+def test_the_reader_says_what_a_setting_is() -> None:
+    with pytest.raises(UserError, match="^kk: is not an option of this model; the nearest valid name is k.$"):
+        Everything.read({"k": "1", "kk": "2"}, noun="an option of this model")
 
 
 @given(

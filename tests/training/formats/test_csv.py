@@ -138,11 +138,11 @@ def test_the_wrong_width_comes_with_its_remedy():
     """The sentences of the style's table."""
     good = ",".join(["1"] * 785)
     short = ",".join(["1"] * 784)
-    assert fault(f"{good}\n" * 120 + f"{short}\n", labels=1, width=784) == (
+    assert fault(f"{good}\n" * 120 + f"{short}\n", labels=1, width=784, width_name="feature_dim") == (
         "train/part-3.csv, line 121: 783 numbers after the label, where feature_dim is 784. "
         "If the rows have no label, their content type is text/csv;label_size=0."
     )
-    assert fault(f"{good}\n", width=784) == (
+    assert fault(f"{good}\n", width=784, width_name="feature_dim") == (
         "train/part-3.csv, line 1: 785 numbers, where feature_dim is 784. "
         "If the first of them is a label, their content type is text/csv;label_size=1."
     )

@@ -144,7 +144,7 @@ def test_a_row_of_the_wrong_width_is_named(media):
 
     message = str(fault.value)
     assert message.startswith("train/x, ")
-    assert "where feature_dim is 4" in message
+    assert "where the width is 4" in message
 
 
 @pytest.mark.parametrize("media", (*TABLES, "text/libsvm"))

@@ -180,9 +180,9 @@ def test_what_is_refused_is_said(body, sentence):
 
 def test_the_wrong_width_names_the_instance_or_the_line():
     two = {"features": [1, 2]}
-    assert fault({"instances": [two]}, width=3) == "request, instance 1: 2 features, where feature_dim is 3."
+    assert fault({"instances": [two]}, width=3) == "request, instance 1: 2 features, where the width is 3."
     text = b'{"features": [1, 2, 3]}\n\n{"features": [1, 2]}'
-    assert fault(text, LINES, width=3) == "request, line 3: 2 features, where feature_dim is 3."
+    assert fault(text, LINES, width=3) == "request, line 3: 2 features, where the width is 3."
     assert fault(b'{"features": [1]}\n{"features": [1', LINES).startswith("request, line 2: is not JSON: ")
 
 

@@ -116,7 +116,7 @@ def test_without_a_width_the_largest_key_of_all_blocks_decides():
         ("1 0:1 zwei\n", "not a label and pairs key:value: '1 0:1 zwei'."),
         ("1 0:\n", "not a label and pairs key:value: '1 0:'."),
         ("1 0:1 0:2\n", "has a key twice."),
-        ("1 4:1\n", "has key 4, where feature_dim is 4 and keys count from 0."),
+        ("1 4:1\n", "has key 4, where the width is 4 and keys count from 0."),
     ],
 )
 def test_a_fault_is_on_its_line(prefix, text, sentence):

@@ -72,11 +72,11 @@ def test_what_is_no_table_of_numbers_is_refused(data, sentence):
 def test_a_label_that_is_missing_or_too_many_is_a_likely_cause():
     three = saved(np.ones((2, 3)))
     assert fault(three, width=3, labels=1) == (
-        "request, row 1: 2 features, where feature_dim is 3. "
+        "request, row 1: 2 features, where the width is 3. "
         "If the rows have no label, their content type is application/x-npy;label_size=0."
     )
     assert fault(three, width=2).endswith("a label, their content type is application/x-npy;label_size=1.")
-    assert fault(three, width=9).endswith("where feature_dim is 9.")
+    assert fault(three, width=9).endswith("where the width is 9.")
 
 
 def test_a_header_that_promises_much_reserves_nothing():
