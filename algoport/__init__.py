@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from algoport.algorithms.contract.job import Job
     from algoport.algorithms.contract.model import Model
     from algoport.algorithms.contract.records import Images, Objects, Rows
+    from algoport.algorithms.contract.reporter import Reporter
     from algoport.algorithms.contract.source import Memory, Source
 
 _MODULES = {
@@ -28,6 +29,7 @@ _MODULES = {
     "contract.job": ("Job",),
     "contract.model": ("Model",),
     "contract.records": ("Images", "Objects", "Rows"),
+    "contract.reporter": ("Reporter",),
     "contract.source": ("Memory", "Source"),
 }
 _HOME = {name: f"{__name__}.algorithms.{module}" for module, names in _MODULES.items() for name in names}
@@ -44,6 +46,7 @@ __all__ = [
     "Model",
     "Objects",
     "PlatformError",
+    "Reporter",
     "Rows",
     "Settings",
     "Source",

@@ -216,7 +216,7 @@ def decoding() -> list[Row]:
 
 def whole(kind: str, seed: int = 0) -> list[Row]:
     """A job on pictograms beside the reference's loop: the same epochs, batches, rates and changes of pictures."""
-    from algoport.algorithms.contract import Job, Memory
+    from algoport.algorithms.contract import Job, Memory, Reporter
     from algoport.algorithms.image_classification import fitting
     from algoport.algorithms.image_classification.hyperparameters import Hyperparameters
 
@@ -233,7 +233,11 @@ def whole(kind: str, seed: int = 0) -> list[Row]:
         job: Any = Job(
             hyperparameters=settings,
             channels={"train": Memory(train), "validation": Memory(validation)},
-            report=lambda values, **_: heard.extend(v for name, v in values.items() if name == "validation:accuracy"),
+            reporter=Reporter(
+                report=lambda values, **_: heard.extend(
+                    v for name, v in values.items() if name == "validation:accuracy"
+                )
+            ),
             seed=seed,
         )
         fitting.fit(job)
@@ -342,7 +346,7 @@ def answering() -> list[Row]:
 
 def fashion() -> int:
     """The small network on all of Fashion-MNIST: its accuracy, and what it took."""
-    from algoport.algorithms.contract import Job, Memory
+    from algoport.algorithms.contract import Job, Memory, Reporter
     from algoport.algorithms.contract.records import Images
     from algoport.algorithms.image_classification import fitting
     from algoport.algorithms.image_classification.hyperparameters import Hyperparameters
@@ -360,7 +364,7 @@ def fashion() -> int:
         best.extend(value for name, value in values.items() if name == "validation:accuracy")
 
     begun, used = time.perf_counter(), time.process_time()
-    job: Any = Job(hyperparameters=Hyperparameters.read(FASHION), channels=channels, report=report)
+    job: Any = Job(hyperparameters=Hyperparameters.read(FASHION), channels=channels, reporter=Reporter(report=report))
     fitting.fit(job)
     seconds, busy = time.perf_counter() - begun, time.process_time() - used
     print(

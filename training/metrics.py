@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from algoport.algorithms.contract import Algorithm, Metric
+from algoport.algorithms.contract import Algorithm, Metric, Reporter
 from algoport.algorithms.shared.machine import peak_memory
 from algoport.training import environment, log, tables
 
@@ -89,6 +89,17 @@ class Metrics:
     _last: float = field(default_factory=time.monotonic)
     _epoch_begun: float = field(default_factory=time.time)
     _epoch_clock: float = field(default_factory=time.monotonic)
+
+    def reporter(self) -> Reporter:
+        """What an algorithm says its figures with."""
+        return Reporter(
+            report=self.report,
+            figures=self.figures,
+            note=log.note,
+            progress=self.progress,
+            keep=self.keep,
+            host=self.host,
+        )
 
     def report(
         self,

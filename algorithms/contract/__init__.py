@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from algoport.algorithms.contract.checkpoints import NoCheckpoints as NoCheckpoints
     from algoport.algorithms.contract.job import Job as Job
     from algoport.algorithms.contract.model import Model as Model
+    from algoport.algorithms.contract.reporter import Reporter as Reporter
     from algoport.algorithms.contract.source import Memory as Memory
     from algoport.algorithms.contract.source import Source as Source
     from algoport.algorithms.contract.source import consumed as consumed
@@ -46,6 +47,7 @@ _MODULES = {
     "NoCheckpoints": "checkpoints",
     "Job": "job",
     "Model": "model",
+    "Reporter": "reporter",
     "Memory": "source",
     "Source": "source",
     "consumed": "source",

@@ -7,21 +7,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-import numpy as np
-
-from algoport.algorithms.contract.algorithm import Kind
 from algoport.algorithms.contract.checkpoints import Checkpoints, NoCheckpoints
-from algoport.algorithms.contract.group import Alone, Group
-from algoport.algorithms.contract.records import NONE, Records
+from algoport.algorithms.contract.group import Alone, Group, agreed, total
+from algoport.algorithms.contract.reporter import Reporter
 from algoport.algorithms.contract.source import Source
 
 H = TypeVar("H")
 M = TypeVar("M")
-R = TypeVar("R", bound=Records)
-
-
-def _nothing(*_: object, **__: object) -> None:
-    """Says nothing, keeps nothing."""
+B = TypeVar("B")
 
 
 def _no() -> bool:
@@ -35,50 +28,45 @@ class Job(Generic[H, M]):
     hyperparameters: H
     channels: Mapping[str, Source[Any]]
     group: Group = field(default_factory=Alone)
-    # (values, *, epoch=None, batch=None, written=None); values: {"train:msd": 1.5}; written: {"train:f": "f_0.500"},
-    # the name in the log of a metric whose name varies
-    report: Callable[..., None] = _nothing
-    figures: Callable[..., None] = _nothing  # (values, **dimensions): what is not a metric, for a `#metrics` line
-    note: Callable[[str], None] = _nothing  # a sentence for the log
-    progress: Callable[..., None] = _nothing  # (done, of, unit): share of the whole job, at any rate
-    keep: Callable[..., None] = _nothing  # (name, table or figure) for output/data
+    reporter: Reporter = field(default_factory=Reporter)
     checkpoints: Checkpoints = field(default_factory=NoCheckpoints)
-    asked: Callable[[], bool] = _no  # has this member been asked to stop? no exchange
-    start: M | None = None
+    stop_requested: Callable[[], bool] = _no  # has this member been asked to stop? no exchange
+    start: M | None = None  # the model that incremental training starts from
     device: str = "cpu"
-    host: str = "algo-1"  # this member's, for lines of the log that name it
     hosts: int = 1  # how many there are, for settings that are meant a host each; a host may have several members
     seed: int = 0
     clock: Callable[[], float] = time.monotonic
 
     def stopping(self) -> bool:
         """True at every member as soon as one has been asked to stop; an exchange."""
-        flag = np.array([self.asked()], np.float64)
-        self.group.sum_(flag)
-        return bool(flag[0] > 0)
+        return agreed(self.group, self.stop_requested())
 
     def grace(self, seconds: float) -> Callable[[], bool]:
         """A question that is true once this member has been asked to stop and so many seconds have passed since it
         first knew: what is quick is finished, and what is long does not cost the model. No exchange."""
-        heard: list[float] = []
+        first: list[float] = []
 
         def over() -> bool:
-            if not heard and self.asked():
-                heard.append(self.clock())
-            return bool(heard) and self.clock() - heard[0] > seconds
+            if not first and self.stop_requested():
+                first.append(self.clock())
+            return bool(first) and self.clock() - first[0] > seconds
 
         return over
 
-    def in_step(self, batches: Iterator[R], width: int = 0, kind: Kind = "rows") -> Iterator[R]:
-        """Batches, as many at every member: who has no more gets empty ones until all are through.
+    def in_step(self, batches: Iterator[B], empty: B, save: Callable[[], None] | None = None) -> Iterator[B]:
+        """Batches, as many at every member: who has no more gets `empty` until all are through.
 
-        Ends at all members after the same step when one is asked to stop. One exchange of two numbers a step.
+        Ends at all members after the same step when one is asked to stop. After a step, `save` is called at all
+        members where a checkpoint is due. One exchange of three numbers a step.
         """
-        empty: R = NONE[kind](width)
+        steps = 0
         while True:
             batch = next(batches, None)
-            flags = np.array([batch is not None, self.asked()], np.float64)
-            self.group.sum_(flags)
-            if flags[0] == 0 or flags[1] > 0:
+            due = save is not None and steps > 0 and self.checkpoints.due()
+            more, stop, dues = total(self.group, batch is not None, self.stop_requested(), due)
+            if save is not None and dues:
+                save()
+            if not more or stop:
                 return
             yield empty if batch is None else batch
+            steps += 1

@@ -37,6 +37,7 @@ _ARRAYS = ("weights", "mean", "square", "best")
 
 # Of some windows their series, the places of their horizons and the keys of their draws, (b,) each.
 Part = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint64]]
+_NO_WINDOWS: Part = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.uint64))
 
 
 @dataclass
@@ -107,7 +108,7 @@ def fit(job: Job) -> Model:
     series, plan = reading.training_series(job)
     windows = _windows(job, series, plan)
     state = _resumed(job) or _begun(job, plan)
-    descend(job, Learner(job, windows, state))
+    descend(job, Learner(job, windows, state), _NO_WINDOWS)
     if state.steps == 0 and job.start is None:
         raise Stopped
     over = job.grace(GRACE)
@@ -135,7 +136,7 @@ def _windows(job: Job, series: Series, plan: Plan) -> Windows:
     passes = max(1, -(-least // count))
     probability = min(1.0, least / (passes * count)) if passes > 1 else 1.0
     if passes > 1:
-        job.note(
+        job.reporter.note(
             f"Small number of time series. Doing {passes} passes over dataset with prob {probability:.16g} per epoch."
         )
     return Windows(
@@ -158,7 +159,7 @@ def _begun(job: Job, plan: Plan) -> State:
         weights = begun(plan.shape, [job.seed, FIRST])
     else:
         weights = np.concatenate([job.start.weights[name].ravel() for name in plan.shape.weights()])
-        job.note("going on from a model")
+        job.reporter.note("going on from a model")
     return State(weights=weights, mean=np.zeros_like(weights), square=np.zeros_like(weights), best=weights.copy())
 
 
@@ -184,7 +185,7 @@ class Learner:
         settings, since = self._job.hyperparameters, self._state.patience.since
         patience = settings.early_stopping_patience
         if patience is not None and since >= patience:
-            self._job.note(f"Loss has not been better for {since} epochs. Stopping training.")
+            self._job.reporter.note(f"Loss has not been better for {since} epochs. Stopping training.")
             return True
         return self._state.epoch >= settings.epochs
 
@@ -232,11 +233,11 @@ def _step(
         state.loss += figures[0]
         state.points += figures[1]
     else:
-        job.note(f"Batch {state.step} of epoch {state.epoch} is left out: its loss or gradient is no number.")
+        job.reporter.note(f"Batch {state.step} of epoch {state.epoch} is left out: its loss or gradient is no number.")
     if state.step % EVERY == 0:
         average = state.loss / max(state.points, 1.0)
-        job.note(f"Epoch[{state.epoch}] Batch[{state.step}] avg_epoch_loss={average:.6f}")
-        job.report({"train:loss": average}, epoch=state.epoch, batch=state.step)
+        job.reporter.note(f"Epoch[{state.epoch}] Batch[{state.step}] avg_epoch_loss={average:.6f}")
+        job.reporter.report({"train:loss": average}, epoch=state.epoch, batch=state.step)
     return int(figures[2])
 
 
@@ -292,24 +293,23 @@ def _end(job: Job, state: State, processed: int, seconds: float) -> None:
             f"{state.epoch}; it is {job.hyperparameters.learning_rate:g}."
         )
     loss = state.loss / max(state.points, 1.0)
-    job.note(f"processed a total of {processed} examples")
-    job.note(
-        f"#throughput_metric: host={job.host}, train throughput={processed / max(seconds, 1e-9):.1f} records/second"
-    )
-    job.report({"train:loss": loss}, epoch=state.epoch)
+    job.reporter.note(f"processed a total of {processed} examples")
+    speed = processed / max(seconds, 1e-9)
+    job.reporter.note(f"#throughput_metric: host={job.reporter.host}, train throughput={speed:.1f} records/second")
+    job.reporter.report({"train:loss": loss}, epoch=state.epoch)
     if state.patience.hear(-loss, state.epoch):
         state.best = state.weights.copy()
     state.epoch, state.step, state.loss, state.points = state.epoch + 1, 0, 0.0, 0.0
     state.curve.append(loss)
-    job.progress(state.epoch, job.hyperparameters.epochs, "epochs")
+    job.reporter.progress(state.epoch, job.hyperparameters.epochs, "epochs")
 
 
 def _finished(job: Job, plan: Plan, state: State) -> Model:
     """The model of the best epoch, or of the steps so far where not one was finished."""
     best, epoch = state.patience.best, max(state.patience.epoch, 0)
     loss = state.loss / max(state.points, 1.0) if best is None else -best
-    job.note(f"Final loss: {loss} (occurred at epoch {epoch})")
-    job.report({"train:final_loss": loss})
+    job.reporter.note(f"Final loss: {loss} (occurred at epoch {epoch})")
+    job.reporter.report({"train:final_loss": loss})
     weights = (state.weights if best is None else state.best).copy()
     job.group.broadcast_(weights)
     return Model(plan=plan, weights=views(weights, plan.shape))
@@ -319,19 +319,21 @@ def _score(job: Job, model: Model, over: Any) -> None:
     """The metrics of the test channel; none where a stop leaves no time."""
     settings = job.hyperparameters
     if "test" not in job.channels:
-        job.note("Test data is not provided.")
+        job.reporter.note("Test data is not provided.")
         return
     if job.stopping():
-        job.note("The test channel is not scored, as a stop was asked for.")
+        job.reporter.note("The test channel is not scored, as a stop was asked for.")
         return
     series = reading.test_series(job, model.plan)
     assert series is not None
-    job.note(f"Evaluating model accuracy on testset using {settings.num_eval_samples} samples")
+    job.reporter.note(f"Evaluating model accuracy on testset using {settings.num_eval_samples} samples")
     scores = evaluation.score(
         model.plan, model.weights, series, settings.num_eval_samples, settings.quantiles, job.group, over
     )
     if scores is None:
-        job.note("The test channel is not scored: it has no series with prediction_length observed points, or no time.")
+        job.reporter.note(
+            "The test channel is not scored: it has no series with prediction_length observed points, or no time."
+        )
         return
     weighted = scores.weighted
     told = {
@@ -341,8 +343,8 @@ def _score(job: Job, model: Model, over: Any) -> None:
     }
     told |= {f"wQuantileLoss[{q}]": float(loss) for q, loss in zip(settings.quantiles, weighted, strict=True)}
     for name, value in told.items():
-        job.note(f"#test_score ({job.host}, {name}): {value}")
-    job.report({f"test:{name}": told[name] for name in ("RMSE", "mean_wQuantileLoss")})
+        job.reporter.note(f"#test_score ({job.reporter.host}, {name}): {value}")
+    job.reporter.report({f"test:{name}": told[name] for name in ("RMSE", "mean_wQuantileLoss")})
     if not over():
         pages.keep_forecasts(job, model, series)
 
@@ -353,6 +355,6 @@ def _resumed(job: Job) -> State | None:
     if found is None:
         return None
     arrays, facts = found
-    job.note(f"resumed in epoch {facts['epoch'] + 1}, after {facts['steps']} batches")
+    job.reporter.note(f"resumed in epoch {facts['epoch'] + 1}, after {facts['steps']} batches")
     own: dict[str, Any] = {name: np.array(arrays[name], np.float32) for name in _ARRAYS}
     return State(**own, **{**facts, "patience": Patience.of(facts["patience"])})

@@ -18,7 +18,7 @@ BANDS = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 def keep_curve(job: Job, curve: list[float]) -> None:
     """The loss of each epoch."""
-    job.keep("loss.png", curves({"negative log-likelihood of a point": {"train": list(enumerate(curve))}}))
+    job.reporter.keep("loss.png", curves({"negative log-likelihood of a point": {"train": list(enumerate(curve))}}))
 
 
 def keep_forecasts(job: Job, model: Model, series: Series) -> None:
@@ -34,7 +34,7 @@ def keep_forecasts(job: Job, model: Model, series: Series) -> None:
         for bands in quantiles(paths, list(BANDS)).swapaxes(0, 1):
             _draw(panels[number], shown, number, bands, horizon, context)
             number += 1
-    job.keep("forecasts.png", figure)
+    job.reporter.keep("forecasts.png", figure)
 
 
 def _draw(axes: Any, series: Series, number: int, bands: Any, horizon: int, context: int) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from algoport.algorithms import contract
 from algoport.algorithms.contract.errors import Stopped, UserError
 from algoport.algorithms.contract.group import Group, total
+from algoport.algorithms.contract.records import Objects
 from algoport.algorithms.forecasting_deepar.frequency import Frequency
 from algoport.algorithms.forecasting_deepar.hyperparameters import AUTO, IGNORE, Hyperparameters
 from algoport.algorithms.forecasting_deepar.kernels.windows import moments
@@ -59,7 +60,9 @@ def training_series(job: Job) -> tuple[Series, Plan]:
         seen=seen,
     )
     if features == AUTO:
-        job.note(f"[num_dynamic_feat=auto] Inferred value of num_dynamic_feat={plan.num_dynamic_feat} from dataset.")
+        job.reporter.note(
+            f"[num_dynamic_feat=auto] Inferred value of num_dynamic_feat={plan.num_dynamic_feat} from dataset."
+        )
     return series, plan if job.start is None else plan.followed(job.start.plan)
 
 
@@ -91,7 +94,7 @@ def numbers(group: Group, series: Series, horizon: int) -> tuple[int, NDArray[np
 
 def _read(job: Job, channel: str, schema: Schema) -> Reader:
     reader = Reader(schema)
-    for objects in job.in_step(job.channels[channel].batches(BLOCK * job.group.size), kind="objects"):
+    for objects in job.in_step(job.channels[channel].batches(BLOCK * job.group.size), Objects(values=[])):
         reader.add(objects)
     if job.stopping():
         raise Stopped
@@ -121,14 +124,14 @@ def _described(job: Job, name: str, reader: Reader, series: Series) -> float:
     ends = job.group.gather(np.array([sizes[1:]], np.float64))
     low, high = min(float(own[0, 1]) for own in ends), max(float(own[0, 2]) for own in ends)
     (whole,) = total(job.group, sizes[1])
-    job.note(f"{name} set statistics:")
-    job.note("Real time series" if broken else "Integer time series")
-    job.note(f"number of time series: {int(several)}")
-    job.note(f"number of observations: {int(count)}")
-    job.note(f"mean target length: {points / max(several, 1)}")
-    job.note(f"min/mean/max target: {low}/{whole / max(count, 1)}/{high}")
-    job.note(f"mean abs(target): {size / max(count, 1)}")
-    job.note(f"contains missing values: {'yes' if missing else 'no'}")
+    job.reporter.note(f"{name} set statistics:")
+    job.reporter.note("Real time series" if broken else "Integer time series")
+    job.reporter.note(f"number of time series: {int(several)}")
+    job.reporter.note(f"number of observations: {int(count)}")
+    job.reporter.note(f"mean target length: {points / max(several, 1)}")
+    job.reporter.note(f"min/mean/max target: {low}/{whole / max(count, 1)}/{high}")
+    job.reporter.note(f"mean abs(target): {size / max(count, 1)}")
+    job.reporter.note(f"contains missing values: {'yes' if missing else 'no'}")
     return float(size / max(count, 1))
 
 
@@ -159,8 +162,10 @@ def _cardinality(job: Job, seen: list[NDArray[np.int32]]) -> tuple[int, ...]:
         return ()
     found = tuple(int(values.max(initial=0)) + 1 for values in seen)
     if found:
-        job.note("[cardinality=auto] `cat` field was found in the training data and will be used for training.")
-    job.note(f"[cardinality=auto] Inferred value of cardinality={list(found)} from dataset.")
+        job.reporter.note(
+            "[cardinality=auto] `cat` field was found in the training data and will be used for training."
+        )
+    job.reporter.note(f"[cardinality=auto] Inferred value of cardinality={list(found)} from dataset.")
     return found
 
 

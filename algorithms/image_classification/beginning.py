@@ -10,6 +10,7 @@ import torch
 
 from algoport.algorithms import contract
 from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.records import Images
 from algoport.algorithms.image_classification import losses
 from algoport.algorithms.image_classification.hyperparameters import Hyperparameters
 from algoport.algorithms.image_classification.model import Model
@@ -69,14 +70,14 @@ def _set(job: Job, network: Any) -> None:
     settings = job.hyperparameters
     if job.start is not None:
         _check_start(job.start, settings)
-        job.note("Using the weights of the given model.")
+        job.reporter.note("Using the weights of the given model.")
         fill(network, job.start.weights)
         return
     initialize(network, int(np.random.SeedSequence([job.seed, 1]).generate_state(1)[0]))
     if not settings.use_pretrained_model:
-        job.note("Performing random weight initialization")
+        job.reporter.note("Performing random weight initialization")
         return
-    job.note("Using pretrained model for initializing weights and transfer learning.")
+    job.reporter.note("Using pretrained model for initializing weights and transfer learning.")
     fill(network, {**arrays(network), **_pretrained(settings)})
 
 
@@ -119,7 +120,7 @@ def _weights(job: Job) -> Any:
     settings = job.hyperparameters
     whole = np.zeros(settings.num_classes + 1)
     batches = job.channels["train"].batches(max(settings.mini_batch_size, 1024))
-    for sums in losses.counted(job.in_step(batches, kind="images"), settings):
+    for sums in losses.counted(job.in_step(batches, Images(encoded=[])), settings):
         whole += sums
     job.group.sum_(whole)
     return losses.rarity(whole[:-1], whole[-1])
@@ -131,16 +132,16 @@ def _half(job: Job) -> torch.dtype | None:
         return None
     found = precision.short(job.device)
     if found is None:
-        job.note("precision_dtype is float32, as this device has no faster products of shorter numbers.")
+        job.reporter.note("precision_dtype is float32, as this device has no faster products of shorter numbers.")
     return found
 
 
 def _tell(job: Job) -> None:
     """The settings in effect, as the original's log has them."""
     settings = job.hyperparameters
-    job.note("---- Parameters ----")
+    job.reporter.note("---- Parameters ----")
     for name in _TOLD.split():
-        job.note(f"{name}: {getattr(settings, name)}")
-    job.note("--------------------")
+        job.reporter.note(f"{name}: {getattr(settings, name)}")
+    job.reporter.note("--------------------")
     if settings.checkpoint_frequency is None:
-        job.note("checkpoint_frequency not set, will store the best model")
+        job.reporter.note("checkpoint_frequency not set, will store the best model")

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from algoport.algorithms import contract
 from algoport.algorithms.contract.errors import Stopped, UserError
+from algoport.algorithms.contract.records import Images
 from algoport.algorithms.image_classification import losses, reports
 from algoport.algorithms.image_classification.beginning import begun
 from algoport.algorithms.image_classification.hyperparameters import Hyperparameters
@@ -38,7 +39,7 @@ def fit(job: Job) -> Model:
     shape, or where the loss is no number any more; `Stopped` where a stop comes before the first batch.
     """
     state = begun(job)
-    descend(job, Learner(job, state), kind="images")
+    descend(job, Learner(job, state), Images(encoded=[]))
     if not state.optimizer.updates:
         if job.stopping():
             raise Stopped
@@ -69,13 +70,13 @@ class Learner:
         settings, progress = self._job.hyperparameters, self._state.progress
         return progress.epoch >= settings.epochs or progress.is_over(settings)
 
-    def batches(self) -> Iterator[Batch]:
+    def batches(self) -> Iterator[Batch | Images]:
         """The rest of a pass over the training pictures, decoded and changed ahead of the network."""
         self._state.network.train()
         self._begun, self._since = self._job.clock(), self._state.progress.tally.count
         return _decoded(self._job, self._state.progress)
 
-    def move(self, batch: Batch) -> None:
+    def move(self, batch: Batch | Images) -> None:
         """One update."""
         progress = self._state.progress
         progress.tally.add(_move(self._job, self._state, batch))
@@ -122,7 +123,7 @@ def _preparation(settings: Hyperparameters) -> Preparation:
     )
 
 
-def _move(job: Job, state: State, batch: Batch) -> NDArray[np.float64]:
+def _move(job: Job, state: State, batch: Batch | Images) -> NDArray[np.float64]:
     """One update, from the gradients of all members; what the batch says of the network before it."""
     settings = job.hyperparameters
     images, wanted = state.input(batch, "train")
@@ -148,12 +149,12 @@ def _close(job: Job, state: State, over: Callable[[], bool]) -> None:
     judged = _judged(job, state, over) if "validation" in job.channels else None
     reports.judged(job, progress, judged[0] if judged else None)
     if judged is not None and progress.judge(judged[0].accuracy, settings):
-        job.note(f"Storing the best model with validation accuracy: {judged[0].accuracy:.6f}")
+        job.reporter.note(f"Storing the best model with validation accuracy: {judged[0].accuracy:.6f}")
         state.keep_best(judged[1])
     if settings.checkpoint_frequency and (progress.epoch + 1) % settings.checkpoint_frequency == 0:
         state.keep_epoch(progress.epoch + 1)
     progress.epoch, progress.step, progress.tally = progress.epoch + 1, 0, Tally()
-    job.progress(progress.epoch, settings.epochs, "epochs")
+    job.reporter.progress(progress.epoch, settings.epochs, "epochs")
 
 
 def _judged(job: Job, state: State, over: Callable[[], bool]) -> tuple[Tally, NDArray[np.float64]] | None:
@@ -183,7 +184,7 @@ def _judged(job: Job, state: State, over: Callable[[], bool]) -> tuple[Tally, ND
     sums[4] = cut
     job.group.sum_(sums, table)
     if sums[4]:
-        job.note("The validation channel is not scored, as a stop was asked for.")
+        job.reporter.note("The validation channel is not scored, as a stop was asked for.")
         return None
     found = Tally()
     found.add(sums[:4])
@@ -193,7 +194,7 @@ def _judged(job: Job, state: State, over: Callable[[], bool]) -> tuple[Tally, ND
 def _speak(job: Job, progress: Progress, speed: float) -> None:
     top = job.hyperparameters.top_k
     more = f"\ttop_k_accuracy_{top}={progress.tally.top:.6f}" if top else ""
-    job.note(
+    job.reporter.note(
         f"Epoch[{progress.epoch}] Batch [{progress.step}]\tSpeed: {speed:.3f} samples/sec\t"
         f"accuracy={progress.tally.accuracy:.6f}{more}"
     )

@@ -23,12 +23,12 @@ MOST = 1000  # classes up to which a table of all pairs is kept
 def trained(job: Job, progress: Progress, seconds: float) -> None:
     """The lines on the training pictures of an epoch."""
     tally, top = progress.tally, job.hyperparameters.top_k
-    job.report({"train:accuracy": tally.accuracy}, epoch=progress.epoch)
+    job.reporter.report({"train:accuracy": tally.accuracy}, epoch=progress.epoch)
     if top:
         named = {"train:top_k_accuracy": f"top_k_accuracy_{top}"}
-        job.report({"train:top_k_accuracy": tally.top}, epoch=progress.epoch, written=named)
-    job.note(f"Epoch[{progress.epoch}] Time cost={seconds:.3f}")
-    job.figures({"train_cross_entropy": tally.mean_loss}, epoch=progress.epoch)
+        job.reporter.report({"train:top_k_accuracy": tally.top}, epoch=progress.epoch, written=named)
+    job.reporter.note(f"Epoch[{progress.epoch}] Time cost={seconds:.3f}")
+    job.reporter.figures({"train_cross_entropy": tally.mean_loss}, epoch=progress.epoch)
 
 
 def judged(job: Job, progress: Progress, found: Tally | None) -> None:
@@ -39,8 +39,8 @@ def judged(job: Job, progress: Progress, found: Tally | None) -> None:
         "train_accuracy": progress.tally.accuracy,
     }
     if found is not None:
-        job.report({"validation:accuracy": found.accuracy}, epoch=progress.epoch)
-        job.figures({"validation_cross_entropy": found.mean_loss}, epoch=progress.epoch)
+        job.reporter.report({"validation:accuracy": found.accuracy}, epoch=progress.epoch)
+        job.reporter.figures({"validation_cross_entropy": found.mean_loss}, epoch=progress.epoch)
         row |= {"validation_loss": found.mean_loss, "validation_accuracy": found.accuracy}
     progress.history.append(row)
 
@@ -74,15 +74,17 @@ def finished(job: Job, state: State) -> None:
     if not history:
         return
     names = list(dict.fromkeys(name for row in history for name in row))
-    job.keep("curves.csv", {name: [row.get(name, "") for row in history] for name in names})
+    job.reporter.keep("curves.csv", {name: [row.get(name, "") for row in history] for name in names})
     if job.stopping():
         return
-    job.keep("curves.png", curves({"cross-entropy": _lines(history, "loss"), "accuracy": _lines(history, "accuracy")}))
+    job.reporter.keep(
+        "curves.png", curves({"cross-entropy": _lines(history, "loss"), "accuracy": _lines(history, "accuracy")})
+    )
     if state.table is not None and state.table.size:
-        job.keep("classes.csv", _by_class(state.table))
+        job.reporter.keep("classes.csv", _by_class(state.table))
         if state.table.ndim == 2:
-            job.keep("confusion.csv", state.table.astype(np.int64))
-            job.keep("confusion.png", _confusion(state.table))
+            job.reporter.keep("confusion.csv", state.table.astype(np.int64))
+            job.reporter.keep("confusion.png", _confusion(state.table))
 
 
 def _by_class(table: NDArray[np.float64]) -> dict[str, NDArray[Any]]:

@@ -39,17 +39,17 @@ def shrink(
         points, weights = np.ascontiguousarray(points[used]), weights[used]
     else:
         weights = np.maximum(weights, 1.0)
-    job.note(f"shrinking {len(points)} centers into {settings.k}")
+    job.reporter.note(f"shrinking {len(points)} centers into {settings.k}")
     tried: list[Clustering] = []
     trials = TRIALS if settings.local_lloyd_num_trials == "auto" else settings.local_lloyd_num_trials
     for trial in range(trials if len(points) > settings.k else 1):
         found = _trial(points, weights, settings, np.random.default_rng([seed, trial]), over)
-        job.note(f"local kmeans attempt #{trial}. Current mean square distance {found.msd:.6f}")
+        job.reporter.note(f"local kmeans attempt #{trial}. Current mean square distance {found.msd:.6f}")
         tried.append(found)
-        if job.asked():
+        if job.stop_requested():
             break
     tried.sort(key=lambda found: found.msd)
-    job.note(f"finished shrinking process. Mean Square Distance = {tried[0].msd:.6f}")
+    job.reporter.note(f"finished shrinking process. Mean Square Distance = {tried[0].msd:.6f}")
     return tried
 
 

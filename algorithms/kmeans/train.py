@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from algoport.algorithms import contract
 from algoport.algorithms.contract.errors import Stopped, UserError
 from algoport.algorithms.contract.group import agreed, interleaved, total
+from algoport.algorithms.contract.records import nothing
 from algoport.algorithms.kmeans import kernels, shrink
 from algoport.algorithms.kmeans.hyperparameters import Hyperparameters
 from algoport.algorithms.kmeans.lloyd import Clustering, lloyd
@@ -85,7 +86,7 @@ def _begun(job: Job) -> State:
         # A model of the original says nothing of how much it has seen: it counts as one batch.
         centers = job.start.centers.copy()
         weights = np.full(len(centers), settings.mini_batch_size / len(centers))
-    job.note(f"going on from a model of {len(job.start.centers)} centers, {len(centers)} while streaming")
+    job.reporter.note(f"going on from a model of {len(job.start.centers)} centers, {len(centers)} while streaming")
     return _state(job, centers, weights, inherited=len(centers))
 
 
@@ -117,7 +118,7 @@ def _first_batch(job: Job) -> NDArray[np.float32]:
         if count >= settings.k or count == before:
             break
         before, wanted = count, wanted * 2
-    if count == 0 and agreed(job.group, job.asked()):
+    if count == 0 and agreed(job.group, job.stop_requested()):
         raise Stopped
     if count < settings.k and job.start is None:
         raise UserError(f"Channel 'train' has {int(count)} rows, which is fewer than k, {settings.k}.")
@@ -130,11 +131,11 @@ def _drawn(job: Job, first: NDArray[np.float32]) -> NDArray[np.float32]:
     most = max(1, len(first) // settings.k)
     if settings.extra_center_factor == "auto":
         factor = min(MOST_EXTRA, most)
-        job.note(f"'extra_center_factor' was set to 'auto', evaluated to {factor}.")
+        job.reporter.note(f"'extra_center_factor' was set to 'auto', evaluated to {factor}.")
     else:
         factor = min(settings.extra_center_factor, most)
         if factor < settings.extra_center_factor:
-            job.note(
+            job.reporter.note(
                 f"'extra_center_factor' is {factor} and not {settings.extra_center_factor}, "
                 f"as the first batch has but {len(first)} rows."
             )
@@ -153,20 +154,20 @@ def _stream(job: Job, state: State) -> None:
     size = settings.mini_batch_size
     while state.epoch < settings.epochs:
         batches = job.channels["train"].batches(size, start=state.step * size)
-        for batch in job.in_step(batches, settings.feature_dim):
+        for batch in job.in_step(batches, nothing(settings.feature_dim)):
             rows = batch.dense()
             _check_rows(rows, settings)
             _move(job, state, rows)
             state.step += 1
             _save(job, state)
         if job.stopping():
-            job.note(f"a stop was asked for in epoch {state.epoch + 1}, after {state.seen} examples")
+            job.reporter.note(f"a stop was asked for in epoch {state.epoch + 1}, after {state.seen} examples")
             _save(job, state, ended=True)  # the platform may take the job up again elsewhere
             break
         state.epoch, state.step = state.epoch + 1, 0
-        job.progress(state.epoch, settings.epochs, "epochs")
+        job.reporter.progress(state.epoch, settings.epochs, "epochs")
         _save(job, state, ended=True)
-    job.note(f"processed a total of {state.seen} examples")
+    job.reporter.note(f"processed a total of {state.seen} examples")
     if state.seen == 0 and job.start is None:
         raise Stopped
 
@@ -194,7 +195,7 @@ def _finish(job: Job, state: State, over: Callable[[], bool]) -> NDArray[np.floa
     found = _refined(job, state, shrink.shrink(state.centers, state.weights, job, over), over)
     centers = np.ascontiguousarray(found.centers, np.float32)
     job.group.broadcast_(centers)
-    job.report({"train:msd": found.msd})
+    job.reporter.report({"train:msd": found.msd})
     return centers
 
 
@@ -215,12 +216,12 @@ def _refined(job: Job, state: State, shrunk: list[Clustering], over: Callable[[]
     for candidate in shrunk[:CANDIDATES]:
         passes = min(BRIEF, most)
         begun.append(lloyd(rows, candidate.centers, weights=weights, passes=passes, tol=tol, over=over))
-        if job.asked():
+        if job.stop_requested():
             break
     best = min(begun, key=lambda found: found.msd)
-    if most > BRIEF and best.passes == BRIEF and not job.asked():
+    if most > BRIEF and best.passes == BRIEF and not job.stop_requested():
         best = lloyd(rows, best.centers, weights=weights, passes=most - BRIEF, tol=tol, over=over)
-    job.note(f"refined on {len(rows)} rows: {best.msd:.6f}")
+    job.reporter.note(f"refined on {len(rows)} rows: {best.msd:.6f}")
     return best
 
 
@@ -240,7 +241,7 @@ def _score(job: Job, model: Model, over: Callable[[], bool]) -> None:
     settings = job.hyperparameters
     channel = job.channels.get("test")
     if channel is None:
-        job.note("Test data is not provided.")
+        job.reporter.note("Test data is not provided.")
         return
     loss, count, cut = 0.0, 0.0, False
     for batch in channel.batches(settings.mini_batch_size):
@@ -253,10 +254,10 @@ def _score(job: Job, model: Model, over: Callable[[], bool]) -> None:
         count += len(rows)
     loss, rows_scored, cuts = total(job.group, loss, count, cut)
     if cuts:
-        job.note("The test channel is not scored, as a stop was asked for.")
+        job.reporter.note("The test channel is not scored, as a stop was asked for.")
     elif rows_scored:
         scores = {"msd": loss / rows_scored, "ssd": loss}
-        job.report({f"test:{name}": scores[name] for name in settings.eval_metrics})
+        job.reporter.report({f"test:{name}": scores[name] for name in settings.eval_metrics})
 
 
 def _check_rows(rows: NDArray[np.float32], settings: Hyperparameters, channel: str = "train") -> None:

@@ -53,7 +53,7 @@ def planned(job: Job) -> Plan:
     head = source.head(settings.num_point_for_scaler)
     (rows,) = total(group, len(head))
     if rows == 0:
-        if agreed(group, job.asked()):
+        if agreed(group, job.stop_requested()):
             raise Stopped
         raise UserError("Channel 'train' has no rows.")
     width = _width(settings, head if len(head) else None, source, group)
@@ -66,7 +66,7 @@ def planned(job: Job) -> Plan:
     weights, bias = drawn(settings, varies, job.seed)
     if job.start is not None:
         scaling, weights, bias = _continued(job.start, scaling)
-        job.note(f"going on from a {settings.predictor_type} of {width} features")
+        job.reporter.note(f"going on from a {settings.predictor_type} of {width} features")
     models = candidates(settings, width, float(counts[0] / counts[1]) if counts.all() else 1.0, job.seed)
     loss = objective(settings, scaling.label_scale)
     positive = np.array([model.positive for model in models])

@@ -29,17 +29,17 @@ def epoch(job: Job, plan: Plan, number: int, losses: Mapping[str, Numbers]) -> N
     for channel, found in losses.items():
         for model, loss in enumerate(found):
             if np.isfinite(loss):
-                job.figures({f"{channel}_{name}": float(loss)}, epoch=number, model=model)
+                job.reporter.figures({f"{channel}_{name}": float(loss)}, epoch=number, model=model)
     for channel, found in losses.items():
         metric = f"{channel}:objective_loss"
         if np.isfinite(found[0]):  # a model that has diverged has no loss
-            job.report({metric: float(found[0])}, epoch=number, written={metric: name})
+            job.reporter.report({metric: float(found[0])}, epoch=number, written={metric: name})
 
 
 def best(job: Job, plan: Plan, selection: Selection) -> None:
     """The line on the best model."""
     told = plan.models[selection.model].shown(optimizer(job.hyperparameters))
-    job.note(f"Best model found for hyperparameters: {json.dumps(told)}")
+    job.reporter.note(f"Best model found for hyperparameters: {json.dumps(told)}")
 
 
 def final(job: Job, plan: Plan, model: Model, over: Callable[[], bool]) -> None:
@@ -66,12 +66,12 @@ def _score(job: Job, plan: Plan, model: Model, channel: str, found: Iterable[Bat
         counts.add(some, margins)
         sums += (some.losses(margins, plain, loss, plan.judge.positive[:1])[0], some.weights.sum(dtype=np.float64))
     if total(job.group, cut)[0]:
-        job.note(f"The {channel} channel is not scored, as a stop was asked for.")
+        job.reporter.note(f"The {channel} channel is not scored, as a stop was asked for.")
         return
     job.group.sum_(sums)
     scores = counts.scores(job.group)
     if sums[1] <= 0:
-        job.note(f"Channel '{channel}' has no rows, and so no metrics.")
+        job.reporter.note(f"Channel '{channel}' has no rows, and so no metrics.")
         return
     last = "objective_loss" if channel == "test" else "objective_loss:final"
     values = {f"{channel}:{last}": float(sums[0] / sums[1])}
@@ -79,8 +79,10 @@ def _score(job: Job, plan: Plan, model: Model, channel: str, found: Iterable[Bat
     names = {**written(settings, channel), f"{channel}:{last}": loss.written}
     values = {name: value for name, value in values.items() if np.isfinite(value)}
     for name, value in values.items():
-        job.note(f"#{channel}_score ({job.host}) : ('{names.get(name, name.partition(':')[2])}', {value})")
-    job.report(values, written={name: shown for name, shown in names.items() if name in values})
+        job.reporter.note(
+            f"#{channel}_score ({job.reporter.host}) : ('{names.get(name, name.partition(':')[2])}', {value})"
+        )
+    job.reporter.report(values, written={name: shown for name, shown in names.items() if name in values})
 
 
 def batches(job: Job, plan: Plan, channel: str, models: int) -> Iterator[Batch]:

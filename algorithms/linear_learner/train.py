@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from algoport.algorithms.contract.errors import Stopped, UserError
 from algoport.algorithms.contract.group import agreed
+from algoport.algorithms.contract.records import nothing
 from algoport.algorithms.linear_learner import calibration, report
 from algoport.algorithms.linear_learner.batch import Batch, batch, check_features
 from algoport.algorithms.linear_learner.descent import Descent, Parameters
@@ -80,11 +81,11 @@ def fit(job: Job) -> Model:
         if state.step > 0 or state.selection.epoch < 0:  # else a stop came before this epoch's first step
             _judge(job, plan, state, over if stopping else None)
         if stopping:
-            job.note(f"a stop was asked for in epoch {state.epoch}, after {state.descent.steps} steps")
+            job.reporter.note(f"a stop was asked for in epoch {state.epoch}, after {state.descent.steps} steps")
             break
         state.epoch, state.step, state.weight = state.epoch + 1, 0, 0.0
         state.losses[...] = 0
-        job.progress(state.epoch, job.hyperparameters.epochs, "epochs")
+        job.reporter.progress(state.epoch, job.hyperparameters.epochs, "epochs")
         _save(job, state)
     model = _finished(job, plan, state.selection)
     report.best(job, plan, state.selection)
@@ -94,7 +95,7 @@ def fit(job: Job) -> Model:
 
 def _begun(job: Job, plan: Plan) -> State:
     m = len(plan.models)
-    job.note(f"Training {m} model{'s' if m > 1 else ''} of {plan.width} features side by side.")
+    job.reporter.note(f"Training {m} model{'s' if m > 1 else ''} of {plan.width} features side by side.")
     parameters = Parameters.begun(plan.weights, plan.bias, m)
     return State(Descent(job.hyperparameters, plan.models, parameters), Selection(), np.zeros(m))
 
@@ -105,7 +106,8 @@ def _pass(job: Job, plan: Plan, state: State) -> bool:
     size = settings.mini_batch_size
     d, c = state.descent.parameters.weights.shape
     sums = Sums(d, c, len(plan.models))
-    for rows in job.in_step(job.channels["train"].batches(size, start=state.step * size), plan.width):
+    batches = job.channels["train"].batches(size, start=state.step * size)
+    for rows in job.in_step(batches, nothing(plan.width)):
         mine = batch(rows, settings, plan.width, "train", plan.classes)
         _step(job, plan, state, mine, sums)
     if not job.stopping():
@@ -168,8 +170,8 @@ def _judge(job: Job, plan: Plan, state: State, over: Callable[[], bool] | None) 
     report.epoch(job, plan, state.epoch, told)
     _watch(job, plan, state, found, losses)
     if state.selection.consider(found, weights, bias, state.epoch):
-        job.note(f"Epoch {state.epoch}: Loss improved. Updating best model")
-        job.note(f"Saving model for epoch: {state.epoch}")
+        job.reporter.note(f"Epoch {state.epoch}: Loss improved. Updating best model")
+        job.reporter.note(f"Saving model for epoch: {state.epoch}")
 
 
 def _watch(job: Job, plan: Plan, state: State, found: Judgement, losses: NDArray[np.float64]) -> None:
@@ -182,11 +184,12 @@ def _watch(job: Job, plan: Plan, state: State, found: Judgement, losses: NDArray
     figure = float(found.values.max()) if chosen else -float(finite.min()) if len(finite) else -np.inf
     name = f"sampled_{settings.binary_classifier_model_selection_criteria}" if chosen else plan.objective.written
     value = figure if chosen else -figure
-    job.note(f"#early_stopping_criteria_metric: host={job.host}, epoch={state.epoch}, criteria={name}, value={value}")
+    watched = f"host={job.reporter.host}, epoch={state.epoch}, criteria={name}, value={value}"
+    job.reporter.note(f"#early_stopping_criteria_metric: {watched}")
     state.ended = state.selection.settled(figure, settings)
     if state.ended and state.epoch + 1 < settings.epochs:
         waited = settings.early_stopping_patience
-        job.note(f"Early stop: no improvement for {waited} epoch{'s' if waited > 1 else ''}.")
+        job.reporter.note(f"Early stop: no improvement for {waited} epoch{'s' if waited > 1 else ''}.")
 
 
 def _finished(job: Job, plan: Plan, selection: Selection) -> Model:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from algoport.algorithms import contract
 from algoport.algorithms.contract.errors import Stopped, UserError
 from algoport.algorithms.contract.group import agreed, total
-from algoport.algorithms.contract.records import Rows
+from algoport.algorithms.contract.records import Rows, nothing
 from algoport.algorithms.pca.hyperparameters import Hyperparameters
 from algoport.algorithms.pca.model import Model, packed_moments
 from algoport.algorithms.pca.moments import Scatter, Sketch, directions
@@ -125,17 +125,17 @@ def _stream(job: Job, state: State) -> None:
     """Every batch into the sums; ends early when a stop is asked for."""
     settings = job.hyperparameters
     d, size = settings.feature_dim, _batch(job)
-    job.note(f"{d} feature(s) found in 'data'.")
+    job.reporter.note(f"{d} feature(s) found in 'data'.")
     batches = job.channels["train"].batches(size, start=state.step * size)
-    for batch in job.in_step(batches, d):
+    for batch in job.in_step(batches, nothing(d)):
         _check_width(batch, d, "train")
         _add(state, batch)
         state.step += 1
         _save(job, state)
     if job.stopping():
-        job.note(f"a stop was asked for after {state.step} batches")
+        job.reporter.note(f"a stop was asked for after {state.step} batches")
     else:
-        job.progress(1, 1, "epochs")
+        job.reporter.progress(1, 1, "epochs")
     _save(job, state, ended=True)
     if state.step == 0 and job.start is None:
         raise Stopped
@@ -176,7 +176,7 @@ def _model(job: Job, sums: Scatter | Sketch) -> Model:
     found = [np.ascontiguousarray(array, np.float32) for array in (mean, vectors, values)]
     job.group.broadcast_(*found)
     if sums.count <= settings.num_components:
-        job.note(
+        job.reporter.note(
             f"There are {sums.count:.0f} rows for {settings.num_components} components: those beyond the rank of the "
             "rows are arbitrary, with singular values of 0."
         )
@@ -195,21 +195,21 @@ def _report(job: Job, model: Model, sums: Scatter | Sketch) -> None:
     whole = sums.variance if job.hyperparameters.subtract_mean else sums.variance + sums.count * (sums.mean**2).sum()
     shares = squares / whole if whole > 0 else np.zeros_like(squares)
     # Of no variance all is kept.
-    job.report({"train:explained_variance": float(min(shares.sum(), 1.0)) if whole > 0 else 1.0})
+    job.reporter.report({"train:explained_variance": float(min(shares.sum(), 1.0)) if whole > 0 else 1.0})
     table = {
         "component": list(range(1, len(shares) + 1)),
         "singular_value": model.singular_values[::-1].tolist(),
         "share": shares.tolist(),
         "shares_so_far": np.cumsum(shares).tolist(),
     }
-    job.keep("explained_variance.csv", table)
+    job.reporter.keep("explained_variance.csv", table)
 
 
 def _score(job: Job, model: Model) -> None:
     """The share of the test rows' squared distances to the mean that their projections keep."""
     channel = job.channels.get("test")
     if channel is None:
-        job.note("Test data is not provided.")
+        job.reporter.note("Test data is not provided.")
         return
     kept, whole, cut, over = 0.0, 0.0, False, job.grace(GRACE)
     for batch in channel.batches(_batch(job)):
@@ -222,11 +222,11 @@ def _score(job: Job, model: Model) -> None:
         whole += float(((rows - model.mean).astype(np.float64) ** 2).sum())
     kept, whole, cuts = total(job.group, kept, whole, cut)
     if cuts:
-        job.note("The test channel is not scored, as a stop was asked for.")
+        job.reporter.note("The test channel is not scored, as a stop was asked for.")
     elif not np.isfinite(whole):
         raise UserError("Channel 'test': a row has a missing or infinite value.")
     elif whole > 0:
-        job.report({"test:explained_variance": kept / whole})
+        job.reporter.report({"test:explained_variance": kept / whole})
 
 
 def _check_width(rows: Rows, d: int, channel: str) -> None:

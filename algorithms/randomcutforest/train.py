@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from algoport.algorithms import contract
 from algoport.algorithms.contract.errors import Stopped, UserError
 from algoport.algorithms.contract.group import agreed, interleaved, total
-from algoport.algorithms.contract.records import Rows
+from algoport.algorithms.contract.records import Rows, nothing
 from algoport.algorithms.randomcutforest import forest, kernels
 from algoport.algorithms.randomcutforest.hyperparameters import Hyperparameters
 from algoport.algorithms.randomcutforest.model import Model
@@ -58,9 +58,9 @@ def fit(job: Job) -> Model:
 def _check_memory(job: Job) -> None:
     """`UserError` where the forest is larger than what is free."""
     settings = job.hyperparameters
-    job.note("Validating memory limits...")
+    job.reporter.note("Validating memory limits...")
     needed = forest.bytes_of(settings.num_trees, settings.num_samples_per_tree, settings.width)
-    job.note(f"Estimated memory needed to build the forest in bytes: {needed}")
+    job.reporter.note(f"Estimated memory needed to build the forest in bytes: {needed}")
     free = machine.memory_free()
     if free is not None and needed > free:
         raise UserError(
@@ -103,29 +103,29 @@ def _go_on(job: Job, start: Model, sample: Sample) -> None:
         order = best[np.argsort(start.numbers[best], kind="stable")]
     kept = {"rows": start.forest.points[order], "keys": keys[order], "numbers": start.numbers[order]}
     sample.restore(kept, start.seen, job.group)
-    job.note(f"going on from a sample of {len(start.numbers)} of {start.seen} points")
+    job.reporter.note(f"going on from a sample of {len(start.numbers)} of {start.seen} points")
 
 
 def _stream(job: Job, state: State) -> None:
     """One pass over the rows, of which the sample keeps some."""
     settings = job.hyperparameters
-    job.note("Validating that feature_dim agrees with dimensions in training data...")
-    job.note("Sampling training data...")
+    job.reporter.note("Validating that feature_dim agrees with dimensions in training data...")
+    job.reporter.note("Sampling training data...")
     size = settings.mini_batch_size
     batches = job.channels["train"].batches(size, start=state.step * size)
-    for batch in job.in_step(batches, settings.feature_dim):
+    for batch in job.in_step(batches, nothing(settings.feature_dim)):
         rows = batch.dense()
         _check_rows(rows, settings, "train")
         state.sample.add(_points(job, state.shingles, rows), job.group)
         state.step += 1
         _save(job, state)
     if job.stopping():
-        job.note(f"a stop was asked for after {state.sample.seen} points")
+        job.reporter.note(f"a stop was asked for after {state.sample.seen} points")
         _save(job, state, ended=True)  # the platform may take the job up again elsewhere
         return
-    job.note("Sampling training data completed.")
-    job.note("Early stop condition met. Stopping training.")
-    job.progress(1, 1, "epochs")
+    job.reporter.note("Sampling training data completed.")
+    job.reporter.note("Early stop condition met. Stopping training.")
+    job.reporter.progress(1, 1, "epochs")
     _save(job, state, ended=True)
 
 
@@ -140,10 +140,10 @@ def _points(job: Job, shingles: Shingles, rows: NDArray[np.float32]) -> NDArray[
 def _grown(job: Job, state: State) -> Model:
     """The forest; the same at every member, as it is drawn from the same sample."""
     settings, sample = job.hyperparameters, state.sample
-    job.note("Master node: building Random Cut Forest...")
+    job.reporter.note("Master node: building Random Cut Forest...")
     merged = sample.merged(job.group)
     points, numbers = merged["rows"], merged["numbers"]
-    job.note(f"{len(points)} samples gathered")
+    job.reporter.note(f"{len(points)} samples gathered")
     if len(points) < settings.num_trees:
         if job.stopping():
             raise Stopped
@@ -161,7 +161,7 @@ def _grown(job: Job, state: State) -> Model:
         shingle_size=settings.shingle_size,
         sampled=sample.capacity,
     )
-    job.note(f"Random Cut Forest built: {trees.described(settings.shingle_size)}")
+    job.reporter.note(f"Random Cut Forest built: {trees.described(settings.shingle_size)}")
     return model
 
 
@@ -212,13 +212,13 @@ def _score(job: Job, model: Model) -> None:
     """The metrics of the test channel; none where a stop leaves no time to see it to its end."""
     channel = job.channels.get("test")
     if channel is None:
-        job.note("Test data is not provided.")
+        job.reporter.note("Test data is not provided.")
         return
     found = _test_scores(job, model)
     if found is None:
-        job.note("The test channel is not scored, as a stop was asked for.")
+        job.reporter.note("The test channel is not scored, as a stop was asked for.")
         return
-    job.report(_metrics(job, *found))
+    job.reporter.report(_metrics(job, *found))
 
 
 def _test_scores(job: Job, model: Model) -> tuple[NDArray[np.float32], NDArray[np.bool_]] | None:

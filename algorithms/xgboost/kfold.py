@@ -47,7 +47,7 @@ def fit(job: Job, plan: Plan, parts: Mapping[str, Part]) -> tuple[Booster, ...]:
             if len(boosters) < len(done):
                 booster = done[len(boosters)]
             else:
-                job.note(f"Train cross validation fold {number + 1}")
+                job.reporter.note(f"Train cross validation fold {number + 1}")
                 arrays = {f"fold-{i}": _bytes(other) for i, other in enumerate(boosters)}
                 kept = Kept(arrays, {"folds": len(boosters)})
                 booster = boosted(_listening(job, told), plan, own, None, kept)
@@ -102,15 +102,15 @@ def _listening(job: Job, told: dict[str, float]) -> Job:
 
     def report(values: Mapping[str, float], **how: Any) -> None:
         told.update(values)
-        job.report(values, **how)
+        job.reporter.report(values, **how)
 
-    return replace(job, report=report)
+    return replace(job, reporter=replace(job.reporter, report=report))
 
 
 def _tell(job: Job, figures: list[dict[str, float]], number: int) -> None:
     """The means over the folds, where all were trained in this run."""
     if all(figures):
-        job.report({name: float(np.mean([own[name] for own in figures])) for name in figures[0]}, epoch=number)
+        job.reporter.report({name: float(np.mean([own[name] for own in figures])) for name in figures[0]}, epoch=number)
 
 
 def _done(job: Job) -> list[Booster]:
@@ -139,7 +139,7 @@ def _keep(job: Job, plan: Plan, whole: Part, everyone: Everyone, answers: NDArra
             columns |= {f"prediction_{j}": mean[:, j] for j in range(mean.shape[1])}
     if name in CLASSES:
         columns["predicted_label"] = _majority(name, every, plan.objective.outputs)
-    job.keep("predictions.csv", columns)
+    job.reporter.keep("predictions.csv", columns)
 
 
 def _majority(name: str, every: NDArray[np.float32], outputs: int) -> NDArray[np.int64]:

@@ -46,7 +46,7 @@ def fit(job: Job) -> Model:
     """
     plan = Plan(job.hyperparameters, job.group, (abs(job.seed), abs(job.hyperparameters.seed)))
     for notice in plan.settings.notices():
-        job.note(notice)
+        job.reporter.note(notice)
     parts = _parts(job, plan)
     if plan.settings.kfold is not None:
         return Model(boosters=kfold.fit(job, plan, parts))
@@ -56,18 +56,18 @@ def fit(job: Job) -> Model:
 
 def boosted(job: Job, plan: Plan, parts: Mapping[str, Part], start: Booster | None, kept: Kept) -> Booster:
     """The booster that the rounds leave, cut to its best round where one is watched."""
-    watch = Watch.of(plan, parts, job.report)
+    watch = Watch.of(plan, parts, job.reporter.report)
     old = job.checkpoints.latest()
     if old is not None and all(old[1].get(name) == value for name, value in kept.facts.items()):
         booster, done = interchange.read(old[0][CURRENT].tobytes(), "checkpoint"), int(old[1]["done"])
         watch.take_up(old[1])
-        job.note(f"going on after round {done}")
+        job.reporter.note(f"going on after round {done}")
     else:
         booster, done = _begun(job, plan, parts, start), 0
     rounds = _rounds(plan, parts, booster, start)
     while done < plan.settings.num_round and not watch.over:
         if job.stopping():
-            job.note(f"a stop was asked for after round {done}")
+            job.reporter.note(f"a stop was asked for after round {done}")
             _save(job, kept, rounds.booster, watch, done, ended=True)
             break
         rounds.advance()
@@ -77,7 +77,7 @@ def boosted(job: Job, plan: Plan, parts: Mapping[str, Part], start: Booster | No
     if rounds.rounds == 0:
         raise Stopped
     if watch.over:
-        job.note(f"no better for {plan.settings.early_stopping_rounds} rounds: stopped after round {done}")
+        job.reporter.note(f"no better for {plan.settings.early_stopping_rounds} rounds: stopped after round {done}")
     return _best(rounds.booster, watch)
 
 
@@ -95,12 +95,12 @@ def _parts(job: Job, plan: Plan) -> dict[str, Part]:
     if highest >= width:
         raise UserError(f"interaction_constraints: must name features from 0 to {width - 1}; one is {highest}.")
     rows = total(plan.group, *(len(part) for part in parts.values()))
-    job.note(f"Train matrix has {rows[0]:.0f} rows and {width} columns")
+    job.reporter.note(f"Train matrix has {rows[0]:.0f} rows and {width} columns")
     if VALIDATION in parts:
-        job.note(f"Validation matrix has {rows[1]:.0f} rows")
+        job.reporter.note(f"Validation matrix has {rows[1]:.0f} rows")
     s = plan.settings
     if s.early_stopping_rounds is not None and (plan.watched is None or (VALIDATION not in parts and not s.kfold)):
-        job.note("early_stopping_rounds does nothing without a validation channel and eval_metric.")
+        job.reporter.note("early_stopping_rounds does nothing without a validation channel and eval_metric.")
     return {name: part.widened(width) for name, part in parts.items()}
 
 
@@ -128,7 +128,7 @@ def _start(job: Job, plan: Plan) -> Booster | None:
     if start.kind != "gblinear":
         start = replace(start, forest=start.forest.first(start.used))
     kept = {name: value for name, value in start.attributes.items() if name not in ("best_iteration", "best_score")}
-    job.note(f"going on from a model of {start.rounds} rounds")
+    job.reporter.note(f"going on from a model of {start.rounds} rounds")
     return replace(start, attributes=kept)
 
 
@@ -156,7 +156,7 @@ def _begun(job: Job, plan: Plan, parts: Mapping[str, Part], start: Booster | Non
         score = np.full(objective.outputs, s.base_score, np.float32)
     else:
         score = objective.base_score(train.targets, objective.whole(train.targets, plan.group), plan.group)
-        job.note(f"base_score is {', '.join(f'{value:.6g}' for value in score)}, estimated from the labels")
+        job.reporter.note(f"base_score is {', '.join(f'{value:.6g}' for value in score)}, estimated from the labels")
     return Booster(
         objective=objective.name,
         num_feature=train.rows.width,

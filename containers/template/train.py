@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from algoport.algorithms import contract
 from algoport.algorithms.contract.errors import Stopped, UserError
 from algoport.algorithms.contract.group import agreed, total
-from algoport.algorithms.contract.records import Rows
+from algoport.algorithms.contract.records import Rows, nothing
 
 from . import kernels
 from .hyperparameters import Hyperparameters
@@ -39,7 +39,7 @@ def fit(job: Job) -> Model:
     state = _resumed(job) or _begun(job)
     size = job.hyperparameters.mini_batch_size
     batches = job.channels["train"].batches(size, start=state.step * size)
-    for batch in job.in_step(batches, job.hyperparameters.feature_dim):
+    for batch in job.in_step(batches, nothing(job.hyperparameters.feature_dim)):
         rows = _checked(batch, job.hyperparameters, "train")
         _learn(job, state, rows)
         if agreed(job.group, job.checkpoints.due()):
@@ -110,7 +110,7 @@ def _score(job: Job, model: Model) -> None:
         count += len(rows)
     likelihood, count = total(job.group, likelihood, count)
     if count:
-        job.report({"test:log_likelihood": likelihood / count})
+        job.reporter.report({"test:log_likelihood": likelihood / count})
 
 
 def _save(job: Job, state: State) -> None:

@@ -70,7 +70,7 @@ def told(example: Example, trained: Trained, tmp_path_factory: Any) -> Told:
         patch.setattr(log, "line", lines.append)
         for number, (given, rows) in enumerate(example.others()):
             ours = metrics.Metrics(example.algorithm, "algo-1", tmp_path_factory.mktemp(f"other-{number}"))
-            example.fit_other(given, rows, report=ours.report)
+            example.fit_other(given, rows, reporter=ours.reporter())
             history += ours.history
     finite = [entry for entry in history if entry["value"] is not None and math.isfinite(entry["value"])]
     return Told(lines=lines, history=finite)

@@ -191,7 +191,7 @@ def test_interrupted_and_resumed_is_uninterrupted_with_several_members(example: 
 def test_a_stop_leaves_a_servable_model(example: Example, size: int, share: float, tmp_path: Path) -> None:
     """Asked of the last member only, at that share of the chances it gives itself to be asked."""
     looks = [Asking() for _ in range(size)]
-    together(size, lambda group: example.fit(group, asked=looks[group.rank]))
+    together(size, lambda group: example.fit(group, stop_requested=looks[group.rank]))
     at = max(1, round(share * looks[-1].looks))
 
     asked = [Asking() for _ in range(size - 1)] + [Asking(at)]
@@ -201,7 +201,7 @@ def test_a_stop_leaves_a_servable_model(example: Example, size: int, share: floa
         source = Watched(Memory(example.rows()["train"], group=group), lambda: passes.append(asked[-1].looks >= at))
         # Only the one who is asked: another may be late to the very pass in which that happens.
         watched = {"train": source} if group.rank == size - 1 else {}
-        return stopped(example, group, asked=asked[group.rank], channels=watched)
+        return stopped(example, group, stop_requested=asked[group.rank], channels=watched)
 
     models = together(size, member)
 

@@ -9,7 +9,7 @@ Points = Sequence[tuple[float, float]]
 
 
 def curves(panels: Mapping[str, Mapping[str, Points]]) -> Any:
-    """A figure for `job.keep`: of each panel, by its title, lines by name, of points (epoch, value)."""
+    """A figure for `job.reporter.keep`: of each panel, by its title, lines by name, of points (epoch, value)."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 

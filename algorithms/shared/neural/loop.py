@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar
 
 from numpy.typing import NDArray
 
@@ -41,18 +41,18 @@ class Learner(Protocol[B]):
         """All of it, as arrays and facts. Only the first member asks, so this makes no exchange."""
 
 
-def descend(job: contract.Job[Any, Any], learner: Learner[B], kind: contract.Kind = "rows") -> None:
+def descend(job: contract.Job[Any, Any], learner: Learner[B], empty: B) -> None:
     """Epoch after epoch, until the learner is through or a stop is asked for, with what it knows then.
 
-    `kind` is that of the records, by which a member that has no more of them takes part with none.
+    `empty` is a batch of none, with which a member that has no more takes part.
     """
     over = job.grace(GRACE)
     while not learner.is_over():
-        for batch in job.in_step(cast(Any, learner.batches()), kind=kind):
+        for batch in job.in_step(learner.batches(), empty):
             learner.move(batch)
             _save(job, learner)
         if job.stopping():
-            job.note(f"a stop was asked for in epoch {learner.epoch + 1}, after {learner.step} batches")
+            job.reporter.note(f"a stop was asked for in epoch {learner.epoch + 1}, after {learner.step} batches")
             _save(job, learner, ended=True)
             return
         learner.close(over)

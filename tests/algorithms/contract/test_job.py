@@ -150,7 +150,7 @@ def job(group: Any = None, **more: Any) -> Job[Any, Any]:
 def test_members_take_as_many_steps_as_the_one_with_the_most_batches(steps: tuple[int, ...]) -> None:
     def walk(group: Any) -> list[int]:
         batches: Iterator[Rows] = iter([numbered(4)] * steps[group.rank])
-        return [len(batch) for batch in job(group).in_step(batches, 2)]
+        return [len(batch) for batch in job(group).in_step(batches, nothing(2))]
 
     walks = together(len(steps), walk)
 
@@ -161,7 +161,7 @@ def test_members_take_as_many_steps_as_the_one_with_the_most_batches(steps: tupl
 def test_who_has_no_batch_gets_an_empty_one_of_the_right_width() -> None:
     def walk(group: Any) -> list[int]:
         batches = iter([numbered(4)] if group.rank == 0 else [])
-        return [batch.width for batch in job(group).in_step(batches, 2)]
+        return [batch.width for batch in job(group).in_step(batches, nothing(2))]
 
     assert together(2, walk) == [[2], [2]]
 
@@ -170,15 +170,15 @@ def test_who_has_no_batch_gets_an_empty_one_of_the_right_width() -> None:
 def test_all_members_stop_after_the_same_step_when_one_is_asked_to(size: int) -> None:
     def walk(group: Any) -> int:
         asked = iter([False, False, True, True])
-        mine = job(group, asked=(lambda: next(asked)) if group.rank == size - 1 else (lambda: False))
-        return sum(1 for _ in mine.in_step(iter([numbered(1)] * 9), 2))
+        mine = job(group, stop_requested=(lambda: next(asked)) if group.rank == size - 1 else (lambda: False))
+        return sum(1 for _ in mine.in_step(iter([numbered(1)] * 9), nothing(2)))
 
     assert together(size, walk) == [2] * size
 
 
 def test_stopping_is_true_everywhere_as_soon_as_one_is_asked() -> None:
     def ask(who: int | None) -> list[bool]:
-        return together(3, lambda group: job(group, asked=lambda: group.rank == who).stopping())
+        return together(3, lambda group: job(group, stop_requested=lambda: group.rank == who).stopping())
 
     assert ask(None) == [False] * 3
     assert ask(0) == ask(2) == [True] * 3

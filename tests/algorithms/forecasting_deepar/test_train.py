@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from algoport.algorithms.contract import Job, Memory
+from algoport.algorithms.contract import Job, Memory, Reporter
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.records import Objects
 from algoport.algorithms.forecasting_deepar.hyperparameters import Hyperparameters
@@ -87,7 +87,11 @@ def test_deterministic_paths_are_all_alike() -> None:
 
 def test_training_ends_early_where_the_loss_gets_no_better() -> None:
     notes: list[str] = []
-    trained(steady(), {"epochs": 40, "early_stopping_patience": 1, "learning_rate": 0.5}, note=notes.append)
+    trained(
+        steady(),
+        {"epochs": 40, "early_stopping_patience": 1, "learning_rate": 0.5},
+        reporter=Reporter(note=notes.append),
+    )
 
     assert any(note.startswith("Loss has not been better for 1 epochs") for note in notes)
 

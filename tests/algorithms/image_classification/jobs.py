@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from algoport.algorithms.contract import Job, Memory
+from algoport.algorithms.contract import Job, Memory, Reporter
 from algoport.algorithms.contract.records import Images
 from algoport.algorithms.image_classification import example, fitting
 from algoport.algorithms.image_classification.hyperparameters import Hyperparameters
@@ -46,7 +46,7 @@ class Heard:
 
     @property
     def more(self) -> dict[str, Any]:
-        return {"report": self.report, "note": self.notes.append, "keep": self.keep}
+        return {"reporter": Reporter(report=self.report, note=self.notes.append, keep=self.keep)}
 
     def of(self, name: str) -> list[float]:
         return [value for own, value, _ in self.values if own == name]

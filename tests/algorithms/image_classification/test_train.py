@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from algoport.algorithms.contract import Job, Memory
+from algoport.algorithms.contract import Job, Memory, Reporter
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.records import Images
 from algoport.algorithms.image_classification import beginning, example, fitting
@@ -241,7 +241,7 @@ def test_two_members_give_the_loss_curve_of_one(how):
         sources = {name: Memory(pictures, group=group) for name, pictures in rows.items()}
         heard = Heard()
         more = {"group": group} if group else {}
-        fitting.fit(Job(hyperparameters=settings, channels=sources, keep=heard.keep, **more))
+        fitting.fit(Job(hyperparameters=settings, channels=sources, reporter=Reporter(keep=heard.keep), **more))
         return heard.files["curves.csv"]["train_loss"]
 
     alone, shared = losses(), together(2, losses)

@@ -8,7 +8,7 @@ import pytest
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
 
-from algoport.algorithms.contract import Job, Memory
+from algoport.algorithms.contract import Job, Memory, Reporter
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.kmeans.hyperparameters import Hyperparameters
 from algoport.algorithms.kmeans.model import Model
@@ -25,8 +25,7 @@ def job(rows, *, test=None, **given):
         channels=channels,
         start=start,
         seed=seed,
-        note=notes.append,
-        report=lambda values, **_: reports.update(values),
+        reporter=Reporter(note=notes.append, report=lambda values, **_: reports.update(values)),
     )
 
 
@@ -124,7 +123,7 @@ def test_a_stop_leaves_a_long_test_channel_unscored():
     stopped = replace(
         job(rows, k=4, mini_batch_size=100, notes=notes, reports=reports),
         channels={"train": Stopping(rows), "test": Long(rows)},
-        asked=lambda: bool(stop),
+        stop_requested=lambda: bool(stop),
         clock=itertools.count().__next__,
     )
 

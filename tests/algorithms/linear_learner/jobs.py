@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from algoport.algorithms.contract import Job, Memory
+from algoport.algorithms.contract import Job, Memory, Reporter
 from algoport.algorithms.contract.records import Rows
 from algoport.algorithms.linear_learner.hyperparameters import Hyperparameters
 from algoport.algorithms.linear_learner.train import fit
@@ -49,9 +49,11 @@ def trained(channels, *, group=None, distribution="FullyReplicated", start=None,
             channels=sources,
             start=start,
             seed=seed,
-            note=run.notes.append,
-            report=report,
-            figures=lambda values, **of: run.tables.append((dict(values), of)),
+            reporter=Reporter(
+                note=run.notes.append,
+                report=report,
+                figures=lambda values, **of: run.tables.append((dict(values), of)),
+            ),
             **more,
             **(job or {}),
         )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from algoport.algorithms.contract import Job, Memory
+from algoport.algorithms.contract import Job, Memory, Reporter
 from algoport.algorithms.contract.group import Alone
 from algoport.algorithms.contract.records import Rows
 from algoport.algorithms.pca.hyperparameters import Hyperparameters
@@ -36,8 +36,7 @@ def job(rows, *, group=None, **given):
         start=start,
         seed=seed,
         device=device,
-        note=notes.append,
-        report=lambda values, **_: reports.update(values),
+        reporter=Reporter(note=notes.append, report=lambda values, **_: reports.update(values)),
     )
 
 

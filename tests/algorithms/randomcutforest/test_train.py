@@ -8,7 +8,7 @@ from scipy.stats import spearmanr
 from sklearn.ensemble import IsolationForest
 from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_score, roc_auc_score
 
-from algoport.algorithms.contract import Job, Memory
+from algoport.algorithms.contract import Job, Memory, Reporter
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.records import Rows
 from algoport.algorithms.randomcutforest import forest, kernels
@@ -40,8 +40,7 @@ def job(rows, *, test=None, group=None, sharded=False, **given):
         channels=channels,
         start=start,
         seed=seed,
-        note=notes.append,
-        report=lambda values, **_: reports.update(values),
+        reporter=Reporter(note=notes.append, report=lambda values, **_: reports.update(values)),
         **more,
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import xgboost
 
-from algoport.algorithms.contract import Job, Memory
+from algoport.algorithms.contract import Job, Memory, Reporter
 from algoport.algorithms.contract.records import Rows
 from algoport.algorithms.xgboost.hyperparameters import Hyperparameters
 from algoport.algorithms.xgboost.model import Model
@@ -33,9 +33,11 @@ def job(rows: dict[str, Rows], given: dict[str, Any], heard: Heard | None = None
     sources = {name: Memory(part) for name, part in rows.items()}
     settings = Hyperparameters.read({"num_round": 5, **given})
     return Job(
-        hyperparameters=settings, channels=sources, report=report, note=heard.notes.append,
-        keep=heard.kept.__setitem__, **more,
-    )  # fmt: skip
+        hyperparameters=settings,
+        channels=sources,
+        reporter=Reporter(report=report, note=heard.notes.append, keep=heard.kept.__setitem__),
+        **more,
+    )
 
 
 def trained(rows: dict[str, Rows], given: dict[str, Any], heard: Heard | None = None, **more: Any) -> Model:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from algoport.algorithms.contract import Job
+from algoport.algorithms.contract import Job, Reporter
 from algoport.algorithms.shared.neural.loop import descend
 from tests.groups import together
 
@@ -62,7 +62,7 @@ def job(**more):
 def test_all_epochs_are_run():
     learner = Counting()
 
-    descend(job(), learner)
+    descend(job(), learner, 0.0)
 
     assert learner.total == sum(10 * epoch + step for epoch in range(4) for step in range(3))
     assert learner.closed == [(epoch, False) for epoch in range(4)]
@@ -70,12 +70,12 @@ def test_all_epochs_are_run():
 
 def test_going_on_from_any_checkpoint_gives_the_same():
     whole, kept = Counting(), Kept()
-    descend(job(checkpoints=kept), whole)
+    descend(job(checkpoints=kept), whole, 0.0)
 
     assert len(kept.saved) == 4 * (3 + 1)
     for saved in kept.saved:
         again = Counting().restore(*saved)
-        descend(job(), again)
+        descend(job(), again, 0.0)
         assert again.total == whole.total
 
 
@@ -87,7 +87,7 @@ def test_a_stop_ends_it_with_what_was_learned(after):
     def asked():
         return next(steps) >= after
 
-    descend(job(asked=asked, checkpoints=kept, note=notes.append), learner)
+    descend(job(stop_requested=asked, checkpoints=kept, reporter=Reporter(note=notes.append)), learner, 0.0)
 
     assert not learner.is_over()
     assert (learner.step > 0 or after < 1 or learner.closed) and len(learner.closed) <= 2
@@ -100,7 +100,7 @@ def test_all_members_end_after_the_same_step():
 
     def member(group):
         learner = Counting(epochs=100)
-        descend(job(group=group, asked=lambda: group.rank == 1 and learner.total > 30), learner)
+        descend(job(group=group, stop_requested=lambda: group.rank == 1 and learner.total > 30), learner, 0.0)
         return learner.epoch, learner.step
 
     found = together(3, member)

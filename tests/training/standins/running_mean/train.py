@@ -8,6 +8,7 @@ import numpy as np
 
 from algoport.algorithms.contract.errors import Stopped, UserError
 from algoport.algorithms.contract.group import agreed
+from algoport.algorithms.contract.records import nothing
 from algoport.algorithms.running_mean.model import Model
 
 
@@ -27,7 +28,7 @@ def fit(job):
         batches = job.channels["train"].batches(
             settings.mini_batch_size, start=step * settings.mini_batch_size, shuffle=seed
         )
-        for batch in job.in_step(batches, d):
+        for batch in job.in_step(batches, nothing(d)):
             sums = batch.dense().astype(np.float64).sum(axis=0)
             count = np.array([float(len(batch))])
             job.group.sum_(sums, count)
@@ -40,11 +41,11 @@ def fit(job):
             if agreed(job.group, job.checkpoints.due()):
                 job.checkpoints.save(state, {"at": [epoch, step]})
         if job.stopping():
-            job.note(f"stopped after {state['count'][0]:.0f} rows")
+            job.reporter.note(f"stopped after {state['count'][0]:.0f} rows")
             break
         epoch, step = epoch + 1, 0
-        job.report({"train:norm": float(np.linalg.norm(state["sums"] / state["count"]))}, epoch=epoch)
-        job.progress(epoch, settings.epochs)
+        job.reporter.report({"train:norm": float(np.linalg.norm(state["sums"] / state["count"]))}, epoch=epoch)
+        job.reporter.progress(epoch, settings.epochs)
         job.checkpoints.save(state, {"at": [epoch, 0]})
     if state["count"][0] == 0:
         raise Stopped
@@ -75,5 +76,5 @@ def _score(job, model):
     if not len(mine):
         sums = np.zeros(len(model.mean))
     job.group.sum_(sums, count)
-    job.report({"test:gap": float(np.linalg.norm(model.mean - sums / count))})
-    job.keep("means.csv", {"feature": np.arange(len(model.mean)), "mean": model.mean})
+    job.reporter.report({"test:gap": float(np.linalg.norm(model.mean - sums / count))})
+    job.reporter.keep("means.csv", {"feature": np.arange(len(model.mean)), "mean": model.mean})
