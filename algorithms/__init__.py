@@ -1,5 +1,5 @@
-"""What is computed. A folder with a `train.py` is an algorithm; a file is shared by at least two, or is what all stand
-on, and so is the folder `descent`, which networks share."""
+"""What is computed. A folder with a `train.py` is an algorithm; `contract` says what each is, is given and gives back,
+and `shared` holds what several compute with."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import os
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from algoport.algorithms.contract.errors import UserError
 
 _HERE = Path(__file__).parent
 
@@ -38,17 +40,17 @@ def names() -> list[str]:
 
 
 def find(name: str) -> Any:
-    """The `ALGORITHM` of that public name; KeyError with the names there are."""
+    """The `ALGORITHM` of that public name; `UserError` with the names there are."""
     return part(name, "").ALGORITHM
 
 
 def folder(name: str) -> Path:
-    """The folder of the algorithm of that public name; KeyError with the names there are."""
+    """The folder of the algorithm of that public name; `UserError` with the names there are."""
     place = next((each for each in folders() if each.name == name.replace("-", "_")), None)
     if place is None:
         near = difflib.get_close_matches(name, names(), n=1)
         hint = f" Did you mean {near[0]}?" if near else ""
-        raise KeyError(f"There is no algorithm '{name}'. There are: {', '.join(names())}.{hint}")
+        raise UserError(f"There is no algorithm '{name}'. There are: {', '.join(names())}.{hint}")
     return place
 
 

@@ -49,6 +49,7 @@ class Predictor:
     options: type[Any] | None = None
     wire: Wire = field(default_factory=Wire)
     source: str = "the request"  # what stands in front of a fault
+    preface: str = EVALUATE  # what stands in front of all faults
 
     @classmethod
     def of(
@@ -62,10 +63,7 @@ class Predictor:
     ) -> Predictor:
         """That of an algorithm by its public name; `UserError` where there is none, or where the default is not one
         of its answers."""
-        try:
-            algorithm: Algorithm = algorithms.find(name)
-        except KeyError as error:
-            raise UserError(str(error.args[0])) from None
+        algorithm: Algorithm = algorithms.find(name)
         responses = algorithm.answer.responses
         wire = Wire.of(algorithms.optional_part(name, "wire"))
         usual = (batch and wire.batch_response) or algorithm.answer.default_response
@@ -94,7 +92,7 @@ class Predictor:
                 columns, self.algorithm.answer, want.media, records, wire=self.wire, batch=self.batch
             )
         except UserError as error:
-            raise Refusal(400, EVALUATE + " ".join(error.findings)) from None
+            raise Refusal(400, self.preface + " ".join(error.findings)) from None
         return Answered(text, want.header, len(records))
 
     def request(self, media: str, records: Any) -> bytes:

@@ -14,7 +14,7 @@ from typing import Any
 
 from algoport import algorithms
 from algoport.algorithms import contract
-from algoport.algorithms.contract.errors import Stopped, UserError
+from algoport.algorithms.contract.errors import Stopped
 from algoport.algorithms.contract.group import Group
 from algoport.algorithms.contract.hyperparameters import Settings
 from algoport.algorithms.shared import compiled, machine
@@ -38,10 +38,7 @@ class Parts:
     @classmethod
     def of(cls, name: str) -> Parts:
         """Those of the algorithm with that public name."""
-        try:
-            return cls(name, algorithms.find(name), algorithms.part(name, "hyperparameters").Hyperparameters)
-        except KeyError as error:
-            raise UserError(str(error.args[0])) from None
+        return cls(name, algorithms.find(name), algorithms.part(name, "hyperparameters").Hyperparameters)
 
     @property
     def fit(self) -> Callable[[Any], Any]:

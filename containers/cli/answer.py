@@ -58,10 +58,11 @@ def predict(
     """
     from algoport.algorithms.shared import compiled
     from algoport.serving.prediction import Predictor
-    from algoport.serving.refusals import EVALUATE, Refusal
+    from algoport.serving.refusals import Refusal
 
     place = model_folder(folder)
-    predictor = replace(Predictor.of(algorithm_of(place, algorithm), environment=os.environ), source=file.name)
+    predictor = Predictor.of(algorithm_of(place, algorithm), environment=os.environ)
+    predictor = replace(predictor, source=file.name, preface="")
     body, kind = _bytes(file), content_type or by_suffix(file.name) or predictor.algorithm.answer.default_accept
     if not kind:
         raise UserError(f"{file}: its name does not say what it holds; say it with --content-type, as in text/csv.")
@@ -70,7 +71,7 @@ def predict(
     try:
         answered = predictor.answer(model, body, kind, accept)
     except Refusal as refusal:
-        raise UserError(refusal.message.removeprefix(EVALUATE)) from None
+        raise UserError(refusal.message) from None
     sys.stdout.buffer.write(answered.body)
     if answered.content_type == "application/json":
         sys.stdout.buffer.write(b"\n")

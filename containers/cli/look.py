@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from algoport import algorithms
-from algoport.algorithms.contract.errors import UserError
 
 Name = Annotated[str, typer.Argument(help="An algorithm, as `algoport list` names it.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
@@ -18,10 +17,7 @@ Specification = Annotated[bool, typer.Option("--json", help="As a TrainingSpecif
 def known(name: str) -> str:
     """The name, if there is such an algorithm; `UserError` with those there are."""
     if name not in algorithms.names():
-        try:
-            algorithms.part(name, "")
-        except KeyError as error:
-            raise UserError(str(error.args[0])) from None
+        algorithms.folder(name)
     return name.replace("_", "-")
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from algoport import algorithms
 from algoport.algorithms.contract import Algorithm, Channel
+from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.hyperparameters import Settings
 from algoport.algorithms.contract.setting import Setting
 
@@ -205,9 +206,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     try:
         algorithms.find(given.name)
-    except KeyError as error:
-        print(error.args[0], file=sys.stderr)
-        return 2
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return error.code
     if given.text:
         print(text(given.name))
         return 0

@@ -144,9 +144,9 @@ class _Placed(Layout):
         super().__init__(**{each.name: getattr(layout, each.name) for each in fields(layout)})
         object.__setattr__(self, "_places", places)
 
-    def fault(self, place: str, sentence: str) -> Any:
+    def record(self, number: int) -> str:
         places: Sequence[str] = self._places  # type: ignore[attr-defined]
-        return super().fault(places[int(place.removeprefix("record "))], sentence)
+        return places[number]
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,10 @@ class Layout:
             )
         return int(text)
 
+    def record(self, number: int) -> str:
+        """Where a record of that number stands, for `fault`."""
+        return f"record {number}"
+
     def fault(self, place: str, sentence: str) -> UserError:
         """The error that names the place: "line 3", "record 7"; an empty place is the whole stream."""
         return UserError(f"{self.name}, {place}: {sentence}" if place else f"{self.name}: {sentence}")

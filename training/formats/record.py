@@ -94,8 +94,8 @@ def parsed(payloads: Sequence[bytes], layout: Layout, first: int) -> Parts:
         try:
             records.append(message().FromString(payload))
         except Exception:
-            raise layout.fault(f"record {number}", "is not an aialgs.data.Record, or is damaged.") from None
-    places = [f"record {number}" for number in range(first, first + len(payloads))]
+            raise layout.fault(layout.record(number), "is not an aialgs.data.Record, or is damaged.") from None
+    places = [layout.record(number) for number in range(first, first + len(payloads))]
     tensors = [_feature(record, layout, place) for record, place in zip(records, places, strict=True)]
     values = [_array(tensor.values) for tensor in tensors]
     keys = [_keys(tensor, layout, place) for tensor, place in zip(tensors, places, strict=True)]
@@ -120,7 +120,7 @@ def assembled(parts: Parts, layout: Layout, first: int, width: int | None, label
     def check(wrong: Any, sentence: Any) -> None:
         if np.any(wrong):
             index = int(np.argmax(wrong))
-            raise layout.fault(f"record {first + index}", sentence(index))
+            raise layout.fault(layout.record(first + index), sentence(index))
 
     counts, keyed = parts.counts, parts.keyed
     # A row of zeros may have neither keys nor values, but a shape.
@@ -137,7 +137,7 @@ def assembled(parts: Parts, layout: Layout, first: int, width: int | None, label
     wrong = widths != expected
     if wrong.any():
         index = int(np.argmax(wrong))
-        raise layout.misfit(f"record {first + index}", int(widths[index]), expected)
+        raise layout.misfit(layout.record(first + index), int(widths[index]), expected)
     size = int(parts.label_counts[0]) if labels is None else labels
     check(parts.label_counts != size, lambda i: f"{parts.label_counts[i]} labels, where the first record has {size}.")
     return Rows(
@@ -192,7 +192,7 @@ def _configurations(texts: Sequence[str | None] | None, layout: Layout, first: i
         try:
             parsed.append(json.loads(text) if text else None)
         except (ValueError, RecursionError):
-            raise layout.fault(f"record {number}", "its configuration is not JSON.") from None
+            raise layout.fault(layout.record(number), "its configuration is not JSON.") from None
     return parsed
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as some
 
 from algoport import algorithms
 from algoport.algorithms.contract import Job, Memory, Metric, NoCheckpoints, consumed, part
+from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.group import interleaved
 from algoport.algorithms.contract.records import Rows, joined, nothing
 from tests.groups import together
@@ -201,7 +202,7 @@ def test_a_metric_s_name_is_channel_and_measure() -> None:
 
 def test_an_unknown_algorithm_is_told_with_the_nearest_and_all_there_are() -> None:
     name = algorithms.names()[0]
-    with pytest.raises(KeyError) as caught:
+    with pytest.raises(UserError) as caught:
         algorithms.find(f"{name}s")
 
     assert f"There is no algorithm '{name}s'. There are: " in str(caught.value)
@@ -210,7 +211,7 @@ def test_an_unknown_algorithm_is_told_with_the_nearest_and_all_there_are() -> No
 
 @pytest.mark.parametrize("name", ["", ".", "..", "/", "../algorithms", "os", "__pycache__", "errors"])
 def test_only_a_folder_with_an_algorithm_is_found(name: str) -> None:
-    with pytest.raises(KeyError):
+    with pytest.raises(UserError):
         algorithms.find(name)
 
 
