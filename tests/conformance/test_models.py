@@ -115,7 +115,7 @@ def test_sharded_rows_give_what_one_reader_of_all_shards_gets(example: Example, 
     same(example.answers(alone), example.answers(shared), **CLOSE)
 
 
-def test_training_goes_on_from_a_given_model(example: Example, model: Any, tmp_path: Path) -> None:
+def test_incremental_training_works(example: Example, model: Any, tmp_path: Path) -> None:
     """The start counts, and a start that was saved and loaded counts the same."""
     model.save(tmp_path / "start")
     other = {"train": Memory(_moved(example.rows()["train"]))}

@@ -1,6 +1,10 @@
-"""What is printed about an algorithm is made from its declaration, and is current."""
+"""What pages say of algorithms is generated from their folders and from results, and is current."""
 
 from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
 
 import pytest
 
@@ -9,29 +13,113 @@ from algoport.algorithms.contract.setting import Setting
 from algoport.containers import pages
 from algoport.containers.cli.progress import share
 from algoport.containers.jobs import describe
+from algoport.containers.pages import clients, overview, speed
+from tests.conformance import test_models
+from tests.conformance.conftest import promise
 
 
-def test_the_tables_of_the_pages_are_current() -> None:
+def test_the_generated_parts_of_the_pages_are_current() -> None:
     old = [str(path.relative_to(pages.ROOT)) for path in pages.old_pages(write=False)]
     assert old == [], "make readme"
 
 
-def test_every_page_of_an_algorithm_has_its_table() -> None:
+def test_every_page_has_the_markers_of_its_parts() -> None:
     without = [
-        folder.name
-        for folder in algorithms.folders()
-        if "<!-- /hyperparameters -->" not in (folder / "README.md").read_text()
+        f"{part.path.relative_to(pages.ROOT)}: {part.word}"
+        for part in pages.parts()
+        if f"<!-- {part.word} -->" not in (text := part.path.read_text()) or f"<!-- /{part.word} -->" not in text
     ]
     assert without == []
 
 
-def test_a_table_is_put_between_its_markers_and_nothing_else_changes() -> None:
+def test_a_part_is_put_between_its_markers_and_nothing_else_changes() -> None:
     page = "a\n<!-- algorithms -->\nold\n<!-- /algorithms -->\nb\n"
 
     new = pages.renewed(page, "algorithms", "| new |\n")
 
     assert new == "a\n<!-- algorithms -->\n| new |\n<!-- /algorithms -->\nb\n"
     assert pages.renewed(new, "hyperparameters", "x") == new
+
+
+def test_the_first_page_names_what_is_still_to_come(tmp_path: Path) -> None:
+    for name in algorithms.names():
+        (tmp_path / f"{name}.yaml").touch()
+    assert overview.coming(tmp_path) == ""
+
+    for name in ("walks", "trees"):
+        (tmp_path / f"{name}.yaml").touch()
+    assert overview.coming(tmp_path) == "Two more are to come: trees, walks.\n"
+
+
+def test_incremental_training_is_a_promise_of_the_conformance_tests() -> None:
+    assert overview.INCREMENTAL in {promise(test) for test in vars(test_models).values() if callable(test)}
+
+
+RACE = {
+    "case": "small",
+    "goal": 2,
+    "metric": "error",
+    "better": "lower",
+    "ours": 0.1,
+    "peers": 0.1,
+    "quality_goal": None,
+}
+RECORDED = {
+    "machine": "A Processor",
+    "cores": 2,
+    "python": "3.11.7",
+    "versions": {"numpy": "2.4.6"},
+    "date": "2026-01-02",
+    "rows": [
+        {**RACE, "peer": "slow", "peer_s": 9.0, "ours_s": 2.0, "speed": 4.5},
+        {**RACE, "peer": "fast", "peer_s": 1.5, "ours_s": 2.0, "speed": 0.75, "ours": 0.2},
+        {**RACE, "case": "first answer", "peer": "goal", "peer_s": 1.0, "ours_s": 0.01, "speed": 100.0},
+        {**RACE, "case": "large", "peer": "fast", "peer_s": 60, "ours_s": 2.0, "speed": 30.0, "ours": None},
+        {**RACE, "case": "aside", "goal": None, "peer": "fast", "peer_s": 1, "ours_s": 2.0, "speed": 0.5},
+    ],
+}
+
+
+def test_the_first_page_has_a_row_for_each_algorithm_with_results_and_losses_are_bold(tmp_path: Path) -> None:
+    name = algorithms.names()[0]
+    (tmp_path / f"{algorithms.folder(name).name}.json").write_text(json.dumps(RECORDED))
+
+    head, _, row, blank, machine = speed.summary(tmp_path).splitlines()
+
+    assert head.startswith("| algorithm | case | fastest peer | speed |")
+    assert f"[{name}](algorithms/{algorithms.folder(name).name}/README.md#speed)" in row
+    assert row.endswith(
+        "| small | fast | **0.75\N{MULTIPLICATION SIGN}** | error **0.2 / 0.1** |"
+        " **0.75\N{MULTIPLICATION SIGN}** to 30\N{MULTIPLICATION SIGN} |"
+    )
+    assert (blank, machine) == ("", "2 cores of A Processor, 2026-01-02.")
+
+
+def test_an_algorithm_s_page_has_all_races_each_with_the_machine_it_ran_on(tmp_path: Path) -> None:
+    other = {
+        "machine": "B Processor", "cores": 4, "level": "x86-64-v4", "processor": {"family": "6", "model": "143"},
+        "date": "2026-01-03",
+    }  # fmt: skip
+    rows = [*RECORDED["rows"][:2], {**RECORDED["rows"][3], "on": other}]
+    path = tmp_path / "some.json"
+    path.write_text(json.dumps({**RECORDED, "rows": rows}))
+
+    lines = speed.races(path).splitlines()
+
+    assert [line.split(" | ")[:2] for line in lines[2:5]] == [["| small", "slow"], ["| ", "fast"], ["| large", "fast"]]
+    assert "B Processor (family 6, model 143), AVX-512, 2026-01-03" in lines[6]
+    assert "2 cores of A Processor, 2026-01-02" in lines[6]
+    assert speed.races(tmp_path / "none.json") == speed.summary(tmp_path / "nowhere") == ""
+
+
+@pytest.mark.parametrize("name", algorithms.names())
+def test_an_algorithm_s_clients_md_has_known_sections_only(name: str) -> None:
+    text = (algorithms.folder(name) / clients.FILE).read_text()
+
+    titles = re.findall("^## (.*)$", text, re.MULTILINE)
+
+    assert titles and set(titles) <= set(clients.SECTIONS)
+    assert all(clients.code(clients.section(algorithms.folder(name), title)) for title in titles)
 
 
 @pytest.mark.parametrize("name", algorithms.names())
