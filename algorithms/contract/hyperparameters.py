@@ -181,6 +181,13 @@ class Settings(BaseModel):
         value = None if setting is None else self.effective()[setting.name]
         return value if isinstance(value, int) else None
 
+    def batch_of(self, hosts: int) -> int:
+        """How many records a step takes on so many hosts together."""
+        setting, size = self.with_role("batch"), self.in_role("batch")
+        if setting is None or size is None:
+            raise TypeError(f"{type(self).__module__} declares no whole number with the role 'batch'")
+        return size * hosts if setting.each_host else size
+
     @classmethod
     def read(cls, given: Mapping[str, object], *, noun: str = NOUN) -> Self:
         """The settings that a user gave, as text in any dialect or as values. `UserError` names all faults; `noun`

@@ -9,10 +9,11 @@ from typing import Any, Generic, TypeVar
 
 from algoport.algorithms.contract.checkpoints import Checkpoints, NoCheckpoints
 from algoport.algorithms.contract.group import Alone, Group, agreed, total
+from algoport.algorithms.contract.hyperparameters import Settings
 from algoport.algorithms.contract.reporter import Reporter
 from algoport.algorithms.contract.source import Source
 
-H = TypeVar("H")
+H = TypeVar("H", bound=Settings)
 M = TypeVar("M")
 B = TypeVar("B")
 
@@ -33,9 +34,14 @@ class Job(Generic[H, M]):
     stop_requested: Callable[[], bool] = _no  # has this member been asked to stop? no exchange
     start: M | None = None  # the model that incremental training starts from
     device: str = "cpu"
-    hosts: int = 1  # how many there are, for settings that are meant a host each; a host may have several members
+    hosts: int = 1  # how many there are, for a batch that is meant a host each; a host may have several members
     seed: int = 0
     clock: Callable[[], float] = time.monotonic
+
+    @property
+    def batch(self) -> int:
+        """How many records a step takes, of all members together, by the setting that is declared for it."""
+        return self.hyperparameters.batch_of(self.hosts)
 
     def stopping(self) -> bool:
         """True at every member as soon as one has been asked to stop; an exchange."""

@@ -15,8 +15,6 @@ HYPERPARAMETERS: dict[str, object] = {
     "learning_rate": 0.001,
     "top_k": 2,
 }
-# What counts for each host: one host does with twice as many what two do.
-EACH_HOST = ("mini_batch_size",)
 
 
 def pictures(count: int, seed: int) -> Images:

@@ -96,4 +96,4 @@ def rows(job: Job, plan: Plan, models: int) -> int:
     """How many rows to score at a time."""
     settings = job.hyperparameters
     fitting = EVALUATED_BYTES // (4 * models * settings.outputs)
-    return max(1, min(max(settings.mini_batch_size, EVALUATED), fitting))
+    return max(1, min(max(job.batch, EVALUATED), fitting))

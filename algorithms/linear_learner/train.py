@@ -103,7 +103,7 @@ def _begun(job: Job, plan: Plan) -> State:
 def _pass(job: Job, plan: Plan, state: State) -> bool:
     """The rest of an epoch, step by step; False where a stop was asked for."""
     settings = job.hyperparameters
-    size = settings.mini_batch_size
+    size = job.batch
     d, c = state.descent.parameters.weights.shape
     sums = Sums(d, c, len(plan.models))
     batches = job.channels["train"].batches(size, start=state.step * size)

@@ -37,7 +37,7 @@ def fit(job: Job) -> Model:
     stop comes before the first batch.
     """
     state = _resumed(job) or _begun(job)
-    size = job.hyperparameters.mini_batch_size
+    size = job.batch
     batches = job.channels["train"].batches(size, start=state.step * size)
     for batch in job.in_step(batches, nothing(job.hyperparameters.feature_dim)):
         rows = _checked(batch, job.hyperparameters, "train")
@@ -104,7 +104,7 @@ def _score(job: Job, model: Model) -> None:
     if channel is None:
         return
     likelihood, count = 0.0, 0.0
-    for batch in channel.batches(job.hyperparameters.mini_batch_size):
+    for batch in channel.batches(job.batch):
         rows = _checked(batch, job.hyperparameters, "test")
         likelihood += model.log_likelihood(rows)
         count += len(rows)

@@ -42,8 +42,10 @@ class Example:
 
     def as_of(self, hosts: int) -> dict[str, object]:
         """The hyperparameters with which one host does what so many do with those of the smallest job."""
-        each = getattr(algorithms.part(self.name, "example"), "EACH_HOST", ())
-        return {name: hosts * value if name in each else value for name, value in self.given.items()}  # type: ignore[operator]
+        batch = self.Hyperparameters.with_role("batch")
+        if batch is None or not batch.each_host:
+            return self.given
+        return {**self.given, batch.name: self.Hyperparameters.read(self.given).batch_of(hosts)}
 
     @property
     def Hyperparameters(self) -> Any:  # noqa: N802 (a class)

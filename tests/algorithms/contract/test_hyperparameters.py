@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from pydantic import ValidationError
 
+from algoport.algorithms.contract import Job
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.hyperparameters import Settings, boolean, choice, integer, listing, real, text
 
@@ -287,6 +288,21 @@ def test_the_platform_finds_a_setting_by_its_role_and_not_by_its_name() -> None:
     assert read(k="7").in_role("passes") == 7
     assert read(width="5").in_role("width") == 5
     assert read(width="auto").in_role("width") is None and read().in_role("classes") is None
+
+
+class Batches(Settings):
+    rows: int = integer("rows of a step", default=10, low=1, role="batch")
+
+
+class BatchesOfHosts(Settings):
+    rows: int = integer("rows of a step at each host", default=10, low=1, role="batch", each_host=True)
+
+
+def test_a_step_takes_as_many_records_as_are_set_at_each_host_or_of_all_together() -> None:
+    assert Job(hyperparameters=Batches(), channels={}, hosts=3).batch == 10
+    assert Job(hyperparameters=BatchesOfHosts(), channels={}, hosts=3).batch == 30
+    with pytest.raises(TypeError, match="declares no whole number with the role 'batch'"):
+        read().batch_of(1)
 
 
 def test_the_reader_says_what_a_setting_is() -> None:
