@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from algoport.algorithms.contract import Answer, Column
+from algoport.algorithms.contract import Answer, Column, kinds
 from algoport.algorithms.contract.setting import Setting
 from algoport.algorithms.contract.wire import Wire
 from algoport.serving.answers import answer_type
@@ -23,7 +23,6 @@ _REFUSAL: Schema = {
 }
 _TEXT: Schema = {"type": "string"}
 _BINARY: Schema = {"type": "string", "format": "binary"}
-_NUMBERS: Schema = {"type": "array", "items": {"type": ["number", "null"]}}
 _NAME: Schema = {"name": "name", "in": "path", "required": True, "schema": _TEXT}
 _ANY: Schema = {"application/json": {"schema": {"type": "object"}}}
 
@@ -98,11 +97,9 @@ def _asked(answer: Answer, wire: Wire, media: str, options: list[Setting]) -> Sc
         return _TEXT
     if not media.startswith("application/json"):
         return _BINARY
-    record: Schema = {"type": "object"}
-    if answer.kind == "rows":
-        record |= {"required": ["features"], "properties": {"features": _NUMBERS}}
     if media.startswith("application/jsonlines"):
         return {"type": "string", "description": "An object a line."}
+    record = dict(kinds.find(answer.kind).schema)
     chosen = {option.name: {"description": f"{option.meaning}; {option.allowed}"} for option in options}
     properties: Schema = {"instances": {"type": "array", "items": record}}
     if chosen:

@@ -12,9 +12,10 @@ import numpy as np
 import orjson
 
 from algoport import algorithms
-from algoport.algorithms.contract import Algorithm, Model
+from algoport.algorithms.contract import Algorithm, Model, kinds
 from algoport.algorithms.contract.errors import UserError
-from algoport.algorithms.contract.records import Records, Rows
+from algoport.algorithms.contract.joining import Records
+from algoport.algorithms.contract.kinds import Kind
 from algoport.algorithms.contract.setting import Setting
 from algoport.algorithms.contract.wire import Wire
 from algoport.algorithms.shared import artifact, compiled
@@ -24,7 +25,7 @@ from algoport.serving.refusals import EVALUATE, Refusal
 from algoport.training import formats
 from algoport.training.formats import ContentType, Layout, recordio
 
-DENSE = 1 << 26  # bytes that sparse rows may take when they are spread out; more are predicted part by part
+DENSE = 1 << 26  # bytes that records may take when they are spread out; more are predicted part by part
 
 
 @dataclass(frozen=True)
@@ -111,18 +112,26 @@ class Predictor:
         return formats.whole(body, kind, layout, self.algorithm.answer.kind)
 
     def warm_up(self, model: Model) -> None:
-        """Answer a row of zeros, so that no user waits for what is imported, compiled or loaded at first use."""
-        sample = getattr(model, "sample", None)
-        if model.width is None and sample is None:
-            return
+        """Answer a record, so that no user waits for what is imported, compiled or loaded at first use: the model's
+        own sample, or that of its kind of records, a row of zeros."""
         answer = self.algorithm.answer
+        own, usual = getattr(model, "sample", None), self._kind.sample
+        if own is not None:
+            records = own()
+        elif usual is not None and model.width is not None:
+            records = usual(model.width)
+        else:
+            return
         media = answer.default_accept or answer.accepts[0]
-        records = sample() if sample is not None else Rows(features=np.zeros((1, model.width or 0), np.float32))
         try:
             self.answer(model, self.request(media, records), media, None)
         except Refusal as refusal:  # a model may have its reasons to dislike zeros
             if refusal.code >= 500:
                 raise
+
+    @property
+    def _kind(self) -> Kind:
+        return kinds.find(self.algorithm.answer.kind)
 
     @cached_property
     def _layout(self) -> Layout:
@@ -134,17 +143,17 @@ class Predictor:
     def _predicted(self, model: Model, records: Any, asked: Mapping[str, str]) -> answers.Columns:
         """The columns, with each record's own options."""
         if self.options is None:
-            return _in_parts(model, records, None)
+            return _in_parts(model, records, None, self._kind)
         own = records.configuration
         if own is None or all(entry == own[0] for entry in own):
-            return _in_parts(model, records, self._chosen(asked, own[0] if own else None))
+            return _in_parts(model, records, self._chosen(asked, own[0] if own else None), self._kind)
         groups: dict[str, list[int]] = {}
         for number, entry in enumerate(own):
             groups.setdefault(repr(entry), []).append(number)
         parts = []
         for numbers in groups.values():
             options = self._chosen(asked, own[numbers[0]])
-            parts.append(_in_parts(model, records.take(np.array(numbers, np.int64)), options))
+            parts.append(_in_parts(model, records.take(np.array(numbers, np.int64)), options, self._kind))
         return _scattered(parts, list(groups.values()))
 
     def _chosen(self, asked: Mapping[str, str], configuration: object) -> Any:
@@ -182,10 +191,11 @@ def _asked(kind: ContentType, want: Wanted) -> dict[str, str]:
     return {"content_type": kind.media, "accept": want.media, **kind.parameters, **want.parameters}
 
 
-def _in_parts(model: Model, records: Records, options: Any) -> answers.Columns:
-    """The columns; sparse rows that would not fit when spread out are predicted some at a time."""
-    size = max(1, DENSE // max(4 * records.width, 1))
-    if not isinstance(records, Rows) or not records.is_sparse or len(records) <= size:
+def _in_parts(model: Model, records: Records, options: Any, kind: Kind) -> answers.Columns:
+    """The columns; records that would not fit when spread out are predicted some at a time."""
+    each = kind.spread(records)
+    size = max(1, DENSE // each) if each else len(records)
+    if len(records) <= size:
         with compiled.turn():
             return model.predict(records, options)
     parts = []

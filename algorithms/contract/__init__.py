@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from algoport.algorithms.contract.algorithm import Channel as Channel
     from algoport.algorithms.contract.algorithm import Column as Column
     from algoport.algorithms.contract.algorithm import Distribution as Distribution
-    from algoport.algorithms.contract.algorithm import Kind as Kind
     from algoport.algorithms.contract.algorithm import Metric as Metric
     from algoport.algorithms.contract.checkpoints import Checkpoints as Checkpoints
     from algoport.algorithms.contract.checkpoints import NoCheckpoints as NoCheckpoints
     from algoport.algorithms.contract.job import Job as Job
+    from algoport.algorithms.contract.kinds import Kind as Kind
     from algoport.algorithms.contract.model import Model as Model
     from algoport.algorithms.contract.reporter import Reporter as Reporter
     from algoport.algorithms.contract.source import Memory as Memory
@@ -41,7 +41,7 @@ _MODULES = {
     "Channel": "algorithm",
     "Column": "algorithm",
     "Distribution": "algorithm",
-    "Kind": "algorithm",
+    "Kind": "kinds",
     "Metric": "algorithm",
     "Checkpoints": "checkpoints",
     "NoCheckpoints": "checkpoints",

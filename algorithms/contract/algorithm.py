@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from algoport.algorithms.contract import kinds
+
 Distribution = Literal["ShardedByS3Key", "FullyReplicated"]
-Kind = Literal["rows", "objects", "images"]
 
 # Content types that rows of numbers come in: to a channel, in a request, in an answer.
 CHANNEL_ROWS = (
@@ -38,11 +39,15 @@ class Channel:
     required: bool = False
     content_types: Sequence[str] = CHANNEL_ROWS
     default_content_type: str = "text/csv"
-    kind: Kind = "rows"
+    kind: str = "rows"  # of its records, a name of `contract/records/`; or "file"
     lists: str = ""  # the channel whose files it lists, with their labels; it has no records of its own
     distributions: Sequence[Distribution] = ("ShardedByS3Key", "FullyReplicated")
     labeled: bool = False  # where False, labels are read over and not required
     weighted: str = ""  # the hyperparameter that, where true, says that a weight follows the label in CSV
+
+    def __post_init__(self) -> None:
+        """`ValueError` where there is no such kind."""
+        kinds.check(self.kind)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,11 +93,15 @@ class Answer:
 
     columns: Sequence[Column]
     key: str = "predictions"
-    kind: Kind = "rows"  # of the records of a request
+    kind: str = "rows"  # of the records of a request
     accepts: Sequence[str] = REQUEST_ROWS  # content types of requests
     default_accept: str | None = None  # read as this where a request says nothing of its type; None: refused
     responses: Sequence[str] = ANSWERS  # content types of answers
     default_response: str = "application/json"
+
+    def __post_init__(self) -> None:
+        """`ValueError` where there is no such kind."""
+        kinds.check(self.kind)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from algoport.algorithms.contract import kinds
 from algoport.algorithms.contract.errors import AlgoportError, UserError
 from algoport.algorithms.contract.group import Alone
 from algoport.training import artifacts, configuration
@@ -83,9 +84,10 @@ def _scanned(source: Channel, seconds: float) -> str:
         if time.monotonic() > end:
             whole = source.rows == rows
             break
-    noun = "rows" if source.kind == "rows" else "records"
+    kind = kinds.find(source.kind)
+    noun = kind.noun
     seen = f"{rows:,} {noun}" if whole else f"the first {rows:,} {noun}"
-    wide = f" of {source.width} features" if source.kind == "rows" else ""
+    wide = f" of {source.width} {kind.columns}" if kind.columns else ""
     return f"Channel '{source.name}': {seen}{wide}, all readable."
 
 

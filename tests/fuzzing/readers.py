@@ -5,57 +5,25 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import struct
 import zlib
 from collections.abc import Iterator
 from functools import cache
 
-import numpy as np
-from scipy import sparse
-
+from algoport.algorithms.contract import kinds
 from algoport.algorithms.contract.errors import UserError
-from algoport.algorithms.contract.records import Images, Objects, Rows
+from algoport.algorithms.contract.records import Rows
 from algoport.training import formats
 from algoport.training.formats import ContentType, Layout
 from tests.fuzzing.fuzzer import Target
+from tests.records import generated
 
 LIMIT = 1 << 24  # bytes that a body may decode to
-KINDS = ("rows", "objects", "images")
 
 
 @cache
 def bodies(kind: str) -> tuple[object, ...]:
     """Records of that kind, to be written in its formats."""
-    if kind == "images":
-        jpeg, png = b"\xff\xd8\xff\xe0" + bytes(range(64)), picture_bytes()
-        pictures = (jpeg, png)
-        several = np.array([[0, 1, 2], [1, 0, 2]], np.float32)
-        return (Images(encoded=[png]), Images(encoded=pictures), Images(encoded=pictures, label=several))
-    if kind == "objects":
-        fields = {"start": "2020-01-01 00:00:00", "target": [1.0, 2.0, "NaN"], "cat": [0], "dynamic_feat": [[1.0, 2.0]]}
-        values = [fields, {"start": "2021-06-01", "target": [1.5, 3.0]}]
-        return (Objects(values=values, places=["a", "b"]),)
-    dense = np.array([[1.5, -2, 3e9, 0], [0, 0, 0, 7], [1e-9, 4, 5, 6]], np.float32)
-    scattered = sparse.csr_array(np.where(dense > 1, dense, 0))
-    label = np.array([[0], [1], [2]], np.float32)
-    return (
-        Rows(features=dense),
-        Rows(features=dense, label=label),
-        Rows(features=np.full((3, 4), np.nan, np.float32)),
-        Rows(features=scattered, label=label),
-        Rows(features=np.arange(40 * 60, dtype=np.float32).reshape(40, 60)),
-    )
-
-
-def picture_bytes() -> bytes:
-    """A PNG of two by two pixels."""
-    parts = [
-        (b"IHDR", struct.pack(">IIBBBBB", 2, 2, 8, 2, 0, 0, 0)),
-        (b"IDAT", zlib.compress(bytes(14))),
-        (b"IEND", b""),
-    ]
-    chunks = (struct.pack(">I", len(x)) + n + x + struct.pack(">I", zlib.crc32(n + x)) for n, x in parts)
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+    return tuple(generated(kind, 12))
 
 
 def seeds(kind: str, media: str) -> list[bytes]:
@@ -75,7 +43,7 @@ BY_HAND = {
     "application/json": [
         b'{"instances":[{"data":{"features":{"keys":[0,3],"shape":[4],"values":[1,2]}}}],"configuration":{"k":1}}',
         b'{"features":[1,2,3,4],"label":1,"weight":2}',
-        json.dumps({"instances": [{"start": "2020-01-01", "target": [1] * 9}], "configuration": {}}).encode(),
+        json.dumps({"instances": [{"start": "2020-01-01", "target": [1, "NaN"] * 5}], "configuration": {}}).encode(),
     ],
     "application/jsonlines": [b'{"features":[1,2,3,4]}\n\n{"data":{"features":{"values":[1,2,3,4]}}}\n'],
 }
@@ -83,14 +51,14 @@ BY_HAND = {
 
 def targets() -> Iterator[Target]:
     """One for every reader of every kind."""
-    for kind in KINDS:
+    for kind in kinds.names():
         for media in types(kind):
             yield Target(f"{kind} {media}", seeds(kind, media), _reader(kind, media))
 
 
 def types(kind: str) -> list[str]:
     """The canonical names of a kind's content types."""
-    return [module.MEDIA[0] for module in formats._modules(kind)]
+    return [module.MEDIA[0] for module in formats.modules(kind)]
 
 
 def _reader(kind: str, media: str):

@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from algoport.algorithms import contract
-from algoport.algorithms.contract import consumed, part
+from algoport.algorithms.contract import consumed, kinds, part
 from algoport.algorithms.contract.errors import Stopped
-from algoport.algorithms.contract.records import NONE, joined
+from algoport.algorithms.contract.joining import joined
 from algoport.training.channels import blocks as stream
 from algoport.training.channels.files import Shard
 from algoport.training.channels.pictures import Pictures
@@ -52,7 +51,7 @@ class Channel:
         records: Files | Pipe | Pictures,
         share: Share,
         *,
-        kind: contract.Kind = "rows",
+        kind: str = "rows",
         width: int | None = None,
         meter: Meter | None = None,
         asked: Callable[[], bool] = lambda: False,
@@ -110,13 +109,13 @@ class Channel:
         share = self._share
         wanted = part(rows, share.rank, share.size) if share.sharded else rows
         first = self._peek(wanted)
-        return NONE[self.kind](self._width or 0) if first is None else self._mine(first[:wanted])
+        return kinds.find(self.kind).empty(self._width or 0) if first is None else self._mine(first[:wanted])
 
     def batches(self, rows: int, *, start: int = 0, shuffle: int | None = None) -> Iterator[Any]:
         """A new pass, batch by batch."""
         share = self._share
         blocks = self._pass(shuffle)
-        ordered = blocks if shuffle is None else stream.shuffled(blocks, shuffle)
+        ordered = blocks if shuffle is None else stream.shuffled(blocks, shuffle, kinds.find(self.kind))
         if share.sharded:
             start, rows = consumed(start, rows, share.rank, share.size), part(rows, share.rank, share.size)
         begun, used = time.monotonic(), 0
@@ -143,7 +142,7 @@ class Channel:
             parts = list(blocks)
             whole = joined(parts) if parts else None
         if whole is None:
-            return NONE[self.kind](self._width or 0)
+            return kinds.find(self.kind).empty(self._width or 0)
         mine = stream.every(whole, share.rank, share.size) if not share.sharded else whole
         if self._meter:
             self._meter.used(self.name, len(mine), 1.0)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import numpy as np
 
-from algoport.algorithms.contract.records import Records, Rows, joined
+from algoport.algorithms.contract.joining import Records, joined
+from algoport.algorithms.contract.kinds import Kind
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Records)
@@ -19,7 +20,6 @@ R = TypeVar("R", bound=Records)
 # shuffle of the files and then within such windows. Not a share of the memory there is, for the order must be a
 # function of the seed and the data only.
 WINDOW = 256 << 20
-SPARSE_WINDOW = 1 << 18  # rows, where they are sparse and their width says nothing of their size
 
 
 @dataclass(frozen=True)
@@ -98,10 +98,7 @@ def every(records: R, first: int, step: int) -> R:
     """Every `step`-th record from number `first` on, in memory of their own."""
     if step == 1 and first == 0:
         return records
-    taken = records[first::step]
-    if isinstance(taken, Rows) and not taken.is_sparse:
-        return replace(taken, features=np.ascontiguousarray(taken.features))
-    return taken
+    return records.take(np.arange(first, len(records), step))
 
 
 def strided(blocks: Iterator[R], first: int, step: int) -> Iterator[R]:
@@ -142,18 +139,15 @@ def rebatched(blocks: Iterator[R], rows: int) -> Iterator[R]:
         yield joined(parts)
 
 
-def shuffled(blocks: Iterator[R], seed: int) -> Iterator[R]:
+def shuffled(blocks: Iterator[R], seed: int, kind: Kind) -> Iterator[R]:
     """The records in an order that the seed gives, window by window."""
     random = np.random.default_rng(seed)
     first = next(blocks, None)
     if first is None:
         return
     every_block = _chained(first, blocks)
-    if isinstance(first, Rows):
-        size = SPARSE_WINDOW if first.is_sparse else max(1, WINDOW // (4 * max(1, first.width)))
-        windows = rebatched(every_block, size)
-    else:
-        windows = _windows(every_block)
+    count = kind.window(first, WINDOW)
+    windows = _windows(every_block) if count is None else rebatched(every_block, count)
     for records in windows:
         yield records.take(random.permutation(len(records)))
 

@@ -37,6 +37,19 @@ class Shard:
         return cast("BinaryIO", file)
 
 
+@dataclass(frozen=True)
+class Folder:
+    """A channel in which a file is a record, for the module that a kind names for it (`Kind.folders`).
+
+    The module has `opened(folder: Folder)`, which gives what `records.Files` offers.
+    """
+
+    place: Path
+    channel: str
+    lists: tuple[Path, str] | None  # place and name of the channel that lists its files; None where none does
+    reference: Path | None  # place of the required channel of its kind, whose folders say which classes there are
+
+
 def shards(place: Path, channel: str) -> list[Shard]:
     """The files of the channel at that place, sorted by path: a folder with all below it, or a single file.
 

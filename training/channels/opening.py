@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import importlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,15 +12,15 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from algoport.algorithms import contract
+from algoport.algorithms.contract import kinds
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.group import Group
 from algoport.training import log
 from algoport.training.channels import Channel, Files, Meter, Pipe, Share
-from algoport.training.channels.files import shards
-from algoport.training.channels.pictures import Pictures, in_classes, listed
+from algoport.training.channels.files import Folder, shards
+from algoport.training.channels.pictures import Pictures
 from algoport.training.configuration import ChannelConfig, Configuration
 from algoport.training.formats import ContentType, Layout, find, records
-from algoport.training.formats.images import picture
 from algoport.training.places import Places
 
 MODEL = "model"  # the channel with a model to go on from
@@ -29,8 +30,6 @@ SILENT = {"code", "sm_drivers", "checkpoints", MODEL}
 UNNAMED, MEANT = "training", "train"
 # Where a content type does not say how many leading columns are labels, training data has one.
 LABELS = 1
-# Endings of files of objects that tell their content type, whatever the channel says.
-ENDINGS = {".parquet": "parquet", ".json": "jsonlines", ".jsonl": "jsonlines"}
 SIGHT = 8  # names that a message lists
 
 
@@ -132,28 +131,28 @@ class Opening:
         if config is None:
             return Files([], _none)
         decode = self._decoder(config, declared)
-        data = self.places.data
+        data, kind = self.places.data, kinds.find(declared.kind)
+        media = content_type(config, declared).media
         place, first = data / config.name, data / f"{config.name}_0"
-        if declared.kind == "images" and content_type(config, declared).media == picture.MEDIA[0]:
-            return self._pictures(place, declared)
+        if media in kind.folders:
+            reader = importlib.import_module(f"{__package__}.{kind.folders[media]}")
+            source: Files = reader.opened(self._folder(place, declared))
+            return source
         if config.mode == "File":
-            return Files(shards(place, config.name), decode)
+            return Files(shards(place, config.name), decode, kind.name)
         if first.exists() and not first.is_fifo():  # a plain file or a folder, and no pipe
-            return Files(shards(first, first.name), decode)
+            return Files(shards(first, first.name), decode, kind.name)
         if place.exists() and not first.exists():
-            return Files(shards(place, config.name), decode)
-        # Records of images are frames themselves, and their format reads them.
-        return Pipe(data, config.name, decode, wrapped=config.wrapped and declared.kind != "images")
+            return Files(shards(place, config.name), decode, kind.name)
+        # Frames that are records themselves are for the format to read.
+        return Pipe(data, config.name, decode, wrapped=config.wrapped and media not in kind.framed)
 
-    def _pictures(self, place: Path, declared: contract.Channel) -> Pictures:
-        """Files of one picture each, by the list of another channel where it is given, else by their folders."""
-        if not place.is_dir():
-            raise UserError(f"Channel '{declared.name}': pictures that are a file each come as files, not in a pipe.")
+    def _folder(self, place: Path, declared: contract.Channel) -> Folder:
+        """A channel of one record a file, with what other channels say of it."""
         names = [channel.name for channel in self._algorithm.channels if channel.lists == declared.name]
         given = next((name for name in names if name in self._given), None)
-        if given is not None:
-            return Pictures(listed(place, declared.name, self.places.data / given, given))
-        return Pictures(in_classes(place, declared.name, self._kin(declared)))
+        lists = None if given is None else (self.places.data / given, given)
+        return Folder(place, declared.name, lists, self._kin(declared))
 
     def _kin(self, declared: contract.Channel) -> Path | None:
         """Where the records of the required channel of that kind lie, whose folders say which classes there are."""
@@ -178,10 +177,14 @@ class Opening:
         )
         if width is not None:
             layout = replace(layout, width_name=width.name)
+        endings = {
+            ending: ContentType.parse(media)
+            for ending, media in kinds.find(declared.kind).endings.items()
+            if ContentType.parse(media).media in declared.content_types
+        }
 
         def decode(stream: BinaryIO, name: str) -> Iterator[Any]:
-            own = _by_name(name, given) if declared.kind == "objects" else given
-            return records(stream, own, replace(layout, name=name), declared.kind)
+            return records(stream, _by_name(name, endings, given), replace(layout, name=name), declared.kind)
 
         return decode
 
@@ -234,11 +237,10 @@ def _none(stream: BinaryIO, name: str) -> Iterator[Any]:
     yield from ()
 
 
-def _by_name(name: str, given: ContentType) -> ContentType:
-    """What the ending of a file of objects says it is, and where it says nothing, what the channel says."""
+def _by_name(name: str, endings: Mapping[str, ContentType], given: ContentType) -> ContentType:
+    """What the ending of a file's name says it is, and where it says nothing, what the channel says."""
     plain = name.lower().removesuffix(".gz")
-    media = next((media for ending, media in ENDINGS.items() if plain.endswith(ending)), None)
-    return ContentType.parse(media) if media else given
+    return next((media for ending, media in endings.items() if plain.endswith(ending)), given)
 
 
 def _names(algorithm: contract.Algorithm) -> str:

@@ -17,7 +17,7 @@ from algoport.algorithms.contract.records import Images, joined
 from algoport.algorithms.shared.machine import memory_free
 from algoport.training import log
 from algoport.training.channels.blocks import WINDOW
-from algoport.training.channels.files import Shard, shards
+from algoport.training.channels.files import Folder, Shard, shards
 from algoport.training.channels.records import KEEP
 from algoport.training.formats.images.signature import is_picture, told
 
@@ -76,6 +76,15 @@ class Pictures:
         whole = joined(parts)
         self._kept = [whole]
         return whole
+
+
+def opened(folder: Folder) -> Pictures:
+    """Files of one picture each, by the list of another channel where it is given, else by their folders."""
+    if not folder.place.is_dir():
+        raise UserError(f"Channel '{folder.channel}': pictures that are a file each come as files, not in a pipe.")
+    if folder.lists is not None:
+        return Pictures(listed(folder.place, folder.channel, *folder.lists))
+    return Pictures(in_classes(folder.place, folder.channel, folder.reference))
 
 
 def _read(pictures: Sequence[Labeled], pool: ThreadPoolExecutor) -> Images:

@@ -11,8 +11,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from algoport.algorithms.contract import kinds
 from algoport.algorithms.contract.errors import UserError
-from algoport.algorithms.contract.records import Records, Rows, joined
+from algoport.algorithms.contract.joining import Records, joined
 from algoport.algorithms.shared.machine import memory_free
 from algoport.training.channels import fifo
 from algoport.training.channels.files import Shard
@@ -33,16 +34,17 @@ class Decode(Protocol):
 class Files:
     """The records of some files. In memory after the first pass, where they fit comfortably."""
 
-    def __init__(self, shards: list[Shard], decode: Callable[..., Iterator[Any]]) -> None:
+    def __init__(self, shards: list[Shard], decode: Callable[..., Iterator[Any]], kind: str = "rows") -> None:
         self.shards = shards
         self.rows: int | None = None if shards else 0
         self.share: float | None = 0.0  # of the bytes, decoded in the first pass so far
         self._bytes = sum(shard.size for shard in shards)
         self._decode = decode
+        self._kind = kinds.find(kind)
         self._read = 0  # bytes of the files that are through
         self._kept: list[list[Any]] | None = None  # by file
         self._may_keep = True
-        self._first: tuple[str, int] | None = None  # the file of the first dense rows, and how wide they are
+        self._first: tuple[str, int] | None = None  # the first file whose width all must share, and what it is
 
     def blocks(self, shuffle: int | None, over: Callable[[], bool]) -> Iterator[Any]:
         """A pass over all files, in the order of their names or in one that the seed gives."""
@@ -51,7 +53,7 @@ class Files:
             for number in order:
                 yield from self._kept[number]
             return
-        kept: dict[int, list[Rows]] = {}
+        kept: dict[int, list[Any]] = {}
         room = KEEP * (memory_free() or 0) if self._may_keep else 0.0
         count = self._read = 0
         for number in order:
@@ -100,14 +102,15 @@ class Files:
         self._read = before + shard.size
 
     def _check_width(self, block: Records, shard: Shard) -> None:
-        """`UserError` where the rows of two files differ in width, which no file can tell by itself."""
-        if not isinstance(block, Rows) or block.is_sparse:
+        """`UserError` where the records of two files differ in width, which no file can tell by itself."""
+        own = self._kind.common_width(block)
+        if not own:
             return
-        self._first = self._first or (shard.name, block.width)
+        self._first = self._first or (shard.name, own)
         name, width = self._first
-        if block.width != width:
+        if own != width:
             raise UserError(
-                f"{shard.name}: rows must have {width} features, as those of {name}; they have {block.width}."
+                f"{shard.name}: rows must have {width} {self._kind.columns}, as those of {name}; they have {own}."
             )
 
 

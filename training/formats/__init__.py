@@ -3,11 +3,12 @@
 Each format is a module with
 
     MEDIA: tuple[str, ...]                                         names of its content type, the canonical one first
-    read(stream: BinaryIO, layout: Layout) -> Iterator[Rows]       block by block; memory does not grow with the stream
-    write(rows: Rows) -> bytes                                     what `read` reads back as the same rows
+    read(stream: BinaryIO, layout: Layout) -> Iterator[Records]    block by block; memory does not grow with the stream
+    write(records: Records) -> bytes                               what `read` reads back as the same records;
+                                                                   ValueError where the format cannot hold them
     ONE: bool                                                      where a file or body is one record: True
 
-Rows, objects and images have modules of their own, and a content type can be of several kinds.
+A kind of records says which modules are its own (`contract/kinds.py`), and a content type can be of several kinds.
 """
 
 from __future__ import annotations
@@ -19,17 +20,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO, Protocol, cast
 
-import numpy as np
-
+from algoport.algorithms.contract import kinds
 from algoport.algorithms.contract.errors import UserError
-from algoport.algorithms.contract.records import NONE, Rows, joined
+from algoport.algorithms.contract.joining import joined
+from algoport.algorithms.contract.kinds import Kind
 from algoport.training.formats.layout import Layout
-
-_MODULES: Mapping[str, tuple[str, ...]] = {
-    "rows": ("csv", "recordio", "json", "jsonlines", "libsvm", "parquet", "npy"),
-    "objects": ("objects.json", "objects.jsonlines", "objects.parquet"),
-    "images": ("images.recordio", "images.picture"),
-}
 
 
 class Format(Protocol):
@@ -70,10 +65,10 @@ class ContentType:
 def find(media: str, kind: str = "rows") -> Format:
     """The module that reads and writes records of a kind in that content type; UserError with those there are."""
     name = ContentType.parse(media).media
-    for module in _modules(kind):
+    for module in modules(kind):
         if name in module.MEDIA:
             return module
-    known = ", ".join(module.MEDIA[0] for module in _modules(kind))
+    known = ", ".join(module.MEDIA[0] for module in modules(kind))
     raise UserError(f"Content type '{media}' is not one that {kind} are read from: {known}.")
 
 
@@ -86,56 +81,38 @@ def records(stream: BinaryIO, content_type: ContentType, layout: Layout, kind: s
     """The records of a stream, block by block. The parameters are those of the content type."""
     layout = replace(layout, parameters=content_type.parameters)
     blocks = find(content_type.media, kind).read(stream, layout)
-    return blocks if layout.missing or kind != "rows" else _complete(blocks, layout)
+    return blocks if layout.missing else _complete(blocks, layout, kinds.find(kind))
 
 
-def _complete(blocks: Iterator[Rows], layout: Layout) -> Iterator[Rows]:
+def _complete(blocks: Iterator[Any], layout: Layout, kind: Kind) -> Iterator[Any]:
     """The same blocks; a UserError with the number of the first record that lacks a feature."""
     before = 0
-    for rows in blocks:
-        values = rows.features.data if rows.is_sparse else rows.features
-        # One sum tells of all: it is finite where they are, but for an overflow now and then.
-        with np.errstate(over="ignore", invalid="ignore"):
-            doubtful = not np.isfinite(np.add.reduce(np.asarray(values), axis=None))
-        lacking = _lacking(rows) if doubtful else None
+    for block in blocks:
+        lacking = kind.incomplete(block)
         if lacking is not None:
             row, column, value = lacking
             raise layout.incomplete(f"record {before + row + 1}", column, value)
-        before += len(rows)
-        yield rows
-
-
-def _lacking(rows: Rows) -> tuple[int, int, float] | None:
-    """Row, column and value of the first feature that is not finite. Sparse rows stay so: they may be of any width."""
-    features: Any = rows.features
-    if not rows.is_sparse:
-        found = np.argwhere(~np.isfinite(features))
-        return (int(found[0][0]), int(found[0][1]), float(features[tuple(found[0])])) if len(found) else None
-    places = np.flatnonzero(~np.isfinite(features.data))
-    if not len(places):
-        return None
-    row = int(np.searchsorted(features.indptr, places[0], "right")) - 1
-    own = places[places < features.indptr[row + 1]]
-    first = own[np.argmin(features.indices[own])]
-    return row, int(features.indices[first]), float(features.data[first])
+        before += len(block)
+        yield block
 
 
 def whole(body: bytes, content_type: ContentType, layout: Layout, kind: str = "rows") -> Any:
     """All records of a request; none where the body has none. The parameters are those of the content type."""
     layout = replace(layout, block=min(layout.block, len(body) + 1))
     parts = list(records(io.BytesIO(body), content_type, layout, kind))
-    return joined(parts) if parts else NONE[kind](layout.width or 0)
+    return joined(parts) if parts else kinds.find(kind).empty(layout.width or 0)
 
 
 @functools.cache
-def _modules(kind: str) -> tuple[Format, ...]:
-    return tuple(cast(Format, importlib.import_module(f"{__name__}.{name}")) for name in _MODULES[kind])
+def modules(kind: str) -> tuple[Format, ...]:
+    """The modules that read and write records of a kind."""
+    return tuple(cast(Format, importlib.import_module(f"{__name__}.{name}")) for name in kinds.find(kind).formats)
 
 
 @functools.cache
 def _canonical() -> dict[str, str]:
     """Where a name is used for rows and for others alike, it means the same type."""
-    return {name: module.MEDIA[0] for kind in _MODULES for module in _modules(kind) for name in module.MEDIA}
+    return {name: module.MEDIA[0] for kind in kinds.names() for module in modules(kind) for name in module.MEDIA}
 
 
-__all__ = ["ContentType", "Format", "Layout", "find", "holds_one", "records", "whole"]
+__all__ = ["ContentType", "Format", "Layout", "find", "holds_one", "modules", "records", "whole"]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from algoport.algorithms.contract.records.records import joined_arrays, joined_lists
+from algoport.algorithms.contract.joining import joined_arrays, joined_lists
+from algoport.algorithms.contract.kinds import Kind
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -57,3 +60,41 @@ class Images:
             places=joined_lists(parts, [part.places for part in parts]),
             configuration=joined_lists(parts, [part.configuration for part in parts]),
         )
+
+
+def png(height: int, width: int, values: bytes = b"") -> bytes:
+    """A PNG file of that size, of RGB bytes, or black."""
+    lines = (values or bytes(3 * height * width)).ljust(3 * height * width, b"\0")
+    pixels = b"".join(b"\0" + lines[3 * width * row : 3 * width * (row + 1)] for row in range(height))
+    parts = [
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(pixels)),
+        (b"IEND", b""),
+    ]
+    chunks = (struct.pack(">I", len(x)) + n + x + struct.pack(">I", zlib.crc32(n + x)) for n, x in parts)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def _generate(random: np.random.Generator) -> Images:
+    """One picture without a label, or several that have one or three each; some only begin as a JPEG does."""
+    n = 1 if random.random() < 0.3 else int(random.integers(1, 9))
+    encoded = [
+        b"\xff\xd8\xff\xe0" + random.bytes(int(random.integers(0, 60)))
+        if random.random() < 0.3
+        else png(int(random.integers(1, 4)), int(random.integers(1, 4)), random.bytes(9))
+        for _ in range(n)
+    ]
+    labels = int(random.choice([1, 3]))
+    label = random.integers(0, 5, (n, labels)).astype(np.float32)
+    return Images(encoded=encoded, label=None if n == 1 else label)
+
+
+KIND = Kind(
+    name="images",
+    empty=lambda width: Images(encoded=[]),
+    formats=("images.recordio", "images.picture"),
+    generate=_generate,
+    schema={"type": "object"},
+    framed=("application/x-recordio",),
+    folders={"application/x-image": "pictures"},
+)

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from algoport.algorithms.contract.records.records import joined_lists
+from algoport.algorithms.contract.joining import joined_lists
+from algoport.algorithms.contract.kinds import Kind
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -53,3 +54,25 @@ class Objects:
             configuration=joined_lists(parts, [part.configuration for part in parts]),
             nbytes=sum(part.nbytes for part in parts),
         )
+
+
+def _generate(random: np.random.Generator) -> Objects:
+    """Series of numbers with a text and small lists of whole numbers, of which some objects have none."""
+    values: list[dict[str, Any]] = []
+    for _ in range(random.integers(1, 12)):
+        value: dict[str, Any] = {"start": f"20{random.integers(10, 30)}-01-0{random.integers(1, 10)} 00:00:00"}
+        value["target"] = random.normal(size=random.integers(1, 9)).tolist()
+        if random.random() < 0.7:
+            value["cat"] = random.integers(0, 1 << 40, 2).tolist()
+        values.append(value)
+    return Objects(values=values, nbytes=100 * len(values))
+
+
+KIND = Kind(
+    name="objects",
+    empty=lambda width: Objects(values=[]),
+    formats=("objects.json", "objects.jsonlines", "objects.parquet"),
+    generate=_generate,
+    schema={"type": "object"},
+    endings={".parquet": "parquet", ".json": "jsonlines", ".jsonl": "jsonlines"},
+)

@@ -10,7 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from algoport.algorithms.contract.records.records import joined_arrays, joined_lists
+from algoport.algorithms.contract.joining import joined_arrays, joined_lists
+from algoport.algorithms.contract.kinds import Kind
+
+# Rows that are shuffled at a time where they are sparse, and their width says nothing of their size.
+SPARSE_WINDOW = 1 << 18
 
 Features: TypeAlias = "NDArray[np.float32] | sparse.csr_array"
 
@@ -108,3 +112,66 @@ def _joined_features(parts: Sequence[Rows]) -> Features:
         whole = sparse.vstack([sparse.csr_array(part.features) for part in parts], format="csr")
         return sparse.csr_array(whole)
     return np.concatenate([part.features for part in parts])
+
+
+def _incomplete(rows: Rows) -> tuple[int, int, float] | None:
+    """Row, column and value of the first feature that is not finite. Sparse rows stay so: they may be of any width."""
+    features: Any = rows.features
+    values = features.data if rows.is_sparse else features
+    # One sum tells of all: it is finite where they are, but for an overflow now and then.
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(np.add.reduce(np.asarray(values), axis=None)):
+            return None
+    if not rows.is_sparse:
+        places = np.argwhere(~np.isfinite(features))
+        return (int(places[0][0]), int(places[0][1]), float(features[tuple(places[0])])) if len(places) else None
+    entries = np.flatnonzero(~np.isfinite(features.data))
+    if not len(entries):
+        return None
+    row = int(np.searchsorted(features.indptr, entries[0], "right")) - 1
+    own = entries[entries < features.indptr[row + 1]]
+    first = own[np.argmin(features.indices[own])]
+    return row, int(features.indices[first]), float(features.data[first])
+
+
+def _window(rows: Rows, size: int) -> int:
+    return SPARSE_WINDOW if rows.is_sparse else max(1, size // (4 * max(1, rows.width)))
+
+
+def _generate(random: np.random.Generator) -> Rows:
+    """Dense or sparse, with none to two labels, and with weights where there is one; of the dense, some lack values."""
+    n, width, labels = random.integers(1, 30), random.integers(1, 9), random.integers(0, 3)
+    features = (random.normal(size=(n, width)) * 10.0 ** random.integers(-30, 30, (n, width))).astype(np.float32)
+    features[random.random((n, width)) < 0.3] = 0
+    thin = random.random() < 0.4
+    if not thin and random.random() < 0.3:
+        features[random.random((n, width)) < 0.1] = np.nan
+    return Rows(
+        features=sparse.csr_array(features) if thin else features,
+        label=random.integers(-3, 4, (n, labels)).astype(np.float32) if labels else None,
+    )
+
+
+def _sample(width: int) -> Rows:
+    return Rows(features=np.zeros((1, width), np.float32))
+
+
+KIND = Kind(
+    name="rows",
+    noun="rows",
+    columns="features",
+    labels_lead=True,
+    empty=nothing,
+    formats=("csv", "recordio", "json", "jsonlines", "libsvm", "parquet", "npy"),
+    generate=_generate,
+    schema={
+        "type": "object",
+        "required": ["features"],
+        "properties": {"features": {"type": "array", "items": {"type": ["number", "null"]}}},
+    },
+    incomplete=_incomplete,
+    common_width=lambda rows: 0 if rows.is_sparse else rows.width,
+    window=_window,
+    spread=lambda rows: 4 * rows.width if rows.is_sparse else 0,
+    sample=_sample,
+)

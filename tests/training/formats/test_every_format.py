@@ -5,6 +5,8 @@ import io
 import os
 import threading
 import tracemalloc
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,10 +15,13 @@ from hypothesis import strategies as some
 from hypothesis.extra import numpy as arrays
 from scipy import sparse
 
+from algoport.algorithms.contract import kinds
 from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.joining import joined
 from algoport.algorithms.contract.records import Rows
-from algoport.training.formats import ContentType, find, whole
+from algoport.training.formats import ContentType, find, modules, whole
 from algoport.training.formats.layout import Layout
+from tests.records import generated, values
 from tests.training.formats.streams import Trickle, assert_same, rows
 
 DENSE = ("text/csv", "application/x-recordio-protobuf", "application/json", "application/jsonlines")
@@ -25,6 +30,59 @@ SPARSE = ("application/x-recordio-protobuf", "application/json", "application/js
 TEXTS = ("application/json", "application/jsonlines", "text/libsvm")
 
 FINITE = some.floats(width=32, allow_nan=False, allow_infinity=False)
+
+
+EVERY = [(kind, module.MEDIA[0]) for kind in kinds.names() for module in modules(kind)]
+
+
+def written(kind: str, media: str, count: int) -> list[tuple[Any, bytes, Layout]]:
+    """Generated records that the format can hold, as it writes them, and how they lie there."""
+    pairs = []
+    for records in generated(kind, count):
+        label = getattr(records, "label", None)
+        labels = label.shape[1] if isinstance(label, np.ndarray) else 0
+        try:
+            data = find(media, kind).write(records)
+        except ValueError:  # this format cannot hold them
+            continue
+        pairs.append((records, data, Layout("train/part", labels=labels, width=records.width or None)))
+    assert len(pairs) >= count // 8, "the format can hold almost none of its kind's records"
+    return pairs
+
+
+@pytest.mark.parametrize(("kind", "media"), EVERY)
+def test_what_is_written_is_read_back_in_pieces_of_any_size(kind, media):
+    for number, (records, data, layout) in enumerate(written(kind, media, 60)):
+        block, step = ((1, 1), (40, 33), (1 << 20, 1 << 20))[number % 3]
+
+        parts = list(find(media, kind).read(Trickle(data, step), replace(layout, block=block)))
+
+        assert all(len(part) for part in parts)
+        assert values(joined(parts)) == values(records)
+
+
+@pytest.mark.parametrize(("kind", "media"), EVERY)
+def test_a_request_is_read_as_a_channel_is(kind, media):
+    for records, data, layout in written(kind, media, 16):
+        assert values(whole(data, ContentType(media), layout, kind)) == values(records)
+    assert len(whole(b"", ContentType(media), Layout("request", width=3), kind)) == 0
+    assert list(find(media, kind).read(io.BytesIO(b""), Layout("train/empty"))) == []
+
+
+@pytest.mark.parametrize(("kind", "media"), EVERY)
+def test_damage_ends_in_records_or_in_a_sentence(kind, media):
+    """Whatever the bytes, nothing but a `UserError` comes out of a reader."""
+    random = np.random.default_rng(5)
+    for _, data, layout in written(kind, media, 60):
+        damaged = bytearray(data)
+        for place in random.integers(0, len(damaged), random.integers(1, 5)):
+            damaged[place] = random.integers(0, 256)
+        try:
+            stream = io.BytesIO(damaged[: random.integers(0, 2 * len(damaged))])
+            for part in find(media, kind).read(stream, replace(layout, limit=1 << 20)):
+                assert len(part) > 0
+        except UserError as fault:
+            assert str(fault).startswith("train/part")
 
 
 @some.composite

@@ -52,10 +52,11 @@ def read(stream: BinaryIO, layout: Layout) -> Iterator[Images]:
 
 def write(images: Images, first: int = 0) -> bytes:
     """A frame a picture, numbered from `first` on; one label stands in the header, several behind it."""
-    labels = np.zeros((len(images), 1), np.float32) if images.label is None else images.label
+    if images.label is None:
+        raise ValueError("A record has a label; these pictures have none.")
     return b"".join(
         frame(packed(data, row, first + number))
-        for number, (data, row) in enumerate(zip(images.encoded, labels, strict=True))
+        for number, (data, row) in enumerate(zip(images.encoded, images.label, strict=True))
     )
 
 

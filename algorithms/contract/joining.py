@@ -1,4 +1,4 @@
-"""What records of all kinds have in common."""
+"""What records of all kinds have in common, and how parts of them become one."""
 
 from __future__ import annotations
 
