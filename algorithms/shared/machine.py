@@ -13,10 +13,12 @@ _MEMINFO = Path("/proc/meminfo")
 
 
 def cores() -> int:
-    """How many processors this process may keep busy: its affinity, cut by the cgroup's quota; at least 1."""
+    """How many processors this process may keep busy: its affinity, cut by the cgroup's quota and by `ALGOPORT_CORES`,
+    by which jobs side by side share a machine; at least 1."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = _quota()
-    return max(1, min(allowed, int(quota + 0.5)) if quota else allowed)
+    quota, asked = _quota(), os.environ.get("ALGOPORT_CORES", "")
+    allowed = min(allowed, int(quota + 0.5)) if quota else allowed
+    return max(1, min(allowed, int(asked)) if asked.isdigit() else allowed)
 
 
 def _quota() -> float | None:
@@ -31,19 +33,34 @@ def _quota() -> float | None:
 
 
 def memory_limit() -> int | None:
-    """Bytes that this process and its siblings may use: the cgroup's limit, but no more than the machine has."""
+    """Bytes that this process and its siblings may use: the cgroup's limit and that of `ALGOPORT_MEMORY`, but no more
+    than the machine has."""
     try:
         installed: int | None = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError):
         installed = None
-    return min((bound for bound in (_ceiling(), installed) if bound is not None), default=None)
+    return min((bound for bound in (_ceiling(), installed, _given()) if bound is not None), default=None)
 
 
 def memory_free() -> int | None:
     """Bytes that can still be had before the limit. Page cache counts as free, since it gives way."""
     ceiling, used = _ceiling(), _words(_CGROUP / "memory.current") or _words(_CGROUP / "memory/memory.usage_in_bytes")
     within = max(0, ceiling - int(used[0]) + _cached()) if ceiling is not None and used else None
-    return min((bound for bound in (within, _available()) if bound is not None), default=memory_limit())
+    given = _given()
+    left = max(0, given - _resident()) if given is not None else None
+    return min((bound for bound in (within, left, _available()) if bound is not None), default=memory_limit())
+
+
+def _given() -> int | None:
+    """Bytes that `ALGOPORT_MEMORY` grants a job whose processes share the machine with others."""
+    given = os.environ.get("ALGOPORT_MEMORY", "")
+    return int(given) if given.isdigit() else None
+
+
+def _resident() -> int:
+    """Bytes of memory that this process has now; 0 where the system does not say."""
+    words = _words(Path("/proc/self/statm"))
+    return int(words[1]) * os.sysconf("SC_PAGE_SIZE") if len(words) > 1 else 0
 
 
 def _ceiling() -> int | None:

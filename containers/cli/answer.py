@@ -18,7 +18,8 @@ from algoport import algorithms
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.shared.artifact import FACTS
 from algoport.containers.cli.look import known
-from algoport.containers.jobs.folder import ALGORITHM, by_suffix
+from algoport.containers.jobs.channels import by_suffix
+from algoport.containers.jobs.folder import ALGORITHM
 
 Folder = Annotated[Path, typer.Argument(help="The folder of a job, or of a model.", show_default=False)]
 Algorithm = Annotated[str | None, typer.Option(help="Which algorithm, where the model itself does not say.")]

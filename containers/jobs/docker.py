@@ -1,80 +1,188 @@
-"""Jobs in containers: one for each host, on a network of their own where there are several."""
+"""Jobs in containers: one for each host, on a network of their own where there are several.
+
+Containers are named for their job and host, and carry labels, so that they are found again. A container is left until
+its log and its exit code have been taken down.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import csv
+import io
+import json
 import os
-import secrets
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from algoport.algorithms.contract.errors import PlatformError, UserError
 from algoport.containers.jobs import folder as folders
-from algoport.containers.jobs.folder import Input
+from algoport.containers.jobs.description import Description
+from algoport.containers.jobs.processes import Label
+
+JOB, HOST, FOLDER = "algoport.job", "algoport.host", "algoport.folder"
 
 
-def run_hosts(folder: Path, image: str, channels: Sequence[Input], count: int) -> int:
-    """Train with that many containers of the image; the exit code of the first that failed, or 0."""
-    from algoport.containers.cli.job import followed
+class Containers:
+    """The hosts of a job as containers; also of one that somebody else has started."""
 
-    _check(image)
-    names = [f"algo-{number}" for number in range(1, count + 1)]
-    with _network(count) as network:
-        jobs = []
-        for name in names:
-            config = folders.host_config(folder, names, name)
-            output = folder / "output" if name == names[0] else folder / "hosts" / name / "output"
-            output.mkdir(parents=True, exist_ok=True)
-            places = [
-                "-v",
-                f"{folder}:/opt/ml",
-                "-v",
-                f"{config}:/opt/ml/input/config:ro",
-                "-v",
-                f"{output}:/opt/ml/output",
-            ]
-            command = ["docker", "run", "--rm", "--user", f"{os.geteuid()}:{os.getegid()}", *places]
-            command += [*folders.mounts(channels), *_named(network, name), image, "train"]
-            quiet = None if name == names[0] else subprocess.DEVNULL
-            jobs.append(
-                subprocess.Popen(  # noqa: S603  (a list, no shell)
-                    command, stdout=quiet or subprocess.PIPE, stderr=quiet, text=True, start_new_session=True
-                )
+    pause = 0.3  # seconds between two looks, each of which asks the engine
+
+    def __init__(self, description: Description) -> None:
+        self._description = description
+        self._logs: dict[str, subprocess.Popen[bytes]] = {}
+
+    def check(self) -> None:
+        """`UserError` where there is no Docker or no such image; `PlatformError` where no engine answers."""
+        if shutil.which("docker") is None:
+            raise UserError("A job of an image needs Docker, and there is no program 'docker' on this machine.")
+        image = self._description.image or ""
+        answer = _docker("image", "inspect", image, check=False)
+        if "Cannot connect" in answer.stderr:
+            raise PlatformError(f"Docker does not answer: {answer.stderr.strip()}")
+        if answer.returncode:
+            raise UserError(f"{image}: there is no such image on this machine; `algoport build` makes it.")
+
+    def start(self) -> None:
+        """Start all hosts."""
+        image = self._description.image or ""
+        if self._description.hosts > 1:
+            _docker("network", "create", "--label", f"{JOB}={self._description.name}", self._network)
+        try:
+            for number, host in enumerate(self._description.host_names):
+                _docker(*self._command(number, host, image))
+                self._follow(host)
+        except BaseException:
+            self._remove()
+            raise
+
+    def _command(self, number: int, host: str, image: str) -> list[str]:
+        description, limits = self._description, self._description.limits
+        base = description.base(host)
+        words = ["run", "--detach", "--name", self._name(host), "--user", f"{os.geteuid()}:{os.getegid()}"]
+        for label, value in ((JOB, description.name), (HOST, host), (FOLDER, description.folder.absolute())):
+            words += ["--label", f"{label}={value}"]
+        words += bind(base, str(folders.INSIDE))
+        if description.checkpoints is not None:
+            words += bind(description.checkpoints.absolute(), str(folders.INSIDE / "checkpoints"))
+        for channel in description.channels:
+            for name, source in channel.placed(number, description.hosts).items():
+                words += bind(source, f"{folders.INSIDE}/input/data/{name}", "readonly")
+        for name, value in description.environment.items():
+            words += ["--env", f"{name}={value}"]
+        if limits.memory is not None:
+            words += ["--memory", str(limits.memory), "--memory-swap", str(limits.memory)]
+        if limits.cpus is not None:
+            words += ["--cpus", f"{limits.cpus:g}"]
+        if description.hosts > 1:
+            words += ["--network", self._network, "--network-alias", host, "--hostname", host]
+        else:
+            words += ["--network", "none"]
+        return [*words, image, *description.command]
+
+    def _follow(self, host: str) -> None:
+        """Take the log down while it comes, whoever reads it, and however long this process lives."""
+        with open(self._description.run / f"{host}.log", "wb") as log:
+            self._logs[host] = subprocess.Popen(  # noqa: S603
+                ["docker", "logs", "--follow", self._name(host)],  # noqa: S607
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
-        return followed(jobs[0], jobs)
+
+    def is_running(self, host: str) -> bool:
+        """Whether the container is there and has not ended. Of one that has, log and exit code are taken down."""
+        if (self._description.run / f"{host}.end").exists():
+            return False
+        state = self._state(host)
+        if state is not None and state.get("Status") in ("created", "running", "paused", "restarting"):
+            return True
+        self._take_down(host, state)
+        return False
+
+    def _take_down(self, host: str, state: dict[str, Any] | None) -> None:
+        follower = self._logs.pop(host, None)
+        if follower is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                follower.wait(10)
+        path = self._description.run / f"{host}.log"
+        if state is not None and follower is None:  # adopted, and perhaps nobody followed the log
+            beside = path.with_name(f".{path.name}")
+            with open(beside, "wb") as log:
+                subprocess.run(  # noqa: S603
+                    ["docker", "logs", self._name(host)],  # noqa: S607
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    check=False,
+                )
+            os.replace(beside, path)
+        code = state.get("ExitCode") if state is not None else None
+        known = {"code": code if isinstance(code, int) else 137, "time": time.time()}
+        folders.write(self._description.run / f"{host}.end", known)
+
+    def code(self, host: str) -> int:
+        """The exit code of a host that has ended."""
+        return int((folders.read(self._description.run / f"{host}.end") or {}).get("code", 137))
+
+    def stop(self, host: str) -> None:
+        """Ask a host to end."""
+        _docker("kill", "--signal", "TERM", self._name(host), check=False)
+
+    def kill(self, host: str) -> None:
+        """End a host at once."""
+        _docker("kill", self._name(host), check=False)
+
+    def close(self) -> None:
+        """Remove what is left of containers that have ended, and their network."""
+        self._remove()
+
+    def _remove(self) -> None:
+        names = [self._name(host) for host in self._description.host_names]
+        _docker("rm", "--force", "--volumes", *names, check=False)
+        if self._description.hosts > 1:
+            _docker("network", "rm", self._network, check=False)
+
+    def _state(self, host: str) -> dict[str, Any] | None:
+        """What the engine says of the container; None where it knows none of the name."""
+        answer = _docker("inspect", "--format", "{{json .State}}", self._name(host), check=False)
+        if answer.returncode:
+            if "no such" in answer.stderr.lower():
+                return None
+            raise PlatformError(f"Docker does not answer: {answer.stderr.strip()}")
+        state: dict[str, Any] = json.loads(answer.stdout)
+        return state
+
+    def _name(self, host: str) -> str:
+        return f"{self._description.name}-{host}"
+
+    @property
+    def _network(self) -> str:
+        return self._description.name
 
 
-def _check(image: str) -> None:
-    """`UserError` where there is no Docker; `PlatformError` where none answers. Docker itself names a lost image."""
-    if shutil.which("docker") is None:
-        raise UserError("--docker: there is no program 'docker' on this machine; without the option it runs here.")
-    answer = subprocess.run(  # noqa: S603
-        ["docker", "image", "inspect", image],  # noqa: S607
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if "Cannot connect" in answer.stderr:
-        raise PlatformError(f"Docker does not answer: {answer.stderr.strip()}")
-    if answer.returncode:
-        raise UserError(f"{image}: there is no such image on this machine; `algoport build` makes it.")
+def bind(source: Path, target: str, *more: str) -> list[str]:
+    """The words that show a place of this machine to a container, whatever letters are in its name."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(["type=bind", f"source={source}", f"target={target}", *more])
+    return ["--mount", text.getvalue()]
 
 
-@contextmanager
-def _network(count: int) -> Iterator[str | None]:
-    """A network for the containers to find each other by name; none for a single one."""
-    if count == 1:
-        yield None
-        return
-    name = f"algoport-{secrets.token_hex(4)}"
-    subprocess.run(["docker", "network", "create", name], check=True, stdout=subprocess.DEVNULL)  # noqa: S603, S607
-    try:
-        yield name
-    finally:
-        subprocess.run(["docker", "network", "rm", name], check=False, stdout=subprocess.DEVNULL)  # noqa: S603, S607
+def labeled() -> Iterator[Label]:
+    """The hosts of jobs whose containers the engine still has, whether they run or not."""
+    asked = ["ps", "--all", "--no-trunc", "--filter", f"label={JOB}", "--format", "{{json .ID}}"]
+    names = [json.loads(line) for line in _docker(*asked).stdout.splitlines()]
+    if names:
+        for line in _docker("inspect", "--format", "{{json .Config.Labels}}", *names).stdout.splitlines():
+            labels = json.loads(line)
+            yield Label(labels[JOB], labels.get(HOST, ""), Path(labels.get(FOLDER, "")))
 
 
-def _named(network: str | None, name: str) -> list[str]:
-    return ["--network", network, "--network-alias", name, "--hostname", name] if network else ["--network", "none"]
+def _docker(*words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(["docker", *words], capture_output=True, text=True, check=False)  # noqa: S603, S607
+    if check and done.returncode:
+        raise PlatformError(f"docker {words[0]}: {done.stderr.strip()}")
+    return done
