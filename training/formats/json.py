@@ -178,7 +178,7 @@ def _instances(body: Any, layout: Layout) -> tuple[Sequence[Any], object]:
 
 def _instance(instance: Any, place: str, layout: Layout) -> _Instance:
     if not isinstance(instance, Mapping):
-        raise layout.fault(place, f'must be an object such as {{"features": [1.5, 2]}}; it is {shown(str(instance))}.')
+        raise layout.fault(place, f'must be an object such as {{"features": [1.5, 2]}}; it is {shown(instance)}.')
     data = instance.get("data", instance)
     if isinstance(data, Mapping) and "features" in instance:
         data = instance
@@ -215,7 +215,7 @@ def _size(shape: Any, place: str, layout: Layout) -> int:
     size = 1
     for extent in shape if isinstance(shape, list) and 0 < len(shape) <= 8 else [None]:
         if type(extent) is not int or not 0 <= extent < 1 << 48 or size * extent >= 1 << 48:
-            raise layout.fault(place, f'"shape" must be a list of sizes, such as [1000]; it is {shown(str(shape))}.')
+            raise layout.fault(place, f'"shape" must be a list of sizes, such as [1000]; it is {shown(shape)}.')
         size *= extent
     return size
 
@@ -228,7 +228,7 @@ def _flat(lists: Sequence[Sequence[Any]], places: Sequence[str], layout: Layout)
     for place, some in zip(places, lists, strict=True):
         for value in some:
             if type(value) not in _NUMBERS or (value is not None and not abs(value) < 3.4028236e38):
-                raise layout.fault(place, f"must hold numbers that float32 can hold; it has {shown(str(value))}.")
+                raise layout.fault(place, f"must hold numbers that float32 can hold; it has {shown(value)}.")
     raise layout.fault("", "must hold numbers that float32 can hold.")
 
 

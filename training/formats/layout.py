@@ -72,9 +72,23 @@ class Layout:
             raise self.fault("", f"decodes to {size:,} bytes, where at most {self.limit:,} are allowed.")
 
 
-def shown(text: str | bytes, limit: int = 60) -> str:
+def shown(value: object, limit: int = 60) -> str:
     """The beginning of a piece of the data, quoted, for a message."""
-    if isinstance(text, bytes):
-        text = text[: 4 * limit].decode("utf-8", "replace")
-    text = text.strip()
+    if isinstance(value, bytes):
+        value = value[: 4 * limit].decode("utf-8", "replace")
+    try:
+        text = str(value).strip()
+    except RecursionError:
+        return "nested too deeply to be shown"
     return repr(text if len(text) <= limit else text[: limit - 3] + "...")
+
+
+def shown_json(value: object, limit: int = 60) -> str:
+    """The beginning of a parsed value as JSON has it, for a message."""
+    import orjson
+
+    try:
+        text = orjson.dumps(value).decode()
+    except (TypeError, RecursionError):  # nested too deeply
+        return f"{'a list' if isinstance(value, list) else 'an object'} of many levels"
+    return text if len(text) <= limit else text[: limit - 3] + "..."

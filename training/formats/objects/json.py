@@ -51,5 +51,5 @@ def write(objects: Objects) -> bytes:
 def checked(value: Any, place: str, layout: Layout) -> Mapping[str, Any]:
     """The value, which must be an object."""
     if not isinstance(value, Mapping):
-        raise layout.fault(place, f"must be an object with named fields; it is {shown(str(value))}.")
+        raise layout.fault(place, f"must be an object with named fields; it is {shown(value)}.")
     return value
