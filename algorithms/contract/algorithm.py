@@ -41,6 +41,7 @@ class Channel:
     default_content_type: str = "text/csv"
     kind: str = "rows"  # of its records, a name of `contract/records/`; or "file"
     lists: str = ""  # the channel whose files it lists, with their labels; it has no records of its own
+    annotates: str = ""  # the channel for each of whose files it has one that says more; it has no records of its own
     distributions: Sequence[Distribution] = ("ShardedByS3Key", "FullyReplicated")
     labeled: bool = False  # where False, labels are read over and not required
     weighted: str = ""  # the hyperparameter that, where true, says that a weight follows the label in CSV
@@ -48,6 +49,11 @@ class Channel:
     def __post_init__(self) -> None:
         """`ValueError` where there is no such kind."""
         kinds.check(self.kind)
+
+    @property
+    def has_records(self) -> bool:
+        """Whether it has records of its own, and does not only tell of another channel's."""
+        return not self.lists and not self.annotates
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import struct
 import zlib
 from collections.abc import Iterator
 from functools import cache
@@ -12,8 +13,10 @@ from functools import cache
 from algoport.algorithms.contract import kinds
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.records import Rows
+from algoport.algorithms.contract.records.images import png
 from algoport.training import formats
 from algoport.training.formats import ContentType, Layout
+from algoport.training.formats.recordio import frame
 from tests.fuzzing.fuzzer import Target
 from tests.records import generated
 
@@ -47,6 +50,36 @@ BY_HAND = {
     ],
     "application/jsonlines": [b'{"features":[1,2,3,4]}\n\n{"data":{"features":{"values":[1,2,3,4]}}}\n'],
 }
+
+
+def by_turns(*known: bytes) -> bytes:
+    """Pictures in frames, each followed by what is known of it, as the stream of an augmented manifest has them."""
+    return b"".join(frame(part) for each in known for part in (png(40, 50), each))
+
+
+def headed(flag: int, *numbers: float) -> bytes:
+    """A record whose header counts so many labels, and has these."""
+    return frame(struct.pack(f"<IfQQ{len(numbers)}f", flag, 0.0, 7, 0, *numbers) + png(4, 5))
+
+
+def annotation(**more: object) -> bytes:
+    """What a labeling tool writes of a picture of 50 x 40 pixels."""
+    box = {"class_id": 2, "left": 10, "top": 20, "width": 25, "height": 10, **more}
+    return json.dumps({"image_size": [{"width": 50, "height": 40, "depth": 3}], "annotations": [box]}).encode()
+
+
+EDGES = (2**31 - 1, 2**31, 2**32 - 1, 2**32, 2**63 - 1, 2**63)
+BY_HAND["application/x-recordio"] = [
+    by_turns(b"1", b'"[0, 1]"', b"[0, 2]"),
+    by_turns(annotation(), annotation(difficult=1), b'{"image_size": [{"width": 5, "height": 4}], "annotations": []}'),
+    by_turns(png(40, 50, b"", "gray"), png(40, 50, bytes(range(99)), "palette")),
+    frame(by_turns(annotation(), annotation())),
+    headed(7, 2, 5, 1, 0.25, 0.5, 0.75, 1.0) + headed(2, 2, 5) + headed(9, 4, 5, 0, 0, 3, 0, 0, 1, 1),
+    *(headed(edge, 2, 5) for edge in EDGES if edge < 1 << 32),
+    *(headed(7, 2, 5, edge, 0, 0, edge, 1) for edge in EDGES),
+    *(by_turns(annotation(**{name: edge})) for name in ("class_id", "left", "height") for edge in EDGES),
+    by_turns(*(str(edge).encode() for edge in EDGES)),
+]
 
 
 def targets() -> Iterator[Target]:

@@ -9,7 +9,7 @@ import pytest
 
 from algoport.algorithms.contract.errors import UserError
 from algoport.training.channels import pictures as module
-from algoport.training.channels.pictures import Pictures, in_classes, listed
+from algoport.training.channels.pictures import Pictures, as_images, in_classes, listed
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -22,7 +22,7 @@ def put(root: Path, *names: str) -> Path:
 
 
 def read(found, shuffle=None):
-    parts = list(Pictures(found).blocks(shuffle, lambda: False))
+    parts = list(Pictures(found, as_images).blocks(shuffle, lambda: False))
     encoded = [data.removeprefix(PNG).decode() for part in parts for data in part.encoded]
     return encoded, np.concatenate([part.label for part in parts]).tolist()
 
@@ -121,7 +121,7 @@ def test_passes_are_kept_in_memory_and_shuffled_files_are_those_there_are(tmp_pa
     """Where more is there than is shuffled at a time, files come in an order that the seed gives."""
     names = [f"{number % 3}/{number:03d}.png" for number in range(600)]
     root = put(tmp_path / "train", *names)
-    source = Pictures(in_classes(root, "train"))
+    source = Pictures(in_classes(root, "train"), as_images)
 
     first = [data for part in source.blocks(7, lambda: False) for data in part.encoded]
     for name in names:
@@ -131,7 +131,7 @@ def test_passes_are_kept_in_memory_and_shuffled_files_are_those_there_are(tmp_pa
     assert first == again and len(first) == source.rows == 600
     monkeypatch.setattr(module, "WINDOW", 10)
     put(root, *names)
-    other = Pictures(in_classes(root, "train"))
+    other = Pictures(in_classes(root, "train"), as_images)
     one, two, same = (
         [data for part in other.blocks(seed, lambda: False) for data in part.encoded] for seed in (7, 8, 7)
     )

@@ -48,7 +48,7 @@ class Channel:
     def __init__(
         self,
         name: str,
-        records: Files | Pipe | Pictures,
+        records: Files | Pipe | Pictures[Any],
         share: Share,
         *,
         kind: str = "rows",

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from algoport.algorithms.contract.errors import UserError
+from algoport.training.formats.layout import Layout
 
 BUFFER = 1 << 20
 _GZIP = b"\x1f\x8b"
@@ -47,6 +48,11 @@ class Folder:
     place: Path
     channel: str
     lists: tuple[Path, str] | None  # place and name of the channel that lists its files; None where none does
+    annotations: tuple[Path, str] | None  # place and name of the channel that has a file for each; None where none has
+    annotating: str  # the name of the channel that could have, or nothing
+    labeled: bool  # whether something must be known of each
+    sharded: bool  # whether other hosts may have files that this one has not
+    layout: Layout  # what is known of the records
     reference: Path | None  # place of the required channel of its kind, whose folders say which classes there are
 
 

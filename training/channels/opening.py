@@ -88,7 +88,7 @@ class Opening:
 
     def sources(self) -> dict[str, Channel]:
         """Every channel that any member has, by name; an exchange. `UserError` where a required one has nothing."""
-        declarations = [declared for declared in self._algorithm.channels if not declared.lists]
+        declarations = [declared for declared in self._algorithm.channels if declared.has_records]
         channels = {declared.name: self._channel(declared) for declared in declarations}
         present = self._agreed([self._has(channel) for channel in channels.values()])
         missing = [
@@ -127,16 +127,18 @@ class Opening:
     def _width(self) -> int | None:
         return self._configuration.settings.in_role("width")
 
-    def _records(self, config: ChannelConfig | None, declared: contract.Channel) -> Files | Pipe | Pictures:
+    def _records(self, config: ChannelConfig | None, declared: contract.Channel) -> Files | Pipe | Pictures[Any]:
         if config is None:
             return Files([], _none)
         decode = self._decoder(config, declared)
         data, kind = self.places.data, kinds.find(declared.kind)
         media = content_type(config, declared).media
         place, first = data / config.name, data / f"{config.name}_0"
-        if media in kind.folders:
+        # In a pipe, pictures have no names by which labels could be found, and without a frame around each, no ends.
+        bare = not place.is_dir() and config.mode != "File" and config.wrapped and not declared.labeled
+        if media in kind.folders and not bare:
             reader = importlib.import_module(f"{__package__}.{kind.folders[media]}")
-            source: Files = reader.opened(self._folder(place, declared))
+            source: Files = reader.opened(self._folder(place, config, declared))
             return source
         if config.mode == "File":
             return Files(shards(place, config.name), decode, kind.name)
@@ -147,12 +149,29 @@ class Opening:
         # Frames that are records themselves are for the format to read.
         return Pipe(data, config.name, decode, wrapped=config.wrapped and media not in kind.framed)
 
-    def _folder(self, place: Path, declared: contract.Channel) -> Folder:
+    def _folder(self, place: Path, config: ChannelConfig, declared: contract.Channel) -> Folder:
         """A channel of one record a file, with what other channels say of it."""
-        names = [channel.name for channel in self._algorithm.channels if channel.lists == declared.name]
+        if not place.is_dir():
+            raise UserError(f"Channel '{declared.name}': pictures that are a file each come as files, not in a pipe.")
+        every = self._algorithm.channels
+        lists = [channel.name for channel in every if channel.lists == declared.name]
+        annotations = [channel.name for channel in every if channel.annotates == declared.name]
+        return Folder(
+            place=place,
+            channel=declared.name,
+            lists=self._first_given(lists),
+            annotations=self._first_given(annotations),
+            annotating=next(iter(annotations), ""),
+            reference=self._kin(declared),
+            labeled=declared.labeled,
+            sharded=config.sharded,
+            layout=self._layout(declared),
+        )
+
+    def _first_given(self, names: Sequence[str]) -> tuple[Path, str] | None:
+        """Place and name of the first of these channels that the job was given."""
         given = next((name for name in names if name in self._given), None)
-        lists = None if given is None else (self.places.data / given, given)
-        return Folder(place, declared.name, lists, self._kin(declared))
+        return None if given is None else (self.places.data / self._given[given].name, given)
 
     def _kin(self, declared: contract.Channel) -> Path | None:
         """Where the records of the required channel of that kind lie, whose folders say which classes there are."""
@@ -165,18 +184,7 @@ class Opening:
     def _decoder(self, config: ChannelConfig, declared: contract.Channel) -> Callable[..., Iterator[Any]]:
         given = content_type(config, declared)
         find(given.media, declared.kind)  # a type that is not read is a fault before anything is opened
-        settings = self._configuration.settings
-        width = settings.with_role("width")
-        layout = Layout(
-            name=declared.name,
-            labels=LABELS,
-            weighted=bool(settings.effective().get(declared.weighted)),
-            width=self._width,
-            classes=settings.in_role("classes"),
-            missing=self._algorithm.missing,
-        )
-        if width is not None:
-            layout = replace(layout, width_name=width.name)
+        layout = self._layout(declared)
         endings = {
             ending: ContentType.parse(media)
             for ending, media in kinds.find(declared.kind).endings.items()
@@ -187,6 +195,20 @@ class Opening:
             return records(stream, _by_name(name, endings, given), replace(layout, name=name), declared.kind)
 
         return decode
+
+    def _layout(self, declared: contract.Channel) -> Layout:
+        """What is known of the records of a channel before they are read."""
+        settings = self._configuration.settings
+        width = settings.with_role("width")
+        layout = Layout(
+            name=declared.name,
+            labels=LABELS,
+            weighted=bool(settings.effective().get(declared.weighted)),
+            width=self._width,
+            classes=settings.in_role("classes"),
+            missing=self._algorithm.missing,
+        )
+        return layout if width is None else replace(layout, width_name=width.name)
 
     def _has(self, channel: Channel) -> bool:
         """Whether this member sees a record of it. Only a required pipe is waited for: others may come later."""

@@ -8,23 +8,41 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from algoport.algorithms.contract.errors import UserError
-from algoport.algorithms.contract.records import Images, joined
+from algoport.algorithms.contract.joining import joined
+from algoport.algorithms.contract.records import Images
 from algoport.algorithms.shared.machine import memory_free
 from algoport.training import log
 from algoport.training.channels.blocks import WINDOW
 from algoport.training.channels.files import Folder, Shard, shards
 from algoport.training.channels.records import KEEP
-from algoport.training.formats.images.signature import is_picture, told
+from algoport.training.formats.images.signature import description, is_picture
 
 ENDINGS = (".jpg", ".jpeg", ".png")
 _BLOCK = 256  # pictures handed on at a time
 _READERS = 8  # files that are being read: over a network each has to be waited for
 _SHOWN = 20  # classes that the log tells the names of
+
+
+class Entry(Protocol):
+    """A picture of a channel, and whatever else is known of it."""
+
+    @property
+    def shard(self) -> Shard:
+        """Its file."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files that are read for it."""
+
+
+I = TypeVar("I", bound=Images)  # noqa: E741 (images)
+E = TypeVar("E", bound=Entry)
 
 
 @dataclass(frozen=True)
@@ -34,41 +52,47 @@ class Labeled:
     shard: Shard
     label: NDArray[np.float32] | None  # (l,)
 
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return self.shard.size
 
-class Pictures:
-    """The records of such a channel; what `records.Files` offers."""
 
-    def __init__(self, pictures: Sequence[Labeled]) -> None:
-        self.shards = [picture.shard for picture in pictures]
-        self.rows: int | None = len(pictures)
+class Pictures(Generic[I]):
+    """The records of such a channel; what `records.Files` offers. `read` makes records of some of its pictures."""
+
+    def __init__(self, entries: Sequence[E], read: Callable[[Sequence[E], ThreadPoolExecutor], I]) -> None:
+        self.shards = [entry.shard for entry in entries]
+        self.rows: int | None = len(entries)
         self.share: float | None = 0.0
-        self._pictures = list(pictures)
-        self._bytes = sum(shard.size for shard in self.shards)
-        self._kept: list[Images] | None = None  # in the order of the list
+        self._entries: Sequence[Any] = entries
+        self._read: Callable[[Sequence[Any], ThreadPoolExecutor], I] = read
+        self._bytes = sum(entry.size for entry in entries)
+        self._kept: list[I] | None = None  # in the order of the list
 
-    def blocks(self, shuffle: int | None, over: Callable[[], bool]) -> Iterator[Images]:
+    def blocks(self, shuffle: int | None, over: Callable[[], bool]) -> Iterator[I]:
         """A pass. Where all that is shuffled at a time is less than all, files are read in an order of their own."""
         if self._kept is not None:
             yield from self._kept
             return
-        order = np.arange(len(self._pictures))
+        order = np.arange(len(self._entries))
         if shuffle is not None and self._bytes > WINDOW:
             order = np.random.default_rng(shuffle).permutation(len(order))
         keeps = self._bytes <= KEEP * (memory_free() or 0)
-        kept: list[Images] = []
+        blocks: list[I] = []
         with ThreadPoolExecutor(_READERS, thread_name_prefix="read") as pool:
             for first in range(0, len(order), _BLOCK):
                 if over():
                     return
-                block = _read([self._pictures[number] for number in order[first : first + _BLOCK]], pool)
+                block = self._read([self._entries[number] for number in order[first : first + _BLOCK]], pool)
                 self.share = min(1.0, (first + len(block)) / len(order))
                 if keeps:
-                    kept.append(block)
+                    blocks.append(block)
                 yield block
         if keeps and bool((order == np.arange(len(order))).all()):
-            self._kept = kept
+            self._kept = blocks
 
-    def all(self) -> Images | None:
+    def all(self) -> I | None:
         """All of them in one piece, which is kept, or None where there are none."""
         parts = list(self.blocks(None, lambda: False))
         if not parts:
@@ -78,41 +102,72 @@ class Pictures:
         return whole
 
 
-def opened(folder: Folder) -> Pictures:
+def opened(folder: Folder) -> Pictures[Images]:
     """Files of one picture each, by the list of another channel where it is given, else by their folders."""
-    if not folder.place.is_dir():
-        raise UserError(f"Channel '{folder.channel}': pictures that are a file each come as files, not in a pipe.")
-    if folder.lists is not None:
-        return Pictures(listed(folder.place, folder.channel, *folder.lists))
-    return Pictures(in_classes(folder.place, folder.channel, folder.reference))
+    entries = (
+        in_classes(folder.place, folder.channel, folder.reference)
+        if folder.lists is None
+        else listed(folder.place, folder.channel, *folder.lists)
+    )
+    return Pictures(entries, as_images)
 
 
-def _read(pictures: Sequence[Labeled], pool: ThreadPoolExecutor) -> Images:
-    encoded = list(pool.map(lambda picture: picture.shard.path.read_bytes(), pictures))
-    for picture, data in zip(pictures, encoded, strict=True):
+def contents(entries: Sequence[Entry], pool: ThreadPoolExecutor) -> list[bytes]:
+    """The files of some pictures; `UserError` names one that is none."""
+    encoded = list(pool.map(lambda entry: entry.shard.path.read_bytes(), entries))
+    for entry, data in zip(entries, encoded, strict=True):
         if not is_picture(data):
-            raise UserError(f"{picture.shard.name}: must be a JPEG or PNG file; it is {told(data)}.")
+            raise UserError(f"{entry.shard.name}: must be a JPEG or PNG file; it is {description(data)}.")
+    return encoded
+
+
+def as_images(pictures: Sequence[Labeled], pool: ThreadPoolExecutor) -> Images:
+    """Some of the pictures, with their labels where all have one."""
     labels = [picture.label for picture in pictures if picture.label is not None]
     return Images(
-        encoded=encoded,
+        encoded=contents(pictures, pool),
         label=np.stack(labels) if len(labels) == len(pictures) else None,
         places=[picture.shard.name for picture in pictures],
     )
 
 
-def listed(place: Path, channel: str, lists: Path, lists_channel: str) -> list[Labeled]:
-    """The pictures of a channel that the only list names, in its order; `UserError` names the line that is wrong.
+@dataclass(frozen=True)
+class Line:
+    """One line of a list of pictures."""
 
-    A line has the picture's number, a label or one a class, and the path within the channel, with tabs between them.
+    source: str  # the list: "train_lst/a.lst"
+    place: str  # "line 3"
+    shard: Shard
+    numbers: NDArray[np.float32]  # (l,) what stands between the picture's number and its path
+
+    def fault(self, sentence: str) -> UserError:
+        """The error that names the line."""
+        return UserError(f"{self.source}, {self.place}: {sentence}")
+
+
+def listed(place: Path, channel: str, lists: Path, lists_channel: str) -> list[Labeled]:
+    """The pictures of a channel that the only list names, in its order, each with a label or one a class."""
+    pictures: list[Labeled] = []
+    width = None
+    for line in lines(place, channel, lists, lists_channel):
+        width = width or len(line.numbers)
+        if len(line.numbers) != width:
+            raise line.fault(f"{len(line.numbers)} labels, where the first line has {width}.")
+        pictures.append(Labeled(line.shard, line.numbers))
+    return pictures
+
+
+def lines(place: Path, channel: str, lists: Path, lists_channel: str) -> Iterator[Line]:
+    """The lines of the only list of a channel; `UserError` names the line that is wrong.
+
+    A line has the picture's number, one label or several, and the path within the channel, with tabs between them.
     """
     files = [shard for shard in shards(lists, lists_channel) if shard.path.suffix == ".lst"]
     if len(files) != 1:
-        found = ", ".join(shard.name for shard in files) or "none"
-        raise UserError(f"Channel '{lists_channel}': must hold one file that ends in .lst; it holds {found}.")
+        names = ", ".join(shard.name for shard in files) or "none"
+        raise UserError(f"Channel '{lists_channel}': must hold one file that ends in .lst; it holds {names}.")
     name, root = files[0].name, place.resolve()
-    pictures: list[Labeled] = []
-    lines = files[0].path.read_text("utf-8", "replace").splitlines()
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(files[0].path.read_text("utf-8", "replace").splitlines(), 1):
         if not line.strip():
             continue
         where = f"{name}, line {number}"
@@ -122,10 +177,7 @@ def listed(place: Path, channel: str, lists: Path, lists_channel: str) -> list[L
             raise UserError(f"{where}: must name a file of channel '{channel}'; it names '{path[:300]}'.")
         if "\0" in path or not os.path.isfile(file):
             raise UserError(f"{where}: names '{path[:300]}', and there is no such file in channel '{channel}'.")
-        if pictures and pictures[0].label is not None and len(pictures[0].label) != len(label):
-            raise UserError(f"{where}: {len(label)} labels, where the first line has {len(pictures[0].label)}.")
-        pictures.append(Labeled(Shard(f"{channel}/{path}", file, file.stat().st_size), label))
-    return pictures
+        yield Line(name, f"line {number}", Shard(f"{channel}/{path}", file, file.stat().st_size), label)
 
 
 def _entry(line: str, where: str) -> tuple[NDArray[np.float32], str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,37 +39,50 @@ class Images:
         """Where a picture stood, in front of a fault."""
         return self.places[number] if self.places is not None else f"image {number + 1}"
 
-    def __getitem__(self, rows: slice) -> Images:
+    def __getitem__(self, rows: slice) -> Self:
         """A range of pictures, or every n-th."""
         return self.take(np.arange(len(self))[rows])
 
-    def take(self, order: NDArray[np.int64]) -> Images:
+    def take(self, order: NDArray[np.int64]) -> Self:
         """The pictures numbered by `order`, in that order."""
-        return Images(
-            encoded=[self.encoded[i] for i in order],
-            label=None if self.label is None else self.label[order],
-            places=None if self.places is None else [self.places[i] for i in order],
-            configuration=None if self.configuration is None else [self.configuration[i] for i in order],
-        )
+        return replace(self, **{name: _taken(column, order) for name, column in self._columns().items()})
 
-    def followed(self, others: Sequence[Images]) -> Images:
+    def followed(self, others: Sequence[Self]) -> Self:
         """These pictures and those of others behind them."""
         parts = [self, *others]
-        return Images(
-            encoded=[each for part in parts for each in part.encoded],
-            label=joined_arrays(parts, [part.label for part in parts], np.nan),
-            places=joined_lists(parts, [part.places for part in parts]),
-            configuration=joined_lists(parts, [part.configuration for part in parts]),
-        )
+        tables = [part._columns() for part in parts]
+        columns: dict[str, Any] = {
+            name: joined_arrays(parts, [table[name] for table in tables], np.nan)
+            if name == "label"
+            else joined_lists(parts, [table[name] for table in tables])
+            for name in tables[0]
+        }
+        return replace(self, **columns)
+
+    def _columns(self) -> dict[str, Any]:
+        """Every field; those of what is built on this, too."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
-def png(height: int, width: int, values: bytes = b"") -> bytes:
-    """A PNG file of that size, of RGB bytes, or black."""
-    lines = (values or bytes(3 * height * width)).ljust(3 * height * width, b"\0")
-    pixels = b"".join(b"\0" + lines[3 * width * row : 3 * width * (row + 1)] for row in range(height))
+def _taken(column: Any, order: NDArray[np.int64]) -> Any:
+    if column is None or isinstance(column, np.ndarray):
+        return None if column is None else column[order]
+    return [column[number] for number in order]
+
+
+# Colour type, and bytes a pixel, of PNG files by the words for them (ISO/IEC 15948, 11.2.2).
+_COLORS = {"color": (2, 3), "gray": (0, 1), "palette": (3, 1)}
+
+
+def png(height: int, width: int, values: bytes = b"", colors: str = "color") -> bytes:
+    """A PNG file of that size and of these bytes, black where they end: RGB, gray, or places in a palette of grays."""
+    kind, depth = _COLORS[colors]
+    lines = values.ljust(depth * height * width, b"\0")
+    rows = (lines[depth * width * row : depth * width * (row + 1)] for row in range(height))
     parts = [
-        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)),
-        (b"IDAT", zlib.compress(pixels)),
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0)),
+        *([(b"PLTE", bytes(level for level in range(256) for _ in range(3)))] if colors == "palette" else []),
+        (b"IDAT", zlib.compress(b"".join(b"\0" + row for row in rows))),
         (b"IEND", b""),
     ]
     chunks = (struct.pack(">I", len(x)) + n + x + struct.pack(">I", zlib.crc32(n + x)) for n, x in parts)

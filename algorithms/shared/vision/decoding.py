@@ -28,7 +28,7 @@ _SCAN, _ALONE = 0xDA, {0x01, *range(0xD0, 0xDA)}
 
 
 @dataclass(frozen=True)
-class _Head:
+class Head:
     """What is told in front of the pixels."""
 
     height: int
@@ -42,12 +42,12 @@ def decoded(data: bytes, channels: int, place: str, most: int = MOST) -> Pixels:
     `UserError` begins with the place where the file is neither a JPEG nor a PNG, is cut off, cannot be decoded, or
     has more than `most` pixels.
     """
-    head = _head(data)
-    if head is None:
+    known = head(data)
+    if known is None:
         raise UserError(f"{place}: must be a JPEG or PNG file; it is none by its first bytes.")
-    if head.height * head.width > most:
-        raise UserError(f"{place}: has {head.width} x {head.height} pixels, where at most {most:,} are allowed.")
-    if not head.whole:
+    if known.height * known.width > most:
+        raise UserError(f"{place}: has {known.width} x {known.height} pixels, where at most {most:,} are allowed.")
+    if not known.whole:
         raise UserError(f"{place}: is cut off: the end of the picture is missing.")
     cv2 = library()
     flag = cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR
@@ -73,8 +73,8 @@ def encoded(pixels: Pixels, quality: int | None = None) -> bytes:
 
 def size(data: bytes) -> tuple[int, int] | None:
     """Height and width as the head of a JPEG or PNG file tells them, or None where it does not."""
-    head = _head(data)
-    return (head.height, head.width) if head else None
+    known = head(data)
+    return (known.height, known.width) if known else None
 
 
 @functools.cache
@@ -87,7 +87,8 @@ def library() -> Any:
     return cv2
 
 
-def _head(data: bytes) -> _Head | None:
+def head(data: bytes) -> Head | None:
+    """What stands in front of the pixels of a JPEG or PNG file; None where it is neither, or says no size."""
     if data.startswith(_PNG):
         return _png(data)
     if data.startswith(b"\xff\xd8\xff"):
@@ -95,7 +96,7 @@ def _head(data: bytes) -> _Head | None:
     return None
 
 
-def _png(data: bytes) -> _Head | None:
+def _png(data: bytes) -> Head | None:
     """The first chunk has the size; the last one is called IEND.
 
     Each says how long it is, and for as long a one room is made before it is read: 146 bytes could ask for gigabytes.
@@ -109,24 +110,24 @@ def _png(data: bytes) -> _Head | None:
     while at + 12 <= len(data) and kind != b"IEND":
         length, kind = struct.unpack_from(">I4s", data, at)
         at += 12 + length
-    return _Head(height, width, kind == b"IEND" and at <= len(data))
+    return Head(height, width, kind == b"IEND" and at <= len(data))
 
 
-def _jpeg(data: bytes) -> _Head | None:
+def _jpeg(data: bytes) -> Head | None:
     """Segments have lengths up to the first scan; behind it comes the end marker."""
     found: tuple[int, int] | None = None
-    for marker, start in _segments(data):
+    for marker, start in segments(data):
         if marker in _FRAMES and start + 7 <= len(data):
             found = struct.unpack_from(">HH", data, start + 3)
         if marker == _SCAN:
             if found is None or not all(found):
                 return None
-            return _Head(found[0], found[1], data.rfind(_END) > start)
-    return _Head(found[0], found[1], False) if found and all(found) else None
+            return Head(found[0], found[1], data.rfind(_END) > start)
+    return Head(found[0], found[1], False) if found and all(found) else None
 
 
-def _segments(data: bytes) -> Iterator[tuple[int, int]]:
-    """Marker and place of the length of each segment, up to the first scan."""
+def segments(data: bytes) -> Iterator[tuple[int, int]]:
+    """Marker and place of the length of each segment of a JPEG file, up to the first scan."""
     at = 2
     while at + 4 <= len(data):
         if data[at] != 0xFF:

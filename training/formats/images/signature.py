@@ -12,11 +12,13 @@ def is_picture(data: bytes) -> bool:
     return data.startswith((JPEG, PNG))
 
 
-def told(data: bytes) -> str:
+def description(data: bytes) -> str:
     """What is there instead of a picture, to stand after "it is"."""
     if not data:
         return "empty"
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "a WebP file"
-    found = next((name for start, name in _OTHERS.items() if data.startswith(start)), None)
-    return found + (" file" if found and found != "text" else "") if found else f"something that begins {data[:8]!r}"
+    name = next((name for start, name in _OTHERS.items() if data.startswith(start)), None)
+    if name is None:
+        return f"something that begins {data[:8]!r}"
+    return name if name == "text" else f"{name} file"
