@@ -87,7 +87,7 @@ def test_imports_point_one_way(package: str) -> None:
         f"{where(path)} imports {name}"
         for path in modules(package)
         for name in imports(path)
-        if within(name, ours) and not within(name, ARROWS[package]) and name != "algoport.algorithms"
+        if within(name, ours) and not within(name, ARROWS[package])
     ]
 
     assert not wrong, wrong
@@ -119,7 +119,7 @@ def allowed_in_kernel(name: str, seen: frozenset[str] = frozenset()) -> bool:
     if within(name, KERNEL):
         return True
     path = ROOT.joinpath(*name.split(".")).with_suffix(".py")
-    if name in seen or name == "algoport.algorithms":
+    if name in seen:
         return True
     return path.is_file() and all(allowed_in_kernel(inner, seen | {name}) for inner in imports(path))
 

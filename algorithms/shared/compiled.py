@@ -1,9 +1,8 @@
 """Compiled kernels: for which processor, on how many threads, and where they are kept.
 
-`prepare()` runs at the start of each process that computes, before numba is imported. `python -m
-algorithms.compiled NAME …` compiles what the example jobs use, once for each level of processors, into the folder
-that `ALGOPORT_KERNELS` names; an image is built so and then compiles nothing. Outside images kernels are compiled
-at first use and kept in the user's cache folder.
+`prepare()` runs at the start of each process that computes, before numba is imported. An image is built with all
+kernels in the folder that `ALGOPORT_KERNELS` names, and then compiles nothing. Outside images kernels are compiled
+before the first job or at first use, and lie in the user's cache folder.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ import importlib
 import os
 import platform
 import shutil
-import subprocess
 import sys
 import tempfile
 import threading
@@ -231,76 +229,3 @@ def _flags() -> frozenset[str]:
             if line.startswith("flags"):
                 return frozenset(line.partition(":")[2].split())
     return frozenset()
-
-
-def bake(names: list[str]) -> None:
-    """Compile the kernels of these algorithms' example jobs for every level that this processor has."""
-    command = [sys.executable, "-P", "-m", "algoport.algorithms.shared.compiled", *names]
-    levels = levels_here() or ["generic"]
-    # Side by side, for compiling is the work of one core.
-    running = [subprocess.Popen(command, env=os.environ | {PROCESSOR: level}) for level in levels]  # noqa: S603 (our own)
-    codes = [process.wait() for process in running]
-    if any(codes):
-        raise SystemExit(next(filter(None, codes)))
-    if "x86-64-v4" not in levels_here() and platform.machine() in ("x86_64", "AMD64"):
-        print("This processor has no AVX-512, so kernels for those that have it are not compiled.", file=sys.stderr)
-
-
-def run_example(name: str) -> None:
-    """Train an algorithm's example jobs, save, load, and answer one row and all rows."""
-    from algoport import algorithms
-    from algoport.algorithms.contract import Job, Memory
-
-    declared = algorithms.part(name, "hyperparameters").Hyperparameters
-    for given, rows in examples(name):
-        channels = {channel: Memory(data) for channel, data in rows.items()}
-        job: Any = Job(hyperparameters=declared.read(given), channels=channels)
-        model = algorithms.part(name, "train").fit(job)
-        with tempfile.TemporaryDirectory() as place:
-            model.save(Path(place))
-            loaded = algorithms.part(name, "model").Model.load(Path(place))
-        records = next(iter(rows.values()))
-        for options in choices(name):
-            for asked in (records[:1], records):
-                loaded.predict(asked, options)
-
-
-def examples(name: str) -> list[tuple[dict[str, object], dict[str, Any]]]:
-    """Settings and rows of an algorithm's smallest job, and of the others that reach what the first does not."""
-    from algoport import algorithms
-
-    example = algorithms.part(name, "example")
-    others = getattr(example, "others", list)
-    return [(example.HYPERPARAMETERS, example.channels()), *others()]
-
-
-def choices(name: str) -> list[Any]:
-    """The options of requests that say nothing, and of those that ask for what these do not reach: `CHOICES` of the
-    example. None of an algorithm without options."""
-    from algoport import algorithms
-
-    try:
-        options: Any = algorithms.part(name, "options").Options
-    except ModuleNotFoundError:
-        return [None]
-    asked: list[dict[str, object]] = getattr(algorithms.part(name, "example"), "CHOICES", [])
-    return [options(), *(options.read(given) for given in asked)]
-
-
-def main(names: list[str]) -> None:
-    """`python -m algoport.algorithms.shared.compiled NAME …`"""
-    from algoport import algorithms
-
-    chosen = names or algorithms.names()
-    if not os.environ.get(PROCESSOR):
-        bake(chosen)
-        return
-    prepare()
-    for name in chosen:
-        run_example(name)
-    print(f"{os.environ.get('NUMBA_CPU_NAME')}: {_counted[0]} kernels compiled into {folder()}")
-
-
-if __name__ == "__main__":
-    # As the module that numba imports by name: what runs as __main__ would count for itself.
-    importlib.import_module("algoport.algorithms.shared.compiled").main(sys.argv[1:])

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import keyword
 import re
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from algoport import algorithms
-from algoport.algorithms.contract.errors import PlatformError, UserError
+from algoport.algorithms.contract.errors import UserError
 from algoport.containers.cli.look import known
+from algoport.containers.image import build as images
+from algoport.containers.image.build import STOCK, Bases
 
-ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = Path(__file__).parents[1] / "template"
-STOCK = "python:3.11-slim-bookworm"
-BASE = "algoport/base"
 
 Names = Annotated[list[str], typer.Argument(help="Algorithms, as `algoport list` names them.", show_default=False)]
 Flavor = Annotated[str, typer.Option(help="cpu or gpu.")]
@@ -31,39 +28,8 @@ def build(names: Names, flavor: Flavor = "cpu", builder: Builder = STOCK, runtim
 
     Also of those that lie in a folder of ALGORITHM_PATH.
     """
-    if flavor not in ("cpu", "gpu"):
-        raise UserError(f"--flavor: must be cpu or gpu; it is {flavor!r}.")
-    if shutil.which("docker") is None:
-        raise UserError("Building an image needs Docker, and there is no program 'docker' on this machine.")
-    folders = {folder.name.replace("_", "-"): folder for folder in algorithms.folders()}
-    bases = [f"BUILDER={builder}", f"RUNTIME={runtime}", f"FLAVOR={flavor}"]
-    for name in map(known, names):
-        folder = folders[name]
-        if folder.parent == Path(algorithms.__file__).parent:
-            _docker_build(_recipe(), ROOT, f"algoport/{name}", flavor, [*bases, f"ALGORITHM={name}"])
-        else:
-            _docker_build(_recipe(), ROOT, BASE, flavor, bases, "--target", "base")
-            _docker_build(folder / "Dockerfile", folder, f"algoport/{name}", flavor, [f"BASE={BASE}:{flavor}"])
-
-
-def _recipe() -> Path:
-    recipe = ROOT / "containers" / "image" / "Dockerfile"
-    if not (ROOT / "pyproject.toml").is_file():
-        raise UserError("Images are built from a checkout of the repository: run `algoport build` of its environment.")
-    return recipe
-
-
-def _docker_build(recipe: Path, context: Path, image: str, flavor: str, values: list[str], *more: str) -> None:
-    """Build one image. With the host's network, as a builder may be configured for it."""
-    if not recipe.is_file():
-        raise UserError(f"{recipe}: is missing. `algoport new` makes one beside an algorithm.")
-    arguments = [part for value in values for part in ("--build-arg", value)]
-    tags = ["-t", f"{image}:{flavor}", *(["-t", f"{image}:latest"] if flavor == "cpu" else [])]
-    command = ["docker", "build", "--network=host", "-f", str(recipe), *arguments, *tags, *more, str(context)]
-    code = subprocess.run(command, check=False).returncode  # noqa: S603  (a list, no shell)
-    if code:
-        raise PlatformError(f"{image}:{flavor}: the build ended with code {code}; Docker's own lines say why.")
-    print(f"{image}:{flavor}")
+    for image in images.build(map(known, names), Bases(flavor=flavor, builder=builder, runtime=runtime)):
+        print(image)
 
 
 def new(

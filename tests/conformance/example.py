@@ -16,8 +16,9 @@ from algoport.algorithms.contract.errors import Stopped
 from algoport.algorithms.contract.group import Alone, interleaved
 from algoport.algorithms.contract.records import Objects, Rows, joined
 from algoport.algorithms.contract.wire import Wire
-from algoport.algorithms.shared import artifact, compiled
+from algoport.algorithms.shared import artifact
 from algoport.training import formats
+from algoport.training.examples import examples
 
 # Float32 sums in another order differ in the last digits; what is averaged over many rows differs by less.
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}
@@ -70,7 +71,7 @@ class Example:
 
     def others(self) -> list[tuple[dict[str, object], dict[str, Any]]]:
         """Settings and records of the further jobs that reach what the smallest does not."""
-        return compiled.examples(self.name)[1:]
+        return examples(self.name)[1:]
 
     def job(self, group: Any = None, *, channels: Mapping[str, Any] | None = None, **more: Any) -> Any:
         """The job, on one member or on those of a group, which all hold the whole data unless told otherwise."""

@@ -15,6 +15,7 @@ import numpy as np
 
 from algoport.algorithms.contract.records import Rows
 from algoport.algorithms.shared import compiled
+from algoport.training.examples import choices
 
 
 def main(name: str) -> None:
@@ -67,7 +68,7 @@ def _answered(example: Any, model: Any) -> None:
     rows = example.requests()
     if not isinstance(rows, Rows):
         for asked in (rows, rows[:0], rows[:1]):
-            for options in compiled.choices(example.name):
+            for options in choices(example.name):
                 model.predict(asked, options)
         return
     dense = np.ascontiguousarray(rows.dense())
@@ -82,7 +83,7 @@ def _answered(example: Any, model: Any) -> None:
         locked,
         sparse.csr_array(dense),
     ):
-        for options in compiled.choices(example.name):
+        for options in choices(example.name):
             model.predict(replace(rows, features=features), options)
 
 

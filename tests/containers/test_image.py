@@ -60,7 +60,8 @@ def test_nothing_is_compiled_where_nothing_can_be_written(engine: Engine, job: F
 def test_nothing_is_compiled_by_the_example_job(engine: Engine) -> None:
     count = (
         "import os; from algoport.algorithms.shared import compiled; compiled.prepare();"
-        "compiled.run_example(os.environ['ALGORITHM']); print('compiled', compiled.compilations())"
+        "from algoport.training.examples import run_example; run_example(os.environ['ALGORITHM']);"
+        "print('compiled', compiled.compilations())"
     )
 
     done = engine.run("python", "-c", count, options=LOCKED)

@@ -15,7 +15,7 @@ from algoport.algorithms.shared import compiled
 
 
 def main() -> None:
-    """For each level of processors, as `algoport.algorithms.shared.compiled` does; for one alone where it is chosen."""
+    """For each level of processors, as `algoport.containers.image.kernels` does; for one alone where it is chosen."""
     if os.environ.get(compiled.PROCESSOR):
         decode_examples()
         return

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from algoport.algorithms.contract import Job, Memory
-from algoport.algorithms.shared import compiled
 from algoport.algorithms.xgboost.hyperparameters import Hyperparameters
 from algoport.algorithms.xgboost.kernels import planes, walks
 from algoport.algorithms.xgboost.train import fit
+from algoport.training.examples import examples
 
 
 def test_the_examples_reach_every_way_to_answer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -25,7 +25,7 @@ def test_the_examples_reach_every_way_to_answer(monkeypatch: pytest.MonkeyPatch)
 
     noted(planes, "add"), noted(walks, "add"), noted(walks, "add_alone")
     monkeypatch.setattr("numba.get_num_threads", lambda: 2)
-    for given, rows in compiled.examples("xgboost")[-2:]:
+    for given, rows in examples("xgboost")[-2:]:
         channels = {name: Memory(part) for name, part in rows.items()}
         model = fit(Job(hyperparameters=Hyperparameters.read(given), channels=channels))
         model.predict(rows["train"][:1])

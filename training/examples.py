@@ -1,0 +1,46 @@
+"""The example jobs of an algorithm's folder: the smallest ones that reach all of its kernels."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from algoport import algorithms
+from algoport.algorithms.contract import Job, Memory
+
+Example = tuple[dict[str, object], dict[str, Any]]  # settings, and the records of each channel
+
+
+def examples(name: str) -> list[Example]:
+    """The smallest job, and the others that reach what the first does not."""
+    example = algorithms.part(name, "example")
+    others = getattr(example, "others", list)
+    return [(example.HYPERPARAMETERS, example.channels()), *others()]
+
+
+def choices(name: str) -> list[Any]:
+    """The options of requests that say nothing, and of those that ask for what these do not reach: `CHOICES` of the
+    example. None of an algorithm without options."""
+    try:
+        options: Any = algorithms.part(name, "options").Options
+    except ModuleNotFoundError:
+        return [None]
+    asked: list[dict[str, object]] = getattr(algorithms.part(name, "example"), "CHOICES", [])
+    return [options(), *(options.read(given) for given in asked)]
+
+
+def run_example(name: str, *, first: bool = False) -> None:
+    """Train the example jobs, or only the first; save, load, and answer one record and all records."""
+    declared = algorithms.part(name, "hyperparameters").Hyperparameters
+    for given, rows in examples(name)[: 1 if first else None]:
+        channels = {channel: Memory(data) for channel, data in rows.items()}
+        job: Any = Job(hyperparameters=declared.read(given), channels=channels)
+        model = algorithms.part(name, "train").fit(job)
+        with tempfile.TemporaryDirectory() as place:
+            model.save(Path(place))
+            loaded = algorithms.part(name, "model").Model.load(Path(place))
+        records = next(iter(rows.values()))
+        for options in choices(name)[: 1 if first else None]:
+            for asked in (records[:1], records):
+                loaded.predict(asked, options)
