@@ -3,7 +3,7 @@
 #
 #   make demo             train on real data, serve, ask, draw a picture          make test     all tests
 #   make image A=NAME     the image algoport/NAME:cpu                             make check    style, types, arrows
-#   make bench A=NAME     how fast, beside whom                                   make readme   the tables of the pages
+#   make bench A=NAME     how fast, beside whom (and kept: BENCH=--keep)          make readme   the tables of the pages
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -51,8 +51,10 @@ $(STAMP): pyproject.toml constraints.txt $(OWN)
 demo: install
 	$(BIN)/python -m benchmarks.demo
 
+# Side by side, a group of tests a worker: tests/scheduling.py. At its end it says where the time went. On one core, or to
+# see what a test prints: .venv/bin/python -m pytest tests/…
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(or $(N),auto) --dist loadgroup --no-loadscope-reorder
 
 check: install
 	$(BIN)/ruff check .
