@@ -110,14 +110,12 @@ class Model:
         from algoport.algorithms.image_classification import original
 
         if artifact.exists(folder) or not original.exists(folder):
-            arrays, facts = artifact.load(folder)
+            arrays, facts = artifact.load(folder, NAME)
             return cls._checked(arrays, facts)
         return cls(**original.load(folder))
 
     @classmethod
     def _checked(cls, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> Self:
-        if facts.get("algorithm") != NAME:
-            raise UserError(f"{artifact.FACTS}: is a model of '{facts.get('algorithm')}' and not of '{NAME}'.")
         shape = facts.get("image_shape")
         if not isinstance(shape, list) or len(shape) != 3:
             raise UserError(f"{artifact.FACTS}: image_shape must be three numbers; it is {str(shape)[:60]}.")

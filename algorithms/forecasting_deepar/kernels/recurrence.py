@@ -11,9 +11,10 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from algoport.algorithms.forecasting_deepar.kernels.arrays import held
 from algoport.algorithms.forecasting_deepar.kernels.products import add_product_
+from algoport.algorithms.shared.arrays import fixed
 from algoport.algorithms.shared.linalg.fastmath import FAST
+from algoport.algorithms.shared.randomness import first_draw
 
 # Rows that are computed together.
 ROWS = 8
@@ -31,7 +32,7 @@ def forward_(
     zoneout,  # NEVER, DRAWN or EXPECTED
 ) -> None:
     """From the first step to the last."""
-    _forward_(gates, held(weights, np.float32), hidden, cells, held(keys, np.uint64), np.float32(rate), int(zoneout))
+    _forward_(gates, fixed(weights, np.float32), hidden, cells, fixed(keys, np.uint64), np.float32(rate), int(zoneout))
 
 
 def backward_(
@@ -49,10 +50,10 @@ def backward_(
     padded[:, :h] = weights
     _backward_(
         gates,
-        held(padded, np.float32),
-        held(cells, np.float32),
-        held(gradients, np.float32),
-        held(keys, np.uint64),
+        fixed(padded, np.float32),
+        fixed(cells, np.float32),
+        fixed(gradients, np.float32),
+        fixed(keys, np.uint64),
         np.float32(rate),
         int(zoneout),
     )
@@ -66,7 +67,7 @@ def kept(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Which hidden units and cells (b, h) keep their state at a step: 1 where they do. As drawn by the others here."""
     hidden, cells = np.empty((len(keys), h), np.float32), np.empty((len(keys), h), np.float32)
-    _kept(held(keys, np.uint64), int(step), np.float32(rate), hidden, cells)
+    _kept(fixed(keys, np.uint64), int(step), np.float32(rate), hidden, cells)
     return hidden, cells
 
 
@@ -113,22 +114,13 @@ def squash_(rows, values):
         flat[m] = tanh(flat[m])
 
 
-@numba.njit(nogil=True, cache=True, inline="always", error_model="numpy")
-def mixed(x):
-    """A random number (64 bits) for each number (splitmix64, Steele et al. 2014)."""
-    x = x + np.uint64(0x9E3779B97F4A7C15)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
-
-
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def _keep_(key, step, rate, hidden, cells):
     """Sets (h,) of one row and step: 1 where a unit keeps its state."""
     h, bound = hidden.shape[0], np.uint64(rate * np.float32(65536))
-    base = mixed(key + np.uint64(step))
+    base = first_draw(key + np.uint64(step))
     for j in range(h):
-        bits = mixed(base + np.uint64(j))
+        bits = first_draw(base + np.uint64(j))
         hidden[j] = np.float32((bits & np.uint64(0xFFFF)) < bound)
         cells[j] = np.float32(((bits >> np.uint64(16)) & np.uint64(0xFFFF)) < bound)
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.shared import randomness
 from algoport.algorithms.shared.vision.decoding import Pixels, library
 
 Draws = NDArray[np.float64]  # (n, DRAWS) from 0 to 1
@@ -72,18 +73,9 @@ class Preparation:
 def draws(seed: int, epoch: int, numbers: NDArray[np.int64]) -> Draws:
     """The random numbers of pictures in a pass, each a hash of the seed, the pass and the picture's number."""
     with np.errstate(over="ignore"):
-        key = _mixed(_mixed(np.uint64(seed & (2**64 - 1))) + np.uint64(epoch))
-        rows = _mixed(numbers.astype(np.uint64) + key)[:, None]
-        steps = np.arange(1, DRAWS + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-        return np.asarray((_mixed(rows + steps) >> np.uint64(11)).astype(np.float64) * 2.0**-53)
-
-
-def _mixed(value: NDArray[np.uint64] | np.uint64) -> NDArray[np.uint64]:
-    """The finalizer of SplitMix64 (Steele, Lea and Flood 2014)."""
-    value = np.asarray(value, np.uint64)
-    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray(value ^ (value >> np.uint64(31)))
+        key = randomness.hashes(randomness.hashes(seed & (2**64 - 1)) + np.uint64(epoch))
+        rows = randomness.hashes(numbers.astype(np.uint64) + key)[:, None]
+    return randomness.shares(randomness.draws(rows, np.arange(DRAWS)))
 
 
 def _offset(room: int, share: float) -> int:
