@@ -40,12 +40,14 @@ install: $(STAMP)
 
 # What single algorithms need beyond the package's dependencies.
 OWN = $(wildcard algorithms/*/requirements.txt)
+# What single benchmarks race against; those of *.nodeps.txt are of bench-networks.
+RIVALS = $(filter-out %.nodeps.txt,$(wildcard benchmarks/*.txt))
 
-$(STAMP): pyproject.toml constraints.txt $(OWN)
+$(STAMP): pyproject.toml constraints.txt $(OWN) $(RIVALS)
 	@[ -n "$(PYTHON)" ] || { echo "Python 3.11 or newer with venv is needed (on Debian: apt install python3-venv)."; exit 2; }
 	[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(INDEX) -c constraints.txt $(OWN:%=-r %) \
-		-e '.[cli,test,check,bench]'
+		$(RIVALS:%=-r %) -e '.[cli,test,check,bench]'
 	touch $@
 
 demo: install
@@ -110,10 +112,9 @@ clients: $(STAMP) $(PEERS)/installed .peers/sagemaker3/installed
 # as torch and the others are here already.
 bench-networks: .peers/networks/installed
 
-.peers/networks/installed: Makefile $(STAMP)
+.peers/networks/installed: Makefile $(STAMP) $(wildcard benchmarks/*.nodeps.txt)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target .peers/networks \
-		torchvision==0.28.0 gluonts==0.17.0 lightning==2.6.6 pytorch-lightning torchmetrics lightning-utilities toolz tqdm \
-		fsspec packaging pyyaml
+		$(patsubst %,-r %,$(wildcard benchmarks/*.nodeps.txt))
 	touch $@
 
 # The server that ours is measured beside.
