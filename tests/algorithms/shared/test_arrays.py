@@ -42,7 +42,9 @@ def test_fixing_leaves_the_array_itself_writable_and_copies_nothing_that_fits():
 def test_an_array_that_is_not_what_it_must_be_is_named(array, shape):
     arrays = {} if array is None else {"weights": array}
 
-    with pytest.raises(UserError, match=r"^model\.safetensors: (has no array 'weights'|'weights' must be a matrix; it)"):
+    with pytest.raises(
+        UserError, match=r"^model\.safetensors: (has no array 'weights'|'weights' must be a matrix; it)"
+    ):
         single(arrays, "weights", shape, "a matrix", file="model.safetensors")
 
 

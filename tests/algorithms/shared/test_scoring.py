@@ -51,7 +51,7 @@ def test_when_one_member_s_time_is_up_none_scores(empty: Any) -> None:
     def member(group: Any) -> Any:
         notes: list[str] = []
         over = iter([False, group.rank == 1])
-        answer = scoring.scores(job(group, notes), 6, lambda: next(over), lambda batch: len(batch), empty=empty)
+        answer = scoring.scores(job(group, notes), 6, lambda: next(over), len, empty=empty)
         return answer, notes
 
     assert together(2, member) == [(None, [CUT])] * 2
@@ -64,7 +64,7 @@ def test_time_that_is_up_after_the_last_batch_costs_nothing() -> None:
         looks.append(True)
         return len(looks) > 2
 
-    assert scoring.scores(job(Alone(), []), 5, over, lambda batch: len(batch)) == [5, 5]
+    assert scoring.scores(job(Alone(), []), 5, over, len) == [5, 5]
 
 
 def test_in_step_members_take_as_many_batches() -> None:
