@@ -224,7 +224,7 @@ def label(record: Any, layout: Layout, place: str) -> NDArray[np.float32]:
 
 
 def _array(values: Any) -> NDArray[np.float32]:
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         return np.asarray(values, np.float64).astype(np.float32)
 
 

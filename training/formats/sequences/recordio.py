@@ -81,6 +81,9 @@ def _records(payloads: Sequence[bytes], layout: Layout, first: int) -> Sequences
             raise layout.fault(layout.record(number), "is not an aialgs.data.Record, or is damaged.") from None
     places = [layout.record(number) for number in range(first, first + len(payloads))]
     there = dict.fromkeys(name for message in messages for name in message.features)
+    for message, place in zip(messages, places, strict=True):
+        if not all(isinstance(name, str) for name in message.features):
+            raise layout.fault(place, "has a feature whose name is not UTF-8.")
     names = [field.name for field in layout.fields] or sorted(there)
     for message, place in zip(messages, places, strict=True):
         if not any(name in message.features for name in names):
@@ -136,6 +139,8 @@ def _labels(messages: Sequence[Any], layout: Layout, places: Sequence[str]) -> N
     """(n, l); None where no record has one. All have as many, or none."""
     arrays = [_label(message, layout, place) for message, place in zip(messages, places, strict=True)]
     for array, place in zip(arrays, places, strict=True):
+        if not np.isfinite(array).all():
+            raise layout.fault(place, "its label must be a finite float32 number.")
         if len(array) != len(arrays[0]):
             raise layout.fault(place, f"{len(array)} labels, where the first record has {len(arrays[0])}.")
     return np.stack(arrays) if len(arrays[0]) else None
