@@ -125,12 +125,10 @@ def package(name: str) -> Path:
 
 def missing_package(name: str) -> str:
     """What to say of a module that cannot be imported."""
-    from benchmarks import peers
-
-    peer = next((peer for peer in peers.listed() if peer.module == name), None)
-    if peer and peer.alone:
+    requirement = {"sklearnex": "scikit-learn-intelex", "xgboost": "xgboost-cpu", "faiss": "faiss-cpu"}.get(name, name)
+    if name in ("gluonts", "lightning", "torchvision"):
         return f"The package {name} is not here: make bench-networks, then PYTHONPATH=.peers/networks make bench A=…"
-    requirement = peer.package if peer else name.replace("_", "-")
+    requirement = requirement.replace("_", "-")
     return f"The package {requirement} is not installed: .venv/bin/python -m pip install {requirement}"
 
 

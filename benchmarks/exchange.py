@@ -57,8 +57,10 @@ def member(rank: int) -> None:
     from torch import distributed
 
     from algoport.algorithms.contract.group import Alone
+    from algoport.algorithms.image_classification.network import build
     from algoport.algorithms.shared.neural.weights import Weights
-    from algoport.algorithms.shared.vision.residual import Design, built, initialize
+    from algoport.algorithms.shared.vision.residual.design import Design
+    from algoport.algorithms.shared.vision.residual.network import initialize
     from algoport.training.cluster.joined import ProcessGroup
 
     class Watch:
@@ -73,18 +75,18 @@ def member(rank: int) -> None:
     images = torch.randn(BATCH, SIDE, SIDE, 3).permute(0, 3, 1, 2)
     wanted = torch.from_numpy(np.arange(BATCH) % 10)
     seconds: dict[str, float] = {}
-    design = Design(num_layers=18, num_classes=10, channels=3, height=SIDE, width=SIDE)
+    design = Design(num_layers=18, channels=3, height=SIDE)
     for name, part in {**PARTS, "alone": 1 << 40}.items():
         own = Alone() if name == "alone" else group
-        network = built(design, own.sum_)
+        network = build(design, 10, own.sum_)
         initialize(network, 0)
         network.train()
-        weights = Weights(network, own, part=part)
+        weights = Weights(network, own, bucket=part)
         laps = []
         for _ in range(STEPS):
             group.barrier()
             begun = time.perf_counter()
-            weights.begin()
+            weights.reset()
             torch.nn.functional.cross_entropy(network(images), wanted, reduction="sum").backward()  # type: ignore[no-untyped-call]
             weights.exchange(np.zeros(4))
             laps.append(time.perf_counter() - begun)

@@ -100,19 +100,19 @@ def our_loop(classes: int, rate: float, kind: str) -> Callable[[Any, Any], float
     """The step of a job, from pixels as they are decoded."""
     from algoport.algorithms.contract import Job
     from algoport.algorithms.contract.records import Images
-    from algoport.algorithms.image_classification import fitting
-    from algoport.algorithms.image_classification.beginning import begun
     from algoport.algorithms.image_classification.hyperparameters import Hyperparameters
+    from algoport.algorithms.image_classification.train import Learner
     from algoport.algorithms.shared.vision.prefetch import Batch
 
     given = {"num_classes": classes, "num_training_samples": 10**6, "num_layers": 18, "learning_rate": rate}
     job: Any = Job(hyperparameters=Hyperparameters.read({**given, "precision_dtype": kind}), channels={})
-    state = begun(job)
-    state.network.train()
+    learner = Learner(job)
+    learner.initialize()
+    learner.network.train()
 
     def step(images: Any, wanted: Any) -> float:
         batch = Batch(pixels=images, label=wanted, places=Images(encoded=[]))
-        return float(fitting._move(job, state, batch)[0]) / len(images)
+        return float(learner.update(batch)[0]) / len(images)
 
     return step
 
@@ -184,9 +184,10 @@ def decoding() -> list[Row]:
     from torch.utils.data import DataLoader
 
     from algoport.algorithms.contract.records import Images
+    from algoport.algorithms.image_classification.preparation import DRAWS, Preparation
     from algoport.algorithms.shared.machine import cores
     from algoport.algorithms.shared.vision.prefetch import prepared
-    from algoport.algorithms.shared.vision.transforms import Preparation, draws
+    from algoport.algorithms.shared.vision.transforms import draws
 
     files = photographs()
     loader = DataLoader(
@@ -198,8 +199,8 @@ def decoding() -> list[Row]:
         parts = (Images(encoded=files[first : first + BATCH]) for first in range(0, len(files), BATCH))
 
         def prepare(number: int) -> Any:
-            random = draws(0, 0, np.arange(number * BATCH, (number + 1) * BATCH))
-            return lambda given, at, place: preparation.trained(given, random[at], place)
+            random = draws(0, 0, np.arange(number * BATCH, (number + 1) * BATCH), DRAWS)
+            return lambda given, at, place: preparation.training(given, random[at], place)
 
         return sum(len(batch) for batch in prepared(parts, (SIDE, SIDE, 3), prepare))
 
@@ -217,8 +218,8 @@ def decoding() -> list[Row]:
 def whole(kind: str, seed: int = 0) -> list[Row]:
     """A job on pictograms beside the reference's loop: the same epochs, batches, rates and changes of pictures."""
     from algoport.algorithms.contract import Job, Memory, Reporter
-    from algoport.algorithms.image_classification import fitting
     from algoport.algorithms.image_classification.hyperparameters import Hyperparameters
+    from algoport.algorithms.image_classification.train import fit
 
     train, validation = pictograms()
     settings = Hyperparameters.read(
@@ -240,7 +241,7 @@ def whole(kind: str, seed: int = 0) -> list[Row]:
             ),
             seed=seed,
         )
-        fitting.fit(job)
+        fit(job)
         found[:] = heard
         return max(heard)
 
@@ -308,9 +309,11 @@ def answering() -> list[Row]:
 
     from algoport.algorithms.contract.records import Images
     from algoport.algorithms.image_classification.model import Model
-    from algoport.algorithms.shared.vision.residual import Design, arrays, built, initialize
+    from algoport.algorithms.image_classification.network import build
+    from algoport.algorithms.shared.vision.residual.design import Design
+    from algoport.algorithms.shared.vision.residual.network import arrays, initialize
 
-    network = built(Design(num_layers=18, num_classes=9, channels=3, height=SIDE, width=SIDE), lambda sums: None)
+    network = build(Design(num_layers=18, channels=3, height=SIDE), 9, lambda sums: None)
     initialize(network, 0)
     model = Model(
         num_layers=18, num_classes=9, channels=3, height=SIDE, width_=SIDE, multi_label=False, weights=arrays(network)
@@ -348,8 +351,8 @@ def fashion() -> int:
     """The small network on all of Fashion-MNIST: its accuracy, and what it took."""
     from algoport.algorithms.contract import Job, Memory, Reporter
     from algoport.algorithms.contract.records import Images
-    from algoport.algorithms.image_classification import fitting
     from algoport.algorithms.image_classification.hyperparameters import Hyperparameters
+    from algoport.algorithms.image_classification.train import fit
     from algoport.algorithms.shared.vision.decoding import encoded
 
     channels = {}
@@ -365,7 +368,7 @@ def fashion() -> int:
 
     begun, used = time.perf_counter(), time.process_time()
     job: Any = Job(hyperparameters=Hyperparameters.read(FASHION), channels=channels, reporter=Reporter(report=report))
-    fitting.fit(job)
+    fit(job)
     seconds, busy = time.perf_counter() - begun, time.process_time() - used
     print(
         f"accuracy {max(best):.4f} (promised .93) after {seconds / 60:.1f} min, {busy / 60:.1f} CPU min (promised 15)"

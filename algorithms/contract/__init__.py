@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from algoport.algorithms.contract.algorithm import Channel as Channel
     from algoport.algorithms.contract.algorithm import Column as Column
     from algoport.algorithms.contract.algorithm import Distribution as Distribution
-    from algoport.algorithms.contract.algorithm import Field as Field
     from algoport.algorithms.contract.algorithm import Metric as Metric
     from algoport.algorithms.contract.checkpoints import Checkpoints as Checkpoints
     from algoport.algorithms.contract.checkpoints import NoCheckpoints as NoCheckpoints
@@ -43,7 +42,6 @@ _MODULES = {
     "Column": "algorithm",
     "Distribution": "algorithm",
     "Kind": "kinds",
-    "Field": "algorithm",
     "Metric": "algorithm",
     "Checkpoints": "checkpoints",
     "NoCheckpoints": "checkpoints",

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from algoport.algorithms.forecasting_deepar.kernels import recurrence
 from algoport.algorithms.forecasting_deepar.kernels.paths import paths as drawn
-from algoport.algorithms.forecasting_deepar.kernels.products import products
 from algoport.algorithms.forecasting_deepar.plan import Plan
 from algoport.algorithms.forecasting_deepar.series import Series
 from algoport.algorithms.forecasting_deepar.shapes import NUMBERS
+from algoport.algorithms.shared.neural.kernels import recurrence
+from algoport.algorithms.shared.neural.kernels.products import products
 
 Weights = Mapping[str, NDArray[np.float32]]
 # Numbers that the windows and paths of the series forecast together may fill.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from algoport.algorithms.forecasting_deepar.hyperparameters import FREQUENCY
 
-# How many calendar features a frequency has: the finer, the more of a time is told.
+# How many calendar features a frequency has: the finer, the more of a time they say.
 CALENDAR = {"M": 1, "W": 2, "D": 3, "H": 4, "min": 5}
 _UNIT = {"M": "M", "W": "D", "D": "D", "H": "h", "min": "m"}  # numpy's letter
 _UNITS_OF_A_DAY = {"W": 1, "D": 1, "H": 24, "min": 1440}
@@ -61,11 +61,11 @@ class Frequency:
         written = text.strip()
         if not written or written[-1] in "zZ":
             raise ValueError(text)
-        found = np.datetime64(written)
+        time = np.datetime64(written)
         # Of a year of more digits, minutes are more than 64 bits hold.
-        if np.isnat(found) or abs(found.astype("datetime64[Y]").astype(np.int64)) > 10**6:
+        if np.isnat(time) or abs(time.astype("datetime64[Y]").astype(np.int64)) > 10**6:
             raise ValueError(text)
-        return int(found.astype(f"datetime64[{_UNIT[self.letter]}]").astype(np.int64))
+        return int(time.astype(f"datetime64[{_UNIT[self.letter]}]").astype(np.int64))
 
     def written(self, time: int) -> str:
         """A time as text."""
@@ -95,14 +95,14 @@ class Frequency:
     def lags(self) -> list[int]:
         """How far back the network looks, in points: the last 7, and seasons (as GluonTS, time_feature/lag.py)."""
         m = float(self.multiple)
-        found = {
+        lags = {
             "M": lambda: _months(m),
             "W": lambda: _weeks(m),
             "D": lambda: _days(m) + _weeks(m / 7),
             "H": lambda: _hours(m) + _days(m / 24) + _weeks(m / 168),
             "min": lambda: _minutes(m) + _hours(m / 60) + _days(m / 1440) + _weeks(m / 10080),
         }[self.letter]()
-        return [*range(1, RECENT + 1), *sorted({int(lag) for lag in found if RECENT < lag <= FURTHEST})]
+        return [*range(1, RECENT + 1), *sorted({int(lag) for lag in lags if RECENT < lag <= FURTHEST})]
 
 
 def _around(middle: float, reach: int) -> list[float]:

@@ -1,6 +1,6 @@
 """Loss and gradient of a batch on the CPU, by hand.    b windows   t steps   d inputs   h cells   g = 4h gates
 
-torch tells the same (`network`) and is what a GPU uses. Step by step it calls many small operations, whose threads
+torch computes the same (`network`) and is what a GPU uses. Step by step it calls many small operations, whose threads
 wait for each other; here a batch is a few matrix products and two passes of a kernel for each layer.
 """
 
@@ -12,19 +12,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from algoport.algorithms.forecasting_deepar.kernels import recurrence
 from algoport.algorithms.forecasting_deepar.kernels.losses import losses_
-from algoport.algorithms.forecasting_deepar.kernels.products import outer, products
-from algoport.algorithms.forecasting_deepar.kernels.recurrence import DRAWN, NEVER
 from algoport.algorithms.forecasting_deepar.plan import Plan, Windows
 from algoport.algorithms.forecasting_deepar.shapes import NUMBERS, Shape, layer_keys, views
+from algoport.algorithms.shared.neural.kernels import recurrence
+from algoport.algorithms.shared.neural.kernels.products import outer, products
+from algoport.algorithms.shared.neural.kernels.recurrence import DRAWN, NEVER
 
 Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Layer:
-    """What the way forward leaves for the way back."""
+    """What the forward pass leaves for the backward pass."""
 
     gates: Array  # (b, t, g) activated
     hidden: Array  # (b, t + 1, h)
@@ -37,7 +37,7 @@ class _Layer:
 def gradient_(
     plan: Plan,
     flat: Array,  # (w,)
-    found: Windows,
+    windows: Windows,
     categories: NDArray[np.int32],  # (b, c)
     keys: NDArray[np.uint64],  # (b,)
     gradient: Array,  # sets (w,)
@@ -45,27 +45,21 @@ def gradient_(
     """Sum of the losses of the observed points, and how many these are; `gradient` becomes that sum's."""
     shape = plan.shape
     weights, slopes = views(flat, shape), views(gradient, shape)
-    static = _static(shape, weights, found.scales, plan.level, categories)
-    steps = found.inputs.shape[1]
+    static = _static(shape, weights, windows.scales, plan.level, categories)
+    steps = windows.inputs.shape[1]
     fixed = static @ weights["static0"].T + weights["bias0"]
-    gates = products(found.inputs, weights["inputs0"].T, fixed, 0, steps)
+    gates = products(windows.inputs, weights["inputs0"].T, fixed, 0, steps)
     layers: list[_Layer] = []
     for number in range(shape.layers):
         if number:
             gates = products(layers[-1].hidden, weights[f"inputs{number}"].T, weights[f"bias{number}"][None], 1, steps)
         layers.append(_forward(gates, weights[f"state{number}"], layer_keys(keys, number), plan.dropout_rate))
     top = layers[-1].hidden
-    told = products(top, weights["head"].T, weights["head_bias"][None], 1, steps)
-    loss = losses_(told, found.targets, found.observed, found.scales, NUMBERS[plan.likelihood])
-    slopes["head"][:], slopes["head_bias"][:] = outer(top, told, 1), told.sum(axis=(0, 1))
-    _back(
-        shape,
-        weights,
-        slopes,
-        layers,
-        products(told, weights["head"], np.zeros_like(top[:1, 0]), 0, steps),
-        found.inputs,
-    )
+    outputs = products(top, weights["head"].T, weights["head_bias"][None], 1, steps)
+    loss = losses_(outputs, windows.targets, windows.observed, windows.scales, NUMBERS[plan.likelihood])
+    slopes["head"][:], slopes["head_bias"][:] = outer(top, outputs, 1), outputs.sum(axis=(0, 1))
+    by_hidden = products(outputs, weights["head"], np.zeros_like(top[:1, 0]), 0, steps)
+    _backward(shape, weights, slopes, layers, by_hidden, windows.inputs)
     by_gates = layers[0].gates.sum(axis=1)  # (b, g): what is the same at all steps
     slopes["bias0"][:] = by_gates.sum(axis=0)
     slopes["static0"][:] = by_gates.T @ static
@@ -75,7 +69,7 @@ def gradient_(
         own[:] = 0
         first = 1 + place * shape.embedding
         np.add.at(own, categories[:, place], by_static[:, first : first + shape.embedding])
-    return loss, float(found.observed.sum())
+    return loss, float(windows.observed.sum())
 
 
 def _static(
@@ -95,7 +89,7 @@ def _forward(gates: Array, state: Array, keys: NDArray[np.uint64], rate: float) 
     return _Layer(gates=gates, hidden=hidden, cells=cells, keys=keys, zoneout=zoneout, rate=rate)
 
 
-def _back(
+def _backward(
     shape: Shape,
     weights: Mapping[str, Array],
     slopes: Mapping[str, Array],

@@ -54,7 +54,7 @@ def _student(outputs: Tensor, targets: Tensor, scales: Tensor) -> Tensor:
 
 
 def _negative_binomial(outputs: Tensor, targets: Tensor, scales: Tensor) -> Tensor:
-    """Equation 4 of the paper, with alpha * mu told from its logarithm so that few counts lose no digits."""
+    """Equation 4 of the paper, with the logarithm of alpha * mu so that few counts lose no digits."""
     mean = scales * _positive(outputs[..., 0])
     shape = _positive(outputs[..., 1]) / torch.sqrt(scales)
     count, size = shape.reciprocal(), shape * mean

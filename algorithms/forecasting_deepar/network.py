@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from algoport.algorithms.forecasting_deepar.kernels import recurrence
 from algoport.algorithms.forecasting_deepar.likelihoods import losses
 from algoport.algorithms.forecasting_deepar.plan import Plan, Windows
 from algoport.algorithms.forecasting_deepar.shapes import Shape, layer_keys
+from algoport.algorithms.shared.neural.kernels import recurrence
 
 
 def gradient_(
     plan: Plan,
     flat: NDArray[np.float32],  # (w,)
-    found: Windows,
+    windows: Windows,
     categories: NDArray[np.int32],  # (b, c)
     keys: NDArray[np.uint64],  # (b,) from which the draws of zoneout come
     gradient: NDArray[np.float32],  # sets (w,)
@@ -28,17 +28,17 @@ def gradient_(
 ) -> tuple[float, float]:
     """Sum of the losses of the observed points, and how many these are; `gradient` becomes that sum's."""
     weights = torch.from_numpy(flat).to(device).requires_grad_()
-    scales = torch.from_numpy(found.scales).to(device)
-    inputs = torch.from_numpy(found.inputs).to(device)
+    scales = torch.from_numpy(windows.scales).to(device)
+    inputs = torch.from_numpy(windows.inputs).to(device)
     chosen = torch.from_numpy(categories.astype(np.int64)).to(device)
-    told = outputs(split(weights, plan.shape), plan, inputs, chosen, scales, keys)
-    each = losses(plan.likelihood, told, torch.from_numpy(found.targets).to(device), scales)
-    seen = torch.from_numpy(found.observed).to(device) > 0
+    predicted = outputs(split(weights, plan.shape), plan, inputs, chosen, scales, keys)
+    each = losses(plan.likelihood, predicted, torch.from_numpy(windows.targets).to(device), scales)
+    seen = torch.from_numpy(windows.observed).to(device) > 0
     # What is not observed is put in the place of the target that would be likeliest to harm no gradient.
     loss = torch.where(seen, each, torch.zeros_like(each)).sum()
     (slopes,) = torch.autograd.grad(loss, weights)
     gradient[:] = slopes.cpu().numpy()
-    return float(loss.detach()), float(found.observed.sum())
+    return float(loss.detach()), float(windows.observed.sum())
 
 
 def outputs(
@@ -85,13 +85,13 @@ def _stepwise(gates: Tensor, weights: Tensor, keys: NDArray[np.uint64], rate: fl
     """The same with zoneout, for which no device has a kernel: one step after another, of all windows at once."""
     b, t, g = gates.shape
     h = g // 4
-    kept = [recurrence.kept(keys, step, h, rate) for step in range(t)]
-    keep_h, keep_c = (torch.from_numpy(np.stack(masks)).to(gates.device) for masks in zip(*kept, strict=True))
-    hidden, cell, found = gates.new_zeros(b, h), gates.new_zeros(b, h), []
+    masks = [recurrence.zoneout_masks(keys, step, h, rate) for step in range(t)]
+    keep_h, keep_c = (torch.from_numpy(np.stack(own)).to(gates.device) for own in zip(*masks, strict=True))
+    hidden, cell, states = gates.new_zeros(b, h), gates.new_zeros(b, h), []
     for step in range(t):
         i, f, c, o = torch.addmm(gates[:, step], hidden, weights.T).chunk(4, 1)
         new = torch.sigmoid(f) * cell + torch.sigmoid(i) * torch.tanh(c)
         out = torch.sigmoid(o) * torch.tanh(new)
         hidden, cell = torch.lerp(out, hidden, keep_h[step]), torch.lerp(new, cell, keep_c[step])
-        found.append(hidden)
-    return torch.stack(found, 1)
+        states.append(hidden)
+    return torch.stack(states, 1)

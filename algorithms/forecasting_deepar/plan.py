@@ -150,8 +150,8 @@ class Plan:
             seen=[np.asarray(own, np.int32) for own in seen],
         )
 
-    def followed(self, other: Plan) -> Plan:
-        """This plan, for going on from a model of the other: `UserError` where they do not fit."""
+    def continuing(self, other: Plan) -> Plan:
+        """This plan, for incremental training from a model of the other: `UserError` where they do not fit."""
         alike = ("time_freq", "likelihood", "num_cells", "num_layers", "embedding_dimension", "num_dynamic_feat")
         faults = [
             f"{name}: must be that of the model to go on from, {getattr(other, name)}; it is {getattr(self, name)}."

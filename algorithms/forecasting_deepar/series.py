@@ -55,7 +55,7 @@ class Series:
 
 @dataclass(frozen=True, kw_only=True)
 class Schema:
-    """What each record has beside its target. `None`: as found, but in all records alike."""
+    """What each record has beside its target. `None`: anything, but in all records alike."""
 
     frequency: Frequency
     likelihood: str
@@ -141,26 +141,26 @@ class Reader:
         given = value.get("cat")
         if given is None and not isinstance(asked, Sequence):
             return self._alike(np.empty(0, np.int32), "entries", "cat")
-        found = _categories(given)
+        entries = _categories(given)
         if isinstance(asked, Sequence):
-            if len(found) != len(asked):
-                raise ValueError(f"cat must have {len(asked)} entries, as cardinality has; it has {len(found)}.")
-            for place, (category, cardinality) in enumerate(zip(found.tolist(), asked, strict=True)):
+            if len(entries) != len(asked):
+                raise ValueError(f"cat must have {len(asked)} entries, as cardinality has; it has {len(entries)}.")
+            for place, (category, cardinality) in enumerate(zip(entries.tolist(), asked, strict=True)):
                 if category >= cardinality:
                     raise ValueError(f"cat[{place}] must be below its cardinality, {cardinality}; it is {category}.")
         for place, known in enumerate(self.schema.seen or ()):
-            if not (known == found[place]).any():
-                raise ValueError(f"cat[{place}] must be a value that training has seen; it is {found[place]}.")
-        return self._alike(found, "entries", "cat")
+            if not (known == entries[place]).any():
+                raise ValueError(f"cat[{place}] must be a value that training has seen; it is {entries[place]}.")
+        return self._alike(entries, "entries", "cat")
 
-    def _alike(self, found: NDArray[np.int32], name: str, shown: str) -> NDArray[np.int32]:
+    def _alike(self, entries: NDArray[np.int32], name: str, shown: str) -> NDArray[np.int32]:
         before = getattr(self, name)
-        if before is not None and before != len(found):
+        if before is not None and before != len(entries):
             raise ValueError(
-                f"{shown} must have as many entries as in the records before, {before}; it has {len(found)}."
+                f"{shown} must have as many entries as in the records before, {before}; it has {len(entries)}."
             )
-        setattr(self, name, len(found))
-        return found
+        setattr(self, name, len(entries))
+        return entries
 
     def _dynamic_feat(self, value: Mapping[str, Any], points: int) -> NDArray[np.float32]:
         asked = self.schema.features

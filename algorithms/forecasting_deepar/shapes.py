@@ -18,7 +18,6 @@ from algoport.algorithms.forecasting_deepar.hyperparameters import (
     STUDENT_T,
 )
 from algoport.algorithms.forecasting_deepar.kernels import paths
-from algoport.algorithms.shared.randomness import GAMMA
 
 # How many numbers tell the distribution of a point, and which it is for the kernels.
 OUTPUTS = {GAUSSIAN: 2, BETA: 2, NEGATIVE_BINOMIAL: 2, STUDENT_T: 3, DETERMINISTIC: 1}
@@ -45,36 +44,36 @@ class Shape:
     def weights(self) -> dict[str, tuple[int, ...]]:
         """The shape of each array of weights, in their order."""
         h, gates = self.cells, 4 * self.cells
-        found: dict[str, tuple[int, ...]] = {
+        shapes: dict[str, tuple[int, ...]] = {
             f"embedding{place}": (values, self.embedding) for place, values in enumerate(self.cardinality)
         }
-        found |= {
+        shapes |= {
             "inputs0": (gates, self.inputs),
             "static0": (gates, 1 + self.embedding * len(self.cardinality)),
             "state0": (gates, h),
             "bias0": (gates,),
         }
         for layer in range(1, self.layers):
-            found |= {f"inputs{layer}": (gates, h), f"state{layer}": (gates, h), f"bias{layer}": (gates,)}
-        return found | {"head": (self.outputs, h), "head_bias": (self.outputs,)}
+            shapes |= {f"inputs{layer}": (gates, h), f"state{layer}": (gates, h), f"bias{layer}": (gates,)}
+        return shapes | {"head": (self.outputs, h), "head_bias": (self.outputs,)}
 
 
 def views(flat: NDArray[np.float32], shape: Shape) -> dict[str, NDArray[Any]]:
     """The arrays of a flat vector of weights, in its memory."""
-    found, at = {}, 0
+    arrays, at = {}, 0
     for name, own in shape.weights().items():
         size = math.prod(own)
-        found[name] = flat[at : at + size].reshape(own)
+        arrays[name] = flat[at : at + size].reshape(own)
         at += size
-    return found
+    return arrays
 
 
 def layer_keys(keys: NDArray[np.uint64], layer: int) -> NDArray[np.uint64]:
     """Each row's key for the draws of a layer."""
-    return keys ^ np.uint64((layer * int(GAMMA)) & (2**64 - 1))
+    return keys ^ np.uint64((layer * 0x9E3779B97F4A7C15) & (2**64 - 1))
 
 
-def begun(shape: Shape, seed: Sequence[int]) -> NDArray[np.float32]:
+def initial_weights(shape: Shape, seed: Sequence[int]) -> NDArray[np.float32]:
     """First weights, as torch has them for an LSTM.
 
     Gates that open to forget less (Jozefowicz et al. 2015) learned no better: Chicago 0.0497 with, 0.0494

@@ -24,7 +24,7 @@ ALGORITHM = Algorithm(
         ),
         Channel(
             name="validation",
-            meaning="pictures to judge each epoch by; the model of the best one is kept",
+            meaning="pictures to evaluate each epoch by; the model is that of the best one",
             kind="images",
             content_types=_TYPES,
             default_content_type="application/x-recordio",
@@ -52,7 +52,7 @@ ALGORITHM = Algorithm(
             name="validation:accuracy",
             goal="maximize",
             meaning="share of the validation pictures whose class is the most probable one; with multi_label, the mean "
-            "over the classes of the share that is told rightly",
+            "over the classes of the share that is classified rightly",
             epochs=True,
         ),
         Metric(
@@ -82,7 +82,7 @@ ALGORITHM = Algorithm(
     gpu=True,
     quality_line="{Epoch}{Channel}-{metric}={value:.6f}",
     exceptions={
-        "channel validation: required": "Beyond the original, which refuses to train without one; the last epoch's "
-        "model is kept then.",
+        "channel validation: required": "Beyond the original, which refuses to train without one; the model is "
+        "the last epoch's then.",
     },
 )

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 
 from algoport.algorithms.contract.hyperparameters import Settings, boolean, choice, integer, real, text
-from algoport.algorithms.shared.vision.transforms import LEVELS
+from algoport.algorithms.image_classification.preparation import LEVELS
+from algoport.algorithms.shared.vision.residual.design import LARGE, SMALL, Design
 
-LARGE, SMALL = (18, 34, 50, 101, 152, 200), (20, 32, 44, 56, 110)
 MOST_SIDE = 4096  # pixels
 
 
@@ -28,7 +28,7 @@ class Hyperparameters(Settings):
     beta_1: float = real("adam: decay of the mean of gradients", default=0.9, low=0, high=1, tune=(1e-6, 0.999))
     beta_2: float = real("adam: decay of the mean of their squares", default=0.999, low=0, high=1, tune=(1e-6, 0.999))
     checkpoint_frequency: int | None = integer(
-        "after how many epochs each the weights are kept beside the model; unset: only the best epoch's are",
+        "after how many epochs each the weights are saved beside the model; unset: only the best epoch's are",
         default=None,
         low=1,
     )
@@ -101,6 +101,12 @@ class Hyperparameters(Settings):
         """Channels, height and width of the network's input."""
         channels, height, width = (int(part) for part in self.image_shape.split(","))
         return channels, height, width
+
+    @property
+    def design(self) -> Design:
+        """The network's layers before its head."""
+        channels, height, _ = self.shape
+        return Design(num_layers=self.num_layers, channels=channels, height=height)
 
     @property
     def steps(self) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""What is to be said of pictures, and how far from it a network is.    n pictures   k classes"""
+"""Targets of pictures, and how far from them a network is.    n pictures   k classes"""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.group import Group
 from algoport.algorithms.contract.records import Images
 from algoport.algorithms.image_classification.hyperparameters import Hyperparameters
 
@@ -57,38 +58,39 @@ class Loss:
     """The cross-entropy of a batch, summed: of one class among all, or of each class beside its absence."""
 
     multiple: bool
-    weights: NDArray[np.float64] | None = None  # (k,) of what is true, where it is weighed
+    weights: NDArray[np.float64] | None = None  # (k,) of positives, where they are weighed
 
-    def __call__(self, scores: Tensor, wanted: Tensor) -> Tensor:
+    def __call__(self, scores: Tensor, targets: Tensor) -> Tensor:
         """The sum over the pictures; with several labels, of the mean over the classes."""
         if not self.multiple:
-            return functional.cross_entropy(scores, wanted, reduction="sum")
+            return functional.cross_entropy(scores, targets, reduction="sum")
         weights = None if self.weights is None else torch.from_numpy(self.weights).to(scores)
-        whole = functional.binary_cross_entropy_with_logits(scores, wanted, pos_weight=weights, reduction="sum")
+        whole = functional.binary_cross_entropy_with_logits(scores, targets, pos_weight=weights, reduction="sum")
         return whole / scores.shape[1]
 
 
-def rarity(positive: NDArray[np.float64], count: float) -> NDArray[np.float64]:
-    """By how much what is true of a class is weighed: how often it is false for every time that it is true."""
+def positive_weights(positive: NDArray[np.float64], count: float) -> NDArray[np.float64]:
+    """How much a class's positives weigh: how many negatives it has for each of them."""
     return np.clip((count - positive) / np.maximum(positive, 1.0), 1 / MOST_WEIGHT, MOST_WEIGHT)
 
 
-def hits(scores: Tensor, wanted: Tensor, top_k: int | None) -> tuple[float, float]:
-    """How many pictures are told rightly, with several labels by the share of their classes; and how many have their
-    class among the `top_k` most probable ones."""
-    if wanted.dim() > 1:
-        return float(((scores > 0) == (wanted > 0.5)).float().mean(dim=1).sum()), 0.0
-    right = float((scores.argmax(dim=1) == wanted).sum())
+def hits(scores: Tensor, targets: Tensor, top_k: int | None) -> tuple[float, float]:
+    """How many pictures are classified rightly, with several labels by the share of their classes; and how many have
+    their class among the `top_k` most probable ones."""
+    if targets.dim() > 1:
+        return float(((scores > 0) == (targets > 0.5)).float().mean(dim=1).sum()), 0.0
+    right = float((scores.argmax(dim=1) == targets).sum())
     if not top_k or not len(scores):
         return right, 0.0
-    return right, float((scores.topk(top_k, dim=1).indices == wanted[:, None]).any(dim=1).sum())
+    return right, float((scores.topk(top_k, dim=1).indices == targets[:, None]).any(dim=1).sum())
 
 
-def counted(batches: Iterator[Images], settings: Hyperparameters) -> Iterator[NDArray[np.float64]]:
-    """Of each batch how often each class is true, and behind that how many pictures there are."""
+def class_weights(batches: Iterator[Images], settings: Hyperparameters, group: Group) -> NDArray[np.float64]:
+    """How much the positives of each class weigh (k,), after a pass over the labels. One exchange behind the pass."""
+    sums = np.zeros(settings.num_classes + 1)  # positives of each class, and pictures
     for images in batches:
-        sums = np.zeros(settings.num_classes + 1)
         if len(images):
-            sums[:-1] = targets(images.label, images, settings, "train").double().sum(dim=0).numpy()
-            sums[-1] = len(images)
-        yield sums
+            sums[:-1] += targets(images.label, images, settings, "train").double().sum(dim=0).numpy()
+            sums[-1] += len(images)
+    group.sum_(sums)
+    return positive_weights(sums[:-1], sums[-1])

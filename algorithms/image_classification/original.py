@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.image_classification.schema import check_weights
 from algoport.algorithms.shared import mxnet
+from algoport.algorithms.shared.vision.residual.design import Design
 
 PREFIX = "image-classification"
 _GRAPH, _SHAPES = f"{PREFIX}-symbol.json", "model-shapes.json"
@@ -29,19 +31,19 @@ def _files(folder: Path) -> list[Path]:
 
 def load(folder: Path) -> dict[str, Any]:
     """The fields of a model, from the weights of the last epoch that there are; `UserError` where they do not fit."""
-    from algoport.algorithms.image_classification.model import Model, checked_weights
-
     path = _files(folder)[-1]
-    found = mxnet.load(path)
-    if not isinstance(found, dict):
+    listed = mxnet.load(path)
+    if not isinstance(listed, dict):
         raise UserError(f"{path.name}: must name its arrays; it does not.")
-    arrays = {name.partition(":")[2] or name: np.asarray(array, np.float32) for name, array in found.items()}
+    arrays = {name.partition(":")[2] or name: np.asarray(array, np.float32) for name, array in listed.items()}
     if "bn_data_gamma" in arrays:
         arrays["bn_data_gamma"] = np.ones_like(arrays["bn_data_gamma"])  # fixed there, whatever the file says
     channels, height, width = _shape(folder)
-    fields: dict[str, Any] = {
-        "num_layers": _depth(arrays, path.name),
-        "num_classes": _classes(arrays, path.name),
+    num_layers, num_classes = _depth(arrays, path.name), _classes(arrays, path.name)
+    check_weights(Design(num_layers=num_layers, channels=channels, height=height), num_classes, arrays, path.name)
+    return {
+        "num_layers": num_layers,
+        "num_classes": num_classes,
         "channels": channels,
         "height": height,
         "width_": width,
@@ -49,8 +51,6 @@ def load(folder: Path) -> dict[str, Any]:
         "weights": arrays,
         "epoch": int(path.stem[-4:]),
     }
-    checked_weights(Model(**fields), arrays, path.name)
-    return fields
 
 
 def _shape(folder: Path) -> tuple[int, int, int]:
@@ -81,9 +81,9 @@ def _depth(arrays: dict[str, NDArray[Any]], place: str) -> int:
     """How many layers, from how many units each stage has and how many convolutions a unit has."""
     counts: dict[int, int] = {}
     for name in arrays:
-        found = re.fullmatch(r"stage([1-4])_unit(\d{1,3})_conv1_weight", name)
-        if found:
-            counts[int(found[1])] = max(counts.get(int(found[1]), 0), int(found[2]))
+        match = re.fullmatch(r"stage([1-4])_unit(\d{1,3})_conv1_weight", name)
+        if match:
+            counts[int(match[1])] = max(counts.get(int(match[1]), 0), int(match[2]))
     convolutions = 3 if "stage1_unit1_conv3_weight" in arrays else 2
     layers = convolutions * sum(counts.values()) + 2
     if not counts:

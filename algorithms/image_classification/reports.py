@@ -1,4 +1,4 @@
-"""What a job tells of its epochs, and the files that it leaves beside the model.    k classes"""
+"""The lines of the log on a job's epochs, and the files that it leaves beside the model.    k classes"""
 
 from __future__ import annotations
 
@@ -6,112 +6,107 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
-from algoport.algorithms import contract
+from algoport.algorithms.contract import Reporter
 from algoport.algorithms.image_classification.hyperparameters import Hyperparameters
-from algoport.algorithms.image_classification.model import Model
-from algoport.algorithms.image_classification.progress import Progress, Tally
-from algoport.algorithms.image_classification.state import State
+from algoport.algorithms.image_classification.metrics import Tally
+from algoport.algorithms.image_classification.state import Progress
 from algoport.algorithms.shared.neural.curves import curves
 
-Job = contract.Job[Hyperparameters, Model]
+_PARAMETERS = """
+num_layers precision_dtype epochs resize optimizer momentum weight_decay learning_rate num_training_samples
+mini_batch_size image_shape num_classes augmentation_type kv_store top_k
+"""
 
-MOST = 1000  # classes up to which a table of all pairs is kept
+
+def settings(reporter: Reporter, values: Hyperparameters) -> None:
+    """The settings in effect, as the original's log has them."""
+    reporter.note("---- Parameters ----")
+    for name in _PARAMETERS.split():
+        reporter.note(f"{name}: {getattr(values, name)}")
+    reporter.note("--------------------")
+    if values.checkpoint_frequency is None:
+        reporter.note("checkpoint_frequency not set, will store the best model")
 
 
-def trained(job: Job, progress: Progress, seconds: float) -> None:
+def speed(reporter: Reporter, progress: Progress, pictures: float, top_k: int | None) -> None:
+    """The line on an epoch so far; `pictures`: a second."""
+    more = f"\ttop_k_accuracy_{top_k}={progress.tally.top:.6f}" if top_k else ""
+    reporter.note(
+        f"Epoch[{progress.epoch}] Batch [{progress.step}]\tSpeed: {pictures:.3f} samples/sec\t"
+        f"accuracy={progress.tally.accuracy:.6f}{more}"
+    )
+
+
+def training(reporter: Reporter, progress: Progress, seconds: float, top_k: int | None) -> None:
     """The lines on the training pictures of an epoch."""
-    tally, top = progress.tally, job.hyperparameters.top_k
-    job.reporter.report({"train:accuracy": tally.accuracy}, epoch=progress.epoch)
-    if top:
-        named = {"train:top_k_accuracy": f"top_k_accuracy_{top}"}
-        job.reporter.report({"train:top_k_accuracy": tally.top}, epoch=progress.epoch, written=named)
-    job.reporter.note(f"Epoch[{progress.epoch}] Time cost={seconds:.3f}")
-    job.reporter.figures({"train_cross_entropy": tally.mean_loss}, epoch=progress.epoch)
+    tally = progress.tally
+    reporter.report({"train:accuracy": tally.accuracy}, epoch=progress.epoch)
+    if top_k:
+        named = {"train:top_k_accuracy": f"top_k_accuracy_{top_k}"}
+        reporter.report({"train:top_k_accuracy": tally.top}, epoch=progress.epoch, written=named)
+    reporter.note(f"Epoch[{progress.epoch}] Time cost={seconds:.3f}")
+    reporter.figures({"train_cross_entropy": tally.mean_loss}, epoch=progress.epoch)
 
 
-def judged(job: Job, progress: Progress, found: Tally | None) -> None:
-    """The line on the validation pictures of an epoch, and the epoch's row of the curves."""
+def validation(reporter: Reporter, progress: Progress, tally: Tally | None) -> None:
+    """The line on the validation pictures of an epoch; adds the epoch's row to the history."""
     row: dict[str, Any] = {
         "epoch": progress.epoch,
         "train_loss": progress.tally.mean_loss,
         "train_accuracy": progress.tally.accuracy,
     }
-    if found is not None:
-        job.reporter.report({"validation:accuracy": found.accuracy}, epoch=progress.epoch)
-        job.reporter.figures({"validation_cross_entropy": found.mean_loss}, epoch=progress.epoch)
-        row |= {"validation_loss": found.mean_loss, "validation_accuracy": found.accuracy}
+    if tally is not None:
+        reporter.report({"validation:accuracy": tally.accuracy}, epoch=progress.epoch)
+        reporter.figures({"validation_cross_entropy": tally.mean_loss}, epoch=progress.epoch)
+        row |= {"validation_loss": tally.mean_loss, "validation_accuracy": tally.accuracy}
     progress.history.append(row)
 
 
-def room(settings: Hyperparameters) -> tuple[int, ...]:
-    """The shape of the table: which class (k) is taken for which (k); or of each class how often it was false or true
-    (2) and said to be (2)."""
-    k = settings.num_classes
-    if settings.multi_label:
-        return (k, 2, 2)
-    return (k, k) if k <= MOST else (0, 0)
-
-
-def enter(table: NDArray[np.float64], scores: Tensor, wanted: Tensor) -> None:
-    """Count some pictures; changes the table."""
-    if not table.size:
-        return
-    if wanted.dim() == 1:
-        pairs = np.stack([wanted.cpu().numpy(), scores.argmax(dim=1).cpu().numpy()])
-        np.add.at(table, tuple(pairs), 1.0)
-        return
-    true, said = wanted.cpu().numpy() > 0.5, scores.cpu().numpy() > 0
-    for one in (0, 1):
-        for other in (0, 1):
-            table[:, one, other] += ((true == one) & (said == other)).sum(axis=0)
-
-
-def finished(job: Job, state: State) -> None:
-    """The curves, and what the best epoch took for what."""
-    history = state.progress.history
+def save_figures(
+    reporter: Reporter, history: list[dict[str, Any]], table: NDArray[np.float64] | None, stopping: bool
+) -> None:
+    """The curves as a table; and where there is time, drawn, with the best epoch's confusion matrix."""
     if not history:
         return
     names = list(dict.fromkeys(name for row in history for name in row))
-    job.reporter.keep("curves.csv", {name: [row.get(name, "") for row in history] for name in names})
-    if job.stopping():
+    reporter.keep("curves.csv", {name: [row.get(name, "") for row in history] for name in names})
+    if stopping:
         return
-    job.reporter.keep(
-        "curves.png", curves({"cross-entropy": _lines(history, "loss"), "accuracy": _lines(history, "accuracy")})
-    )
-    if state.table is not None and state.table.size:
-        job.reporter.keep("classes.csv", _by_class(state.table))
-        if state.table.ndim == 2:
-            job.reporter.keep("confusion.csv", state.table.astype(np.int64))
-            job.reporter.keep("confusion.png", _confusion(state.table))
+    panels = {"cross-entropy": _lines(history, "loss"), "accuracy": _lines(history, "accuracy")}
+    reporter.keep("curves.png", curves(panels))
+    if table is not None and table.size:
+        reporter.keep("classes.csv", _by_class(table))
+        if table.ndim == 2:
+            reporter.keep("confusion.csv", table.astype(np.int64))
+            reporter.keep("confusion.png", _confusion(table))
 
 
 def _by_class(table: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
-    """Of each class how many pictures there are, the share of those that was found, and of those said to be it."""
+    """Of each class its pictures, recall and precision."""
     if table.ndim == 2:
-        right, there, said = np.diag(table), table.sum(axis=1), table.sum(axis=0)
+        right, true, predicted = np.diag(table), table.sum(axis=1), table.sum(axis=0)
     else:
-        right, there, said = table[:, 1, 1], table[:, 1].sum(axis=1), table[:, :, 1].sum(axis=1)
-    recall = np.divide(right, there, out=np.zeros(len(right)), where=there > 0)
-    precision = np.divide(right, said, out=np.zeros(len(right)), where=said > 0)
+        right, true, predicted = table[:, 1, 1], table[:, 1].sum(axis=1), table[:, :, 1].sum(axis=1)
+    recall = np.divide(right, true, out=np.zeros(len(right)), where=true > 0)
+    precision = np.divide(right, predicted, out=np.zeros(len(right)), where=predicted > 0)
     return {
         "class": np.arange(len(right)),
-        "pictures": there.astype(np.int64),
+        "pictures": true.astype(np.int64),
         "recall": recall,
         "precision": precision,
     }
 
 
-def _lines(history: list[dict[str, Any]], what: str) -> dict[str, list[tuple[float, float]]]:
+def _lines(history: list[dict[str, Any]], figure: str) -> dict[str, list[tuple[float, float]]]:
     """Loss or accuracy of each channel over the epochs."""
-    names = {channel: f"{channel}_{what}" for channel in ("train", "validation")}
+    names = {channel: f"{channel}_{figure}" for channel in ("train", "validation")}
     lines = {channel: [(row["epoch"], row[name]) for row in history if name in row] for channel, name in names.items()}
     return {channel: points for channel, points in lines.items() if points}
 
 
 def _confusion(table: NDArray[np.float64]) -> Any:
-    """Rows are what pictures show, columns what they were taken for, as shares of the row."""
+    """Rows are true classes, columns predicted ones, as shares of the row."""
     from matplotlib.figure import Figure
 
     k = len(table)
@@ -120,7 +115,7 @@ def _confusion(table: NDArray[np.float64]) -> Any:
     axes = figure.subplots()
     shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, vmin=0, vmax=1, cmap="Blues")
-    axes.set_xlabel("taken for")
+    axes.set_xlabel("predicted class")
     axes.set_ylabel("class")
     if k <= 20:
         axes.set_xticks(range(k))

@@ -1,5 +1,211 @@
-"""The way in."""
+"""From pictures to a network, batch by batch (He, Zhang, Ren and Sun 2016).    n pictures of a batch   k classes
 
-from algoport.algorithms.image_classification.fitting import fit
+A batch is shared out between the members of a job. Gradients are sums over its pictures and statistics are of all of
+it, so that it makes no difference how many members there are.
+"""
 
-__all__ = ["fit"]
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from algoport.algorithms import contract
+from algoport.algorithms.contract.errors import Stopped, UserError
+from algoport.algorithms.contract.records import Images
+from algoport.algorithms.image_classification import evaluation, initialization, input, losses, reports
+from algoport.algorithms.image_classification.hyperparameters import Hyperparameters
+from algoport.algorithms.image_classification.metrics import Tally
+from algoport.algorithms.image_classification.model import Model
+from algoport.algorithms.image_classification.network import build
+from algoport.algorithms.image_classification.optimization import decays, learning_rate, rule
+from algoport.algorithms.image_classification.state import State
+from algoport.algorithms.shared import heap
+from algoport.algorithms.shared.neural import loop
+from algoport.algorithms.shared.neural.mixed_precision import autocast
+from algoport.algorithms.shared.neural.optimizers import Optimizer
+from algoport.algorithms.shared.neural.weights import Weights
+from algoport.algorithms.shared.vision.prefetch import Batch
+from algoport.algorithms.shared.vision.residual.network import arrays
+
+Job = contract.Job[Hyperparameters, Model]
+
+SPEED_EVERY = 20  # batches between lines on speed, as the original has them
+
+
+def fit(job: Job) -> Model:
+    """Train for the epochs that are set, or until the validation accuracy no longer improves; the best epoch's network.
+
+    Raises `UserError` where a picture cannot be read or has no such class, where the model to start from has another
+    shape, or where the loss is not finite any more; `Stopped` where a stop comes before the first batch.
+    """
+    learner = Learner(job)
+    loop.train(job, learner, input.empty(job.hyperparameters))
+    stopping = job.stopping()
+    if not learner.updates:
+        if stopping:
+            raise Stopped
+        raise UserError("Channel 'train' has no pictures.")
+    reports.save_figures(job.reporter, learner.state.progress.history, learner.state.table, stopping)
+    return learner.model(stopping=stopping)
+
+
+class Learner:
+    """A residual network as the loop of networks trains it."""
+
+    def __init__(self, job: Job) -> None:
+        heap.keep()
+        settings = job.hyperparameters
+        network = build(settings.design, settings.num_classes, job.group.sum_).to(job.device)
+        self._job, self._settings = job, settings
+        self._weights = Weights(network, job.group, decays=decays)
+        self._dtype = initialization.product_type(settings, job.device, job.reporter)
+        self.network = network
+        self.state = State(
+            network=network,
+            optimizer=Optimizer(rule(settings), self._weights),
+            loss=losses.Loss(bool(settings.multi_label)),
+        )
+        self._started, self._counted = job.clock(), 0.0  # when this run began its epoch, and pictures before that
+
+    @property
+    def epoch(self) -> int:
+        """Epochs that are over."""
+        return self.state.progress.epoch
+
+    @property
+    def epochs(self) -> int:
+        """How many there are at most."""
+        return self._settings.epochs
+
+    @property
+    def step(self) -> int:
+        """Batches of this epoch that are over."""
+        return self.state.progress.step
+
+    @property
+    def updates(self) -> int:
+        """Batches of all epochs that are over."""
+        return self.state.optimizer.updates
+
+    def initialize(self) -> None:
+        """First weights, and how much each class weighs."""
+        job, settings = self._job, self._settings
+        initialization.set_weights(self.network, settings, job.start, job.seed, job.reporter)
+        reports.settings(job.reporter, settings)
+        if settings.multi_label and settings.use_weighted_loss:
+            batches = job.channels["train"].batches(max(settings.mini_batch_size, 1024))
+            weights = losses.class_weights(job.in_step(batches, Images(encoded=[])), settings, job.group)
+            self.state.loss = losses.Loss(True, weights)
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> None:
+        """Set the state of a checkpoint."""
+        reports.settings(self._job.reporter, self._settings)
+        self.state.restore(arrays, facts)
+
+    def checkpoint(self) -> tuple[Mapping[str, NDArray[Any]], Mapping[str, Any]]:
+        """The whole state."""
+        return self.state.save()
+
+    def is_over(self) -> bool:
+        """Whether all epochs are over, or enough of them brought no improvement."""
+        return self.state.progress.is_over(self._settings)
+
+    def batches(self) -> Iterator[Batch]:
+        """The rest of an epoch's pictures, decoded and changed ahead of the network."""
+        job, settings = self._job, self._settings
+        self.network.train()
+        self._started, self._counted = job.clock(), self.state.progress.tally.count
+        return input.training(
+            job.channels["train"],
+            settings,
+            group=job.group,
+            size=settings.mini_batch_size * job.hosts,
+            seed=job.seed,
+            epoch=self.epoch,
+            step=self.step,
+        )
+
+    def train(self, batch: Batch) -> None:
+        """One update; every so often a line on speed."""
+        progress = self.state.progress
+        progress.tally.add(self.update(batch))
+        progress.step += 1
+        if progress.step % SPEED_EVERY == 0:
+            seconds = max(self._job.clock() - self._started, 1e-9)
+            speed = (progress.tally.count - self._counted) / seconds
+            reports.speed(self._job.reporter, progress, speed, self._settings.top_k)
+
+    def update(self, batch: Batch) -> NDArray[np.float64]:
+        """Forward pass, backward pass, gradient exchange, optimizer step. Of all members' pictures, by the network
+        before it: sums of loss, right, and near ones, and their number."""
+        settings = self._settings
+        self._weights.reset()
+        scores, targets, loss = self._forward(batch, "train")
+        loss.backward()  # type: ignore[no-untyped-call]
+        sums = np.array([float(loss.detach()), *losses.hits(scores.detach(), targets, settings.top_k), len(batch)])
+        self._weights.exchange(sums)
+        if not np.isfinite(sums[0]):
+            raise UserError(
+                f"learning_rate: must be small enough for the loss to stay finite, which it is no more in epoch "
+                f"{self.epoch + 1}; it is {settings.learning_rate:g}."
+            )
+        self.state.optimizer.step(max(sums[3], 1.0), learning_rate(settings, self.updates, self._job.hosts))
+        return sums
+
+    def _forward(self, batch: Batch, channel: str) -> tuple[Tensor, Tensor, Tensor]:
+        """Scores (n, k), targets, and the loss, summed."""
+        images, targets = input.tensors(batch, self._settings, channel, self._job.device)
+        with autocast(self._job.device, self._dtype):
+            scores = self.network(images).float()
+        return scores, targets, self.state.loss(scores, targets)
+
+    def evaluate(self, over: Callable[[], bool]) -> None:
+        """Evaluate an epoch, and keep its weights where they are the best or are to be written too."""
+        job, settings, state = self._job, self._settings, self.state
+        progress = state.progress
+        if progress.tally.count:
+            reports.training(job.reporter, progress, job.clock() - self._started, settings.top_k)
+        figures = None
+        if "validation" in job.channels:
+            batches = input.validation(job.channels["validation"], settings)
+            self.network.eval()
+            figures = evaluation.evaluate(
+                lambda batch: self._forward(batch, "validation"), batches, settings, job.group, over, job.reporter
+            )
+        reports.validation(job.reporter, progress, figures.tally if figures else None)
+        if figures is not None and progress.early_stopping.update(
+            figures.tally.accuracy, progress.epoch + 1, settings.early_stopping_tolerance
+        ):
+            job.reporter.note(f"Storing the best model with validation accuracy: {figures.tally.accuracy:.6f}")
+            state.best, state.table = arrays(self.network), figures.table
+        if settings.checkpoint_frequency and (progress.epoch + 1) % settings.checkpoint_frequency == 0:
+            state.epochs[progress.epoch + 1] = arrays(self.network)
+
+    def end_epoch(self) -> None:
+        """Begin the next."""
+        progress = self.state.progress
+        progress.epoch, progress.step, progress.tally = progress.epoch + 1, 0, Tally()
+
+    def model(self, *, stopping: bool = False) -> Model:
+        """The model of the best epoch, or of the weights as they are where none was evaluated."""
+        settings, state = self._settings, self.state
+        channels, height, width = settings.shape
+        best = state.progress.early_stopping
+        evaluated = state.best is not None
+        return Model(
+            num_layers=settings.num_layers,
+            num_classes=settings.num_classes,
+            channels=channels,
+            height=height,
+            width_=width,
+            multi_label=bool(settings.multi_label),
+            weights=state.best if state.best is not None else arrays(self.network),
+            epochs=state.epochs,
+            epoch=best.best_epoch if evaluated else state.progress.epoch,
+            accuracy=best.best if evaluated else None,
+            hurried=stopping,
+        )

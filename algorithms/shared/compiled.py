@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import fcntl
 import hashlib
 import importlib
 import os
@@ -205,24 +204,11 @@ def _attach() -> None:
     save = caching.Cache.save_overload
 
     def save_if_possible(self: Any, *what: Any) -> None:
-        with contextlib.suppress(OSError), _one_writer():
+        with contextlib.suppress(OSError):
             save(self, *what)
 
     caching.Cache.save_overload = save_if_possible
     event.register("numba:compile", Counter())
-
-
-@contextlib.contextmanager
-def _one_writer() -> Iterator[None]:
-    """While it is entered, no other process saves kernels here.
-
-    numba numbers the files of a function by its index: of two processes that add a signature each at the same time,
-    both take the same number, and the index of the one then names the code of the other.
-    """
-    folder().mkdir(parents=True, exist_ok=True)
-    with open(folder() / "writer.lock", "a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _load_tbb() -> bool:

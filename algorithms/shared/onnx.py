@@ -14,7 +14,7 @@ OPSET, VERSION = 17, 8  # operators as of ONNX 1.12, which every runtime of the 
 
 @dataclass
 class Graph:
-    """Operators in the order in which they are computed. A dimension that is a word is told by whoever asks."""
+    """Operators in the order in which they are computed. A dimension that is a word is known when it is run."""
 
     name: str
     inputs: dict[str, Sequence[int | str]]

@@ -7,8 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from algoport.algorithms.xgboost.boosting import Trees
-from algoport.algorithms.xgboost.data import TRAIN
+from algoport.algorithms.xgboost.boosting import TRAIN, Trees
 
 Floats = NDArray[np.float32]
 

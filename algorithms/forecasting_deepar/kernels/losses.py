@@ -1,6 +1,6 @@
-"""Losses of points, and their gradients by what the network says.    p points   o outputs
+"""Losses of points, and their gradients by what the network gives.    p points   o outputs
 
-The same as `likelihoods` tells torch, with gradients by hand: for other processors than a GPU.
+The same as `likelihoods` in torch, with gradients by hand: for other processors than a GPU.
 """
 
 from __future__ import annotations
@@ -87,13 +87,13 @@ def _positive(x):
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def digamma(x):
     """Derivative of log-gamma for x above 0 (Abramowitz and Stegun 6.3.5 and 6.3.18)."""
-    found = 0.0
+    value = 0.0
     while x < 6.0:
-        found -= 1.0 / x
+        value -= 1.0 / x
         x += 1.0
     s = 1.0 / (x * x)
     tail = s * (1.0 / 12 - s * (1.0 / 120 - s * (1.0 / 252 - s * (1.0 / 240 - s / 132))))
-    return found + math.log(x) - 0.5 / x - tail
+    return value + math.log(x) - 0.5 / x - tail
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")

@@ -169,25 +169,25 @@ def _calendar_(own, time, letters, units, days, first_day):
 
 def moments(series, count, centers) -> NDArray[np.float64]:
     """Points, sums and sums of squares (3, f) of each of `count` dynamic features, as differences to `centers` (f,)."""
-    found = np.zeros((3, count))
+    sums = np.zeros((3, count))
     if count:
         _moments(
             fixed(series.features, np.float32),
             fixed(series.feature_begins, np.int64),
             fixed(series.feature_lengths, np.int64),
             fixed(centers, np.float64),
-            found,
+            sums,
         )
-    return found
+    return sums
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def _moments(features, begins, lengths, centers, found):
+def _moments(features, begins, lengths, centers, sums):
     for i in range(begins.shape[0]):
-        for f in range(found.shape[1]):
+        for f in range(sums.shape[1]):
             begin = begins[i] + f * lengths[i]
             for place in range(begin, begin + lengths[i]):
                 difference = features[place] - centers[f]
-                found[1, f] += difference
-                found[2, f] += difference * difference
-            found[0, f] += lengths[i]
+                sums[1, f] += difference
+                sums[2, f] += difference * difference
+            sums[0, f] += lengths[i]

@@ -1,6 +1,8 @@
-"""What networks share: the loop of a job (`loop`), weights whose gradients are exchanged while the backward pass is
-still running (`weights`), optimizers, schedules, early stopping, mixed precision, state as arrays (`snapshots`) and the
-page of curves.
+"""What networks share.
 
-`loop`, `early_stopping`, `schedules` and `curves` need no torch.
+The loop of a job (`loop`), parameters whose gradients are exchanged during the backward pass (`weights`), optimizers,
+schedules, early stopping, mixed precision, state as arrays (`tensors`), the page of curves; and layers: embeddings with
+row-sparse updates (`sparse`), recurrent layers, attention. `kernels/` holds their inner loops.
+
+`loop`, `early_stopping`, `schedules`, `curves`, `sparse` and the kernels need no torch.
 """

@@ -1,4 +1,7 @@
-"""The loop of networks: passes of batches, a checkpoint where it is time to, and an end where one is asked for."""
+"""The loop of networks: it resumes, trains batch by batch, evaluates, saves checkpoints, and ends where it is asked to.
+
+What is particular to a network is a `Learner`; `train` owns all that is the same for each.
+"""
 
 from __future__ import annotations
 
@@ -10,58 +13,105 @@ from numpy.typing import NDArray
 from algoport.algorithms import contract
 
 B = TypeVar("B")
-GRACE = 5.0  # seconds that judging an epoch may still take once a stop is asked for
+GRACE = 5.0  # seconds that an evaluation may still take once a stop is asked for
 
 
 class Learner(Protocol[B]):
-    """What is learned; the same at every member. All that is random in it is a function of seed, epoch and step, so
-    that a job that goes on from a checkpoint is the one that was never interrupted."""
+    """A network and its optimizer, the same at every member. All that is random in it is a function of seed, epoch and
+    step, so that a resumed job is the one that was never interrupted."""
 
     @property
     def epoch(self) -> int:
-        """How many epochs are over."""
+        """Epochs that are over."""
+
+    @property
+    def epochs(self) -> int:
+        """How many there are at most."""
 
     @property
     def step(self) -> int:
-        """How many batches of this one are."""
+        """Batches of this epoch that are over."""
+
+    @property
+    def updates(self) -> int:
+        """Batches of all epochs that are over."""
+
+    def initialize(self) -> None:
+        """Set the first state: random weights, or those of the model that training starts from."""
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> None:
+        """Set the state of a checkpoint, of this release or an earlier one."""
+
+    def checkpoint(self) -> tuple[Mapping[str, NDArray[Any]], Mapping[str, Any]]:
+        """The whole state, as arrays and facts. Only the first member asks, so this makes no exchange."""
 
     def is_over(self) -> bool:
-        """Whether no epoch is left, or there is nothing more to gain."""
+        """Whether no epoch or batch is left, or early stopping ends training. Asked after each evaluation."""
 
     def batches(self) -> Iterator[B]:
-        """What is left of this epoch, from `step` on: of each batch this member's part."""
+        """The rest of this epoch, from `step` on: of each batch this member's part."""
 
-    def move(self, batch: B) -> None:
-        """One update, from the gradients of all members, and one more step. The part may be empty."""
+    def train(self, batch: B) -> None:
+        """One update, from the gradients of all members. The part may be empty. Counts step and updates up."""
 
-    def close(self, over: Callable[[], bool]) -> None:
-        """Judge the epoch that is over, and begin the next; hurries where `over()`."""
+    def evaluate(self, over: Callable[[], bool]) -> None:
+        """Evaluate the network as it is, and keep it where it is the best; cut short where `over()`."""
 
-    def kept(self) -> tuple[Mapping[str, NDArray[Any]], Mapping[str, Any]]:
-        """All of it, as arrays and facts. Only the first member asks, so this makes no exchange."""
+    def end_epoch(self) -> None:
+        """The epoch's batches are all through: count it, and begin the next."""
 
 
-def descend(job: contract.Job[Any, Any], learner: Learner[B], empty: B) -> None:
-    """Epoch after epoch, until the learner is through or a stop is asked for, with what it knows then.
+def train(job: contract.Job[Any, Any], learner: Learner[B], empty: B, *, every: int | None = None) -> None:
+    """Train until the learner is over or a stop is asked for; it then holds what it learned by then.
 
-    `empty` is a batch of none, with which a member that has no more takes part.
+    The network is evaluated at the end of each epoch, or after every so many updates. `empty` is a batch without
+    records, with which a member that has no more of them takes part.
     """
+    _resume(job, learner)
     over = job.grace(GRACE)
     while not learner.is_over():
-        for batch in job.in_step(learner.batches(), empty):
-            learner.move(batch)
-            _save(job, learner)
+        if _epoch(job, learner, empty, over, every):
+            return
         if job.stopping():
             job.reporter.note(f"a stop was asked for in epoch {learner.epoch + 1}, after {learner.step} batches")
             _save(job, learner, ended=True)
             return
-        learner.close(over)
+        if every is None:
+            learner.evaluate(over)
+        learner.end_epoch()
+        job.reporter.progress(learner.epoch, learner.epochs, "epochs")
         _save(job, learner, ended=True)
         if job.stopping():
             return
 
 
+def _resume(job: contract.Job[Any, Any], learner: Learner[Any]) -> None:
+    """Continue from the last checkpoint, or begin; the same at every member."""
+    checkpoint = job.checkpoints.latest()
+    if checkpoint is None:
+        learner.initialize()
+        return
+    learner.restore(*checkpoint)
+    job.reporter.note(f"resumed in epoch {learner.epoch + 1}, after {learner.updates} batches")
+
+
+def _epoch(
+    job: contract.Job[Any, Any], learner: Learner[B], empty: B, over: Callable[[], bool], every: int | None
+) -> bool:
+    """Train on the batches that are left of an epoch; True where an evaluation within it ended training."""
+    for batch in job.in_step(learner.batches(), empty):
+        learner.train(batch)
+        is_due = every is not None and learner.updates % every == 0
+        if is_due:
+            learner.evaluate(over)
+        is_over = is_due and learner.is_over()
+        _save(job, learner, ended=is_over)
+        if is_over:
+            return True
+    return False
+
+
 def _save(job: contract.Job[Any, Any], learner: Learner[Any], *, ended: bool = False) -> None:
-    """Keep the state where it is time to, which only the first member knows; no exchange."""
+    """Save a checkpoint where one is due, which only the first member knows; no exchange."""
     if job.checkpoints.due(ended=ended):
-        job.checkpoints.save(*learner.kept())
+        job.checkpoints.save(*learner.checkpoint())

@@ -1,4 +1,4 @@
-"""The numbers that products are computed in."""
+"""Mixed precision: matrix products in a reduced type where the device has fast ones."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Any
 import torch
 
 _CPUINFO = Path("/proc/cpuinfo")
-_SHORT = {"avx512_bf16", "amx_bf16", "bf16"}  # what x86 and arm processors that multiply bfloat16 say of themselves
+_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}  # of x86 and arm processors that multiply bfloat16
 
 
-def short(device: str) -> torch.dtype | None:
-    """The short type that the device multiplies faster than float32, which is bfloat16; None where it has none."""
+def reduced_type(device: str) -> torch.dtype | None:
+    """The type that the device multiplies faster than float32, which is bfloat16; None where it has none."""
     if device != "cpu":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else None
     try:
         words = set(_CPUINFO.read_text().split())
     except OSError:
         return None
-    return torch.bfloat16 if words & _SHORT else None
+    return torch.bfloat16 if words & _FLAGS else None
 
 
-def products(device: str, kind: torch.dtype | None) -> AbstractContextManager[Any]:
+def autocast(device: str, dtype: torch.dtype | None) -> AbstractContextManager[Any]:
     """While it is entered, products are of this type; None: of float32."""
-    return nullcontext() if kind is None else torch.autocast(torch.device(device).type, kind)
+    return nullcontext() if dtype is None else torch.autocast(torch.device(device).type, dtype)

@@ -29,7 +29,7 @@ _SCAN, _ALONE = 0xDA, {0x01, *range(0xD0, 0xDA)}
 
 @dataclass(frozen=True)
 class Head:
-    """What is told in front of the pixels."""
+    """What a file says in front of the pixels."""
 
     height: int
     width: int
@@ -115,15 +115,15 @@ def _png(data: bytes) -> Head | None:
 
 def _jpeg(data: bytes) -> Head | None:
     """Segments have lengths up to the first scan; behind it comes the end marker."""
-    found: tuple[int, int] | None = None
+    size: tuple[int, int] | None = None
     for marker, start in segments(data):
         if marker in _FRAMES and start + 7 <= len(data):
-            found = struct.unpack_from(">HH", data, start + 3)
+            size = struct.unpack_from(">HH", data, start + 3)
         if marker == _SCAN:
-            if found is None or not all(found):
+            if size is None or not all(size):
                 return None
-            return Head(found[0], found[1], data.rfind(_END) > start)
-    return Head(found[0], found[1], False) if found and all(found) else None
+            return Head(size[0], size[1], data.rfind(_END) > start)
+    return Head(size[0], size[1], False) if size and all(size) else None
 
 
 def segments(data: bytes) -> Iterator[tuple[int, int]]:

@@ -3,7 +3,7 @@
 n pictures   c channels   m values a channel, of all members
 
 Statistics are of the whole batch wherever its pictures lie, so that several hosts compute what one would: sums of
-values and squares are exchanged on the way forward, and sums of gradients on the way back.
+values and squares are exchanged in the forward pass, and sums of gradients in the backward pass.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ Exchange = Callable[[NDArray[np.float64]], None]  # replaces an array by its sum
 EPS, MOVING = 2e-5, 0.9
 
 
-class Normalized(nn.Module):
+class BatchNorm(nn.Module):
     """Per channel, a batch with mean 0 and variance 1, scaled and shifted; `rectified`: and what is below 0 is 0.
 
-    Where it does not learn, it uses moving averages, of variances as they are and not of estimates of a population's.
+    In evaluation it uses moving averages, of variances as they are and not of estimates of a population's.
     """
 
     scale: Tensor
@@ -49,13 +49,13 @@ class Normalized(nn.Module):
         if not self.training:
             out = torch.batch_norm(x, self.scale, self.shift, self.mean, self.variance, False, 0.0, EPS, False)
             return out.relu_() if self.rectified else out
-        whole: Any = _Whole.apply
-        learned: Tensor = whole(x, self.scale, self.shift, self.mean, self.variance, self.rectified, self.exchange)
-        return learned
+        normalize: Any = _BatchNorm.apply
+        y: Tensor = normalize(x, self.scale, self.shift, self.mean, self.variance, self.rectified, self.exchange)
+        return y
 
 
-class _Whole(torch.autograd.Function):
-    """One layer's way forward and back."""
+class _BatchNorm(torch.autograd.Function):
+    """One layer's forward and backward pass."""
 
     @staticmethod
     def forward(
@@ -90,8 +90,8 @@ class _Whole(torch.autograd.Function):
         whole = _exchanged(sums, ctx.exchange) / ctx.count
         off = -(slope * inverse * inverse).double() * whole[1]  # by how much a value, less the mean, changes its slope
         factors = torch.stack([slope, off.float(), (-slope * whole[0] - off * mean).float()])
-        back = own.back(gradient, x, slope, level, ctx.rectified, factors)
-        return back, of_scale, of_shift, None, None, None, None
+        of_input = own.backward(gradient, x, slope, level, ctx.rectified, factors)
+        return of_input, of_scale, of_shift, None, None, None, None
 
 
 def _statistics(x: Tensor, exchange: Exchange) -> tuple[Tensor, Tensor, float]:
@@ -106,8 +106,8 @@ def _statistics(x: Tensor, exchange: Exchange) -> tuple[Tensor, Tensor, float]:
     whole = max(float(sums[2, 0]), 1.0)
     mean_, square = sums[0] / whole, sums[1] / whole
     variance_ = np.maximum(square - mean_ * mean_, 0.0)
-    made = [torch.from_numpy(array).to(x.device, torch.float32) for array in (mean_, variance_)]
-    return made[0], made[1], whole
+    mean, variance = (torch.from_numpy(array).to(x.device, torch.float32) for array in (mean_, variance_))
+    return mean, variance, whole
 
 
 def _exchanged(sums: Tensor, exchange: Exchange) -> Tensor:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from algoport.algorithms.shared import compiled
-from algoport.algorithms.shared.vision import kernels
+from algoport.algorithms.shared.vision.kernels import normalization as kernels
 
 _KINDS = (torch.float32, torch.bfloat16)
 
@@ -33,7 +33,7 @@ class Passes(Protocol):
     ) -> Tensor:
         """Of what `normalize` gave: sums (2, c) float64 of its gradient, and of that times the values less `mean`."""
 
-    def back(
+    def backward(
         self, gradient: Tensor, x: Tensor, slope: Tensor, level: Tensor, rectified: bool, factors: Tensor
     ) -> Tensor:
         """f times the gradient, plus g times the value, plus h; `factors` (3, c) are f, g and h."""
@@ -74,14 +74,14 @@ class Compiled:
                 kernels.slopes(_rows(gradient), values, mean.numpy(), slope.numpy(), level.numpy(), rectified)
             )
 
-    def back(
+    def backward(
         self, gradient: Tensor, x: Tensor, slope: Tensor, level: Tensor, rectified: bool, factors: Tensor
     ) -> Tensor:
         """A new tensor."""
         out = torch.empty_like(x)
         line = slope.numpy(), level.numpy()
         with compiled.turn():
-            kernels.back(_rows(gradient), _rows(x), line[0], line[1], rectified, factors.numpy(), _rows(out))
+            kernels.backward(_rows(gradient), _rows(x), line[0], line[1], rectified, factors.numpy(), _rows(out))
         return out
 
 
@@ -106,19 +106,19 @@ class Plain:
         self, gradient: Tensor, x: Tensor, mean: Tensor, slope: Tensor, level: Tensor, rectified: bool
     ) -> Tensor:
         """The sums."""
-        own = _passed(gradient, x, slope, level, rectified)
+        own = _rectified(gradient, x, slope, level, rectified)
         sums = [each.sum((0, 2, 3), dtype=torch.float64) for each in (own, own * (x - _wide(mean)))]
         return torch.stack(sums)
 
-    def back(
+    def backward(
         self, gradient: Tensor, x: Tensor, slope: Tensor, level: Tensor, rectified: bool, factors: Tensor
     ) -> Tensor:
         """A new tensor."""
         f, g, h = (_wide(factor) for factor in factors)
-        return (f * _passed(gradient, x, slope, level, rectified) + g * x + h).to(x.dtype)
+        return (f * _rectified(gradient, x, slope, level, rectified) + g * x + h).to(x.dtype)
 
 
-def _passed(gradient: Tensor, x: Tensor, slope: Tensor, level: Tensor, rectified: bool) -> Tensor:
+def _rectified(gradient: Tensor, x: Tensor, slope: Tensor, level: Tensor, rectified: bool) -> Tensor:
     """The gradient where the rectifier lets it through."""
     if not rectified:
         return gradient.float()

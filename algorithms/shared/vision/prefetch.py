@@ -44,7 +44,7 @@ def prepared(
     *,
     threads: int | None = None,
 ) -> Generator[Batch, None, None]:
-    """The batches, decoded and prepared; `prepare` is told the number of a batch, from 0, and makes what prepares its
+    """The batches, decoded and prepared; `prepare` is given the number of a batch, from 0, and makes what prepares its
     pictures. `shape`: height, width and channels. A picture that cannot be decoded is a `UserError` when its batch
     is due."""
     waiting: deque[tuple[Images, NDArray[np.uint8], list[Future[None]]]] = deque()

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 
-class Entry(torch.autograd.Function):
+class StemConvolution(torch.autograd.Function):
     """A convolution of data to which a shift was added."""
 
     @staticmethod
@@ -43,10 +43,10 @@ class Entry(torch.autograd.Function):
 
 
 def _of_weight(gradient: Tensor, x: Tensor, weight: Tensor, ctx: Any) -> Tensor:
-    _, found, _ = torch.ops.aten.convolution_backward(
+    _, of_weight, _ = torch.ops.aten.convolution_backward(
         gradient, x, weight, None, [ctx.stride] * 2, [ctx.padding] * 2, [1, 1], False, [0, 0], 1, [False, True, False]
     )
-    return found  # type: ignore[no-any-return]
+    return of_weight  # type: ignore[no-any-return]
 
 
 def _over_pictures(gradient: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""What is done to a picture before a network sees it: size, crop, and the random changes of training.
+"""Changes of pictures before a network sees them: size, and the random geometry and colors of training.
 
 h height   w width   c channels   n pictures
 
@@ -9,78 +9,32 @@ in which pictures are decoded, nor of the host that decodes them.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from algoport.algorithms.contract.errors import UserError
-from algoport.algorithms.shared import randomness
 from algoport.algorithms.shared.vision.decoding import Pixels, library
 
-Draws = NDArray[np.float64]  # (n, DRAWS) from 0 to 1
+Draws = NDArray[np.float64]  # (n, count) from 0 to 1
 
-DRAWS = 10  # random numbers a picture
-LEVELS = ("crop", "crop_color", "crop_color_transform")
-HUE, SATURATION, LIGHTNESS = 36.0, 50.0, 50.0  # most that colors are moved, in OpenCV's ranges 180, 255, 255
 ROTATION, SHEAR, ASPECT = 10.0, 0.1, 0.25  # most degrees, ratio of shear, and change of the aspect ratio
 
 
-@dataclass(frozen=True, kw_only=True)
-class Preparation:
-    """How pictures become the input of a network."""
-
-    channels: int
-    height: int
-    width: int
-    resize: int | None = None  # pixels that the shorter side gets before cropping
-    augmentation: str = ""  # one of LEVELS; empty: none
-
-    def trained(self, pixels: Pixels, draws: NDArray[np.float64], place: str) -> Pixels:
-        """A picture of training: resized, changed at random, cropped."""
-        return self._prepared(pixels, draws if self.augmentation else None, place)
-
-    def judged(self, pixels: Pixels, place: str) -> Pixels:
-        """A picture of validation: resized, and its center."""
-        return self._prepared(pixels, None, place)
-
-    def asked(self, pixels: Pixels) -> Pixels:
-        """A picture of a request: brought to the size of the network, whatever that does to its proportions."""
-        return resized(pixels, self.height, self.width)
-
-    def _prepared(self, pixels: Pixels, draws: NDArray[np.float64] | None, place: str) -> Pixels:
-        if self.resize is not None:
-            pixels = shorter_side(pixels, self.resize)
-        if draws is not None and self.augmentation == LEVELS[2]:
-            pixels = transformed(pixels, draws[3:7])
-        h, w = pixels.shape[:2]
-        if h < self.height or w < self.width:
-            raise UserError(
-                f"{place}: must have at least {self.width} x {self.height} pixels, those of image_shape; it has "
-                f"{w} x {h}. With the hyperparameter resize, smaller pictures are made larger."
-            )
-        across, down = (0.5, 0.5) if draws is None else (float(draws[0]), float(draws[1]))
-        top, left = _offset(h - self.height, down), _offset(w - self.width, across)
-        pixels = pixels[top : top + self.height, left : left + self.width]
-        if draws is None:
-            return np.ascontiguousarray(pixels)
-        if draws[2] < 0.5:
-            pixels = pixels[:, ::-1]
-        pixels = np.ascontiguousarray(pixels)
-        return recolored(pixels, draws[7:10]) if self.augmentation != LEVELS[0] else pixels
-
-
-def draws(seed: int, epoch: int, numbers: NDArray[np.int64]) -> Draws:
-    """The random numbers of pictures in a pass, each a hash of the seed, the pass and the picture's number."""
+def draws(seed: int, epoch: int, numbers: NDArray[np.int64], count: int) -> Draws:
+    """So many random numbers for each picture in a pass, each a hash of the seed, the pass and the picture's number."""
     with np.errstate(over="ignore"):
-        key = randomness.hashes(randomness.hashes(seed & (2**64 - 1)) + np.uint64(epoch))
-        rows = randomness.hashes(numbers.astype(np.uint64) + key)[:, None]
-    return randomness.shares(randomness.draws(rows, np.arange(DRAWS)))
+        key = _mixed(_mixed(np.uint64(seed & (2**64 - 1))) + np.uint64(epoch))
+        rows = _mixed(numbers.astype(np.uint64) + key)[:, None]
+        steps = np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        return np.asarray((_mixed(rows + steps) >> np.uint64(11)).astype(np.float64) * 2.0**-53)
 
 
-def _offset(room: int, share: float) -> int:
-    """Where a crop begins, of `room + 1` places that are equally likely; the middle for a half."""
-    return min(int(share * (room + 1)), room)
+def _mixed(value: NDArray[np.uint64] | np.uint64) -> NDArray[np.uint64]:
+    """The finalizer of SplitMix64 (Steele, Lea and Flood 2014)."""
+    value = np.asarray(value, np.uint64)
+    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(value ^ (value >> np.uint64(31)))
 
 
 def shorter_side(pixels: Pixels, length: int) -> Pixels:
@@ -119,12 +73,11 @@ def transformed(pixels: Pixels, draws: NDArray[np.float64]) -> Pixels:
     return np.asarray(moved).reshape(h, w, c)
 
 
-def recolored(pixels: Pixels, draws: NDArray[np.float64]) -> Pixels:
-    """Hue, saturation and lightness moved at random; of a gray picture, the lightness."""
+def recolored(pixels: Pixels, draws: NDArray[np.float64], most: tuple[float, float, float]) -> Pixels:
+    """Hue, saturation and lightness moved at random, each by at most that, in OpenCV's ranges 180, 255 and 255; of a
+    gray picture, the lightness."""
     cv2 = library()
-    hue, saturation, lightness = (
-        round(most * (2 * float(draw) - 1)) for most, draw in zip((HUE, SATURATION, LIGHTNESS), draws, strict=True)
-    )
+    hue, saturation, lightness = (round(limit * (2 * float(draw) - 1)) for limit, draw in zip(most, draws, strict=True))
     levels = np.arange(256, dtype=np.int64)
     light = np.clip(levels + lightness, 0, 255).astype(np.uint8)
     if pixels.shape[2] == 1:

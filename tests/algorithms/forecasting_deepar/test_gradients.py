@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from algoport.algorithms.forecasting_deepar import gradients, network
 from algoport.algorithms.forecasting_deepar.frequency import Frequency
 from algoport.algorithms.forecasting_deepar.hyperparameters import BETA, LIKELIHOODS, NEGATIVE_BINOMIAL
-from algoport.algorithms.forecasting_deepar.kernels import recurrence
 from algoport.algorithms.forecasting_deepar.plan import Plan, Windows
-from algoport.algorithms.forecasting_deepar.shapes import begun, views
+from algoport.algorithms.forecasting_deepar.shapes import initial_weights, views
+from algoport.algorithms.shared.neural.kernels import recurrence
 
 
 def plan(**more: Any) -> Plan:
@@ -61,7 +61,7 @@ def batch(plan: Plan, windows: int, seed: int = 0) -> tuple[Windows, NDArray[np.
 def test_the_gradient_by_hand_is_that_of_torch(likelihood: str, rate: float, windows: int) -> None:
     own = plan(likelihood=likelihood, dropout_rate=rate, num_layers=3 if windows == 7 else 2)
     found, categories, keys = batch(own, windows)
-    flat = begun(own.shape, [1])
+    flat = initial_weights(own.shape, [1])
     mine, theirs = np.empty_like(flat), np.empty_like(flat)
 
     loss, points = gradients.gradient_(own, flat, found, categories, keys, mine)
@@ -92,7 +92,7 @@ def test_the_recurrence_is_that_of_torch() -> None:
 
 
 def test_the_share_of_units_that_keep_their_state_is_the_rate() -> None:
-    hidden, cells = recurrence.kept(np.arange(500, dtype=np.uint64), 3, 40, 0.25)
+    hidden, cells = recurrence.zoneout_masks(np.arange(500, dtype=np.uint64), 3, 40, 0.25)
 
     assert abs(hidden.mean() - 0.25) < 0.02 and abs(cells.mean() - 0.25) < 0.02
     assert abs(np.corrcoef(hidden.ravel(), cells.ravel())[0, 1]) < 0.02

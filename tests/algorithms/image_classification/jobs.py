@@ -8,7 +8,7 @@ import numpy as np
 
 from algoport.algorithms.contract import Job, Memory, Reporter
 from algoport.algorithms.contract.records import Images
-from algoport.algorithms.image_classification import example, fitting
+from algoport.algorithms.image_classification import example, train
 from algoport.algorithms.image_classification.hyperparameters import Hyperparameters
 from algoport.algorithms.image_classification.model import Model
 from algoport.algorithms.shared.vision.decoding import encoded
@@ -27,10 +27,10 @@ def job(channels: dict[str, Images] | None = None, *, more: dict[str, Any] | Non
 
 def fit(channels: dict[str, Images] | None = None, *, more: dict[str, Any] | None = None, **settings: object) -> Model:
     """Its model."""
-    return fitting.fit(job(channels, more=more, **settings))
+    return train.fit(job(channels, more=more, **settings))
 
 
-class Heard:
+class Recorder:
     """What a job reports and notes."""
 
     def __init__(self) -> None:

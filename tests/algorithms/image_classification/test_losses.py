@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.group import Alone
 from algoport.algorithms.contract.records import Images
 from algoport.algorithms.image_classification import losses
 from algoport.algorithms.image_classification.hyperparameters import Hyperparameters
@@ -56,7 +57,7 @@ def test_the_loss_is_the_cross_entropy_summed():
 def test_what_is_rare_weighs_more():
     scores = torch.tensor([[1.0, -2.0]])
     wanted = torch.tensor([[1.0, 0.0]])
-    weights = losses.rarity(np.array([25.0, 0.0]), 100.0)
+    weights = losses.positive_weights(np.array([25.0, 0.0]), 100.0)
 
     found = losses.Loss(True, weights)(scores, wanted)
 
@@ -73,10 +74,10 @@ def test_hits_are_counted_by_class_and_by_picture():
     assert right == pytest.approx(1 + 1 / 3)
 
 
-def test_classes_are_counted_over_batches():
+def test_a_class_weighs_as_its_negatives_are_to_its_positives_over_all_batches():
     rows, images = labeled([[1, 0, 1], [0, 0, 1]])
-    parts = [Images(encoded=images.encoded, label=rows), Images(encoded=[])]
+    parts = [Images(encoded=images.encoded, label=rows), Images(encoded=[]), Images(encoded=[b""], label=rows[:1])]
 
-    sums = sum(losses.counted(iter(parts), settings(multi_label=1)))
+    weights = losses.class_weights(iter(parts), settings(multi_label=1), Alone())
 
-    assert sums.tolist() == [1, 0, 2, 2]
+    assert weights.tolist() == [1 / 2, 3, 1 / losses.MOST_WEIGHT]

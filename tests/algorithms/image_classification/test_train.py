@@ -8,11 +8,11 @@ import pytest
 from algoport.algorithms.contract import Job, Memory, Reporter
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.records import Images
-from algoport.algorithms.image_classification import beginning, example, fitting
+from algoport.algorithms.image_classification import example, initialization, train
 from algoport.algorithms.image_classification.hyperparameters import Hyperparameters
-from algoport.algorithms.image_classification.progress import Progress
+from algoport.algorithms.image_classification.state import Progress
 from algoport.algorithms.shared.vision.decoding import decoded
-from tests.algorithms.image_classification.jobs import Heard, clothes, fit, job, packed
+from tests.algorithms.image_classification.jobs import Recorder, clothes, fit, job, packed
 from tests.groups import together
 
 
@@ -28,35 +28,43 @@ from tests.groups import together
     ids=str,
 )
 def test_it_learns(how):
-    heard = Heard()
+    recorder = Recorder()
 
-    fit(more=heard.more, **{"epochs": 8, "learning_rate": 0.02, **how})
+    fit(more=recorder.more, **{"epochs": 8, "learning_rate": 0.02, **how})
 
-    assert max(heard.of("validation:accuracy")) >= 0.87
-    assert heard.of("train:accuracy")[-1] > 0.8
+    assert max(recorder.of("validation:accuracy")) >= 0.87
+    assert recorder.of("train:accuracy")[-1] > 0.8
 
 
 def test_clothes_are_told_apart_better_than_by_neighbors():
     """Five passes over 1,200 pictures; a vote of neighbors gets .76 from as many."""
-    heard = Heard()
+    recorder = Recorder()
     channels = {"train": clothes("train", 1200), "validation": clothes("t10k", 400)}
     how = {"num_classes": 10, "num_training_samples": 1200, "image_shape": "1,28,28", "mini_batch_size": 32}
 
-    fit(channels, more=heard.more, epochs=5, learning_rate=0.05, lr_scheduler_step="3", augmentation_type="crop", **how)
+    fit(
+        channels,
+        more=recorder.more,
+        epochs=5,
+        learning_rate=0.05,
+        lr_scheduler_step="3",
+        augmentation_type="crop",
+        **how,
+    )
 
-    assert max(heard.of("validation:accuracy")) > 0.76
+    assert max(recorder.of("validation:accuracy")) > 0.76
 
 
 def test_it_learns_from_pictures_that_are_changed_at_random():
     """Bright above or below, which neither mirroring nor a turn by ten degrees changes."""
-    heard = Heard()
+    recorder = Recorder()
     pictures = example.channels()["train"]
     turned = packed(np.stack([decoded(each, 3, "").swapaxes(0, 1) for each in pictures.encoded]), pictures.label)
 
     how = {"augmentation_type": "crop_color_transform", "resize": 9, "epochs": 10, "learning_rate": 0.02}
-    fit({"train": turned, "validation": turned}, more=heard.more, **how)
+    fit({"train": turned, "validation": turned}, more=recorder.more, **how)
 
-    assert max(heard.of("validation:accuracy")) > 0.9
+    assert max(recorder.of("validation:accuracy")) > 0.9
 
 
 def test_several_classes_can_be_true_of_a_picture():
@@ -68,11 +76,11 @@ def test_several_classes_can_be_true_of_a_picture():
     pixels[:, :, 4:] += (120 * label[:, 1])[:, None, None, None]
     channels = {"train": packed(pixels, label), "validation": packed(pixels[:24], label[:24])}
     for weighted in (0, 1):
-        heard = Heard()
+        recorder = Recorder()
 
         model = fit(
             channels,
-            more=heard.more,
+            more=recorder.more,
             multi_label=1,
             use_weighted_loss=weighted,
             epochs=10,
@@ -80,18 +88,18 @@ def test_several_classes_can_be_true_of_a_picture():
             top_k=None,
         )
 
-        assert max(heard.of("validation:accuracy")) > 0.9
+        assert max(recorder.of("validation:accuracy")) > 0.9
         found = model.predict(channels["train"])["prediction"]
         assert ((found > 0.5) == (label > 0.5)).mean() > 0.9
         assert not np.allclose(found.sum(axis=1), 1, atol=0.05)
 
 
 def test_the_model_is_that_of_the_best_epoch():
-    heard = Heard()
+    recorder = Recorder()
 
-    model = fit(more=heard.more, epochs=4, learning_rate=0.05)
+    model = fit(more=recorder.more, epochs=4, learning_rate=0.05)
 
-    accuracies = heard.of("validation:accuracy")
+    accuracies = recorder.of("validation:accuracy")
     assert model.accuracy == max(accuracies)
     assert model.epoch == accuracies.index(max(accuracies)) + 1
     rows = example.channels()["validation"]
@@ -115,18 +123,19 @@ def test_weights_of_epochs_are_kept_where_it_is_asked_for(tmp_path):
 
 def test_it_ends_early_where_nothing_improves():
     """A learning rate of zero: no epoch is better than the first."""
-    heard = Heard()
+    recorder = Recorder()
     how = {"early_stopping": True, "early_stopping_min_epochs": 3, "early_stopping_patience": 2}
 
-    fit(more=heard.more, epochs=20, learning_rate=0, **how)
+    fit(more=recorder.more, epochs=20, learning_rate=0, **how)
 
-    assert len(heard.of("train:accuracy")) == 3
+    assert len(recorder.of("train:accuracy")) == 3
 
 
 def test_patience_counts_epochs_that_gain_less_than_the_tolerance():
     settings = Hyperparameters.read(
         {
             **example.HYPERPARAMETERS,
+            "epochs": 20,
             "early_stopping": True,
             "early_stopping_tolerance": 0.1,
             "early_stopping_patience": 2,
@@ -137,20 +146,20 @@ def test_patience_counts_epochs_that_gain_less_than_the_tolerance():
 
     overs = []
     for accuracy in (0.5, 0.52, 0.56, 0.57, 0.58):
-        better = progress.judge(accuracy, settings)
         progress.epoch += 1
+        better = progress.early_stopping.update(accuracy, progress.epoch, settings.early_stopping_tolerance)
         overs.append((better, progress.is_over(settings)))
 
     assert overs == [(True, False), (True, False), (True, False), (True, False), (True, True)]
-    assert progress.patience.epoch == 5
+    assert progress.early_stopping.best_epoch == 5
 
 
 def test_lines_are_those_of_the_original():
-    heard = Heard()
+    recorder = Recorder()
 
-    fit(more=heard.more, mini_batch_size=1, epochs=1, learning_rate=0.0001)
+    fit(more=recorder.more, mini_batch_size=1, epochs=1, learning_rate=0.0001)
 
-    text = "\n".join(heard.notes)
+    text = "\n".join(recorder.notes)
     assert re.search(
         r"^Epoch\[0\] Batch \[20\]\tSpeed: [\d.]+ samples/sec\taccuracy=[\d.]+\ttop_k_accuracy_2=1.0", text, re.M
     )
@@ -161,15 +170,15 @@ def test_lines_are_those_of_the_original():
 
 
 def test_curves_and_confusion_are_left_beside_the_model():
-    heard = Heard()
+    recorder = Recorder()
 
-    fit(more=heard.more)
+    fit(more=recorder.more)
 
-    assert [axes.get_title() for axes in heard.files["curves.png"].axes] == ["cross-entropy", "accuracy"]
-    assert heard.files["confusion.png"].axes[0].get_ylabel() == "class"
-    assert heard.files["confusion.csv"].sum() == 8
-    assert list(heard.files["classes.csv"]) == ["class", "pictures", "recall", "precision"]
-    assert len(heard.files["curves.csv"]["train_loss"]) == 2
+    assert [axes.get_title() for axes in recorder.files["curves.png"].axes] == ["cross-entropy", "accuracy"]
+    assert recorder.files["confusion.png"].axes[0].get_ylabel() == "class"
+    assert recorder.files["confusion.csv"].sum() == 8
+    assert list(recorder.files["classes.csv"]) == ["class", "pictures", "recall", "precision"]
+    assert len(recorder.files["curves.csv"]["train_loss"]) == 2
 
 
 def test_a_loss_that_is_no_number_is_told():
@@ -221,7 +230,7 @@ def test_a_pretrained_model_gives_all_but_the_last_layer(tmp_path, monkeypatch):
     how = {"num_layers": 18, "image_shape": "3,8,8"}
     earlier = fit(epochs=1, **how)
     earlier.save(tmp_path / "resnet-18")
-    monkeypatch.setattr(beginning, "PRETRAINED", tmp_path)
+    monkeypatch.setattr(initialization, "PRETRAINED", tmp_path)
 
     three = fit(use_pretrained_model=1, num_classes=3, learning_rate=0, epochs=1, **how)
 
@@ -239,10 +248,10 @@ def test_two_members_give_the_loss_curve_of_one(how):
     def losses(group=None):
         rows = example.channels()
         sources = {name: Memory(pictures, group=group) for name, pictures in rows.items()}
-        heard = Heard()
+        recorder = Recorder()
         more = {"group": group} if group else {}
-        fitting.fit(Job(hyperparameters=settings, channels=sources, reporter=Reporter(keep=heard.keep), **more))
-        return heard.files["curves.csv"]["train_loss"]
+        train.fit(Job(hyperparameters=settings, channels=sources, reporter=Reporter(keep=recorder.keep), **more))
+        return recorder.files["curves.csv"]["train_loss"]
 
     alone, shared = losses(), together(2, losses)
 

@@ -22,7 +22,7 @@ def pictures(count=8):
 
 
 class Spy(Alone):
-    """Notes what is sent, and how much of the way back was done by then."""
+    """Notes what is sent, and what was waited for."""
 
     def __init__(self):
         self.sent, self.done = [], []
@@ -51,7 +51,7 @@ def test_gradients_are_those_of_the_network_as_it_was():
     plain(pictures()).square().sum().backward()
     weights = Weights(own, Alone())
     for _ in range(2):  # the second step does not add to the first
-        weights.begin()
+        weights.reset()
         own(pictures()).square().sum().backward()
         weights.exchange()
 
@@ -59,12 +59,12 @@ def test_gradients_are_those_of_the_network_as_it_was():
         torch.testing.assert_close(got.grad, wanted.grad)
 
 
-@pytest.mark.parametrize("part", [1, 50, 10**9])
-def test_all_gradients_are_sent_once_from_the_last_layer_to_the_first(part):
+@pytest.mark.parametrize("bucket", [1, 50, 10**9])
+def test_all_gradients_are_sent_once_from_the_last_layer_to_the_first(bucket):
     own, spy = network(), Spy()
-    weights = Weights(own, spy, part=part)
+    weights = Weights(own, spy, bucket=bucket)
 
-    weights.begin()
+    weights.reset()
     own(pictures()).sum().backward()
     early = len(spy.sent)
     weights.exchange()
@@ -72,13 +72,13 @@ def test_all_gradients_are_sent_once_from_the_last_layer_to_the_first(part):
     places = [(sent.storage_offset(), len(sent)) for sent in spy.sent]
     assert sum(length for _, length in places) == len(weights.gradients)
     assert all(at == later + length for (at, _), (later, length) in pairwise(places))
-    assert early == len(places)  # before `exchange` was called: on the way back
+    assert early == len(places)  # before `exchange` was called: in the backward pass
     assert len(spy.done) == len(places)
-    assert len(places) == {1: 6, 50: 3, 10**9: 1}[part]
+    assert len(places) == {1: 6, 50: 3, 10**9: 1}[bucket]
 
 
 def test_what_is_sent_is_complete():
-    """The hook of a part is called when all of its gradients are added up, not when the first is."""
+    """The hook of a bucket is called when all of its gradients are added up, not when the first is."""
     own = network()
 
     class Copying(Alone):
@@ -87,8 +87,8 @@ def test_what_is_sent_is_complete():
             return self.barrier
 
     copies = []
-    weights = Weights(own, Copying(), part=50)
-    weights.begin()
+    weights = Weights(own, Copying(), bucket=50)
+    weights.reset()
     own(pictures()).square().sum().backward()
     weights.exchange()
 
@@ -97,9 +97,9 @@ def test_what_is_sent_is_complete():
 
 def test_a_layer_without_a_part_in_the_loss_sends_zeros():
     own, spy = nn.ModuleList([nn.Linear(3, 3), nn.Linear(3, 3), nn.Linear(3, 3)]), Spy()
-    weights = Weights(own, spy, part=1)
+    weights = Weights(own, spy, bucket=1)
 
-    weights.begin()
+    weights.reset()
     own[0](own[2](torch.ones(1, 3))).sum().backward()
     weights.exchange()
 
@@ -112,15 +112,15 @@ def test_members_get_the_gradients_of_one(shares):
     """A member may have no pictures."""
     whole = network()
     alone = Weights(whole, Alone())
-    alone.begin()
+    alone.reset()
     whole(pictures()).square().sum().backward()
     alone.exchange()
     networks = [network() for _ in shares]
     parts = torch.split(pictures(), list(shares))
 
     def member(group):
-        weights = Weights(networks[group.rank], group, part=50)
-        weights.begin()
+        weights = Weights(networks[group.rank], group, bucket=50)
+        weights.reset()
         networks[group.rank](parts[group.rank]).square().sum().backward()
         weights.exchange()
         return weights.gradients

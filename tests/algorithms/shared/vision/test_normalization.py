@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from algoport.algorithms.shared.vision.normalization import EPS, MOVING, Normalized
+from algoport.algorithms.shared.vision.normalization import EPS, MOVING, BatchNorm
 from tests.groups import together
 
 
@@ -13,15 +13,15 @@ def nothing(sums: np.ndarray) -> None:
     """The exchange of one member."""
 
 
-def layer(channels: int, exchange, **how) -> Normalized:
-    made = Normalized(channels, exchange, **how)
+def layer(channels: int, exchange, **how) -> BatchNorm:
+    made = BatchNorm(channels, exchange, **how)
     with torch.no_grad():
         made.shift.copy_(torch.linspace(-0.5, 0.5, channels))
         made.scale.copy_(torch.linspace(0.5, 1.5, channels))
     return made
 
 
-def plainly(x: torch.Tensor, own: Normalized, gradient: torch.Tensor):
+def plainly(x: torch.Tensor, own: BatchNorm, gradient: torch.Tensor):
     x = x.clone().requires_grad_()
     scale, shift = own.scale.detach().clone().requires_grad_(), own.shift.detach().clone().requires_grad_()
     y = functional.batch_norm(x, None, None, scale, shift, True, 0.0, EPS)
@@ -91,7 +91,7 @@ def test_shared_out_between_members_it_is_what_one_computes(cut):
 
 
 def test_without_a_learned_scale_only_the_shift_learns():
-    own = Normalized(3, nothing, rectified=False, scaled=False)
+    own = BatchNorm(3, nothing, rectified=False, scaled=False)
 
     own(torch.randn(4, 3, 2, 2)).sum().backward()
 
@@ -99,7 +99,7 @@ def test_without_a_learned_scale_only_the_shift_learns():
     torch.testing.assert_close(own.shift.grad, torch.full((3,), 16.0))
 
 
-def test_short_numbers_stay_close_to_long_ones():
+def test_reduced_precision_stays_close_to_float32():
     x = torch.randn(16, 8, 6, 6, generator=torch.Generator().manual_seed(2))
     own = layer(8, nothing)
 

@@ -18,7 +18,7 @@ def made(shape, kind, seed, mean=0.0):
     return x.to(kind).contiguous(memory_format=torch.channels_last)
 
 
-def told(shape, seed):
+def channels(shape, seed):
     random = torch.Generator().manual_seed(seed)
     return [torch.randn(shape[1], generator=random) for _ in range(6)]
 
@@ -27,7 +27,7 @@ def told(shape, seed):
 @given(SHAPES, st.sampled_from(list(CLOSE)), st.booleans(), st.integers(0, 99))
 def test_kernels_are_what_torch_computes(shape, kind, rectified, seed):
     x, gradient = made(shape, kind, seed), made(shape, kind, seed + 1)
-    mean, slope, level, f, g, h = told(shape, seed)
+    mean, slope, level, f, g, h = channels(shape, seed)
     near = {"rtol": CLOSE[kind], "atol": CLOSE[kind]}
     found, want = Compiled(), Plain()
 
@@ -41,10 +41,10 @@ def test_kernels_are_what_torch_computes(shape, kind, rectified, seed):
     given_ = gradient, x, mean, slope, level, rectified
     torch.testing.assert_close(found.slopes(*given_), want.slopes(*given_), rtol=1e-3, atol=1e-3)
     given_ = gradient, x, slope, level, rectified, torch.stack([f, g, h])
-    torch.testing.assert_close(found.back(*given_), want.back(*given_), **near)
+    torch.testing.assert_close(found.backward(*given_), want.backward(*given_), **near)
 
 
-def test_short_numbers_are_rounded_to_the_nearest_and_of_two_to_the_even_one():
+def test_bfloat16_is_rounded_to_the_nearest_and_of_two_to_the_even_one():
     x = torch.arange(0x3F80, 0x4080, dtype=torch.int32).to(torch.int16).view(torch.bfloat16).view(1, 1, 16, 16)
     x = x.contiguous(memory_format=torch.channels_last)
     for slope in (1.0, 1.0 + 2.0**-8, 1.0 + 2.0**-9, -3.14159):

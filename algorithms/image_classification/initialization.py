@@ -1,0 +1,82 @@
+"""The weights that training starts from, and the type of its products."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from algoport.algorithms.contract import Reporter
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.image_classification.hyperparameters import Hyperparameters
+from algoport.algorithms.image_classification.model import Model
+from algoport.algorithms.image_classification.network import Classifier
+from algoport.algorithms.shared import artifact
+from algoport.algorithms.shared.neural import mixed_precision
+from algoport.algorithms.shared.vision.residual.network import arrays, fill, initialize
+
+# Where an image may carry weights to start from: a model of this algorithm in the folder resnet-18, and so on.
+PRETRAINED = Path(__file__).with_name("pretrained")
+
+
+def set_weights(
+    network: Classifier, settings: Hyperparameters, start: Model | None, seed: int, reporter: Reporter
+) -> None:
+    """Weights of the model to start from, of a network that the image carries, or random ones."""
+    if start is not None:
+        _check_start(start, settings)
+        reporter.note("Using the weights of the given model.")
+        fill(network, start.weights)
+        return
+    initialize(network, int(np.random.SeedSequence([seed, 1]).generate_state(1)[0]))
+    if not settings.use_pretrained_model:
+        reporter.note("Performing random weight initialization")
+        return
+    reporter.note("Using pretrained model for initializing weights and transfer learning.")
+    fill(network, {**arrays(network), **_pretrained(settings)})
+
+
+def product_type(settings: Hyperparameters, device: str, reporter: Reporter) -> torch.dtype | None:
+    """The type that `float16` stands for on this device; None where products are of float32."""
+    if settings.precision_dtype == "float32":
+        return None
+    dtype = mixed_precision.reduced_type(device)
+    if dtype is None:
+        reporter.note("precision_dtype is float32, as this device has no faster products of reduced precision.")
+    return dtype
+
+
+def _pretrained(settings: Hyperparameters) -> dict[str, Any]:
+    """What the image carries, but for the last layer."""
+    folder = PRETRAINED / f"resnet-{settings.num_layers}"
+    if not artifact.exists(folder):
+        raise UserError(
+            f"use_pretrained_model: must be 0, as this image carries no weights of {settings.num_layers} layers; it is "
+            "1. A model of an earlier job can be given in the channel 'model' instead."
+        )
+    model = Model.load(folder)
+    if (model.channels, model.num_layers) != (settings.shape[0], settings.num_layers):
+        raise UserError(
+            f"image_shape: must have {model.channels} channels with the weights that this image carries; it has "
+            f"{settings.shape[0]}."
+        )
+    return {name: array for name, array in model.weights.items() if not name.startswith("fc1_")}
+
+
+def _check_start(start: Model, settings: Hyperparameters) -> None:
+    """`UserError` where the model to start from has another shape."""
+    wanted = {
+        "num_layers": (start.num_layers, settings.num_layers),
+        "num_classes": (start.num_classes, settings.num_classes),
+        "image_shape": (f"{start.channels},{start.height},{start.width_}", ",".join(map(str, settings.shape))),
+        "multi_label": (int(start.multi_label), settings.multi_label),
+    }
+    wrong = [
+        f"{name}: must be that of the model to go on from, {theirs}; it is {ours}."
+        for name, (theirs, ours) in wanted.items()
+        if theirs != ours
+    ]
+    if wrong:
+        raise UserError(wrong)

@@ -1,0 +1,1 @@
+"""Residual networks: which layers there are (`design`, without torch) and the layers themselves (`network`)."""
