@@ -100,7 +100,7 @@ def run(places: Places, parts: Parts, job: Configuration, membership: cluster.Me
     )
     with metrics.phase("setup"):
         opening = Opening(places, job, parts.algorithm, group, local=membership.local, meter=metrics, asked=stop.asked)
-        sources = opening.sources()
+        sources, files = opening.sources(), opening.files()
         start = artifacts.start(places.data / MODEL, parts.load) if MODEL in job.channels else None
         kept = _checkpoints(job, parts, opening, sources, membership)
         fit = parts.fit
@@ -109,6 +109,7 @@ def run(places: Places, parts: Parts, job: Configuration, membership: cluster.Me
             contract.Job(
                 hyperparameters=job.settings,
                 channels=sources,
+                files=files,
                 group=group,
                 reporter=metrics.reporter(),
                 checkpoints=kept,

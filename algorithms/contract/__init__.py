@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from algoport.algorithms.contract.algorithm import Column as Column
     from algoport.algorithms.contract.algorithm import Distribution as Distribution
     from algoport.algorithms.contract.algorithm import Metric as Metric
+    from algoport.algorithms.contract.auxiliary import Auxiliary as Auxiliary
     from algoport.algorithms.contract.checkpoints import Checkpoints as Checkpoints
     from algoport.algorithms.contract.checkpoints import NoCheckpoints as NoCheckpoints
     from algoport.algorithms.contract.job import Job as Job
@@ -43,6 +44,7 @@ _MODULES = {
     "Distribution": "algorithm",
     "Kind": "kinds",
     "Metric": "algorithm",
+    "Auxiliary": "auxiliary",
     "Checkpoints": "checkpoints",
     "NoCheckpoints": "checkpoints",
     "Job": "job",

@@ -52,8 +52,8 @@ class Channel:
 
     @property
     def has_records(self) -> bool:
-        """Whether it has records of its own, and does not only tell of another channel's."""
-        return not self.lists and not self.annotates
+        """Whether it has records of its own, and is neither plain files nor tells only of another channel's."""
+        return not self.lists and not self.annotates and self.kind != kinds.FILE
 
 
 @dataclass(frozen=True, kw_only=True)

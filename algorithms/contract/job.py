@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from algoport.algorithms.contract.auxiliary import Auxiliary
 from algoport.algorithms.contract.checkpoints import Checkpoints, NoCheckpoints
 from algoport.algorithms.contract.group import Alone, Group, agreed, total
 from algoport.algorithms.contract.hyperparameters import Settings
@@ -28,6 +29,7 @@ class Job(Generic[H, M]):
 
     hyperparameters: H
     channels: Mapping[str, Source[Any]]
+    files: Mapping[str, Auxiliary] = field(default_factory=dict)  # of channels of plain files
     group: Group = field(default_factory=Alone)
     reporter: Reporter = field(default_factory=Reporter)
     checkpoints: Checkpoints = field(default_factory=NoCheckpoints)

@@ -65,7 +65,12 @@ def _read(places: Places, job: Configuration, parts: Parts, seconds: float, foun
         found.notes.append(
             "Channel 'model': there is a model to go on from." if start else "Channel 'model': is empty."
         )
-    sources = list(Opening(places, job, parts.algorithm, Alone()).sources().values())
+    opening = Opening(places, job, parts.algorithm, Alone())
+    sources = list(opening.sources().values())
+    found.notes += [
+        f"Channel '{files.channel}': {'is a pipe' if files.nameless else ', '.join(files.names)}; for the algorithm."
+        for files in opening.files().values()
+    ]
     for number, source in enumerate(sources):
         left = max(0.0, seconds - (time.monotonic() - begun))
         try:

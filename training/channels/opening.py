@@ -12,11 +12,12 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from algoport.algorithms import contract
-from algoport.algorithms.contract import kinds
+from algoport.algorithms.contract import Auxiliary, kinds
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.group import Group
 from algoport.training import log
 from algoport.training.channels import Channel, Files, Meter, Pipe, Share
+from algoport.training.channels.auxiliary import everywhere, of_folder, of_pipe
 from algoport.training.channels.files import Folder, shards
 from algoport.training.channels.pictures import Pictures
 from algoport.training.configuration import ChannelConfig, Configuration
@@ -43,7 +44,7 @@ def check(channels: Mapping[str, ChannelConfig], algorithm: contract.Algorithm) 
                 log.note(f"Channel '{name}' is not one that this algorithm reads; it reads {_names(algorithm)}.")
             continue
         media = content_type(config, declared).media
-        if media not in declared.content_types:
+        if declared.kind != kinds.FILE and media not in declared.content_types:
             known = ", ".join(declared.content_types)
             findings.append(
                 f"Channel '{name}': the content type must be one of {known}; it is '{config.content_type}'."
@@ -102,6 +103,31 @@ class Opening:
         for channel, width in zip(there, self._widths(there), strict=True):
             channel.expect(width)
         return {channel.name: channel for channel in there}
+
+    def files(self) -> dict[str, Auxiliary]:
+        """Every channel of plain files that has some, by name; an exchange. `UserError` as for `sources`."""
+        every = [declared for declared in self._algorithm.channels if declared.kind == kinds.FILE]
+        found = {declared.name: self._auxiliary(declared) for declared in every}
+        missing = [self._missing(each) for each in every if each.required and not found[each.name].names]
+        if self._agreed([bool(missing)])[0]:
+            raise UserError(missing or ["A channel of files is missing at another host, whose log says which."])
+        return {name: files for name, files in found.items() if files.names}
+
+    def _auxiliary(self, declared: contract.Channel) -> Auxiliary:
+        config = self._given.get(declared.name)
+        own = self._own_files(config, declared)
+        return everywhere(own, self._group) if config is not None and config.sharded else own
+
+    def _own_files(self, config: ChannelConfig | None, declared: contract.Channel) -> Auxiliary:
+        """The files that this host sees."""
+        if config is None:
+            return Auxiliary(declared.name, {})
+        place, first = self.places.data / config.name, self.places.data / f"{config.name}_0"
+        if config.mode == "File" or (place.exists() and not first.exists()):
+            return of_folder(place, declared.name)
+        if first.exists() and not first.is_fifo():
+            return of_folder(first, declared.name)
+        return of_pipe(first, declared.name, wrapped=config.wrapped, asked=self._asked)
 
     def fingerprint(self, sources: Mapping[str, Channel]) -> list[list[Any]]:
         """Path and size of every file of this member, sorted; a pipe has none."""
@@ -239,7 +265,8 @@ class Opening:
             hint = f" Was '{near[0]}' meant?" if near else ""
             sentence = f"Channel '{declared.name}' is required and was not given.{hint} {holds}"
             return sentence if given else f"{sentence} {self._sight()}"
-        return f"Channel '{declared.name}' is required and has no records. {holds} {self._sight()}"
+        what = "files" if declared.kind == kinds.FILE else "records"
+        return f"Channel '{declared.name}' is required and has no {what}. {holds} {self._sight()}"
 
     def _sight(self) -> str:
         """What lies where the channels should."""
