@@ -20,6 +20,7 @@ INTERVAL = 10.0  # seconds between lines of progress; ALGOPORT_PROGRESS_INTERVAL
 # How a line tells its epoch, by whether the metric's lines do.
 _EPOCH = {None: r"(?:epoch=\d+, )?", True: r"epoch=\d+, ", False: ""}
 _BRACKETED = {None: r"(?:Epoch\[\d+\] )?", True: r"Epoch\[\d+\] ", False: ""}
+TRAINING = "training"  # the phase of the passes over the data
 MOST_HISTORY = 100_000  # entries that metrics.json keeps; the log has them all
 
 
@@ -86,6 +87,7 @@ class Metrics:
     _epoch: int = 0
     _begun: float = field(default_factory=time.time)
     _clock: float = field(default_factory=time.monotonic)  # since when, for what is measured: clocks are set
+    _training: float = field(default_factory=time.monotonic)  # since when rows are counted by the second
     _last: float = field(default_factory=time.monotonic)
     _epoch_begun: float = field(default_factory=time.time)
     _epoch_clock: float = field(default_factory=time.monotonic)
@@ -178,7 +180,7 @@ class Metrics:
         channel = max(self.rows, key=lambda name: self.rows[name], default=None)
         if channel is None:
             return
-        total, spent = self.rows[channel], now - self._clock
+        total, spent = self.rows[channel], now - self._training
         where = f"epoch {min(self._epoch + 1, self.epochs)} of {self.epochs}, " if self.epochs else ""
         left = self._left(channel, spent)
         log.note(f"{where}{total:,} {channel} rows, {total / spent:,.0f} rows/s{left}")
@@ -213,8 +215,11 @@ class Metrics:
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Count the seconds of a part of the job."""
+        """Count the seconds of a part of the job. Passes over the data begin with that of training."""
         begun = time.monotonic()
+        if name == TRAINING:
+            self._training = self._last = self._epoch_clock = begun
+            self._epoch_begun = time.time()
         try:
             yield
         finally:

@@ -14,13 +14,13 @@ from typing import Any
 
 from algoport import algorithms
 from algoport.algorithms import contract
-from algoport.algorithms.contract.errors import Stopped
+from algoport.algorithms.contract.errors import PlatformError, Stopped
 from algoport.algorithms.contract.group import Group
 from algoport.algorithms.contract.hyperparameters import Settings
 from algoport.algorithms.shared import compiled, machine
-from algoport.training import artifacts, checkpoints, cluster, configuration, failure, log
+from algoport.training import artifacts, checkpoints, cluster, configuration, failure, log, warmup
 from algoport.training.channels import Channel
-from algoport.training.channels.opening import MODEL, Opening, check
+from algoport.training.channels.opening import MODEL, Opening, check, content_type, meant
 from algoport.training.configuration import Configuration
 from algoport.training.metrics import Metrics
 from algoport.training.places import Places
@@ -98,6 +98,7 @@ def run(places: Places, parts: Parts, job: Configuration, membership: cluster.Me
         speaks=membership.local[0] == 0,
         epochs=job.settings.in_role("passes"),
     )
+    _warm_up(parts, job, metrics, stop)
     with metrics.phase("setup"):
         opening = Opening(places, job, parts.algorithm, group, local=membership.local, meter=metrics, asked=stop.asked)
         sources, files = opening.sources(), opening.files()
@@ -126,6 +127,26 @@ def run(places: Places, parts: Parts, job: Configuration, membership: cluster.Me
         if group.rank == 0:
             artifacts.write(model, places.model)
     metrics.close(settings)
+
+
+def _warm_up(parts: Parts, job: Configuration, metrics: Metrics, stop: Stop) -> None:
+    """Compile the kernels that no job on this machine has used yet, as a phase of its own. Never in an image."""
+    given = meant(job.channels, parts.algorithm).items()
+    media = [
+        content_type(config, channel).media for name, config in given if (channel := parts.algorithm.channel(name))
+    ]
+    missing = warmup.missing([*warmup.decoders(media), parts.name])
+    if not missing:
+        return
+    with metrics.phase("compile"):
+        log.note(
+            f"Compiling kernels for this processor, once ({', '.join(missing)}); later jobs find them in "
+            f"{compiled.folder()}."
+        )
+        try:
+            log.note(warmup.run(missing, stop=stop.asked) or "A stop was asked for while kernels were compiled.")
+        except PlatformError as error:
+            log.warn(f"{error} Each is compiled when it is first used.")
 
 
 def _introduce(job: Configuration, declaration: type[Settings], places: Places) -> None:

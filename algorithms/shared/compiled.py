@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import hashlib
 import importlib
 import os
@@ -107,7 +108,7 @@ class Kept:
     @classmethod
     def from_function(cls, function: Any, file: str) -> Kept:
         """The locator of one function. The first call is the first news that numba has been imported."""
-        _attach()
+        attach()
         return cls(function, file)
 
     def ensure_cache_path(self) -> None:
@@ -188,8 +189,16 @@ def _prune(place: Path) -> None:
             shutil.rmtree(old, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def _locked() -> Iterator[None]:
+    folder().mkdir(parents=True, exist_ok=True)
+    with open(folder() / ".lock", "a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 @cache
-def _attach() -> None:
+def attach() -> None:
     """Count compilations, and let what cannot be saved be forgotten: a read-only folder is no reason to fail."""
     caching: Any = importlib.import_module("numba.core.caching")
     event: Any = importlib.import_module("numba.core.event")
@@ -204,7 +213,8 @@ def _attach() -> None:
     save = caching.Cache.save_overload
 
     def save_if_possible(self: Any, *what: Any) -> None:
-        with contextlib.suppress(OSError):
+        # One process at a time: the index of a function's kernels is read, changed and written.
+        with contextlib.suppress(OSError), _locked():
             save(self, *what)
 
     caching.Cache.save_overload = save_if_possible

@@ -27,6 +27,7 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
     "train": job.train,
     "serve": answer.serve,
     "predict": answer.predict,
+    "warm-up": make.warm_up,
     "build": make.build,
     "new": make.new,
     "images": images.images,

@@ -1,4 +1,4 @@
-"""Making things: `algoport build` (images) and `algoport new` (an algorithm of one's own)."""
+"""Making things: `algoport warm-up` (compiled kernels), `algoport build` (images), `algoport new` (an algorithm)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ import typer
 
 from algoport import algorithms
 from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.shared import compiled
 from algoport.containers.cli.look import known
 from algoport.containers.image import build as images
 from algoport.containers.image.build import STOCK, Bases
+from algoport.training import warmup
 
 TEMPLATE = Path(__file__).parents[1] / "template"
 
@@ -30,6 +32,20 @@ def build(names: Names, flavor: Flavor = "cpu", builder: Builder = STOCK, runtim
     """
     for image in images.build(map(known, names), Bases(flavor=flavor, builder=builder, runtime=runtime)):
         print(image)
+
+
+def warm_up(names: Names) -> None:
+    """Compile all kernels of algorithms for this processor, once.
+
+    Else the first job on a machine compiles what it needs.
+    """
+    compiled.prepare()
+    missing = warmup.missing([warmup.DECODERS, *map(known, names)], whole=True)
+    if not missing:
+        print(f"There is nothing to compile: all kernels are in {compiled.folder()}.")
+        return
+    print(f"Compiling kernels for this processor, once: {', '.join(missing)}.", flush=True)
+    print(warmup.run(missing, whole=True))
 
 
 def new(

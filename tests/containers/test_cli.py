@@ -77,7 +77,7 @@ def test_it_describes_an_algorithm_for_people_and_for_programs(algoport: Algopor
 def test_the_help_says_each_command_in_one_whole_line(algoport: Algoport) -> None:
     lines = algoport("--help", COLUMNS="80").stdout.partition("Commands:")[2].strip().splitlines()
 
-    assert len(lines) == 10 and all(line.endswith(".") and not line.endswith("...") for line in lines)
+    assert len(lines) == 11 and all(line.endswith(".") and not line.endswith("...") for line in lines)
 
 
 @pytest.mark.parametrize(

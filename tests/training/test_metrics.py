@@ -180,3 +180,27 @@ def test_tables_and_figures_are_written_by_what_they_are(tmp_path):
     assert (tmp_path / "matrix.csv").read_text() == "1.5,2.0\n3.0,4.0\n"
     assert json.loads((tmp_path / "facts.json").read_text()) == {"a": 1.0, "b": [None, [0, 1]]}
     assert (tmp_path / "picture.png").read_bytes() == b"\x89PNG"
+
+
+def test_rows_are_counted_by_the_second_from_the_first_pass_on(tmp_path, capfd, monkeypatch):
+    """What is compiled and opened before it is no part of the speed."""
+    clock = [0.0]
+    monkeypatch.setattr(metrics.time, "monotonic", lambda: clock[0])
+    meter = metrics.Metrics(algorithm(), "algo-1", tmp_path)
+    metrics.log.start()
+
+    for name, seconds in (("compile", 40.0), ("setup", 5.0)):
+        with meter.phase(name):
+            clock[0] += seconds
+    with meter.phase("training"):
+        clock[0] += 20.0
+        meter.used("train", 600, None)
+        meter.progress(1, 2)
+    meter.close({})
+
+    out = capfd.readouterr().out
+    assert "600 train rows, 30 rows/s" in out
+    totals = [json.loads(line.removeprefix("#metrics ")) for line in out.splitlines() if line.startswith("#metrics")]
+    times = {name: value["sum"] for one in totals for name, value in one["Metrics"].items()}
+    assert (times["compile.time"], times["setup.time"], times["training.time"]) == (40_000, 5_000, 20_000)
+    assert times["update.time"] == 20_000 and times["totaltime"] == 65_000
