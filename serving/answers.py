@@ -177,18 +177,16 @@ def _texts(column: Any, *, bare: bool) -> list[bytes]:
 
     if not len(column):
         return []
-    if isinstance(column, Values):
+    tables = not isinstance(column, Values) and np.ndim(column[0]) > 1
+    if isinstance(column, Values) or (tables and not bare):
         return [orjson.dumps(entry, option=orjson.OPT_SERIALIZE_NUMPY) for entry in column]
-    vectors = isinstance(column, list) or column.ndim > 1
-    if not isinstance(column, list) and column.ndim > 2:
-        column = column.reshape(len(column), -1) if bare else column
-    text = orjson.dumps(column, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1]
+    if tables:
+        column = [np.ravel(entry) for entry in column]
     if bare and not _finite(column):
         return _in_words(column)
-    if not vectors:
+    text = orjson.dumps(column, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1]
+    if not isinstance(column, list) and column.ndim == 1:
         return text.split(b",")
-    if not isinstance(column, list) and column.ndim > 2:
-        return [orjson.dumps(entry, option=orjson.OPT_SERIALIZE_NUMPY) for entry in column]
     entries = text[1:-1].split(b"],[")
     return entries if bare else [b"[" + entry + b"]" for entry in entries]
 

@@ -184,7 +184,7 @@ def test_the_platform_knows_settings_by_their_roles() -> None:
     plain = [name for name in names if "_" not in name]
     asked = re.compile(rf"""settings\.({"|".join(plain)})\b|(get\(|getattr\([^)]*, |\[)["']({"|".join(plain)})["']""")
     paths = [path for path in modules("training", "serving", "containers") if TEMPLATE not in path.parents]
-    paths += modules("tests/conformance")
+    paths += [path for path in modules("tests/conformance") if "standins" not in path.parts]  # those are algorithms
 
     wrong = [
         f"{where(path)}:{number}: {line.strip()}"

@@ -1,4 +1,5 @@
-"""Every promise is tested for every algorithm there is, also for those that `ALGORITHM_PATH` adds.
+"""Every promise is tested for every algorithm there is, also for those that `ALGORITHM_PATH` adds, and for stand-ins of
+kinds of records that no algorithm has yet.
 
 A test's name is the promise. An algorithm that cannot keep one says so in `ALGORITHM.exceptions`, the sentence in
 front of its reason; the test is then skipped and the reason shown at the end of the run.
@@ -8,7 +9,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +22,8 @@ from tests.conformance.definitions import Told
 from tests.conformance.example import Example
 from tests.conformance.folder import Server, Trained, ml_folder
 
+STANDINS = Path(__file__).with_name("standins")
+
 
 def promise(function: Any) -> str:
     """The sentence of a test."""
@@ -28,11 +33,27 @@ def promise(function: Any) -> str:
 def pytest_generate_tests(metafunc: Any) -> None:
     """One test an algorithm."""
     if "name" in metafunc.fixturenames:
-        metafunc.parametrize("name", algorithms.names(), scope="session")
+        own = metafunc.module.__name__.endswith("test_standins")
+        metafunc.parametrize("name", standins() if own else [*algorithms.names(), *standins()], scope="session")
+
+
+def standins() -> list[str]:
+    """The public names of the stand-ins."""
+    return sorted(path.parent.name.replace("_", "-") for path in STANDINS.glob("*/train.py"))
 
 
 @pytest.fixture(scope="session")
-def example(name: str) -> Example:
+def reachable(name: str) -> Iterator[None]:
+    """Adds the stand-ins to where algorithms lie, for as long as one of them is tested."""
+    with pytest.MonkeyPatch.context() as patch:
+        if name in standins():
+            places = [os.environ.get("ALGORITHM_PATH", ""), str(STANDINS)]
+            patch.setenv("ALGORITHM_PATH", os.pathsep.join(filter(None, places)))
+        yield
+
+
+@pytest.fixture(scope="session")
+def example(name: str, reachable: None) -> Example:
     """The algorithm's smallest job."""
     return Example(name)
 
@@ -41,7 +62,7 @@ def example(name: str) -> Example:
 def kept(request: Any) -> None:
     """Skips the promises that the algorithm says it does not keep."""
     if "name" in request.fixturenames:
-        reason = Example(request.getfixturevalue("name")).algorithm.exceptions.get(promise(request.function))
+        reason = request.getfixturevalue("example").algorithm.exceptions.get(promise(request.function))
         if reason:
             pytest.skip(
                 f"{request.getfixturevalue('name')} does not promise that {promise(request.function)}: {reason}"

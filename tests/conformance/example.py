@@ -174,11 +174,11 @@ def leaves(value: Any) -> Iterator[Any]:
     if isinstance(value, Mapping):
         for key in sorted(value):
             yield from leaves(value[key])
-    elif isinstance(value, list) and not all(entry is None or isinstance(entry, int | float) for entry in value):
+    elif isinstance(value, list) and all(entry is None or isinstance(entry, int | float) for entry in value):
+        yield np.asarray(value, float)
+    elif isinstance(value, list) or np.ndim(value) > 1:
         for entry in value:
             yield from leaves(entry)
-    elif isinstance(value, list):
-        yield np.asarray(value, float)
     else:
         yield np.asarray(value)
 

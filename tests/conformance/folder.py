@@ -19,7 +19,11 @@ from typing import Any
 import numpy as np
 import requests
 
+from algoport.algorithms.contract import Channel
 from algoport.algorithms.contract.records import Images, Rows
+from algoport.algorithms.contract.records.boxes import Boxes
+from algoport.algorithms.contract.records.masks import Masks
+from algoport.algorithms.shared.vision import decoding
 from algoport.training import formats
 from algoport.training.formats.images import picture
 from tests.conformance.example import Example
@@ -181,17 +185,29 @@ def typed_folder(path: Path, example: Example, media: str) -> Folder:
         for part, shard in enumerate((rows[:half], rows[half:])):
             if own == picture.MEDIA[0]:
                 _put_pictures(folder, example, name, f"part-{part}", shard)
-                types |= {each.name: own for each in example.algorithm.channels if each.lists == name}
+                types[_beside(example, name).name] = own
                 continue
             folder.put(f"input/data/{name}/part-{part}", formats.find(own, channel.kind).write(shard))
     folder.channels(types)
     return folder
 
 
+def _beside(example: Example, name: str) -> Channel:
+    """The channel that says more of the pictures of another: a file for each of them, or a list."""
+    channels = example.algorithm.channels
+    annotating = [channel for channel in channels if channel.annotates == name]
+    return (annotating or [channel for channel in channels if channel.lists == name])[0]
+
+
 def _put_pictures(folder: Folder, example: Example, name: str, part: str, pictures: Images) -> None:
-    """A file each, and their lines in the channel that lists them."""
-    (lists,) = [channel.name for channel in example.algorithm.channels if channel.lists == name]
-    path = f"input/data/{lists}/list.lst"
+    """A file each, and what is known of them in the channel beside."""
+    beside = _beside(example, name)
+    if isinstance(pictures, Boxes | Masks):
+        for number, (data, (ending, known)) in enumerate(zip(pictures.encoded, _known(pictures), strict=True)):
+            folder.put(f"input/data/{name}/{part}/{number:06d}.png", data)
+            folder.put(f"input/data/{beside.name}/{part}/{number:06d}{ending}", known)
+        return
+    path = f"input/data/{beside.name}/list.lst"
     lines = (folder.path / path).read_text() if (folder.path / path).exists() else ""
     assert pictures.label is not None
     for number, (data, label) in enumerate(zip(pictures.encoded, pictures.label, strict=True)):
@@ -199,6 +215,30 @@ def _put_pictures(folder: Folder, example: Example, name: str, part: str, pictur
         labels = "\t".join(f"{value:g}" for value in label)
         lines += f"{number}\t{labels}\t{part}/{number:06d}\n"
     folder.put(path, lines.encode())
+
+
+def _known(pictures: Boxes | Masks) -> Iterator[tuple[str, bytes]]:
+    """The annotation of each picture, and how its file ends."""
+    if isinstance(pictures, Masks):
+        yield from ((".png", mask) for mask in pictures.masks or () if mask is not None)
+        return
+    for number, (data, objects) in enumerate(zip(pictures.encoded, pictures.objects or (), strict=True)):
+        size, difficult = decoding.size(data), pictures.difficult(number)
+        assert size is not None and objects is not None
+        pixels = objects[:, 1:5].astype(np.float64) * np.tile(size[::-1], 2)
+        annotations = [
+            {
+                "class_id": int(row[0]),
+                "left": x,
+                "top": y,
+                "width": right - x,
+                "height": bottom - y,
+                "difficult": int(d),
+            }
+            for row, (x, y, right, bottom), d in zip(objects, pixels.tolist(), difficult, strict=True)
+        ]
+        sizes = [{"width": size[1], "height": size[0], "depth": 3}]
+        yield ".json", json.dumps({"image_size": sizes, "annotations": annotations}).encode()
 
 
 def frames(body: bytes) -> int:

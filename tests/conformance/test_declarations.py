@@ -160,4 +160,4 @@ def test_the_example_uses_every_channel_and_only_declared_settings(example: Exam
     names = {setting.name for setting in example.Hyperparameters.settings()}
 
     assert set(example.given) <= names
-    assert set(example.rows()) == {channel.name for channel in example.algorithm.channels if not channel.lists}
+    assert set(example.rows()) == {channel.name for channel in example.algorithm.channels if channel.has_records}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import requests
 
@@ -17,6 +19,7 @@ from tests.conformance.example import CLOSE, Example, same
 from tests.conformance.folder import PATIENCE, Server, Trained, frames, wider
 
 SOME = 7  # records of a request
+PNG, END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
 
 
 def entries(example: Example, response: requests.Response) -> list[Any]:
@@ -100,6 +103,10 @@ def count(example: Example, accept: str, response: requests.Response) -> int:
         return len(entries(example, response))
     if media == "application/x-recordio-protobuf":
         return frames(response.content)
+    if media == "application/x-npy":
+        return len(np.load(io.BytesIO(response.content), allow_pickle=False))
+    if media == "image/png":
+        return int(response.content.startswith(PNG) and response.content.endswith(END))
     return len(response.text.splitlines())
 
 

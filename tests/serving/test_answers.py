@@ -92,6 +92,16 @@ def test_every_column_stands_in_every_record(counts: list[int], vector: int, see
     assert [[float(text) for text in line.split(",") if text] for line in table.splitlines()] == flat
 
 
+def test_tables_of_differing_sizes_stay_whole_in_json_and_are_a_line_each_in_csv() -> None:
+    tables = [np.array([[1, 2], [3, np.nan]]), np.empty((0, 2)), np.array([[5.0, 6.0]])]
+
+    body = json.loads(encoded({"x": tables}, answer("", x="float"), JSON, nothing(3)))
+    table = encoded({"x": tables}, answer(x="float"), CSV, nothing(3))
+
+    assert [entry["x"] for entry in body] == [[[1.0, 2.0], [3.0, None]], [], [[5.0, 6.0]]]
+    assert table == b"1.0,2.0,3.0,nan\n\n5.0,6.0\n"
+
+
 @pytest.mark.parametrize("media", [CSV, LINES])
 @pytest.mark.parametrize("count", [1, 5])
 def test_in_batch_mode_no_newline_ends_the_answer(media: str, count: int) -> None:

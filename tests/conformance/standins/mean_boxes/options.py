@@ -1,0 +1,7 @@
+"""What a request may ask for."""
+
+from algoport.algorithms.contract.hyperparameters import Settings, integer
+
+
+class Options(Settings):
+    annotation: int = integer("whether boxes are told in pixels of the picture", default=0, low=0, high=1)
