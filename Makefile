@@ -3,7 +3,7 @@
 #
 #   make demo             train on real data, serve, ask, draw a picture          make test     all tests
 #   make image A=NAME     the image algoport/NAME:cpu                             make check    style, types, arrows
-#   make bench A=NAME     how fast, beside whom                                   make readme   the tables of the pages
+#   make bench A=NAME     how fast, beside whom (and kept: BENCH=--keep)          make readme   the tables of the pages
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -40,19 +40,23 @@ install: $(STAMP)
 
 # What single algorithms need beyond the package's dependencies.
 OWN = $(wildcard algorithms/*/requirements.txt)
+# What single benchmarks race against; those of *.nodeps.txt are of bench-networks.
+RIVALS = $(filter-out %.nodeps.txt,$(wildcard benchmarks/*.txt))
 
-$(STAMP): pyproject.toml constraints.txt $(OWN)
+$(STAMP): pyproject.toml constraints.txt $(OWN) $(RIVALS)
 	@[ -n "$(PYTHON)" ] || { echo "Python 3.11 or newer with venv is needed (on Debian: apt install python3-venv)."; exit 2; }
 	[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(INDEX) -c constraints.txt $(OWN:%=-r %) \
-		-e '.[cli,test,check,bench]'
+		$(RIVALS:%=-r %) -e '.[cli,test,check,bench]'
 	touch $@
 
 demo: install
 	$(BIN)/python -m benchmarks.demo
 
+# Side by side, a group of tests a worker: tests/scheduling.py. At its end it says where the time went. On one core, or to
+# see what a test prints: .venv/bin/python -m pytest tests/…
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(or $(N),auto) --dist loadgroup --no-loadscope-reorder
 
 check: install
 	$(BIN)/ruff check .
@@ -108,10 +112,9 @@ clients: $(STAMP) $(PEERS)/installed .peers/sagemaker3/installed
 # as torch and the others are here already.
 bench-networks: .peers/networks/installed
 
-.peers/networks/installed: Makefile $(STAMP)
+.peers/networks/installed: Makefile $(STAMP) $(wildcard benchmarks/*.nodeps.txt)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target .peers/networks \
-		torchvision==0.28.0 gluonts==0.17.0 lightning==2.6.6 pytorch-lightning torchmetrics lightning-utilities toolz tqdm \
-		fsspec packaging pyyaml
+		$(patsubst %,-r %,$(wildcard benchmarks/*.nodeps.txt))
 	touch $@
 
 # The server that ours is measured beside.

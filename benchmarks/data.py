@@ -125,10 +125,12 @@ def package(name: str) -> Path:
 
 def missing_package(name: str) -> str:
     """What to say of a module that cannot be imported."""
-    requirement = {"sklearnex": "scikit-learn-intelex", "xgboost": "xgboost-cpu", "faiss": "faiss-cpu"}.get(name, name)
-    if name in ("gluonts", "lightning", "torchvision"):
+    from benchmarks import peers
+
+    peer = next((peer for peer in peers.listed() if peer.module == name), None)
+    if peer and peer.alone:
         return f"The package {name} is not here: make bench-networks, then PYTHONPATH=.peers/networks make bench A=…"
-    requirement = requirement.replace("_", "-")
+    requirement = peer.package if peer else name.replace("_", "-")
     return f"The package {requirement} is not installed: .venv/bin/python -m pip install {requirement}"
 
 

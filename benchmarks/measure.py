@@ -131,7 +131,7 @@ def main(name: str, cases: Sequence[Case], arguments: Sequence[str] | None = Non
     parser.add_argument("--only", default="", help="the cases whose name has this in it")
     parser.add_argument("--keep", action="store_true", help=f"write the rows to benchmarks/results/{name}.json")
     options = parser.parse_args(arguments)
-    facts = record.header()
+    facts = record.header(name)
     if not options.json:
         print(record.headline(facts))
     rows: list[Row] = []

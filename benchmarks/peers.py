@@ -1,12 +1,44 @@
-"""Peers that need a hand before they can be imported."""
+"""Which packages benchmarks race against, and peers that need a hand before they can be imported.
+
+The peers of `benchmarks/NAME.py` stand beside it, as pip reads them: in `NAME.txt` what `make install` installs, in
+`NAME.nodeps.txt` what `make bench-networks` puts beside our torch, without its dependencies. Where a module has another
+name than its package, a comment says so: `faiss-cpu>=1.8  # imported as faiss`.
+"""
 
 from __future__ import annotations
 
 import importlib.util
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from benchmarks import data
+
+HERE = Path(__file__).parent
+ALONE = ".nodeps.txt"
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A package that benchmarks need beyond ours."""
+
+    package: str
+    module: str  # what is imported
+    alone: bool  # whether it is installed without its dependencies, by `make bench-networks`
+
+
+def listed(name: str = "*") -> Iterator[Peer]:
+    """The peers of a benchmark module; of all, if none is named."""
+    for path in sorted(HERE.glob(f"{name}.txt")) + sorted(HERE.glob(f"{name}{ALONE}")):
+        for line in path.read_text().splitlines():
+            package = re.match(r"[\w.-]+", line)
+            if package:
+                imported = re.search(r"# imported as (\w+)", line)
+                module = imported[1] if imported else package[0].replace("-", "_")
+                yield Peer(package[0], module, path.name.endswith(ALONE))
 
 
 @cache

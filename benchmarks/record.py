@@ -6,49 +6,55 @@ its own in `on`, so that nobody takes two machines for one.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from algoport.algorithms.shared import compiled, machine
+from benchmarks import peers
 
 RESULTS = Path(__file__).parent / "results"
-VERSIONS = (
-    *("numba", "numpy", "scipy", "scikit-learn", "scikit-learn-intelex", "faiss-cpu", "torch", "pyarrow", "pandas"),
-    *("pyod", "rrcf", "vowpalwabbit", "xgboost-cpu", "lightgbm"),
-    *("gluonts", "torchvision", "opencv-python-headless", "onnxruntime", "pillow"),
-)
 # Flags by which kernels and libraries choose their instructions: of x86-64, and of arm64.
 CHOOSING = re.compile(r"avx2|fma|f16c|avx_\w+|avx512\w*|avx10\w*|amx_\w+|asimd\w*|sve\w*|i8mm|bf16")
 SAME = ("machine", "processor", "cores", "level", "system")  # facts that must agree before seconds are compared
 
 
-def header() -> dict[str, Any]:
-    """The facts of a run: processor, its flags, the level that kernels ran at, versions, the load before it."""
-    versions = {}
-    for name in VERSIONS:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    name, details = processor()
+def header(benchmark: str = "") -> dict[str, Any]:
+    """The facts of a run: processor, its flags, the level that kernels ran at, versions, the load before it.
+
+    The versions are those of our own dependencies, and of the benchmark's peers.
+    """
+    machine_, details = processor()
     return {
-        "machine": name,
+        "machine": machine_,
         "processor": details,
         "level": compiled.processor() or "generic",
         "cores": machine.cores(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        "versions": versions,
+        "versions": dict(_versions(benchmark)),
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "load": round(os.getloadavg()[0], 2),
     }
+
+
+def _versions(benchmark: str) -> Iterator[tuple[str, str]]:
+    """Of the package's dependencies without those of its extras, of what the algorithm of that name needs beside them,
+    and of the peers; those that are installed."""
+    own = [entry for entry in metadata.requires("algoport") or [] if "extra ==" not in entry]
+    more = RESULTS.parents[1] / "algorithms" / benchmark / "requirements.txt"
+    own += more.read_text().splitlines() if more.is_file() else []
+    names = [re.split(r"[^\w.-]", entry)[0] for entry in own] + [peer.package for peer in peers.listed(benchmark)]
+    for name in filter(None, dict.fromkeys(names)):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            yield name, metadata.version(name)
 
 
 def processor(path: Path = Path("/proc/cpuinfo")) -> tuple[str, dict[str, str]]:

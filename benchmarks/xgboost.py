@@ -113,7 +113,7 @@ def trained(task: Task, given: Any, seed: int) -> Any:
     from algoport.algorithms.contract import Job, Memory
     from algoport.algorithms.contract.records import Rows
     from algoport.algorithms.xgboost.hyperparameters import Hyperparameters
-    from algoport.algorithms.xgboost.rounds import fit
+    from algoport.algorithms.xgboost.train import fit
 
     rows, label, others, theirs = given
     asked: dict[str, object] = {"objective": task.objective, "num_round": task.rounds, "tree_method": "hist"}

@@ -137,7 +137,7 @@ class Predictor:
     def _layout(self) -> Layout:
         """Of every request, but for the width of the model that is asked."""
         width: Setting | None = algorithms.part(self.name, "hyperparameters").Hyperparameters.with_role("width")
-        known = Layout(name=self.source, limit=self.limit, missing=self.algorithm.missing)
+        known = Layout(name=self.source, limit=self.limit, missing=self.algorithm.missing, fields=self.algorithm.fields)
         return known if width is None else replace(known, width_name=width.name)
 
     def _predicted(self, model: Model, records: Any, asked: Mapping[str, str]) -> answers.Columns:

@@ -1,31 +1,77 @@
-"""For the whole suite: kernels as an image would run them, and the same examples at every run."""
+"""For the whole suite: kernels as an image would run them, the same examples at every run, and where the time went."""
 
 from __future__ import annotations
 
 import os
 from typing import Any
 
+import pytest
 from hypothesis import settings
 
-from algoport.algorithms.shared import compiled
-from tests import making
+from algoport import algorithms
+from algoport.algorithms.shared import compiled, machine
+from tests import durations, making, scheduling
+
+_durations = pytest.StashKey[durations.Durations]()
 
 
-def pytest_configure(config: Any) -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Before numba is imported anywhere, its threads are chosen; examples do not depend on the day or the load."""
     # Threads of torch that wait for each other while somebody else computes would keep the others' cores busy.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT") or 1)
+    # At least two, for what must not depend on their number.
+    os.environ.setdefault("NUMBA_NUM_THREADS", str(max(2, machine.cores() // workers)))
     compiled.prepare()
     settings.register_profile("suite", deadline=None, derandomize=True)
     settings.load_profile("suite")
+    making.open_session()
+    config.stash[_durations] = durations.Durations()
 
 
-def pytest_collection_finish(session: Any) -> None:
-    """Images and environments are made beside the tests that come before those that need them."""
-    if not session.config.option.collectonly:
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_auto_num_workers() -> int:
+    """With `-n auto` a worker a core; each may take a gigabyte."""
+    return min(4, machine.cores())
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Before a whole suite is handed to workers, what all examples need is compiled, once."""
+    config = session.config
+    shared = getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput")
+    chosen = config.option.keyword or config.option.markexpr or config.option.collectonly
+    if shared and not chosen and config.args_source is pytest.Config.ArgsSource.TESTPATHS:
+        config.stash[_durations].compile(algorithms.names())
+
+
+@pytest.hookimpl(tryfirst=True)  # before the groups are read
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test knows its group and what it is about."""
+    scheduling.arrange(items)
+    for item in items:
+        durations.note(item)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Images and environments are made beside the tests that do without them, by the first worker for all."""
+    worker = getattr(session.config, "workerinput", {"workerid": "gw0"})["workerid"]
+    if worker == "gw0" and not session.config.option.collectonly:
         making.begin(session.items)
 
 
 def pytest_sessionfinish() -> None:
     """Nobody needs what has not been made by now."""
     making.stop()
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say where the time went, if it was long."""
+    sums = config.stash[_durations]
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                sums.add(report)
+    if sums.seconds and sums.elapsed >= durations.SHOWN:
+        terminalreporter.section("where the time went")
+        for line in sums.lines(getattr(config.option, "numprocesses", None) or 1):
+            terminalreporter.write_line(line)

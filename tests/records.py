@@ -12,7 +12,7 @@ from scipy import sparse
 
 from algoport.algorithms.contract import kinds
 
-UNSAID = {"places", "nbytes"}  # where records stood and what they took: not what they hold
+UNSAID = {"places", "origins", "nbytes"}  # where records stood and what they took: not what they hold
 
 
 def generated(kind: str, count: int) -> list[Any]:
@@ -35,6 +35,8 @@ def _plain(column: Any, count: int) -> list[Any]:
     if isinstance(column, Mapping):  # a column a name
         by_name = {name: _plain(entry, count) for name, entry in column.items()}
         return [{name: entry[number] for name, entry in by_name.items()} for number in range(count)]
+    if isinstance(column, tuple):  # columns by position
+        return _plain(dict(enumerate(column)), count)
     assert len(column) == count
     return [_value(entry) for entry in column]
 

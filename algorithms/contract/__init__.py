@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from algoport.algorithms.contract.algorithm import Channel as Channel
     from algoport.algorithms.contract.algorithm import Column as Column
     from algoport.algorithms.contract.algorithm import Distribution as Distribution
+    from algoport.algorithms.contract.algorithm import Field as Field
     from algoport.algorithms.contract.algorithm import Metric as Metric
     from algoport.algorithms.contract.auxiliary import Auxiliary as Auxiliary
     from algoport.algorithms.contract.checkpoints import Checkpoints as Checkpoints
@@ -43,6 +44,7 @@ _MODULES = {
     "Column": "algorithm",
     "Distribution": "algorithm",
     "Kind": "kinds",
+    "Field": "algorithm",
     "Metric": "algorithm",
     "Auxiliary": "auxiliary",
     "Checkpoints": "checkpoints",

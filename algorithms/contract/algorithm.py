@@ -57,6 +57,15 @@ class Channel:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Field:
+    """One of what a record has by name: a column of a table, or a sequence."""
+
+    name: str
+    meaning: str
+    number: bool = False  # of a table: whether the column holds numbers, else texts
+
+
+@dataclass(frozen=True, kw_only=True)
 class Metric:
     """A figure in the log that a tuner or a person looks for."""
 
@@ -125,6 +134,9 @@ class Algorithm:
     log_name: str  # `Algorithm` of the #metrics lines: "AWS/KMeansWebscale"
     gpu: bool = False
     hosts: bool = True
+    # What its records have by name, in the order of columns: of a table each column, of sequences each sequence. Where
+    # nothing is declared, a table may be of any width and holds texts, and sequences are all lists of whole numbers.
+    fields: Sequence[Field] = ()
     missing: bool = False  # whether a feature may have no value; where False, a row that lacks one is refused
     # Names of variables that reach the options of `predict`: an option of that name or alias takes the value, and where
     # there is none, the value is a JSON object of options.

@@ -8,6 +8,8 @@ import numpy as np
 
 from algoport.algorithms.contract.records import Objects
 
+from .model import Model
+
 HYPERPARAMETERS: dict[str, object] = {
     "time_freq": "D",
     "context_length": 8,
@@ -37,6 +39,11 @@ def others() -> list[tuple[dict[str, object], dict[str, Objects]]]:
         values = [_whole(value, size, likelihood == "negative-binomial") for value in _series(12, 0)]
         jobs.append(({**given, "dropout_rate": 0.0 if number % 2 else 0.1}, {"train": Objects(values=values)}))
     return jobs
+
+
+def is_costly(model: Model) -> bool:
+    """Whether a forecast may take long, as it is far: such models are not asked while their files are fuzzed."""
+    return model.plan.prediction_length > 1 << 8
 
 
 def _series(count: int, more: int, ahead: int = 0) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from algoport.algorithms.forecasting_deepar.options import MEAN, QUANTILES, SAMP
 from algoport.algorithms.forecasting_deepar.plan import Plan
 from algoport.algorithms.forecasting_deepar.series import Reader, Series
 from algoport.algorithms.shared import artifact
+from algoport.algorithms.shared.arrays import single
 
 NAME = "forecasting-deepar"
 
@@ -71,16 +72,12 @@ class Model:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote; `UserError` where the files do not fit each other."""
-        arrays, facts = artifact.load(folder)
-        if facts.get("algorithm") != NAME:
-            raise UserError(f"{artifact.FACTS}: is a model of '{facts.get('algorithm')}' and not of '{NAME}'.")
+        arrays, facts = artifact.load(folder, NAME)
         plan = Plan.read(facts, arrays)
-        weights = {}
-        for name, shape in plan.shape.weights().items():
-            array = arrays.get(name)
-            if array is None or array.shape != shape or not np.isfinite(array).all():
-                raise UserError(f"{artifact.ARRAYS}: '{name}' must be {shape} finite numbers.")
-            weights[name] = np.ascontiguousarray(array, np.float32)
+        weights = {
+            name: single(arrays, name, shape, f"{shape} finite numbers", file=artifact.ARRAYS)
+            for name, shape in plan.shape.weights().items()
+        }
         for place, (seen, cardinality) in enumerate(zip(plan.seen, plan.cardinality, strict=True)):
             if not len(seen) or not ((seen >= 0) & (seen < cardinality)).all():
                 raise UserError(f"{artifact.ARRAYS}: 'seen{place}' must list categories below {cardinality}.")

@@ -18,6 +18,7 @@ from algoport.algorithms.forecasting_deepar.hyperparameters import (
     STUDENT_T,
 )
 from algoport.algorithms.forecasting_deepar.kernels import paths
+from algoport.algorithms.shared.randomness import GAMMA
 
 # How many numbers tell the distribution of a point, and which it is for the kernels.
 OUTPUTS = {GAUSSIAN: 2, BETA: 2, NEGATIVE_BINOMIAL: 2, STUDENT_T: 3, DETERMINISTIC: 1}
@@ -70,7 +71,7 @@ def views(flat: NDArray[np.float32], shape: Shape) -> dict[str, NDArray[Any]]:
 
 def layer_keys(keys: NDArray[np.uint64], layer: int) -> NDArray[np.uint64]:
     """Each row's key for the draws of a layer."""
-    return keys ^ np.uint64((layer * 0x9E3779B97F4A7C15) & (2**64 - 1))
+    return keys ^ np.uint64((layer * int(GAMMA)) & (2**64 - 1))
 
 
 def initial_weights(shape: Shape, seed: Sequence[int]) -> NDArray[np.float32]:

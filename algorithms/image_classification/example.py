@@ -5,6 +5,8 @@ import numpy as np
 from algoport.algorithms.contract.records import Images
 from algoport.algorithms.shared.vision.decoding import encoded
 
+from .model import Model
+
 HYPERPARAMETERS: dict[str, object] = {
     "num_classes": 2,
     "num_training_samples": 24,
@@ -15,6 +17,11 @@ HYPERPARAMETERS: dict[str, object] = {
     "learning_rate": 0.001,
     "top_k": 2,
 }
+
+
+def is_costly(model: Model) -> bool:
+    """Whether one picture may take long, as it is large: such models are not asked while their files are fuzzed."""
+    return model.height * model.width_ > 1 << 12
 
 
 def pictures(count: int, seed: int) -> Images:

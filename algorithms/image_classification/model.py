@@ -12,7 +12,6 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.records import Images
 from algoport.algorithms.image_classification import original, schema
 from algoport.algorithms.image_classification.preparation import Preparation
@@ -116,14 +115,12 @@ class Model:
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote, or else what an original image left."""
         if artifact.exists(folder) or not original.exists(folder):
-            arrays, facts = artifact.load(folder)
+            arrays, facts = artifact.load(folder, NAME)
             return cls._read(arrays, facts)
         return cls(**original.load(folder))
 
     @classmethod
     def _read(cls, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> Self:
-        if facts.get("algorithm") != NAME:
-            raise UserError(f"{artifact.FACTS}: is a model of '{facts.get('algorithm')}' and not of '{NAME}'.")
         numbers = schema.numbers(facts, artifact.FACTS)
         own, epochs = _by_epoch(arrays)
         model = cls(**numbers, multi_label=facts.get("multi_label") is True, weights=own, epochs=epochs)

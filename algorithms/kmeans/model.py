@@ -14,6 +14,7 @@ from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.records import Rows
 from algoport.algorithms.kmeans import kernels
 from algoport.algorithms.shared import artifact, mxnet
+from algoport.algorithms.shared.arrays import single
 
 # How the original images name their file: an MXNet list of one array, the centers.
 ORIGINAL = "model_algo-1"
@@ -49,8 +50,7 @@ class Model:
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote, or else what an original image left."""
         if artifact.exists(folder) or not (folder / ORIGINAL).is_file():
-            arrays, facts = artifact.load(folder)
-            _check_algorithm(facts)
+            arrays, _ = artifact.load(folder, "kmeans")
             model = cls(
                 centers=_centers(arrays, "centers"),
                 streaming=_centers(arrays, "streaming") if "streaming" in arrays else None,
@@ -62,7 +62,7 @@ class Model:
         held = list(found.values()) if isinstance(found, dict) else found
         if len(held) != 1:
             raise UserError(f"{ORIGINAL}: holds {len(held)} arrays, where a k-means model has one, the centers.")
-        return cls(centers=_centers({ORIGINAL: held[0]}, ORIGINAL))
+        return cls(centers=_centers({"centers": held[0]}, "centers", ORIGINAL))
 
     def _check_streaming(self) -> None:
         """`UserError` where the streaming centers do not fit the centers or each other."""
@@ -77,15 +77,5 @@ class Model:
             raise UserError(f"{artifact.ARRAYS}: 'weights' must be finite and not negative.")
 
 
-def _check_algorithm(facts: Mapping[str, Any]) -> None:
-    if facts.get("algorithm") != "kmeans":
-        raise UserError(f"{artifact.FACTS}: is a model of '{facts.get('algorithm')}' and not of 'kmeans'.")
-
-
-def _centers(arrays: Mapping[str, NDArray[Any]], name: str) -> NDArray[np.float32]:
-    array = arrays.get(name)
-    if array is None:
-        raise UserError(f"{artifact.ARRAYS}: has no array '{name}'.")
-    if array.ndim != 2 or 0 in array.shape or not np.isfinite(array).all():
-        raise UserError(f"{name}: must be a matrix of finite numbers; its shape is {array.shape}.")
-    return np.ascontiguousarray(array, np.float32)
+def _centers(arrays: Mapping[str, NDArray[Any]], name: str, file: str = artifact.ARRAYS) -> NDArray[np.float32]:
+    return single(arrays, name, 2, "a matrix of finite numbers", file=file)

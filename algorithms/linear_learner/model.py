@@ -17,6 +17,7 @@ from algoport.algorithms.linear_learner import original
 from algoport.algorithms.linear_learner.batch import scores
 from algoport.algorithms.linear_learner.hyperparameters import LOSSES
 from algoport.algorithms.shared import artifact
+from algoport.algorithms.shared.arrays import single
 
 Singles = NDArray[np.float32]
 NAME = "linear-learner"
@@ -93,7 +94,7 @@ class Model:
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote, or else what an original image left."""
         if artifact.exists(folder) or not (folder / original.FILE).is_file():
-            arrays, facts = artifact.load(folder)
+            arrays, facts = artifact.load(folder, NAME)
             return cls._of(arrays, facts)
         found = original.load(folder / original.FILE)
         threshold = found.threshold
@@ -110,8 +111,6 @@ class Model:
 
     @classmethod
     def _of(cls, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> Self:
-        if facts.get("algorithm") != NAME:
-            raise UserError(f"{artifact.FACTS}: is a model of '{facts.get('algorithm')}' and not of '{NAME}'.")
         predictor_type, loss = facts.get("predictor_type"), facts.get("loss")
         if predictor_type not in LOSSES or loss not in LOSSES[predictor_type]:
             raise UserError(f"{artifact.FACTS}: predictor_type and loss do not fit: {predictor_type!r} and {loss!r}.")
@@ -164,12 +163,7 @@ def logit(probability: float) -> float:
 
 
 def _array(arrays: Mapping[str, NDArray[Any]], name: str, dimensions: int) -> Singles:
-    array = arrays.get(name)
-    if array is None:
-        raise UserError(f"{artifact.ARRAYS}: has no array '{name}'.")
-    if array.ndim != dimensions or 0 in array.shape or array.dtype.kind != "f" or not np.isfinite(array).all():
-        raise UserError(f"{artifact.ARRAYS}: '{name}' must be finite numbers in {dimensions} dimensions.")
-    return np.ascontiguousarray(array, np.float32)
+    return single(arrays, name, dimensions, f"finite numbers in {dimensions} dimensions", file=artifact.ARRAYS)
 
 
 def _number(facts: Mapping[str, Any], name: str, default: float) -> float:

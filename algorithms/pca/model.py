@@ -77,9 +77,7 @@ class Model:
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote, or else what an original image left."""
         if artifact.exists(folder) or not (folder / ORIGINAL).is_file():
-            arrays, facts = artifact.load(folder, mapped=MOMENTS)
-            if facts.get("algorithm") != "pca":
-                raise UserError(f"{artifact.FACTS}: is a model of '{facts.get('algorithm')}' and not of 'pca'.")
+            arrays, facts = artifact.load(folder, "pca", mapped=MOMENTS)
             centered = facts.get("subtract_mean", True)
             model = cls(**_checked(arrays, artifact.ARRAYS), moments=_moments(arrays), centered=bool(centered))
             model._check_moments()

@@ -96,9 +96,7 @@ class Model:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote; `UserError` where it is not a forest that can be walked."""
-        arrays, facts = artifact.load(folder)
-        if facts.get("algorithm") != "randomcutforest":
-            raise UserError(f"{artifact.FACTS}: is a model of '{facts.get('algorithm')}' and not of 'randomcutforest'.")
+        arrays, facts = artifact.load(folder, "randomcutforest")
         numbers = {name: _whole(facts, name, least) for name, least in FACTS.items()}
         forest = Forest.checked(arrays, numbers["num_samples_per_tree"])
         known = arrays.get("numbers")

@@ -34,13 +34,18 @@ def save(folder: Path, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, A
     put(folder / FACTS, text.encode())
 
 
-def load(folder: Path, *, mapped: Collection[str] = ()) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """The arrays and facts of an artifact; `UserError` names the file that is missing or damaged.
+def load(
+    folder: Path, algorithm: str | None = None, *, mapped: Collection[str] = ()
+) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """The arrays and facts of an artifact; `UserError` names the file that is missing or damaged, or that is of
+    another algorithm than the one that is asked for.
 
     Those named in `mapped` stay on disk until they are looked at: what only further training needs costs a server
     no memory. They can be read after the file is gone.
     """
     facts = _facts(folder / FACTS)
+    if algorithm is not None and facts.get("algorithm") != algorithm:
+        raise UserError(f"{FACTS}: is a model of '{facts.get('algorithm')}' and not of '{algorithm}'.")
     path = folder / ARRAYS
     try:
         from safetensors import safe_open

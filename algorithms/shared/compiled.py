@@ -189,14 +189,6 @@ def _prune(place: Path) -> None:
             shutil.rmtree(old, ignore_errors=True)
 
 
-@contextlib.contextmanager
-def _locked() -> Iterator[None]:
-    folder().mkdir(parents=True, exist_ok=True)
-    with open(folder() / ".lock", "a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
 @cache
 def attach() -> None:
     """Count compilations, and let what cannot be saved be forgotten: a read-only folder is no reason to fail."""
@@ -213,12 +205,24 @@ def attach() -> None:
     save = caching.Cache.save_overload
 
     def save_if_possible(self: Any, *what: Any) -> None:
-        # One process at a time: the index of a function's kernels is read, changed and written.
-        with contextlib.suppress(OSError), _locked():
+        with contextlib.suppress(OSError), _one_writer():
             save(self, *what)
 
     caching.Cache.save_overload = save_if_possible
     event.register("numba:compile", Counter())
+
+
+@contextlib.contextmanager
+def _one_writer() -> Iterator[None]:
+    """While it is entered, no other process saves kernels here.
+
+    numba numbers the files of a function by its index: of two processes that add a signature each at the same time,
+    both take the same number, and the index of the one then names the code of the other.
+    """
+    folder().mkdir(parents=True, exist_ok=True)
+    with open(folder() / "writer.lock", "a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _load_tbb() -> bool:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from algoport.algorithms.xgboost import binning, sampling
 from algoport.algorithms.xgboost.booster import Booster
-from algoport.algorithms.xgboost.data import Part
+from algoport.algorithms.xgboost.data import TRAIN, Part
 from algoport.algorithms.xgboost.exact import centered, exact_cuts
 from algoport.algorithms.xgboost.grow import grow
 from algoport.algorithms.xgboost.kernels import update
@@ -23,7 +23,6 @@ from algoport.algorithms.xgboost.plan import Plan
 from algoport.algorithms.xgboost.trees import Forest, Tree, nothing
 
 Floats = NDArray[np.float32]
-TRAIN = "train"
 
 
 class Trees:

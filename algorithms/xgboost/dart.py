@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from algoport.algorithms.xgboost.boosting import TRAIN, Trees
+from algoport.algorithms.xgboost.boosting import Trees
+from algoport.algorithms.xgboost.data import TRAIN
 
 Floats = NDArray[np.float32]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,9 +14,12 @@ from algoport.algorithms.contract import Source
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.group import Group, total
 from algoport.algorithms.contract.records import Rows
+from algoport.algorithms.shared.arrays import fixed
 from algoport.algorithms.xgboost.objectives import Objective
+from algoport.algorithms.xgboost.plan import Plan
 from algoport.algorithms.xgboost.related import Targets
 
+TRAIN, VALIDATION = "train", "validation"
 BOUNDS = 2  # labels of survival:aft: from when on, and until when
 
 
@@ -42,9 +46,39 @@ class Part:
         else:
             lacking = ((0, 0), (0, width - self.rows.width))
             whole = np.pad(features, lacking, constant_values=np.nan) if width > self.rows.width else features
-            wide = np.ascontiguousarray(whole, np.float32).view()
-            wide.setflags(write=False)
+            wide = fixed(whole)
         return Part(replace(self.rows, features=wide), self.targets)
+
+
+def read_channels(
+    channels: Mapping[str, Source[Rows]], plan: Plan, least: int, note: Callable[[str], None]
+) -> dict[str, Part]:
+    """The rows of the channels, `least` features wide or more, and as wide at all members; some exchanges.
+
+    `UserError` where they do not fit the settings.
+    """
+    names = [name for name in (TRAIN, VALIDATION) if name in channels]
+    parts = {name: read(channels[name], name, plan.objective, plan.group) for name in names}
+    width = max(widest(list(parts.values()), plan.group), least)
+    _check_width(plan, width)
+    rows = total(plan.group, *(len(part) for part in parts.values()))
+    note(f"Train matrix has {rows[0]:.0f} rows and {width} columns")
+    if VALIDATION in parts:
+        note(f"Validation matrix has {rows[1]:.0f} rows")
+    s = plan.settings
+    if s.early_stopping_rounds is not None and (plan.watched is None or (VALIDATION not in parts and not s.kfold)):
+        note("early_stopping_rounds does nothing without a validation channel and eval_metric.")
+    return {name: part.widened(width) for name, part in parts.items()}
+
+
+def _check_width(plan: Plan, width: int) -> None:
+    """`UserError` where constraints name features that there are not."""
+    limit = plan.settings.monotone_constraints
+    if len(limit) > width:
+        raise UserError(f"monotone_constraints: must be at most {width}, one a feature; there are {len(limit)}.")
+    highest = max((int(f) for one in plan.settings.interaction_constraints for f in one), default=0)
+    if highest >= width:
+        raise UserError(f"interaction_constraints: must name features from 0 to {width - 1}; one is {highest}.")
 
 
 def read(source: Source[Rows], name: str, objective: Objective, group: Group) -> Part:
@@ -75,8 +109,8 @@ def _targets(rows: Rows, name: str, objective: Objective) -> Targets:
         label = np.empty((0, 1), np.float32)
     wanted = (1, BOUNDS) if objective.name == "survival:aft" else (1,)
     if label.shape[1] not in wanted:
-        told = " or 2" if len(wanted) > 1 else ""
-        raise UserError(f"Channel '{name}': label_size must be 1{told} for {objective.name}; it is {label.shape[1]}.")
+        also = " or 2" if len(wanted) > 1 else ""
+        raise UserError(f"Channel '{name}': label_size must be 1{also} for {objective.name}; it is {label.shape[1]}.")
     weight = rows.weight
     if weight is not None and not (np.isfinite(weight).all() and (weight >= 0).all()):
         raise UserError(f"Channel '{name}': weights must be finite numbers at least 0; one is not.")

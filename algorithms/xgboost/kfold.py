@@ -3,66 +3,92 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from algoport.algorithms.contract.records import joined
-from algoport.algorithms.xgboost import interchange, links
+from algoport.algorithms.xgboost import links
 from algoport.algorithms.xgboost.booster import Booster
-from algoport.algorithms.xgboost.data import Part
+from algoport.algorithms.xgboost.data import TRAIN, VALIDATION, Part
 from algoport.algorithms.xgboost.plan import Plan
 from algoport.algorithms.xgboost.related import Targets
 from algoport.algorithms.xgboost.together import Everyone
-
-if TYPE_CHECKING:
-    from algoport.algorithms.xgboost.rounds import Job
 
 FOLD = 1 << 21  # what the draws are for, beside the seed
 HALF = 0.5
 CLASSES = ("binary:logistic", "binary:logitraw", "binary:hinge", *links.SOFTMAX)
 
 
-def fit(job: Job, plan: Plan, parts: Mapping[str, Part]) -> tuple[Booster, ...]:
-    """The boosters of all folds and repeats. Leaves predictions.csv: of every row its label, then the mean over the
-    repeats of what models answer that have not seen it, and for classes the one most often answered."""
-    from algoport.algorithms.xgboost.rounds import Kept, boosted
+class Folds:
+    """The rows of all channels, cut into parts once a repeat, and what models answer of those they have not seen.
 
-    whole = _all(list(parts.values()))
-    everyone = Everyone(len(whole), plan.group)
-    labels = everyone.of(whole.targets.label)
-    kfold, repeats = plan.settings.kfold or 2, plan.settings.num_cv_round
-    answers: list[NDArray[np.float32]] = []
-    boosters: list[Booster] = []
-    figures: list[dict[str, float]] = []
-    done = _done(job)
-    for repeat in range(repeats):
-        fold = folds(labels, kfold, plan.key(FOLD, repeat), stratified=plan.objective.name in CLASSES)[everyone.mine]
-        answer: NDArray[np.float32] | None = None
-        for number in range(kfold):
-            told: dict[str, float] = {}
-            left_out = np.flatnonzero(fold == number)
-            own = {"train": whole.at(np.flatnonzero(fold != number)), "validation": whole.at(left_out)}
-            if len(boosters) < len(done):
-                booster = done[len(boosters)]
+    Folds are numbered through the repeats, one after another.
+    """
+
+    def __init__(self, plan: Plan, parts: Mapping[str, Part]) -> None:
+        self._plan = plan
+        self._rows = _all(list(parts.values()))
+        self._everyone = Everyone(len(self._rows), plan.group)
+        self._labels = self._everyone.of(self._rows.targets.label)
+        self.kfold = plan.settings.kfold or 2
+        self.count = self.kfold * plan.settings.num_cv_round
+        self._of_repeat = [self._assignment(repeat) for repeat in range(plan.settings.num_cv_round)]
+        self._answers: list[NDArray[np.float32]] = []  # of each repeat, (n,) or (n, k)
+        self._figures: list[dict[str, float]] = []  # of each fold; empty where it was not trained in this run
+
+    def parts(self, number: int) -> dict[str, Part]:
+        """What to train and to validate on in that fold."""
+        left_out = self._left_out(number)
+        return {
+            TRAIN: self._rows.at(np.flatnonzero(~left_out)),
+            VALIDATION: self._rows.at(np.flatnonzero(left_out)),
+        }
+
+    def add(self, number: int, booster: Booster, validation: Part, figures: dict[str, float]) -> None:
+        """Note what the model of that fold answers of the rows left out, and its last figures where it was trained in
+        this run."""
+        answer = links.transform(booster.objective, booster.margin(validation.rows))
+        if number % self.kfold == 0:
+            self._answers.append(np.empty((len(self._rows), *answer.shape[1:]), np.float32))
+        self._answers[-1][self._left_out(number)] = answer
+        self._figures.append(figures)
+
+    def means(self, number: int) -> dict[str, float]:
+        """The means of the figures over the folds of a repeat whose last fold this is; none where it is not, or where
+        one of them was not trained in this run."""
+        of_repeat = self._figures[-self.kfold :]
+        if number % self.kfold != self.kfold - 1 or not all(of_repeat):
+            return {}
+        return {name: float(np.mean([own[name] for own in of_repeat])) for name in of_repeat[0]}
+
+    def predictions(self) -> dict[str, Any]:
+        """predictions.csv, of the rows of all members: of each its label, then the mean over the repeats of what
+        models answer that have not seen it, and for classes the one most often answered."""
+        every = np.stack([self._everyone.of(answer) for answer in self._answers])  # (repeats, n) or (repeats, n, k)
+        name = self._plan.objective.name
+        columns: dict[str, Any] = {"label": self._labels}
+        if name not in ("multi:softmax", "binary:hinge"):
+            mean = every.mean(axis=0, dtype=np.float64)
+            if mean.ndim == 1:
+                columns["prediction"] = mean
             else:
-                job.reporter.note(f"Train cross validation fold {number + 1}")
-                arrays = {f"fold-{i}": _bytes(other) for i, other in enumerate(boosters)}
-                kept = Kept(arrays, {"folds": len(boosters)})
-                booster = boosted(_listening(job, told), plan, own, None, kept)
-            boosters.append(booster)
-            figures.append(told)
-            found = links.transform(booster.objective, booster.margin(own["validation"].rows))
-            answer = np.empty((len(whole), *found.shape[1:]), np.float32) if answer is None else answer
-            answer[left_out] = found
-            if job.stopping():
-                return tuple(boosters)
-        assert answer is not None
-        answers.append(answer)
-        _tell(job, figures[-kfold:], plan.settings.num_round)
-    _keep(job, plan, whole, everyone, np.stack(answers))
-    return tuple(boosters)
+                columns |= {f"prediction_{j}": mean[:, j] for j in range(mean.shape[1])}
+        if name in CLASSES:
+            columns["predicted_label"] = _majority(name, every, self._plan.objective.outputs)
+        return columns
+
+    def _left_out(self, number: int) -> NDArray[np.bool_]:
+        """(n,) which of this member's rows that fold leaves out."""
+        repeat, fold = divmod(number, self.kfold)
+        return np.equal(self._of_repeat[repeat], fold)
+
+    def _assignment(self, repeat: int) -> NDArray[np.int64]:
+        """(n,) in which part each of this member's rows is."""
+        stratified = self._plan.objective.name in CLASSES
+        parts = folds(self._labels, self.kfold, self._plan.key(FOLD, repeat), stratified=stratified)
+        return np.asarray(parts[self._everyone.mine])
 
 
 def folds(labels: NDArray[np.float32], kfold: int, key: tuple[int, ...], *, stratified: bool) -> NDArray[np.int64]:
@@ -94,52 +120,6 @@ def _all(parts: list[Part]) -> Part:
             np.concatenate(query) if len(query) == len(targets) else None,
         ),
     )
-
-
-def _listening(job: Job, told: dict[str, float]) -> Job:
-    """The same job, whose figures are also kept here."""
-    from dataclasses import replace
-
-    def report(values: Mapping[str, float], **how: Any) -> None:
-        told.update(values)
-        job.reporter.report(values, **how)
-
-    return replace(job, reporter=replace(job.reporter, report=report))
-
-
-def _tell(job: Job, figures: list[dict[str, float]], number: int) -> None:
-    """The means over the folds, where all were trained in this run."""
-    if all(figures):
-        job.reporter.report({name: float(np.mean([own[name] for own in figures])) for name in figures[0]}, epoch=number)
-
-
-def _done(job: Job) -> list[Booster]:
-    old = job.checkpoints.latest()
-    if old is None:
-        return []
-    arrays, facts = old
-    return [interchange.read(arrays[f"fold-{i}"].tobytes(), "checkpoint") for i in range(int(facts["folds"]))]
-
-
-def _bytes(booster: Booster) -> NDArray[np.uint8]:
-    return np.frombuffer(interchange.write(booster), np.uint8)
-
-
-def _keep(job: Job, plan: Plan, whole: Part, everyone: Everyone, answers: NDArray[np.float32]) -> None:
-    """predictions.csv, of the rows of all members."""
-    label = everyone.of(whole.targets.label)
-    every = np.stack([everyone.of(answer) for answer in answers])  # (repeats, n) or (repeats, n, k)
-    name = plan.objective.name
-    columns: dict[str, Any] = {"label": label}
-    if name not in ("multi:softmax", "binary:hinge"):
-        mean = every.mean(axis=0, dtype=np.float64)
-        if mean.ndim == 1:
-            columns["prediction"] = mean
-        else:
-            columns |= {f"prediction_{j}": mean[:, j] for j in range(mean.shape[1])}
-    if name in CLASSES:
-        columns["predicted_label"] = _majority(name, every, plan.objective.outputs)
-    job.reporter.keep("predictions.csv", columns)
 
 
 def _majority(name: str, every: NDArray[np.float32], outputs: int) -> NDArray[np.int64]:

@@ -13,8 +13,7 @@ from scipy import sparse
 
 from algoport.algorithms.contract.group import total
 from algoport.algorithms.xgboost.booster import Booster
-from algoport.algorithms.xgboost.boosting import TRAIN
-from algoport.algorithms.xgboost.data import Part
+from algoport.algorithms.xgboost.data import TRAIN, Part
 from algoport.algorithms.xgboost.kernels import linear as kernels
 from algoport.algorithms.xgboost.plan import Plan
 

@@ -14,10 +14,11 @@ from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 from scipy import sparse
 
 from algoport.algorithms.contract.records import Features
+from algoport.algorithms.shared.arrays import fixed
 from algoport.algorithms.xgboost.kernels import planes, walks
 
 MOST_CATEGORIES = 1 << 24  # the library's own limit: what float32 can count
@@ -66,7 +67,7 @@ class Packed:
         """(width,) where each feature stands among `features`, or -1."""
         place = np.full(self.width, -1, np.int32)
         place[self.features] = np.arange(len(self.features))
-        return _taken(place, np.int32)
+        return fixed(place, np.int32)
 
     @cached_property
     def compact(self) -> Packed:
@@ -75,7 +76,7 @@ class Packed:
         split = nodes[:, 2] != np.arange(len(nodes))
         place = np.searchsorted(self.features, nodes[:, 1] >> 1)
         nodes[:, 1] = np.where(split, place * 2 + (nodes[:, 1] & 1), nodes[:, 1] & 1)
-        return replace(self, nodes=_taken(nodes.reshape(-1), np.int32), width=max(len(self.features), 1))
+        return replace(self, nodes=fixed(nodes.reshape(-1), np.int32), width=max(len(self.features), 1))
 
     def margins(self, features: Features, base: NDArray[np.float32], count: int) -> NDArray[np.float32]:
         """(n, k): `base` (k,) and what the first `count` trees add. Values that are NaN, or absent of sparse rows,
@@ -112,19 +113,19 @@ class Packed:
     def _in_parts(self, features: Features, find: Callable[[NDArray[np.float32], Packed], Found]) -> Found:
         """What `find` says of the rows, sparse ones spread out over the features that matter, some at a time."""
         if not sparse.issparse(features):
-            rows = _taken(features, np.float32)
+            rows = fixed(features, np.float32)
             if rows.shape[1] < self.width:
                 lacking = ((0, 0), (0, self.width - rows.shape[1]))
-                rows = _taken(np.pad(rows, lacking, constant_values=np.nan), np.float32)
+                rows = fixed(np.pad(rows, lacking, constant_values=np.nan), np.float32)
             return find(rows, self)
         held: Any = features
-        entries = _taken(held.indptr, np.int64), _taken(held.indices, np.int32), _taken(held.data, np.float32)
+        entries = fixed(held.indptr, np.int64), fixed(held.indices, np.int32), fixed(held.data, np.float32)
         n, width = held.shape[0], self.compact.width
         parts, step = [], max(1, ROOM // width)
         for start in range(0, max(n, 1), step):
             block = np.full((min(step, n - start), width), np.nan, np.float32)
             walks.spread(*entries, start, self.place, block)
-            parts.append(find(_taken(block, np.float32), self.compact))
+            parts.append(find(fixed(block, np.float32), self.compact))
         return parts[0] if len(parts) == 1 else cast(Found, np.concatenate(parts))
 
 
@@ -133,7 +134,7 @@ def walked(
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Of each node (m,) its depth and its parent within its tree. The depth is UNREACHED where no root leads to it,
     and NO_TREE at a root whose tree is none: a child that is not there, or is reached twice."""
-    offsets, left, right = _taken(offsets, np.int64), _taken(left, np.int32), _taken(right, np.int32)
+    offsets, left, right = fixed(offsets, np.int64), fixed(left, np.int32), fixed(right, np.int32)
     depth, parent = np.empty(len(left), np.int32), np.empty(len(left), np.int32)
     walks.reach(offsets, left, right, depth, parent)
     return depth, parent
@@ -154,14 +155,14 @@ def packed(
 ) -> Packed:
     """From the flat arrays of a forest, whose trees are sound. `factor` (t,): by what the values are multiplied."""
     m, t = len(left), len(group)
-    offsets = _taken(offsets, np.int64)
+    offsets = fixed(offsets, np.int64)
     factors = np.ones(t, np.float32) if factor is None else factor
     starts, sets = _sets(categories, offsets, m)
     nodes = np.empty(m * 4, np.int32)
     depth, number = np.zeros(t, np.int32), np.zeros(m, np.int32)
     walks.pack(
-        offsets, _taken(left, np.int32), _taken(right, np.int32), _taken(feature, np.int32),
-        _taken(threshold, np.float32).view(np.int32), _taken(default_left, np.uint8), starts, nodes, depth, number,
+        offsets, fixed(left, np.int32), fixed(right, np.int32), fixed(feature, np.int32),
+        fixed(threshold, np.float32).view(np.int32), fixed(default_left, np.uint8), starts, nodes, depth, number,
     )  # fmt: skip
     trees = np.repeat(np.arange(t), np.diff(offsets))
     order = number + offsets[trees] if m else number
@@ -172,13 +173,13 @@ def packed(
     depth[[i for i, some in enumerate(categories) if some]] *= -1
     split = left >= 0
     return Packed(
-        nodes=_taken(nodes, np.int32),
+        nodes=fixed(nodes, np.int32),
         roots=offsets,
-        depth=_taken(depth, np.int32),
-        group=_taken(group, np.int32),
-        sets=_taken(sets, np.int32),
-        number=_taken(number, np.int32),
-        cover=_taken(cover[order], np.float32),
+        depth=fixed(depth, np.int32),
+        group=fixed(group, np.int32),
+        sets=fixed(sets, np.int32),
+        number=fixed(number, np.int32),
+        cover=fixed(cover[order], np.float32),
         width=int(feature[split].max(initial=-1)) + 1,
     )
 
@@ -197,10 +198,3 @@ def _sets(
             sets.append(np.concatenate([np.array([len(words)], np.int32), words.view(np.int32)]))
             at += len(words) + 1
     return starts, np.concatenate(sets)
-
-
-def _taken(array: Any, dtype: DTypeLike) -> NDArray[Any]:
-    """As a compiled function takes it: contiguous, and read-only, so that a mapped file is no case of its own."""
-    view = np.require(array, dtype, ["C", "A"]).view(np.ndarray)[:]
-    view.flags.writeable = False
-    return view

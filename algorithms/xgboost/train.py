@@ -1,5 +1,166 @@
-"""From rows to trees: `fit` stands in `rounds`, which tells of a round at a time."""
+"""Gradient boosting: each round fits what the rounds before it have left (Friedman 2001; Chen and Guestrin 2016).
 
-from algoport.algorithms.xgboost.rounds import fit
+All rows are in memory. A round takes the derivatives of the loss at what the model answers, grows trees or moves
+weights that follow them, and adds what these answer; every channel is measured after it.
+"""
 
-__all__ = ["fit"]
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from algoport.algorithms import contract
+from algoport.algorithms.contract.errors import Stopped
+from algoport.algorithms.xgboost import interchange
+from algoport.algorithms.xgboost.booster import Booster
+from algoport.algorithms.xgboost.boosting import Trees
+from algoport.algorithms.xgboost.dart import Dart
+from algoport.algorithms.xgboost.data import VALIDATION, Part, read_channels
+from algoport.algorithms.xgboost.hyperparameters import Hyperparameters
+from algoport.algorithms.xgboost.initialization import first_booster, starting_booster
+from algoport.algorithms.xgboost.kfold import Folds
+from algoport.algorithms.xgboost.linear import Linear
+from algoport.algorithms.xgboost.model import Model
+from algoport.algorithms.xgboost.plan import Plan
+from algoport.algorithms.xgboost.update import Updating
+from algoport.algorithms.xgboost.watching import Watch
+
+Job = contract.Job[Hyperparameters, Model]
+CURRENT = "booster"  # the array of a checkpoint that holds the booster being trained
+
+
+@dataclass
+class Progress:
+    """How far a booster is; the same at every member."""
+
+    trees: Trees | Linear  # that grows round by round
+    watch: Watch
+    done: int = 0  # rounds of this job
+
+
+@dataclass(frozen=True)
+class EarlierFolds:
+    """The boosters of folds that are done, as a checkpoint holds them beside the one that is trained."""
+
+    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def fit(job: Job) -> Model:
+    """Boost for `num_round` rounds, or train the model given further for as many more.
+
+    Raises `UserError` where labels, weights or the model to start from do not fit; `Stopped` where a stop comes
+    before the first round.
+    """
+    settings, note = job.hyperparameters, job.reporter.note
+    plan = Plan(settings, job.group, (abs(job.seed), abs(settings.seed)))
+    for notice in settings.notices():
+        note(notice)
+    parts = read_channels(job.channels, plan, job.start.width if job.start else 0, note)
+    if settings.kfold is not None:
+        return Model(boosters=_cross_validate(job, plan, parts))
+    return Model(boosters=(_boost(job, plan, parts, starting_booster(job.start, plan, note)),))
+
+
+def _boost(
+    job: Job, plan: Plan, parts: Mapping[str, Part], start: Booster | None, earlier: EarlierFolds | None = None
+) -> Booster:
+    """The booster that the rounds leave, cut to its best round where one is watched."""
+    earlier, limit = earlier or EarlierFolds(), plan.settings.num_round
+    state = _resume(job, plan, parts, start, earlier)
+    if state is None:
+        watch = Watch.of(plan, parts, job.reporter.report)
+        state = Progress(_rounds(plan, parts, first_booster(plan, parts, start, job.reporter.note), start), watch)
+    while state.done < limit and not state.watch.over:
+        if job.stopping():
+            job.reporter.note(f"a stop was asked for after round {state.done}")
+            _save(job, earlier, state, ended=True)
+            break
+        state.trees.advance()
+        state.watch.measure(state.done, state.trees.rounds, state.trees.margins)
+        state.done += 1
+        _save(job, earlier, state, ended=state.done == limit or state.watch.over)
+    if state.trees.rounds == 0:
+        raise Stopped
+    if state.watch.over:
+        waited = plan.settings.early_stopping_rounds
+        job.reporter.note(f"no better for {waited} rounds: stopped after round {state.done}")
+    return state.watch.best.cut(state.trees.booster)
+
+
+def _rounds(plan: Plan, parts: Mapping[str, Part], booster: Booster, start: Booster | None) -> Trees | Linear:
+    """What makes a round of it: trees that grow, trees of which some are dropped, old trees again, or weights."""
+    if booster.kind == "gblinear":
+        return Linear(plan, parts, booster)
+    if plan.settings.process_type == "update":
+        assert start is not None
+        return Updating(plan, parts, booster, start)
+    return (Dart if booster.kind == "dart" else Trees)(plan, parts, booster)
+
+
+def _cross_validate(job: Job, plan: Plan, parts: Mapping[str, Part]) -> tuple[Booster, ...]:
+    """The boosters of all folds and repeats; leaves what each answers of the rows that it has not seen."""
+    folds = Folds(plan, parts)
+    checkpoint = job.checkpoints.latest()
+    boosters = _restore_folds(*checkpoint) if checkpoint else []
+    for number in range(folds.count):
+        figures: dict[str, float] = {}
+        own = folds.parts(number)
+        if number == len(boosters):
+            job.reporter.note(f"Train cross validation fold {number % folds.kfold + 1}")
+            earlier = EarlierFolds({f"fold-{i}": _bytes(each) for i, each in enumerate(boosters)}, {"folds": number})
+            boosters.append(_boost(_with_record(job, figures), plan, own, None, earlier))
+        folds.add(number, boosters[number], own[VALIDATION], figures)
+        if job.stopping():
+            return tuple(boosters[: number + 1])
+        means = folds.means(number)
+        if means:
+            job.reporter.report(means, epoch=plan.settings.num_round)
+    job.reporter.keep("predictions.csv", folds.predictions())
+    return tuple(boosters)
+
+
+def _with_record(job: Job, figures: dict[str, float]) -> Job:
+    """The same job, whose figures are also written here."""
+
+    def report(values: Mapping[str, float], **how: Any) -> None:
+        figures.update(values)
+        job.reporter.report(values, **how)
+
+    return replace(job, reporter=replace(job.reporter, report=report))
+
+
+def _save(job: Job, earlier: EarlierFolds, state: Progress, *, ended: bool) -> None:
+    if job.checkpoints.due(ended=ended):
+        arrays = {**earlier.arrays, CURRENT: _bytes(state.trees.booster)}
+        job.checkpoints.save(arrays, {**earlier.facts, **state.watch.facts(), "done": state.done})
+
+
+def _resume(
+    job: Job, plan: Plan, parts: Mapping[str, Part], start: Booster | None, earlier: EarlierFolds
+) -> Progress | None:
+    """How far the latest checkpoint is with this booster; None where there is none, or where it is of another fold."""
+    checkpoint = job.checkpoints.latest()
+    if checkpoint is None:
+        return None
+    arrays, facts = checkpoint
+    if any(facts.get(name) != value for name, value in earlier.facts.items()):
+        return None
+    watch = Watch.of(plan, parts, job.reporter.report)
+    watch.restore(facts)
+    booster = interchange.read(arrays[CURRENT].tobytes(), "checkpoint")
+    job.reporter.note(f"resuming after round {facts['done']}")
+    return Progress(_rounds(plan, parts, booster, start), watch, int(facts["done"]))
+
+
+def _restore_folds(arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> list[Booster]:
+    """The boosters of the folds that were done at a checkpoint."""
+    return [interchange.read(arrays[f"fold-{i}"].tobytes(), "checkpoint") for i in range(int(facts["folds"]))]
+
+
+def _bytes(booster: Booster) -> NDArray[np.uint8]:
+    return np.frombuffer(interchange.write(booster), np.uint8)

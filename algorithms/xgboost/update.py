@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algoport.algorithms.xgboost.booster import Booster
-from algoport.algorithms.xgboost.boosting import TRAIN, Trees, one_tree
-from algoport.algorithms.xgboost.data import Part
+from algoport.algorithms.xgboost.boosting import Trees, one_tree
+from algoport.algorithms.xgboost.data import TRAIN, Part
 from algoport.algorithms.xgboost.kernels import splits, update
 from algoport.algorithms.xgboost.plan import Plan
 from algoport.algorithms.xgboost.trees import LEAF, NO_PARENT, Tree

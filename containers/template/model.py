@@ -57,9 +57,7 @@ class Model:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote."""
-        arrays, facts = artifact.load(folder)
-        if facts.get("algorithm") != NAME:
-            raise UserError(f"{artifact.FACTS}: is a model of '{facts.get('algorithm')}' and not of '{NAME}'.")
+        arrays, facts = artifact.load(folder, NAME)
         try:
             mean, squares, count = (np.array(arrays[name], np.float64) for name in ("mean", "squares", "count"))
             least_variance = float(facts["least_variance"])

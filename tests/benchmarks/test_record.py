@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import record
+from benchmarks import peers, record
 
 INTEL = """processor\t: 0
 vendor_id\t: GenuineIntel
@@ -105,3 +105,20 @@ def test_rows_of_a_file_that_names_no_flags_are_not_taken_for_this_machine_s() -
 )
 def test_machines_differ_in_what_both_say(other: dict[str, object], words: str) -> None:
     assert record.difference(FACTS, other) == words
+
+
+def test_the_versions_are_those_of_our_dependencies_and_of_the_benchmark_s_own_peers() -> None:
+    every, own = record.header()["versions"], record.header("xgboost")["versions"]
+
+    assert {"numpy", "torch"} <= set(every) and "xgboost-cpu" not in every
+    assert own["xgboost-cpu"] and set(every) <= set(own)
+    assert "faiss-cpu" not in own
+
+
+def test_each_peer_is_listed_beside_a_benchmark_and_with_the_name_it_is_imported_by() -> None:
+    names = {path.name.partition(".")[0] for path in peers.HERE.glob("*.txt")}
+    modules = {peer.package: (peer.module, peer.alone) for peer in peers.listed()}
+
+    assert all((peers.HERE / f"{name}.py").is_file() for name in names)
+    assert modules["faiss-cpu"] == ("faiss", False)
+    assert modules["gluonts"] == ("gluonts", True)

@@ -7,10 +7,11 @@ front of its reason; the test is then skipped and the reason shown at the end of
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,12 @@ import pytest
 from algoport import algorithms
 from algoport.training import log, metrics
 from tests.conformance.definitions import Told
-from tests.conformance.example import Example
+from tests.conformance.example import Asking, Example
 from tests.conformance.folder import Server, Trained, ml_folder
+from tests.groups import together
+
+Members = Callable[[int], list[Any]]
+Looks = Callable[[int], int]
 
 STANDINS = Path(__file__).with_name("standins")
 
@@ -73,6 +78,24 @@ def kept(request: Any) -> None:
 def model(example: Example) -> Any:
     """What the smallest job leaves."""
     return example.fit()
+
+
+@pytest.fixture(scope="session")
+def members(example: Example) -> Members:
+    """The models of so many members, who all hold the whole data; trained once for each number."""
+    return functools.cache(lambda size: together(size, example.fit))
+
+
+@pytest.fixture(scope="session")
+def looks(example: Example) -> Looks:
+    """How often the last of so many members looks in the smallest job whether a stop was asked for."""
+
+    def count(size: int) -> int:
+        asked = [Asking() for _ in range(size)]
+        together(size, lambda group: example.fit(group, stop_requested=asked[group.rank]))
+        return asked[-1].looks
+
+    return functools.cache(count)
 
 
 @pytest.fixture(scope="session")

@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from algoport.algorithms.shared import compiled
 from algoport.training import formats, metrics
+from tests import baking
 from tests.conformance.definitions import PROGRESS, THROUGHPUT, Told, published
 from tests.conformance.example import CLOSE, Example, same
 from tests.conformance.folder import PATIENCE, Trained, ml_folder, typed_folder, wider
@@ -156,8 +157,8 @@ def test_the_model_channel_takes_what_train_left(example: Example, trained: Trai
 
 def test_nothing_compiles_after_the_example_job(example: Example, tmp_path: Path) -> None:
     """With the kernels that the example job compiled, every other way to train and to answer compiles none."""
-    level = (compiled.levels_here() or ["generic"])[0]
-    kernels = tmp_path / "kernels"
+    kernels, level = tmp_path / "kernels", baking.level()
+    shutil.copytree(baking.baked(example.name), kernels)
     environment = ml_folder(tmp_path / "ml", example).environment(ALGOPORT_KERNELS=str(kernels), ALGOPORT_CPU=level)
 
     def run(*module: str) -> str:
@@ -172,7 +173,6 @@ def test_nothing_compiles_after_the_example_job(example: Example, tmp_path: Path
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    run("algoport.algorithms.shared.compiled", example.name)
     files = {str(path) for path in kernels.rglob("*") if path.is_file()}
     told = run("tests.conformance.variations", example.name)
     run("training")
@@ -182,12 +182,11 @@ def test_nothing_compiles_after_the_example_job(example: Example, tmp_path: Path
     assert os.path.isdir(tmp_path / "ml" / "model")
 
 
-@pytest.mark.parametrize("stray", [".hidden", "_SUCCESS", "empty.csv"])
-def test_stray_files_in_a_channel_are_passed_over(
-    example: Example, trained: Trained, stray: str, tmp_path: Path
-) -> None:
+def test_stray_files_in_a_channel_are_passed_over(example: Example, trained: Trained, tmp_path: Path) -> None:
+    """What is hidden, what marks the end of an upload, and what is empty; each is no row, so one job tells of all."""
     folder = ml_folder(tmp_path, example)
-    folder.put(f"input/data/train/{stray}", b"" if stray.startswith("empty") else b"not a row")
+    for name, data in ((".hidden", b"not a row"), ("_SUCCESS", b"not a row"), ("empty.csv", b"")):
+        folder.put(f"input/data/train/{name}", data)
 
     run = folder.train()
 

@@ -15,6 +15,7 @@ import pytest
 
 from algoport.algorithms.contract import Memory
 from algoport.algorithms.contract.records import Rows
+from tests.conformance.conftest import Looks, Members
 from tests.conformance.example import (
     CLOSE,
     Asking,
@@ -83,18 +84,17 @@ def test_the_same_seed_gives_the_same_model_bit_for_bit(example: Example, tmp_pa
 
 
 @pytest.mark.parametrize("size", [2, 3])
-def test_every_member_ends_with_the_same_model(example: Example, size: int, tmp_path: Path) -> None:
-    models = together(size, example.fit)
+def test_every_member_ends_with_the_same_model(members: Members, size: int, tmp_path: Path) -> None:
+    files = [written(model, tmp_path / str(rank)) for rank, model in enumerate(members(size))]
 
-    files = [written(model, tmp_path / str(rank)) for rank, model in enumerate(models)]
     assert all(own == files[0] for own in files)
 
 
 @pytest.mark.parametrize("size", [2, 3])
-def test_how_replicated_rows_are_shared_out_does_not_matter(example: Example, model: Any, size: int) -> None:
-    shared, *_ = together(size, example.fit)
-
-    same(example.answers(model), example.answers(shared), **CLOSE)
+def test_how_replicated_rows_are_shared_out_does_not_matter(
+    example: Example, model: Any, members: Members, size: int
+) -> None:
+    same(example.answers(model), example.answers(members(size)[0]), **CLOSE)
 
 
 @pytest.mark.parametrize(
@@ -188,11 +188,11 @@ def test_interrupted_and_resumed_is_uninterrupted_with_several_members(example: 
 
 @pytest.mark.parametrize("share", [0.0, 0.25, 0.5, 1.0])
 @pytest.mark.parametrize("size", [1, 2])
-def test_a_stop_leaves_a_servable_model(example: Example, size: int, share: float, tmp_path: Path) -> None:
+def test_a_stop_leaves_a_servable_model(
+    example: Example, looks: Looks, size: int, share: float, tmp_path: Path
+) -> None:
     """Asked of the last member only, at that share of the chances it gives itself to be asked."""
-    looks = [Asking() for _ in range(size)]
-    together(size, lambda group: example.fit(group, stop_requested=looks[group.rank]))
-    at = max(1, round(share * looks[-1].looks))
+    at = max(1, round(share * looks(size)))
 
     asked = [Asking() for _ in range(size - 1)] + [Asking(at)]
     passes: list[bool] = []

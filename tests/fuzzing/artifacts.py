@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import shutil
 import tarfile
@@ -23,27 +24,33 @@ from tests.fuzzing.fuzzer import Target
 
 HERE = Path(__file__).parents[1] / "algorithms"
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # thousands of files a second
+SIMPLE = "kmeans"  # whose model stands for any where one is needed
+MXNET = sorted((HERE / "shared/fixtures").glob("*.ndarray"))
 Feed = Callable[[bytes], bool]
 
 
 def targets(*only: str) -> Iterator[Target]:
-    """One for every file of every model, and for what models and data come in."""
+    """One for every file of every model, and for what models and data come in.
+
+    Beside its example, an algorithm's tests give `original/`, files that the original left, each a model by itself, and
+    `fuzzing.py`, whose `targets()` are what else it reads.
+    """
     for name in only or algorithms.names():
         whole = models(name)
         for path in whole[0]:
             if path.endswith((".onnx", ".txt", ".md")):  # beside the model, and not read
                 continue
             yield Target(f"model {name}/{path}", [files[path] for files in whole if path in files], _model(name, path))
-    yield Target("mxnet", [(HERE / path).read_bytes() for path in MXNET], _mxnet())
-    yield Target("kmeans original", [(HERE / MXNET[0]).read_bytes()], _model("kmeans", "model_algo-1", alone=True))
-    if not only or "xgboost" in only:
-        yield from _boosted()
-    yield Target("archive", [archive(models("kmeans")[0], form) for form in ("", "gz")], _archive())
+        folder = algorithms.folder(name).name
+        for original in sorted(HERE.glob(f"{folder}/original/*")):
+            yield Target(f"{name} original", [original.read_bytes()], _model(name, original.name, alone=True))
+        if (HERE / folder / "fuzzing.py").is_file():
+            yield from importlib.import_module(f"tests.algorithms.{folder}.fuzzing").targets()
+    yield Target("mxnet", [path.read_bytes() for path in MXNET], _mxnet())
+    some = only[0] if only else SIMPLE
+    yield Target("archive", [archive(models(some)[0], form) for form in ("", "gz")], _archive(some))
     yield Target("manifest", [b'[{"prefix":"s3://bucket/"},"a.csv","b/c.csv"]'], _manifest())
     yield Target("list", [b"5\t1.000\tb/2.jpg\r\n\n9\t0\ta.png\n", b"0\t1\t0\ta.png\n"], _list())
-
-
-MXNET = ("kmeans/original/model_algo-1", "shared/fixtures/named.ndarray")
 
 
 @cache
@@ -66,7 +73,7 @@ def archive(content: Mapping[str, bytes], form: str = "gz") -> bytes:
     return sink.getvalue()
 
 
-def _sentence(work: Callable[[], Any]) -> bool:
+def works(work: Callable[[], Any]) -> bool:
     """True where it works, false where a sentence says why not."""
     try:
         with warnings.catch_warnings():
@@ -85,6 +92,8 @@ def _model(name: str, path: str, *, alone: bool = False) -> Feed:
     load = algorithms.part(name, "model").Model.load
     requests, options = Example(name).requests()[:3], Example(name).options()
     others = [] if alone else models(name)
+    # What a model says of itself may rightly make it slow: a large network, or one of far horizons.
+    is_costly = getattr(algorithms.part(name, "example"), "is_costly", lambda model: False)
 
     def feed(data: bytes) -> bool:
         shutil.rmtree(folder, ignore_errors=True)
@@ -93,15 +102,13 @@ def _model(name: str, path: str, *, alone: bool = False) -> Feed:
             (folder / each).parent.mkdir(parents=True, exist_ok=True)
             (folder / each).write_bytes(content)
 
-        def work() -> None:
+        def ask() -> None:
             model = load(folder)
-            # A network of large pictures or far horizons may take its time: it does what it says.
-            size = getattr(model, "height", 1) * getattr(model, "width_", 1)
-            ahead = getattr(getattr(model, "plan", None), "prediction_length", 1)
-            if model.width in (None, getattr(requests, "width", None)) and size <= 1 << 12 and ahead <= 1 << 8:
+            fits = model.width in (None, getattr(requests, "width", None))
+            if fits and not is_costly(model):
                 model.predict(requests, options)
 
-        return _sentence(work)
+        return works(ask)
 
     return feed
 
@@ -111,37 +118,18 @@ def _mxnet() -> Feed:
 
     def feed(data: bytes) -> bool:
         path.write_bytes(data)
-        return _sentence(lambda: mxnet.load(path))
+        return works(lambda: mxnet.load(path))
 
     return feed
 
 
-def _boosted() -> Iterator[Target]:
-    """The library's files, in both forms."""
-    import xgboost
-
-    from algoport.algorithms.xgboost import interchange
-
-    rows = Example("xgboost").rows()["train"]
-    matrix = xgboost.DMatrix(rows.dense(), label=rows.label)
-    facts = ({}, {"booster": "dart", "rate_drop": 0.5}, {"booster": "gblinear"}, {"num_parallel_tree": 2})
-    boosters = [xgboost.train({"max_depth": 2, "nthread": 1, **some}, matrix, 2) for some in facts]
-    for form in ("json", "ubj"):
-        seeds = [bytes(booster.save_raw(form)) for booster in boosters]
-
-        def feed(data: bytes) -> bool:
-            return _sentence(lambda: interchange.write(interchange.read(data, "xgboost-model")))
-
-        yield Target(f"xgboost {form}", seeds, feed)
-
-
-def _archive() -> Feed:
+def _archive(name: str) -> Feed:
     place = Path(tempfile.mkdtemp(dir=MEMORY))
-    load = algorithms.part("kmeans", "model").Model.load
+    load = algorithms.part(name, "model").Model.load
 
     def feed(data: bytes) -> bool:
         (place / "model.tar.gz").write_bytes(data)
-        return _sentence(lambda: artifacts.start(place, load))
+        return works(lambda: artifacts.start(place, load))
 
     return feed
 
@@ -154,7 +142,7 @@ def _manifest() -> Feed:
 
     def feed(data: bytes) -> bool:
         (place / "x.manifest").write_bytes(data)
-        return _sentence(lambda: files.shards(place, "train"))
+        return works(lambda: files.shards(place, "train"))
 
     return feed
 
@@ -167,6 +155,6 @@ def _list() -> Feed:
 
     def feed(data: bytes) -> bool:
         (place / "lists/x.lst").write_bytes(data)
-        return _sentence(lambda: pictures.listed(place / "train", "train", place / "lists", "train_lst"))
+        return works(lambda: pictures.listed(place / "train", "train", place / "lists", "train_lst"))
 
     return feed

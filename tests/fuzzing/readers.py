@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import io
 import json
@@ -10,8 +11,11 @@ import zlib
 from collections.abc import Iterator
 from functools import cache
 
-from algoport.algorithms.contract import kinds
+import numpy as np
+
+from algoport.algorithms.contract import Field, kinds
 from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.ragged import Ragged
 from algoport.algorithms.contract.records import Rows
 from algoport.algorithms.contract.records.images import png
 from algoport.training import formats
@@ -20,6 +24,8 @@ from algoport.training.formats.recordio import frame
 from tests.fuzzing.fuzzer import Target
 from tests.records import generated
 
+# Names that generated sequences have; of a table, a column of texts and one of numbers.
+FIELDS = (Field(name="in0", meaning="texts"), Field(name="in1", meaning="numbers", number=True))
 LIMIT = 1 << 24  # bytes that a body may decode to
 
 
@@ -40,6 +46,14 @@ def seeds(kind: str, media: str) -> list[bytes]:
     return valid + BY_HAND.get(media, [])
 
 
+def number_of(varint: bytes) -> bytes:
+    """A record whose sequence in0 has one number, which need fit no int32: of 2^31, 2^32 + 5, 2^63, -1."""
+    message = varint
+    for tag in (b"\x0a", b"\x3a", b"\x0a\x03in0\x12", b"\x0a"):
+        message = tag + bytes([len(message)]) + message
+    return frame(message)
+
+
 BY_HAND = {
     "text/csv": [b'1,"2",3,4\n5,6,,nan\n', b"1;2;3;4\n", b"a,b,c,d\n1,2,3,4\n", b"1\t2\t3\t4\r\n1\t2\t3\t4\r\n"],
     "text/libsvm": [b"1:0.5 0:1 2:3\n0 1:2 # no\n", b"2 qid:7 0:1 3:2\n1 qid:8 1:1\n"],
@@ -48,7 +62,17 @@ BY_HAND = {
         b'{"features":[1,2,3,4],"label":1,"weight":2}',
         json.dumps({"instances": [{"start": "2020-01-01", "target": [1, "NaN"] * 5}], "configuration": {}}).encode(),
     ],
-    "application/jsonlines": [b'{"features":[1,2,3,4]}\n\n{"data":{"features":{"values":[1,2,3,4]}}}\n'],
+    "application/jsonlines": [
+        b'{"features":[1,2,3,4]}\n\n{"data":{"features":{"values":[1,2,3,4]}}}\n',
+        b'{"source":"a b","label":[1,"x"],"k":2,"label-metadata":{}}\n{"source":"","k":9223372036854775808}\n',
+        b'{"in0":[2147483647],"in1":[2147483648],"label":4294967296}\n{"in0":[9223372036854775807,18446744073709551616]}\n',
+        b'{"features":["a",4294967296]}\n{"features":["\\ud800",1e39]}\n',
+    ],
+    "text/plain": [b"__label__1 a b\nc __label__2\n", b"a\r\n\n \t\n__label__\n", b"\xef\xbb\xbfa\n\x00"],
+    "application/x-recordio-protobuf": [
+        number_of(bytes.fromhex(text))
+        for text in ("8080808008", "8580808010", "80808080808080808001", "ffffffffffffffffff01")
+    ],
 }
 
 
@@ -110,6 +134,7 @@ def _reader(kind: str, media: str):
             limit=LIMIT,
             classes=3,
             missing=bool(way & 128),
+            fields=FIELDS if way & 512 else (),
         )
         try:
             if way & 256:
@@ -128,6 +153,7 @@ def read(data: bytes, content_type: ContentType, layout: Layout, kind: str) -> b
     width = None
     for part in formats.records(io.BytesIO(data), content_type, layout, kind):
         assert len(part) > 0, "a block of nothing"
+        check_ragged(part)
         if isinstance(part, Rows):
             assert layout.width is None or part.width == layout.width, "a row of another width"
             assert width in (None, part.width), "blocks of several widths"
@@ -135,6 +161,29 @@ def read(data: bytes, content_type: ContentType, layout: Layout, kind: str) -> b
             if part.is_sparse:
                 assert part.features.indices.size == 0 or part.features.indices.max() < part.width
     return True
+
+
+def check_ragged(part: object) -> None:
+    """Texts are UTF-8 without a NUL, numbers are those of a sequence, and all lie where they are said to."""
+    for column in _ragged(part):
+        assert column.offsets[0] == 0 and column.offsets[-1] == len(column.values)
+        assert (np.diff(column.offsets) >= 0).all()
+        if column.values.dtype == np.uint8:
+            assert not any("\0" in text for text in column.strings())
+        else:
+            assert column.values.dtype == np.int32 and (column.values >= 0).all()
+
+
+def _ragged(part: object) -> Iterator[Ragged]:
+    held: list[object] = [part]
+    while held:
+        value = held.pop()
+        if isinstance(value, Ragged):
+            yield value
+        elif isinstance(value, tuple | dict):
+            held += value.values() if isinstance(value, dict) else value
+        elif dataclasses.is_dataclass(value):
+            held += [getattr(value, field.name) for field in dataclasses.fields(value)]
 
 
 def bomb(size: int) -> bytes:

@@ -233,6 +233,7 @@ class Opening:
             width=self._width,
             classes=settings.in_role("classes"),
             missing=self._algorithm.missing,
+            fields=self._algorithm.fields,
         )
         return layout if width is None else replace(layout, width_name=width.name)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from algoport.algorithms.contract.algorithm import Field
 from algoport.algorithms.contract.errors import UserError
 
 
@@ -22,6 +23,7 @@ class Layout:
     block: int = 1 << 24  # bytes decoded at a time
     limit: int | None = None  # bytes that decoding may fill, where the sender is not trusted
     classes: int | None = None  # how many a label may name, where that is known
+    fields: Sequence[Field] = ()  # what records have by name, where the algorithm declares it
     missing: bool = True  # whether a feature may be missing or infinite; where False, such a row is a fault
 
     @property

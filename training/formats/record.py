@@ -20,8 +20,11 @@ _TENSORS = (("Float32Tensor", "float", 2), ("Float64Tensor", "double", 3), ("Int
 
 
 @functools.cache
-def message() -> Any:
-    """The class of the message, made of its schema (proto2; field numbers of the contract, A.3)."""
+def message(integers: str = "int32") -> Any:
+    """The class of the message, made of its schema (proto2; field numbers of the contract, A.3).
+
+    With "uint64" for its whole numbers, which looks the same on the wire, it keeps what no int32 holds.
+    """
     from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
     kinds = descriptor_pb2.FieldDescriptorProto
@@ -47,7 +50,8 @@ def message() -> Any:
 
     for name, kind, _ in _TENSORS:
         tensor = file.message_type.add(name=name)
-        for number, (entry, type_) in enumerate((("values", kind), ("keys", "uint64"), ("shape", "uint64")), 1):
+        own = integers if kind == "int32" else kind
+        for number, (entry, type_) in enumerate((("values", own), ("keys", "uint64"), ("shape", "uint64")), 1):
             add(tensor, entry, number, type_, repeated=True)
     blob = file.message_type.add(name="Bytes")
     add(blob, "value", 1, "bytes", repeated=True)
@@ -99,18 +103,18 @@ def parsed(payloads: Sequence[bytes], layout: Layout, first: int) -> Parts:
     tensors = [_feature(record, layout, place) for record, place in zip(records, places, strict=True)]
     values = [_array(tensor.values) for tensor in tensors]
     keys = [_keys(tensor, layout, place) for tensor, place in zip(tensors, places, strict=True)]
-    labels = [_label(record, layout, place) for record, place in zip(records, places, strict=True)]
+    labels = [label(record, layout, place) for record, place in zip(records, places, strict=True)]
     return Parts(
         values=_flat(values, np.float32),
         counts=_lengths(values),
         keys=_flat(keys, np.int64),
-        widths=np.array([_size(tensor, layout, place) for tensor, place in zip(tensors, places, strict=True)], int),
+        widths=np.array([size(tensor, layout, place) for tensor, place in zip(tensors, places, strict=True)], int),
         keyed=np.array([bool(tensor.keys) for tensor in tensors]),
         labels=_flat(labels, np.float32),
         label_counts=_lengths(labels),
-        uid=_texts(records, "uid"),
-        metadata=_texts(records, "metadata"),
-        configuration=_texts(records, "configuration"),
+        uid=texts(records, "uid"),
+        metadata=texts(records, "metadata"),
+        configuration=texts(records, "configuration"),
     )
 
 
@@ -145,7 +149,7 @@ def assembled(parts: Parts, layout: Layout, first: int, width: int | None, label
         label=parts.labels.reshape(-1, size) if size else None,
         uid=parts.uid,
         metadata=parts.metadata,
-        configuration=_configurations(parts.configuration, layout, first),
+        configuration=configurations(parts.configuration, layout, first),
     )
 
 
@@ -184,7 +188,8 @@ def sorted_csr(
     return matrix
 
 
-def _configurations(texts: Sequence[str | None] | None, layout: Layout, first: int) -> list[object] | None:
+def configurations(texts: Sequence[str | None] | None, layout: Layout, first: int) -> list[object] | None:
+    """The JSON values of the records' configurations."""
     if texts is None:
         return None
     parsed: list[object] = []
@@ -211,14 +216,15 @@ def _tensor(value: Any, layout: Layout, place: str) -> Any:
     return getattr(value, kind)
 
 
-def _label(record: Any, layout: Layout, place: str) -> NDArray[np.float32]:
+def label(record: Any, layout: Layout, place: str) -> NDArray[np.float32]:
+    """(l,) the labels of a record; none where it has none."""
     if NAME not in record.label:
         return np.empty(0, np.float32)
     return _array(_tensor(record.label[NAME], layout, place).values)
 
 
 def _array(values: Any) -> NDArray[np.float32]:
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         return np.asarray(values, np.float64).astype(np.float32)
 
 
@@ -231,7 +237,8 @@ def _keys(tensor: Any, layout: Layout, place: str) -> NDArray[np.int64]:
     return np.array([key if key < 1 << 63 else -1 for key in tensor.keys], np.int64)
 
 
-def _size(tensor: Any, layout: Layout, place: str) -> int:
+def size(tensor: Any, layout: Layout, place: str) -> int:
+    """How many numbers the shape of a tensor is for; -1 where it has none."""
     if not tensor.shape:
         return -1
     size = 1
@@ -250,6 +257,7 @@ def _lengths(arrays: Sequence[NDArray[Any]]) -> NDArray[np.int64]:
     return np.array([len(array) for array in arrays], np.int64)
 
 
-def _texts(records: Sequence[Any], name: str) -> list[str | None] | None:
+def texts(records: Sequence[Any], name: str) -> list[str | None] | None:
+    """(n,) a text of each record; None where none has it."""
     texts = [getattr(record, name) if record.HasField(name) else None for record in records]
     return texts if any(text is not None for text in texts) else None

@@ -25,7 +25,7 @@ from algoport.training.formats.window import Window
 
 MEDIA = ("application/x-recordio-protobuf", "recordio-protobuf", "application/x-protobuf", "x-recordio-protobuf")
 MAGIC = 0xCED7230A
-_MAGIC = struct.pack("<I", MAGIC)
+MAGIC_BYTES = struct.pack("<I", MAGIC)
 _LENGTH = (1 << 29) - 1
 _WHOLE, _FIRST, _MIDDLE, _LAST = range(4)
 _FEW = 16  # frames of one layout in a row from which on they are handled as a table
@@ -43,7 +43,7 @@ class Frame:
 
     def payload(self, data: NDArray[np.uint8]) -> bytes:
         """Its bytes."""
-        return _MAGIC.join(data[start:stop].tobytes() for start, stop in self.parts)
+        return MAGIC_BYTES.join(data[start:stop].tobytes() for start, stop in self.parts)
 
 
 def read(stream: BinaryIO, layout: Layout) -> Iterator[Rows]:
@@ -85,7 +85,7 @@ def frame(payload: bytes) -> bytes:
 def framed(body: bytes) -> bytes:
     """The frames of a request. A bare record gets one: batch transform sends records so where it splits RecordIO into
     single ones. No record begins as a frame does."""
-    if not body or body.startswith(_MAGIC) or len(body) > _LENGTH:
+    if not body or body.startswith(MAGIC_BYTES) or len(body) > _LENGTH:
         return body
     from google.protobuf.message import DecodeError
 

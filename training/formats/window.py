@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, BinaryIO
+import io
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,3 +67,31 @@ class Window:
             self._buffer[self.end : self.end + count] = np.frombuffer(data, np.uint8)
         self.ended = not count
         self.end += count or 0
+
+
+def peeked(stream: BinaryIO, count: int) -> tuple[bytes, BinaryIO]:
+    """The first bytes of a stream, so many where there are, and a stream that has them yet."""
+    start = b""
+    while len(start) < count and (piece := stream.read(count - len(start))):
+        start += piece
+    return start, cast("BinaryIO", _Rejoined(start, stream))
+
+
+class _Rejoined(io.RawIOBase):
+    """Some bytes, and then a stream."""
+
+    def __init__(self, start: bytes, rest: Any) -> None:
+        self._start, self._rest = start, rest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer).cast("B")
+        if not self._start:
+            data = self._rest.read(len(view))
+            view[: len(data)] = data
+            return len(data)
+        count = min(len(view), len(self._start))
+        view[:count], self._start = self._start[:count], self._start[count:]
+        return count

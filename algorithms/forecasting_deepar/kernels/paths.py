@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from algoport.algorithms.shared.arrays import fixed
 from algoport.algorithms.shared.linalg.fastmath import FAST
 from algoport.algorithms.shared.neural.kernels.products import add_product_
-from algoport.algorithms.shared.neural.kernels.recurrence import activate_, curves, mixed, squash_
+from algoport.algorithms.shared.neural.kernels.recurrence import activate_, curves, squash_
+from algoport.algorithms.shared.randomness import draw, first_draw
 
 # Paths that are computed together, a multiple of 4: their state and the weights stay in the cache of one core.
 PATHS = 12
 # Likelihoods by number.
 GAUSSIAN, BETA, COUNTS, STUDENT, POINT = 0, 1, 2, 3, 4
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 def paths(
@@ -130,7 +130,7 @@ def _paths(
                 add_product_(count, h, state[y], upper[y - 1, h:], g)
                 _advance_(count, g, factors, squashed, state[y], cell[y], rate)
             for r in range(count):
-                key = mixed(keys[i] ^ mixed(np.uint64((begin + r) * steps + t)))
+                key = first_draw(keys[i] ^ first_draw(np.uint64((begin + r) * steps + t)))
                 value = _draw(state[layers - 1, r], head, head_bias, scales[i], likelihood, key)
                 drawn[i, begin + r, t] = value
                 path[r, t] = value / scales[i]
@@ -181,10 +181,10 @@ def _draw(state, head, bias, scale, likelihood, key):
     if likelihood == STUDENT:
         return np.float32(scale * (a + _softplus(b) * _student(key, 2.0 + _softplus(c))))
     if likelihood == BETA:
-        x, y = _gamma(key, _softplus(a)), _gamma(mixed(key), _softplus(b))
+        x, y = _gamma(key, _softplus(a)), _gamma(first_draw(key), _softplus(b))
         return np.float32(x / (x + y)) if x + y > 0 else np.float32(0.5)
     mean, shape = scale * _softplus(a), _softplus(b) / math.sqrt(scale)
-    return np.float32(_poisson(mixed(key), _gamma(key, 1.0 / shape) * shape * mean))
+    return np.float32(_poisson(first_draw(key), _gamma(key, 1.0 / shape) * shape * mean))
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
@@ -196,7 +196,7 @@ def _softplus(x):
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def _uniform(key, number):
     """A number between 0 and 1, neither of which it is."""
-    return (np.float64(mixed(key + np.uint64(number) * _GOLDEN) >> np.uint64(12)) + 0.5) * 2.0**-52
+    return (np.float64(draw(key, np.uint64(number)) >> np.uint64(12)) + 0.5) * 2.0**-52
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
@@ -223,7 +223,7 @@ def _gamma(key, shape):
     c = 1.0 / math.sqrt(9.0 * d)
     number = 1
     while True:
-        x = _normal(mixed(key + np.uint64(number)))
+        x = _normal(first_draw(key + np.uint64(number)))
         v = 1.0 + c * x
         if v > 0.0:
             v = v * v * v

@@ -5,17 +5,16 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from algoport.algorithms.shared.randomness import first_draw, share
+
 
 @numba.njit(nogil=True, cache=True)
-def _uniform(seed, tree, node, draw):
-    """A number from 0 to 1, 1 left out (splitmix64: Steele, Lea and Flood 2014)."""
+def _uniform(seed, tree, node, number):
+    """A number from 0 to 1, 1 left out."""
     bits = seed
-    for word in (tree, node, draw):
-        bits = (bits ^ np.uint64(word)) + np.uint64(0x9E3779B97F4A7C15)
-        bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        bits ^= bits >> np.uint64(31)
-    return np.float64(bits >> np.uint64(11)) * 2.0**-53
+    for word in (tree, node, number):
+        bits = first_draw(bits ^ np.uint64(word))
+    return share(bits)
 
 
 @numba.njit(parallel=True, nogil=True, cache=True)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algoport.algorithms.contract.group import Group
+from algoport.algorithms.shared.randomness import draws, inner_shares
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -144,15 +145,7 @@ def positions(counts: NDArray[np.int64], rank: int) -> NDArray[np.int64]:
 
 
 def uniforms(seed: int, numbers: NDArray[np.int64]) -> NDArray[np.float64]:
-    """A number strictly between 0 and 1 for each of `numbers` (splitmix64: Steele, Lea and Flood 2014)."""
-    with np.errstate(over="ignore"):
-        bits = (numbers.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15) + _mixed(seed)
-        bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        bits ^= bits >> np.uint64(31)
-    return ((bits >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
-
-
-def _mixed(seed: int) -> np.uint64:
-    """Seeds that are near each other, made far."""
-    return np.uint64(np.random.SeedSequence(abs(seed)).generate_state(1, np.uint64)[0])
+    """A number strictly between 0 and 1 for each of `numbers`."""
+    # Seeds that are near each other, made far.
+    key = np.random.SeedSequence(abs(seed)).generate_state(1, np.uint64)[0]
+    return inner_shares(draws(key, numbers))

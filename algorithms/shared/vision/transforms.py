@@ -13,6 +13,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from algoport.algorithms.shared import randomness
 from algoport.algorithms.shared.vision.decoding import Pixels, library
 
 Draws = NDArray[np.float64]  # (n, count) from 0 to 1
@@ -23,18 +24,9 @@ ROTATION, SHEAR, ASPECT = 10.0, 0.1, 0.25  # most degrees, ratio of shear, and c
 def draws(seed: int, epoch: int, numbers: NDArray[np.int64], count: int) -> Draws:
     """So many random numbers for each picture in a pass, each a hash of the seed, the pass and the picture's number."""
     with np.errstate(over="ignore"):
-        key = _mixed(_mixed(np.uint64(seed & (2**64 - 1))) + np.uint64(epoch))
-        rows = _mixed(numbers.astype(np.uint64) + key)[:, None]
-        steps = np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-        return np.asarray((_mixed(rows + steps) >> np.uint64(11)).astype(np.float64) * 2.0**-53)
-
-
-def _mixed(value: NDArray[np.uint64] | np.uint64) -> NDArray[np.uint64]:
-    """The finalizer of SplitMix64 (Steele, Lea and Flood 2014)."""
-    value = np.asarray(value, np.uint64)
-    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray(value ^ (value >> np.uint64(31)))
+        key = randomness.hashes(randomness.hashes(seed & (2**64 - 1)) + np.uint64(epoch))
+        rows = randomness.hashes(numbers.astype(np.uint64) + key)[:, None]
+    return randomness.shares(randomness.draws(rows, np.arange(count)))
 
 
 def shorter_side(pixels: Pixels, length: int) -> Pixels:

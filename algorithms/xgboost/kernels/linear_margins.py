@@ -6,19 +6,21 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from algoport.algorithms.shared.arrays import fixed
+
 BLOCK = 1024  # rows a thread takes at a time
 
 
 def margins(features, weights, base) -> NDArray[np.float32]:
     """(n, k): the bias, `base`, then value times weight of each feature in its order, in float32 as the library adds.
     What is missing adds nothing; weights (d + 1, k), the last row the bias."""
-    weights, base = _taken(weights), _taken(base)
+    weights, base = fixed(weights), fixed(base)
     if hasattr(features, "indptr"):
         found = np.empty((features.shape[0], weights.shape[1]), np.float32)
         indptr, indices = np.asarray(features.indptr, np.int64), np.asarray(features.indices, np.int32)
-        _of_sparse(_taken(indptr, np.int64), _taken(indices, np.int32), _taken(features.data), weights, base, found)
+        _of_sparse(fixed(indptr, np.int64), fixed(indices, np.int32), fixed(features.data), weights, base, found)
         return found
-    rows = _taken(features)
+    rows = fixed(features)
     found = np.empty((len(rows), weights.shape[1]), np.float32)
     _of_dense(rows, weights, base, found)
     return found
@@ -63,10 +65,3 @@ def _of_sparse(indptr, indices, data, weights, base, found):
                     if indices[j] < d and data[j] == data[j]:
                         total += data[j] * weights[indices[j], g]
                 found[i, g] = total
-
-
-def _taken(array, dtype=np.float32):
-    """As a compiled function takes it: contiguous and read-only."""
-    view = np.require(array, dtype, ["C", "A"]).view(np.ndarray)[:]
-    view.flags.writeable = False
-    return view

@@ -10,7 +10,7 @@ from algoport.algorithms.shared import mxnet
 
 HERE = Path(__file__).parent
 CENTERS = np.array([[0.0, 1.5, -2.0], [4.0, 5.0, 6.25]], np.float32)
-PLAIN = HERE / "kmeans/original/model_algo-1"
+PLAIN = HERE.parent / "kmeans/original/model_algo-1"
 NAMED = HERE / "fixtures/named.ndarray"
 
 

@@ -12,7 +12,7 @@ from algoport.algorithms.contract import Job, Memory, Reporter
 from algoport.algorithms.contract.records import Rows
 from algoport.algorithms.xgboost.hyperparameters import Hyperparameters
 from algoport.algorithms.xgboost.model import Model
-from algoport.algorithms.xgboost.rounds import fit
+from algoport.algorithms.xgboost.train import fit
 
 
 @dataclass

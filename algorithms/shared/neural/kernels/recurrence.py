@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from algoport.algorithms.shared.arrays import fixed
 from algoport.algorithms.shared.linalg.fastmath import FAST
 from algoport.algorithms.shared.neural.kernels.products import add_product_
+from algoport.algorithms.shared.randomness import first_draw
 
 # Rows that are computed together.
 ROWS = 8
@@ -113,22 +114,13 @@ def squash_(rows, values):
         flat[m] = tanh(flat[m])
 
 
-@numba.njit(nogil=True, cache=True, inline="always", error_model="numpy")
-def mixed(x):
-    """A random number (64 bits) for each number (splitmix64, Steele et al. 2014)."""
-    x = x + np.uint64(0x9E3779B97F4A7C15)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
-
-
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def _keep_(key, step, rate, hidden, cells):
     """Sets (h,) of one row and step: 1 where a unit keeps its state."""
     h, bound = hidden.shape[0], np.uint64(rate * np.float32(65536))
-    base = mixed(key + np.uint64(step))
+    base = first_draw(key + np.uint64(step))
     for j in range(h):
-        bits = mixed(base + np.uint64(j))
+        bits = first_draw(base + np.uint64(j))
         hidden[j] = np.float32((bits & np.uint64(0xFFFF)) < bound)
         cells[j] = np.float32(((bits >> np.uint64(16)) & np.uint64(0xFFFF)) < bound)
 

@@ -1,0 +1,111 @@
+"""The loop of an algorithm that records stream by: passes and batches, with all that may come between two of them.
+
+An algorithm writes `for batch in stream(...)` around what its paper says of a batch. Here stands what every such loop
+must do beside: take as many steps at every member, end everywhere when one is asked to stop, save a checkpoint where
+one is due, and say how far the job is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from numpy.typing import NDArray
+
+from algoport.algorithms import contract
+from algoport.algorithms.contract.group import Group, agreed
+
+Arrays = Mapping[str, NDArray[Any]]
+Facts = Mapping[str, Any]
+R = TypeVar("R")
+
+
+@dataclass
+class Position:
+    """Where in its passes a job stands."""
+
+    epoch: int = 0  # passes that are over
+    step: int = 0  # batches of this one that are over
+    stopped: bool = False  # a stop was asked for
+
+
+class State(Protocol):
+    """What is learned from a stream. All that is random in it is a function of the seed and its position, so that a
+    resumed job is the one that was never interrupted."""
+
+    position: Position
+
+    def snapshot(self, group: Group) -> tuple[Arrays, Facts]:
+        """All of it, the same at every member, as arrays and facts for a checkpoint; it may make exchanges."""
+
+
+S = TypeVar("S", bound=State)
+
+
+def resume(job: contract.Job[Any, Any], restore: Callable[[Arrays, Facts], S]) -> S | None:
+    """The state of the latest checkpoint, from the arrays and facts of its snapshot; None where there is none."""
+    checkpoint = job.checkpoints.latest()
+    if checkpoint is None:
+        return None
+    arrays, facts = checkpoint
+    state = restore(arrays, facts)
+    state.position = Position(facts.get("epoch", 0), facts["step"])
+    return state
+
+
+def stream(job: contract.Job[Any, Any], state: State, *, size: int, empty: R, epochs: int = 1) -> Iterator[R]:
+    """The batches of all passes over the training channel that are left, `size` records of all members each.
+
+    `empty` is the batch of none, with which a member that has no more takes part. What the body of the loop does with
+    a batch is one step, and is in the state when the next batch is asked for. A stop ends it, at the same step at every
+    member; `state.position` says so.
+    """
+    for batches in passes(job, state, size=size, empty=empty, epochs=epochs):
+        yield from batches
+
+
+def passes(
+    job: contract.Job[Any, Any],
+    state: State,
+    *,
+    size: int,
+    empty: R,
+    epochs: int,
+    enough: Callable[[], bool] = lambda: False,
+) -> Iterator[Iterator[R]]:
+    """`stream`, pass by pass, for an algorithm that judges what it knows after each. A pass that a stop ended early is
+    one too, and the last. No pass begins when there was `enough`, which is the same at every member."""
+    position = state.position
+    while position.epoch < epochs and not enough():
+        yield _batches(job, state, size, empty)
+        if position.stopped:
+            return
+        position.epoch, position.step = position.epoch + 1, 0
+        job.reporter.progress(position.epoch, epochs, "epochs")
+        _save_at_end(job, state)
+
+
+def _batches(job: contract.Job[Any, Any], state: State, size: int, empty: R) -> Iterator[R]:
+    """What is left of one pass."""
+    position = state.position
+    batches: Iterator[R] = job.channels["train"].batches(size, start=position.step * size)
+    for batch in job.in_step(batches, empty, lambda: _save(job, state)):
+        yield batch
+        position.step += 1
+    position.stopped = job.stopping()
+    if position.stopped:
+        job.reporter.note(f"a stop was asked for in epoch {position.epoch + 1}, after {position.step} batches")
+        _save_at_end(job, state)  # the platform may resume the job elsewhere
+
+
+def _save(job: contract.Job[Any, Any], state: State) -> None:
+    """Save a checkpoint; all members take part, as a snapshot may make exchanges."""
+    arrays, facts = state.snapshot(job.group)
+    job.checkpoints.save(arrays, {**facts, "epoch": state.position.epoch, "step": state.position.step})
+
+
+def _save_at_end(job: contract.Job[Any, Any], state: State) -> None:
+    """Save one where the first member keeps any; an exchange."""
+    if agreed(job.group, job.checkpoints.due(ended=True)):
+        _save(job, state)

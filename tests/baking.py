@@ -1,0 +1,118 @@
+"""Kernels of the example jobs, compiled as an image does: once for each state of their sources, and then read.
+
+A whole session compiles them before its workers start, side by side; what is there from the last session is taken. The
+tests then find in the user's cache what the examples need, and compile only what no example reaches.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from algoport import algorithms
+from algoport.algorithms.shared import compiled, machine
+
+ROOT = Path(__file__).parents[1]
+LEFT = 3  # states of an algorithm's sources whose kernels stay in the cache
+PATIENCE = 600  # seconds for one algorithm; several times what it takes on a busy machine
+
+
+def baked(name: str) -> Path:
+    """The folder of the kernels that the algorithm's example jobs compile, a folder a level in it; to be copied, and
+    not to be written."""
+    place = _place() / name
+    place.mkdir(parents=True, exist_ok=True)
+    folder = place / state(name)
+    with _one_at_a_time(place):
+        if not folder.is_dir():
+            shutil.rmtree(place / "unfinished", ignore_errors=True)
+            _compile(name, place / "unfinished")
+            os.rename(place / "unfinished", folder)
+            _prune(place)
+    os.utime(folder)
+    return folder
+
+
+def bake(names: Sequence[str]) -> int:
+    """Have the kernels of all of them, and the tests find them; how many algorithms' had to be compiled."""
+    new = [name for name in names if not (_place() / name / state(name)).is_dir()]
+    with ThreadPoolExecutor(machine.cores()) as pool:
+        folders = list(pool.map(baked, names))
+    if not os.environ.get(compiled.KERNELS):
+        for folder in folders:
+            _hand_out(folder / level(), compiled.folder())
+    return len(new)
+
+
+def level() -> str:
+    """The highest level that this processor has."""
+    return next(iter(compiled.levels_here()), "generic")
+
+
+def state(name: str) -> str:
+    """A hash of what decides which kernels the example jobs need: their sources, and who compiles them."""
+    digest = hashlib.sha256(f"{sys.version} {level()} {_version('numba')} {_version('llvmlite')}".encode())
+    own = Path(str(algorithms.part(name, "").__file__)).parent
+    root = Path(str(algorithms.__file__)).parent
+    digest.update(compiled.version().encode())
+    for folder in (own, root / "shared", root / "contract"):
+        for path in sorted(folder.rglob("*.py")):
+            digest.update(f"{path.relative_to(folder)}\n".encode() + path.read_bytes())
+    return digest.hexdigest()[:20]
+
+
+def _place() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "algoport" / "baked"
+
+
+def _compile(name: str, folder: Path) -> None:
+    paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    given = os.environ | {compiled.KERNELS: str(folder), compiled.PROCESSOR: level(), "PYTHONPATH": paths}
+    command = [sys.executable, "-m", "algoport.algorithms.shared.compiled", name]
+    done = subprocess.run(command, env=given, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert done.returncode == 0, f"the example of {name} does not run:\n{done.stdout}{done.stderr}"
+
+
+@contextlib.contextmanager
+def _one_at_a_time(place: Path) -> Iterator[None]:
+    with open(place / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _prune(place: Path) -> None:
+    states = sorted((path for path in place.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime)
+    for path in states[:-LEFT]:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _hand_out(source: Path, target: Path) -> None:
+    """Copy the kernels of functions of which the target has none. The index of a function goes last: it names the
+    files of its code. Of what several algorithms share, the first one's signatures are taken."""
+    for index in source.rglob("*.nbi"):
+        place = target / index.parent.relative_to(source)
+        if (place / index.name).exists():
+            continue
+        place.mkdir(parents=True, exist_ok=True)
+        for code in index.parent.glob(f"{_escaped(index.stem)}.*.nbc"):
+            shutil.copy2(code, place / code.name)
+        shutil.copy2(index, place / f"{index.name}.part")
+        os.rename(place / f"{index.name}.part", place / index.name)
+
+
+def _escaped(name: str) -> str:
+    return "".join(f"[{letter}]" if letter in "[]*?" else letter for letter in name)
+
+
+def _version(package: str) -> str:
+    from importlib import metadata
+
+    return metadata.version(package)

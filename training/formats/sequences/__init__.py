@@ -1,0 +1,1 @@
+"""Formats of sequences of whole numbers."""

@@ -1,0 +1,70 @@
+"""From entries to the columns of a table: texts as they are, and numbers where the algorithm declares them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from algoport.algorithms.contract.ragged import Ragged
+from algoport.algorithms.contract.records.table import Column
+from algoport.training.formats.layout import Layout, shown
+
+MOST = float(np.finfo(np.float32).max)
+
+
+def expected(layout: Layout) -> int | None:
+    """How many columns a row must have; None where the first row decides."""
+    return len(layout.fields) or layout.width
+
+
+def is_number(layout: Layout, column: int) -> bool:
+    """Whether a column holds numbers."""
+    return column < len(layout.fields) and layout.fields[column].number
+
+
+def check_count(count: int, wanted: int, layout: Layout, place: str) -> None:
+    """`UserError` where a row has other columns than it must."""
+    if count == wanted:
+        return
+    if layout.fields:
+        names = ", ".join(field.name for field in layout.fields)
+        raise layout.fault(place, f"{count} columns, where there must be {wanted}: {names}.")
+    raise layout.misfit(place, count, wanted, noun="columns")
+
+
+def column(texts: Ragged, number: int, layout: Layout, place: Callable[[int], str]) -> Column:
+    """A column of texts, or the numbers that they say; `place` of a row, for a fault."""
+    return _numbers(texts, number, layout, place) if is_number(layout, number) else texts
+
+
+def _numbers(texts: Ragged, number: int, layout: Layout, place: Callable[[int], str]) -> NDArray[np.float32]:
+    entries = texts.encoded()
+    numbers = np.empty(len(entries), np.float64)
+    for row, text in enumerate(entries):
+        try:
+            if b"_" in text:
+                raise ValueError
+            numbers[row] = float(text) if text.strip() else np.nan
+            if not abs(numbers[row]) <= MOST and text.strip().lower() not in (b"nan", b""):
+                raise ValueError
+        except ValueError:
+            raise not_a_number(text, number, layout, place(row)) from None
+    return numbers.astype(np.float32)
+
+
+def not_a_number(value: str | bytes, number: int, layout: Layout, place: str) -> Exception:
+    """The error of an entry that must be a number."""
+    name = layout.fields[number].name
+    return layout.fault(place, f"{name} must be a number that float32 can hold; it is {shown(value)}.")
+
+
+def plain(columns: Sequence[Column]) -> list[list[str] | list[float | None]]:
+    """The entries of each column, as texts or as numbers; None where one is missing."""
+    return [
+        entries.strings()
+        if isinstance(entries, Ragged)
+        else [None if np.isnan(value) else float(str(value)) for value in entries]
+        for entries in columns
+    ]

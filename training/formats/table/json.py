@@ -1,0 +1,25 @@
+"""Requests in JSON: `{"instances": [{"features": ["a", "b"]}, …], "configuration": {…}}`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from algoport.algorithms.contract.records.table import Table
+from algoport.training.formats.instances import JSON, body_of, of_body
+from algoport.training.formats.layout import Layout
+from algoport.training.formats.table.values import EXAMPLE, decoded, encoded
+
+MEDIA = JSON
+
+
+def read(stream: BinaryIO, layout: Layout) -> Iterator[Table]:
+    """The rows of one body; it is held in memory as a whole."""
+    instances = of_body(stream, layout, EXAMPLE)
+    if instances is not None:
+        yield decoded(instances)
+
+
+def write(table: Table) -> bytes:
+    """A body with one instance a row. Missing numbers are null."""
+    return body_of(encoded(table))
