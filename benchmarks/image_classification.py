@@ -50,11 +50,11 @@ def pictograms() -> tuple[Any, Any]:
 
     root = Path(os.environ.get("NODE_MODULES", "node_modules")) / "emoji-datasource-google"
     entries = json.loads((root / "emoji.json").read_text())
-    found = [entry for entry in entries if entry["has_img_google"] and entry["category"] != "Component"]
-    classes = sorted({entry["category"] for entry in found})
-    order = np.random.default_rng(0).permutation(len(found))
-    files = [(root / "img/google/64" / found[number]["image"]).read_bytes() for number in order]
-    label = np.array([[classes.index(found[number]["category"])] for number in order], np.float32)
+    pictures = [entry for entry in entries if entry["has_img_google"] and entry["category"] != "Component"]
+    classes = sorted({entry["category"] for entry in pictures})
+    order = np.random.default_rng(0).permutation(len(pictures))
+    files = [(root / "img/google/64" / pictures[number]["image"]).read_bytes() for number in order]
+    label = np.array([[classes.index(pictures[number]["category"])] for number in order], np.float32)
     whole = Images(encoded=files, label=label)
     fifth = np.arange(len(files)) % 5 == 0
     return whole.take(np.flatnonzero(~fifth)), whole.take(np.flatnonzero(fifth))
@@ -227,23 +227,23 @@ def whole(kind: str, seed: int = 0) -> list[Row]:
          "resize": SMALL + 8, "augmentation_type": "crop", "epochs": EPOCHS, "learning_rate": 0.05,
          "lr_scheduler_step": f"{EPOCHS * 2 // 3}", "precision_dtype": kind}
     )  # fmt: skip
-    found: list[float] = []
+    accuracies: list[float] = []
 
     def ours() -> float:
-        heard: list[float] = []
+        reported: list[float] = []
         job: Any = Job(
             hyperparameters=settings,
             channels={"train": Memory(train), "validation": Memory(validation)},
             reporter=Reporter(
-                report=lambda values, **_: heard.extend(
+                report=lambda values, **_: reported.extend(
                     v for name, v in values.items() if name == "validation:accuracy"
                 )
             ),
             seed=seed,
         )
         fit(job)
-        found[:] = heard
-        return max(heard)
+        accuracies[:] = reported
+        return max(reported)
 
     laps = race({PEER: partial(_their_job, train, validation, seed), US: ours}, laps=1, warm=0)
     return [
@@ -327,9 +327,9 @@ def answering() -> list[Row]:
 
     def ours() -> None:
         for data in files:
-            begun = time.perf_counter()
+            start = time.perf_counter()
             model.predict(Images(encoded=[data]))
-            times.append(time.perf_counter() - begun)
+            times.append(time.perf_counter() - start)
 
     def peers() -> None:
         for data in files:
@@ -363,13 +363,13 @@ def fashion() -> int:
     best = [0.0]
 
     def report(values: dict[str, float], *, epoch: int | None = None, **_: object) -> None:
-        print(epoch, values, f"{time.perf_counter() - begun:.0f} s", flush=True)
+        print(epoch, values, f"{time.perf_counter() - start:.0f} s", flush=True)
         best.extend(value for name, value in values.items() if name == "validation:accuracy")
 
-    begun, used = time.perf_counter(), time.process_time()
+    start, used = time.perf_counter(), time.process_time()
     job: Any = Job(hyperparameters=Hyperparameters.read(FASHION), channels=channels, reporter=Reporter(report=report))
     fit(job)
-    seconds, busy = time.perf_counter() - begun, time.process_time() - used
+    seconds, busy = time.perf_counter() - start, time.process_time() - used
     print(
         f"accuracy {max(best):.4f} (promised .93) after {seconds / 60:.1f} min, {busy / 60:.1f} CPU min (promised 15)"
     )

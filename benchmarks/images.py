@@ -114,11 +114,11 @@ def example_job(name: str, folder: Path) -> None:
 
 
 def first_line(image: str, folder: Path) -> float:
-    begun = time.perf_counter()
+    start = time.perf_counter()
     job = subprocess.Popen(_train(image, folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert job.stdout is not None
     job.stdout.readline()
-    seconds = time.perf_counter() - begun
+    seconds = time.perf_counter() - start
     log = job.stdout.read()
     if job.wait():
         sys.exit(log.decode())
@@ -126,19 +126,19 @@ def first_line(image: str, folder: Path) -> float:
 
 
 def whole_job(image: str, folder: Path) -> float:
-    begun = time.perf_counter()
+    start = time.perf_counter()
     subprocess.run(_train(image, folder), check=True, capture_output=True)
-    return time.perf_counter() - begun
+    return time.perf_counter() - start
 
 
 def first_ping(image: str, folder: Path) -> float:
     name = f"algoport-{uuid.uuid4().hex[:8]}"
-    begun = time.perf_counter()
+    start = time.perf_counter()
     _docker("run", "-d", "--name", name, "-p", "127.0.0.1::8080", "-v", f"{folder}:/opt/ml", image, "serve")
     try:
         port = _docker("port", name, "8080").rpartition(":")[2]
         _wait(lambda: urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=1).status == 200)
-        return time.perf_counter() - begun
+        return time.perf_counter() - start
     finally:
         _docker("rm", "-f", name)
 

@@ -203,7 +203,7 @@ def streaming_race(name: str) -> list[Row]:
     rows = load()
     epochs, size = int(str(settings.get("epochs", 1))), int(str(settings.get("mini_batch_size", 5000)))
     seeds = {US: iter([0, *SEEDS]), "scikit-learn": iter([0, *SEEDS])}
-    found: dict[str, list[float]] = {US: [], "scikit-learn": []}
+    losses: dict[str, list[float]] = {US: [], "scikit-learn": []}
 
     def ours() -> Any:
         return fit(rows, k, settings, next(seeds[US]))
@@ -224,22 +224,22 @@ def streaming_race(name: str) -> list[Row]:
 
     centers: dict[str, list[Any]] = {}
     laps = race({US: noted(US, ours), "scikit-learn": noted("scikit-learn", theirs)}, laps=len(SEEDS))
-    found = {who: [_msd(rows, each) for each in many[1:]] for who, many in centers.items()}
+    losses = {who: [_msd(rows, each) for each in many[1:]] for who, many in centers.items()}
     reference = race({"scikit-learn": lambda: KMeans(k, n_init=10, random_state=0).fit(rows)}, laps=1, warm=0)[
         "scikit-learn"
     ]
     best = float(reference.result.inertia_) / len(rows)
-    worst = f"msd of the seeds {min(found[US]):.6g} to {max(found[US]):.6g}."
+    worst = f"msd of the seeds {min(losses[US]):.6g} to {max(losses[US]):.6g}."
     return [
         Row(
             case=f"streaming job, {name}", peer="scikit-learn", ours=laps[US], peers=laps["scikit-learn"], goal=1.0,
-            metric="msd, mean of five seeds", better="lower", quality=float(np.mean(found[US])),
-            peer_quality=float(np.mean(found["scikit-learn"])), note=f"MiniBatchKMeans, as many row visits. {worst}",
+            metric="msd, mean of five seeds", better="lower", quality=float(np.mean(losses[US])),
+            peer_quality=float(np.mean(losses["scikit-learn"])), note=f"MiniBatchKMeans, as many row visits. {worst}",
         ),
         Row(
             case=f"streaming job beside ten full runs, {name}", peer="scikit-learn", ours=laps[US], peers=reference,
-            metric="msd, mean of five seeds", better="lower", quality=float(np.mean(found[US])), peer_quality=best,
-            quality_goal=limit, note=f"KMeans(n_init=10). Ours is {np.mean(found[US]) / best:.4f} of it.",
+            metric="msd, mean of five seeds", better="lower", quality=float(np.mean(losses[US])), peer_quality=best,
+            quality_goal=limit, note=f"KMeans(n_init=10). Ours is {np.mean(losses[US]) / best:.4f} of it.",
         ),
     ]  # fmt: skip
 

@@ -125,11 +125,11 @@ def descents(data: Split, alphas: Sequence[float]) -> list[Any]:
     alone = machine.cores() if len(alphas) == 1 else 1
 
     def fitted(alpha: float) -> Any:
-        told: dict[str, Any] = {"alpha": alpha, "max_iter": EPOCHS, "tol": None, "random_state": 0}
+        settings: dict[str, Any] = {"alpha": alpha, "max_iter": EPOCHS, "tol": None, "random_state": 0}
         if data.kind == "regressor":
-            model: Any = SGDRegressor(**told)
+            model: Any = SGDRegressor(**settings)
         else:
-            model = SGDClassifier(loss="log_loss", n_jobs=alone, **told)
+            model = SGDClassifier(loss="log_loss", n_jobs=alone, **settings)
         return make_pipeline(scaler, model.fit(rows, data.label))
 
     with ThreadPoolExecutor(machine.cores()) as pool:
@@ -172,9 +172,9 @@ class Wabbit:
         """For the quarter."""
         import numpy as np
 
-        found = self.folder / "answers"
-        self._run(f"-d {self.folder}/test -t -i {path} -p {found} --quiet")
-        scores = np.array([float(line.split()[0]) for line in found.read_text().splitlines()])
+        file = self.folder / "answers"
+        self._run(f"-d {self.folder}/test -t -i {path} -p {file} --quiet")
+        scores = np.array([float(line.split()[0]) for line in file.read_text().splitlines()])
         if self.data.kind == "regressor":
             return scores
         return scores - 1 if self.data.classes > 1 else scores > 0
@@ -183,8 +183,8 @@ class Wabbit:
         more = self.data.classes > 1
         with (self.folder / name).open("w") as file:
             for row, own in zip(rows, label, strict=True):
-                told = own + 1 if more else own if self.data.kind == "regressor" else 2 * own - 1
-                file.write(f"{told} | " + " ".join(f"{i}:{value:.6g}" for i, value in enumerate(row)) + "\n")
+                target = own + 1 if more else own if self.data.kind == "regressor" else 2 * own - 1
+                file.write(f"{target} | " + " ".join(f"{i}:{value:.6g}" for i, value in enumerate(row)) + "\n")
 
     def _run(self, settings: str) -> None:
         from vowpalwabbit import Workspace
@@ -211,14 +211,14 @@ def whole_jobs(name: str) -> list[Row]:
         laps = race(competitors, laps=1 if slow else 5, warm=0 if slow else 1)
         if slow:  # the first lap compiled nothing: kernels are kept, and loaded by a small job
             laps[US], laps[ALONE] = (race({"": partial(ours, data, m)}, laps=3)[""] for m in (32, 1))
-        found = _qualities(data, laps, wabbit)
-    best = (max if data.better == "higher" else min)(found[peer] for peer in ("four of SGD", "solver"))
+        qualities = _qualities(data, laps, wabbit)
+    best = (max if data.better == "higher" else min)(qualities[peer] for peer in ("four of SGD", "solver"))
 
     def row(mine: str, peer: str, called: str, goal: float | None, note: str) -> Row:
         return Row(
             case=f"{name}, {'32 models' if mine == US else 'one model'}", peer=called, ours=laps[mine],
-            peers=laps[peer], goal=goal, metric=data.metric, better=data.better, quality=found[mine],
-            peer_quality=found[peer], quality_goal=1.005 if data.better == "lower" else 0.995, note=note,
+            peers=laps[peer], goal=goal, metric=data.metric, better=data.better, quality=qualities[mine],
+            peer_quality=qualities[peer], quality_goal=1.005 if data.better == "lower" else 0.995, note=note,
         )  # fmt: skip
 
     share = f"The best {data.metric} of scikit-learn's four fits and its solver: {best:.4g}."
@@ -232,12 +232,12 @@ def whole_jobs(name: str) -> list[Row]:
 
 def _qualities(data: Split, laps: Mapping[str, Laps], wabbit: Wabbit) -> dict[str, float]:
     choose = max if data.better == "higher" else min
-    found = {name: data.quality(_answered(data, laps[name].result)) for name in (US, ALONE)}
+    qualities = {name: data.quality(_answered(data, laps[name].result)) for name in (US, ALONE)}
     for name in ("four of SGD", "SGD"):
-        found[name] = choose(data.quality(model.predict(data.others)) for model in laps[name].result)
-    found["solver"] = data.quality(laps["solver"].result.predict(data.others))
-    found["vowpal wabbit"] = data.quality(wabbit.answers(laps["vowpal wabbit"].result))
-    return found
+        qualities[name] = choose(data.quality(model.predict(data.others)) for model in laps[name].result)
+    qualities["solver"] = data.quality(laps["solver"].result.predict(data.others))
+    qualities["vowpal wabbit"] = data.quality(wabbit.answers(laps["vowpal wabbit"].result))
+    return qualities
 
 
 # Rows, features, models, outputs of each.

@@ -61,8 +61,8 @@ def paced(asked: Asked, folder: Path, rate: float, seconds: int) -> Load:
     for each in (max(1, seconds // 4), seconds):
         more = f"function delay() return math.random(0, {2 * pause:.0f}) end"
         load = wrk(asked, folder, PACED, each, more=more)
-        taken = 1000 * PACED / max(load.requests, 0.1) - pause
-        pause = max(0.0, wanted - taken)
+        spent = 1000 * PACED / max(load.requests, 0.1) - pause
+        pause = max(0.0, wanted - spent)
     assert load is not None
     return load
 

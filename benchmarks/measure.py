@@ -71,11 +71,11 @@ class Row:
     @property
     def met(self) -> bool | None:
         """True where all that was promised holds; None where nothing was."""
-        kept = [] if self.goal is None else [self.speed >= self.goal]
+        checks = [] if self.goal is None else [self.speed >= self.goal]
         if self.quality_goal is not None and self.quality is not None and self.peer_quality is not None:
             most = self.peer_quality * self.quality_goal
-            kept.append(self.quality <= most if self.better == "lower" else self.quality >= most)
-        return all(kept) if kept else None
+            checks.append(self.quality <= most if self.better == "lower" else self.quality >= most)
+        return all(checks) if checks else None
 
     def as_json(self) -> dict[str, Any]:
         """The row for machines."""
@@ -116,10 +116,10 @@ def race(competitors: Mapping[str, Callable[[], Any]], laps: int = 5, warm: int 
             results.pop(name, None)
             gc.collect()
             time.sleep(PAUSE)
-            begun = time.perf_counter()
+            start = time.perf_counter()
             results[name] = run()
             if lap >= 0:
-                seconds[name].append(time.perf_counter() - begun)
+                seconds[name].append(time.perf_counter() - start)
     return {name: Laps(seconds[name], results[name]) for name in competitors}
 
 

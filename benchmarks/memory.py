@@ -60,7 +60,7 @@ def stream(media: str, gigabytes: float) -> Figure:
         count = max(1, round(gigabytes * 1e9 / len(piece)))
         _lay_out(base, media)
         threading.Thread(target=_feed, args=(base / "input/data/train_0", piece, count), daemon=True).start()
-        begun = time.perf_counter()
+        start = time.perf_counter()
         environment = os.environ | {"ALGORITHM": "kmeans", "SAGEMAKER_BASE_DIR": str(base)}
         command = [sys.executable, "-m", "algoport.training"]
         process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
@@ -73,7 +73,7 @@ def stream(media: str, gigabytes: float) -> Figure:
             gigabytes=count * len(piece) / 1e9,
             peak_bytes=peak,
             limit_bytes=LIMIT,
-            seconds=time.perf_counter() - begun,
+            seconds=time.perf_counter() - start,
             rows=rows,
         )
 

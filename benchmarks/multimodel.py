@@ -54,12 +54,12 @@ class Seen:
     most: int = 0  # models at a time
     lock: Any = field(default_factory=threading.Lock)
 
-    def note(self, what: str, code: int, told: str) -> None:
+    def note(self, what: str, code: int, body: str) -> None:
         """Count an answer."""
         with self.lock:
             self.codes[what][code] += 1
             if code not in ALLOWED[what]:
-                self.strange.append(f"{what}: {code} {told[:200]}")
+                self.strange.append(f"{what}: {code} {body[:200]}")
 
 
 def main() -> int:
@@ -106,13 +106,13 @@ def _row(server: Server, limit: int, seconds: int, models: int, hold: int, clien
         server.load(number)
         server.ask(number)
         server.unload(number)
-    before, seen, begun = server.used(), Seen(), time.monotonic()
-    threads = [threading.Thread(target=client, args=(server, seen, models, begun + seconds, n)) for n in range(clients)]
+    before, seen, start = server.used(), Seen(), time.monotonic()
+    threads = [threading.Thread(target=client, args=(server, seen, models, start + seconds, n)) for n in range(clients)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    taken = time.monotonic() - begun
+    elapsed = time.monotonic() - start
     healthy, there = server.call("GET", "/ping")[0] == 200, server.there()
     for name in there:
         seen.note("unload", *server.call("DELETE", f"/models/{name}"))
@@ -122,7 +122,7 @@ def _row(server: Server, limit: int, seconds: int, models: int, hold: int, clien
         print(fault, file=sys.stderr)
     return {
         "case": f"{models} models of {SIZE >> 20} MiB, memory for {hold}, {clients} clients, {seconds} s",
-        "calls_s": round(sum(sum(codes.values()) for codes in seen.codes.values()) / taken, 1),
+        "calls_s": round(sum(sum(codes.values()) for codes in seen.codes.values()) / elapsed, 1),
         **{f"{what}_codes": calls.get(what, {}) for what in ALLOWED},
         "wrong_answers": len(seen.wrong),
         "other_codes_or_lost": len(seen.strange),
@@ -148,10 +148,10 @@ def client(server: Server, seen: Seen, models: int, end: float, seed: int) -> No
     while time.monotonic() < end:
         number = chance.randrange(models)
         try:
-            code, told = server.call("POST", f"/models/m{number}/invoke", ROW)
-            seen.note("ask", code, told)
-            if code == 200 and not right(told, number):
-                seen.wrong.append(f"m{number} answered {told[:200]}")
+            code, body = server.call("POST", f"/models/m{number}/invoke", ROW)
+            seen.note("ask", code, body)
+            if code == 200 and not right(body, number):
+                seen.wrong.append(f"m{number} answered {body[:200]}")
             if code == 404 and chance.random() < 0.5:
                 _load(server, seen, number, chance)
             elif chance.random() < 0.02:
@@ -162,8 +162,8 @@ def client(server: Server, seen: Seen, models: int, end: float, seed: int) -> No
 
 
 def _load(server: Server, seen: Seen, number: int, chance: random.Random) -> None:
-    code, told = server.call("POST", "/models", order(number))
-    seen.note("load", code, told)
+    code, body = server.call("POST", "/models", order(number))
+    seen.note("load", code, body)
     there = server.there()
     with seen.lock:
         seen.most = max(seen.most, len(there))
@@ -184,10 +184,13 @@ def place(number: int) -> int:
     return 37 * number + 11
 
 
-def right(told: str, number: int) -> bool:
+def right(body: str, number: int) -> bool:
     """Whether that is the answer of this model."""
-    [found] = json.loads(told)["predictions"]
-    return (int(found["closest_cluster"]), float(found["distance_to_cluster"])) == (place(number), number + 1.0)
+    [prediction] = json.loads(body)["predictions"]
+    return (int(prediction["closest_cluster"]), float(prediction["distance_to_cluster"])) == (
+        place(number),
+        number + 1.0,
+    )
 
 
 def order(number: int) -> bytes:
@@ -215,18 +218,18 @@ class Server:
 
     def load(self, number: int) -> None:
         """What must go well."""
-        code, told = self.call("POST", "/models", order(number))
-        assert code == 200, told
+        code, body = self.call("POST", "/models", order(number))
+        assert code == 200, body
 
     def unload(self, number: int) -> None:
         """What must go well."""
-        code, told = self.call("DELETE", f"/models/m{number}")
-        assert code == 200, told
+        code, body = self.call("DELETE", f"/models/m{number}")
+        assert code == 200, body
 
     def ask(self, number: int) -> None:
         """What must go well."""
-        code, told = self.call("POST", f"/models/m{number}/invoke", ROW)
-        assert code == 200 and right(told, number), told
+        code, body = self.call("POST", f"/models/m{number}/invoke", ROW)
+        assert code == 200 and right(body, number), body
 
     def there(self) -> list[str]:
         """The models of the moment."""

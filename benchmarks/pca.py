@@ -87,7 +87,7 @@ def randomized_race(name: str) -> list[Row]:
         laps=3,
     )
     row = Row(case=f"randomized, {name}", peer="scikit-learn", ours=laps[US], peers=laps["scikit-learn"], goal=1.5)
-    shares = [_kept(rows, found.result) for found in (laps[US], laps["scikit-learn"])]
+    shares = [_kept(rows, each.result) for each in (laps[US], laps["scikit-learn"])]
     whole = _kept(rows, _truth(name, rows, k))
     return [
         dataclasses.replace(
@@ -124,8 +124,8 @@ def projection_race(name: str, count: int) -> list[Row]:
 
     def often(run: Callable[[], Any]) -> Any:
         for _ in range(turns):
-            found = run()
-        return found
+            projection = run()
+        return projection
 
     laps = race(
         {
@@ -207,7 +207,7 @@ def _angled(row: Row, rows: Any, k: int) -> Row:
     """With the sine of the largest angle to the components in float64, by the same function for both."""
     name = row.case.partition(", ")[2]
     truth = _truth(name, rows, k)
-    ours, theirs = (_sine(truth, found.result) for found in (row.ours, row.peers))
+    ours, theirs = (_sine(truth, each.result) for each in (row.ours, row.peers))
     return dataclasses.replace(
         row, metric="angle to float64's subspace", better="lower", quality=ours, peer_quality=theirs,
         quality_goal=EQUAL / theirs,

@@ -51,10 +51,10 @@ def _multiply_add(typing, turns):
 
 @numba.njit(parallel=True, nogil=True)
 def _burn(threads, turns):
-    found = np.zeros(threads, np.float32)
+    results = np.zeros(threads, np.float32)
     for thread in numba.prange(threads):
-        found[thread] = _multiply_add(turns)
-    return found
+        results[thread] = _multiply_add(turns)
+    return results
 
 
 def peak() -> float:
@@ -63,7 +63,7 @@ def peak() -> float:
     _burn(threads, 1)
     least = np.inf
     for _ in range(5):
-        begun = time.perf_counter()
+        start = time.perf_counter()
         _burn(threads, TURNS)
-        least = min(least, time.perf_counter() - begun)
+        least = min(least, time.perf_counter() - start)
     return 2.0 * threads * TURNS * CHAINS * LANES / least

@@ -189,7 +189,7 @@ def quality_race(name: str, load: Callable[[], Any], samples: Sequence[int] = (S
     import numpy as np
 
     rows, labels = load()
-    found = []
+    results = []
     for size in samples:
         seeds = {US: iter(SEEDS), "scikit-learn": iter(SEEDS)}
         scores: dict[str, list[Any]] = {US: [], "scikit-learn": []}
@@ -203,14 +203,14 @@ def quality_race(name: str, load: Callable[[], Any], samples: Sequence[int] = (S
         laps: dict[str, Laps] = race({US: ours, "scikit-learn": theirs}, laps=len(SEEDS), warm=0)
         note = f"{len(rows):,} rows of {rows.shape[1]}, {labels.mean():.1%} anomalies."
         mean = {who: float(np.mean([_auc(labels, each) for each in many])) for who, many in scores.items()}
-        found.append(
+        results.append(
             Row(
                 case=f"anomalies, {name}, {size} points a tree", peer="scikit-learn", ours=laps[US],
                 peers=laps["scikit-learn"], metric="AUC, mean of five seeds", better="higher", quality=mean[US],
                 peer_quality=mean["scikit-learn"], note=note,
             )
         )  # fmt: skip
-    return found
+    return results
 
 
 SCORING: list[tuple[str, Callable[[], Any], float | None]] = [

@@ -48,13 +48,13 @@ class Served:
 
     def recovered(self, seconds: float = RAISED) -> float | None:
         """Seconds until it answers a request with 200; None where it does not, or is not healthy meanwhile."""
-        asked, begun = next(iter(self.cases.values())), time.monotonic()
-        while time.monotonic() - begun < seconds:
+        asked, start = next(iter(self.cases.values())), time.monotonic()
+        while time.monotonic() - start < seconds:
             with urllib.request.urlopen(asked.url.replace("/invocations", "/ping"), timeout=5) as answer:
                 if answer.status != 200:
                     return None
             if answered(asked) is not None:
-                return round(time.monotonic() - begun, 3)
+                return round(time.monotonic() - start, 3)
             time.sleep(0.05)
         return None
 
@@ -75,11 +75,11 @@ def kmeans(folder: Path) -> Iterator[Served]:
 @contextlib.contextmanager
 def xgboost(folder: Path) -> Iterator[Served]:
     """A hundred trees that tell digits below five from the others."""
-    found = digits()
-    label = (found.target > 4).astype(np.float32)[:, None]
-    channels = {"train": Rows(features=found.data.astype(np.float32), label=label)}
+    data = digits()
+    label = (data.target > 4).astype(np.float32)[:, None]
+    channels = {"train": Rows(features=data.data.astype(np.float32), label=label)}
     trained("xgboost", folder, {"num_round": TREES, "objective": "binary:logistic"}, channels)
-    asked = {case: body for case, body in bodies(found.data).items() if "CSV" in case}
+    asked = {case: body for case, body in bodies(data.data).items() if "CSV" in case}
     with ours("xgboost", folder, asked) as served:
         yield served
 
@@ -215,10 +215,10 @@ def _first(cases: Mapping[str, Asked]) -> float:
     compiled, which outside images happens at first use, when it is measured."""
     seconds = []
     for asked in [case for case in cases.values() for _ in range(8 * machine.cores())]:
-        begun = time.perf_counter()
+        start = time.perf_counter()
         if answered(asked, 300) is None:
             raise SystemExit(f"{asked.url}: a {asked.media} of {len(asked.body)} bytes is not answered.")
-        seconds.append(time.perf_counter() - begun)
+        seconds.append(time.perf_counter() - start)
     return round(1000 * seconds[0], 1)
 
 

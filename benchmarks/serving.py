@@ -148,10 +148,10 @@ def _show(rows: Sequence[Mapping[str, Any]]) -> None:
 
 def _version(*command: str) -> str | None:
     try:
-        found = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+        text = subprocess.run(command, capture_output=True, text=True, check=False).stdout
     except OSError:
         return None
-    return " ".join(found.split("[")[0].split("Copyright")[0].split())
+    return " ".join(text.split("[")[0].split("Copyright")[0].split())
 
 
 if __name__ == "__main__":

@@ -86,13 +86,13 @@ def dropped() -> bool:
 def first_line_of_server(image: str, folder: Path) -> float:
     """Seconds to the first line of `serve`."""
     name = f"algoport-startup-{uuid.uuid4().hex[:8]}"
-    begun = time.perf_counter()
+    start = time.perf_counter()
     command = ["docker", "run", "--rm", "--name", name, "-v", f"{folder}:/opt/ml", image, "serve"]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert server.stdout is not None
     try:
         line = server.stdout.readline()
-        seconds = time.perf_counter() - begun
+        seconds = time.perf_counter() - start
     finally:
         subprocess.run(["docker", "rm", "-f", name], check=False, capture_output=True)
         rest = server.communicate()[0]

@@ -184,7 +184,7 @@ def training_race(name: str, goal: float | None) -> list[Row]:
 
     task = TASKS[name]
     given = [task.load(seed) for seed in range(task.seeds)]
-    found: dict[str, list[float]] = {}
+    losses: dict[str, list[float]] = {}
 
     def laps_of(who: str, train: Callable[[Task, Any, int], Any]) -> Callable[[], Any]:
         seeds: Iterator[int] = cycle([0, *range(task.seeds)])
@@ -199,9 +199,9 @@ def training_race(name: str, goal: float | None) -> list[Row]:
     competitors = {US: trained, "xgboost": by_xgboost, "lightgbm": by_lightgbm}
     laps = race({who: laps_of(who, train) for who, train in competitors.items()}, laps=task.seeds)
     for who, trainings in made.items():
-        found[who] = [loss(task, given[seed][3], answer()) for seed, answer in trainings[1:]]
-    quality = {who: float(np.mean(each)) for who, each in found.items()}
-    note = f"Losses of the seeds {min(found[US]):.5g} to {max(found[US]):.5g}."
+        losses[who] = [loss(task, given[seed][3], answer()) for seed, answer in trainings[1:]]
+    quality = {who: float(np.mean(each)) for who, each in losses.items()}
+    note = f"Losses of the seeds {min(losses[US]):.5g} to {max(losses[US]):.5g}."
     return [
         Row(
             case=name, peer=peer, ours=laps[US], peers=laps[peer], goal=goal, metric=f"{task.metric}, other rows",
