@@ -47,8 +47,9 @@ def bake(names: Sequence[str]) -> int:
     with ThreadPoolExecutor(machine.cores()) as pool:
         folders = list(pool.map(baked, names))
     if not os.environ.get(compiled.KERNELS):
-        for folder in folders:
-            _hand_out(folder / level(), compiled.folder())
+        with compiled.one_writer():
+            for folder in folders:
+                _hand_out(folder / level(), compiled.folder())
     return len(new)
 
 

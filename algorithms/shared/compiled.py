@@ -205,7 +205,7 @@ def attach() -> None:
     save = caching.Cache.save_overload
 
     def save_if_possible(self: Any, *what: Any) -> None:
-        with contextlib.suppress(OSError), _one_writer():
+        with contextlib.suppress(OSError), one_writer():
             save(self, *what)
 
     caching.Cache.save_overload = save_if_possible
@@ -213,7 +213,7 @@ def attach() -> None:
 
 
 @contextlib.contextmanager
-def _one_writer() -> Iterator[None]:
+def one_writer() -> Iterator[None]:
     """While it is entered, no other process saves kernels here.
 
     numba numbers the files of a function by its index: of two processes that add a signature each at the same time,
