@@ -18,7 +18,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from algoport import algorithms
+from algoport.algorithms.contract.errors import PlatformError
 from algoport.algorithms.shared import compiled, machine
+from algoport.training import warmup
 
 ROOT = Path(__file__).parents[1]
 LEFT = 3  # states of an algorithm's sources whose kernels stay in the cache
@@ -50,7 +52,16 @@ def bake(names: Sequence[str]) -> int:
         with compiled.one_writer():
             for folder in folders:
                 _hand_out(folder / level(), compiled.folder())
+        _warm_up(names)
     return len(new)
+
+
+def _warm_up(names: Sequence[str]) -> None:
+    """What the examples leave out, as the decoders' kernels; after it no job begins with a warm-up of its own."""
+    lacking = warmup.missing([*names, warmup.DECODERS], whole=True)
+    with contextlib.suppress(PlatformError):  # each is compiled where it is first used
+        if lacking:
+            warmup.run(lacking, whole=True)
 
 
 def level() -> str:
@@ -77,9 +88,10 @@ def _place() -> Path:
 def _compile(name: str, folder: Path) -> None:
     paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     given = os.environ | {compiled.KERNELS: str(folder), compiled.PROCESSOR: level(), "PYTHONPATH": paths}
-    command = [sys.executable, "-m", "algoport.algorithms.shared.compiled", name]
+    command = [sys.executable, "-P", "-m", "algoport.containers.image.kernels", name]
     done = subprocess.run(command, env=given, capture_output=True, text=True, timeout=PATIENCE, check=False)
-    assert done.returncode == 0, f"the example of {name} does not run:\n{done.stdout}{done.stderr}"
+    wanted = done.returncode == 0 and f"kernels compiled into {folder}" in done.stdout
+    assert wanted, f"the example of {name} does not run:\n{done.stdout}{done.stderr}"
 
 
 @contextlib.contextmanager

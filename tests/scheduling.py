@@ -30,7 +30,8 @@ def group(item: pytest.Item) -> str:
     """The file, in two parts where some of its tests wait for what is being built; the algorithm where every algorithm
     has the same tests."""
     path = item.path.relative_to(HERE) if item.path.is_relative_to(HERE) else item.path
-    name = _parameter(item)
+    parameters = getattr(getattr(item, "callspec", None), "params", {})
+    name = parameters.get("name") or _parameter(item)  # of a stand-in, too
     if path.parts[0] == "conformance" or (name and path.name == "test_every_image.py"):
         return f"{path.parts[0]} {name}".strip()
     return f"{path} that wait" if _waits(item) else str(path)

@@ -28,6 +28,7 @@ def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.delenv(compiled.KERNELS, raising=False)
     monkeypatch.setattr(compiled, "folder", lambda: tmp_path / "kernels")
     monkeypatch.setattr(baking, "_compile", run)
+    monkeypatch.setattr(baking, "_warm_up", lambda names: None)
     return names
 
 
