@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from algoport.algorithms.contract.auxiliary import Auxiliary as Auxiliary
     from algoport.algorithms.contract.checkpoints import Checkpoints as Checkpoints
     from algoport.algorithms.contract.checkpoints import NoCheckpoints as NoCheckpoints
+    from algoport.algorithms.contract.job import Deadline as Deadline
     from algoport.algorithms.contract.job import Job as Job
     from algoport.algorithms.contract.kinds import Kind as Kind
     from algoport.algorithms.contract.model import Model as Model
@@ -49,6 +50,7 @@ _MODULES = {
     "Auxiliary": "auxiliary",
     "Checkpoints": "checkpoints",
     "NoCheckpoints": "checkpoints",
+    "Deadline": "job",
     "Job": "job",
     "Model": "model",
     "Reporter": "reporter",

@@ -23,6 +23,22 @@ def _no() -> bool:
     return False
 
 
+class Deadline:
+    """When what is left of a job must end at one member: never, until a stop is asked for, and some seconds after
+    that. What is quick is finished, and what is long does not cost the model. It makes no exchange."""
+
+    def __init__(self, stop_requested: Callable[[], bool], seconds: float, clock: Callable[[], float]) -> None:
+        self.stop_requested = stop_requested
+        self._seconds, self._clock = seconds, clock
+        self._since: float | None = None  # when this member first knew
+
+    def __call__(self) -> bool:
+        """True once time is up."""
+        if self._since is None and self.stop_requested():
+            self._since = self._clock()
+        return self._since is not None and self._clock() - self._since > self._seconds
+
+
 @dataclass(frozen=True, kw_only=True)
 class Job(Generic[H, M]):
     """All that `fit` is given. `Job(hyperparameters=…, channels=…)` is a whole job on one member."""
@@ -49,17 +65,9 @@ class Job(Generic[H, M]):
         """True at every member as soon as one has been asked to stop; an exchange."""
         return agreed(self.group, self.stop_requested())
 
-    def grace(self, seconds: float) -> Callable[[], bool]:
-        """A question that is true once this member has been asked to stop and so many seconds have passed since it
-        first knew: what is quick is finished, and what is long does not cost the model. No exchange."""
-        first: list[float] = []
-
-        def over() -> bool:
-            if not first and self.stop_requested():
-                first.append(self.clock())
-            return bool(first) and self.clock() - first[0] > seconds
-
-        return over
+    def grace(self, seconds: float) -> Deadline:
+        """The deadline of what is left, so many seconds after this member first knows that it is asked to stop."""
+        return Deadline(self.stop_requested, seconds, self.clock)
 
     def in_step(self, batches: Iterator[B], empty: B, save: Callable[[], None] | None = None) -> Iterator[B]:
         """Batches, as many at every member: who has no more gets `empty` until all are through.

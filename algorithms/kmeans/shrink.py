@@ -7,13 +7,10 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from algoport.algorithms import contract
+from algoport.algorithms.contract import Deadline
 from algoport.algorithms.kmeans import kernels
 from algoport.algorithms.kmeans.hyperparameters import Hyperparameters
 from algoport.algorithms.kmeans.lloyd import Clustering, lloyd
-from algoport.algorithms.kmeans.model import Model
-
-Job = contract.Job[Hyperparameters, Model]
 
 # What "auto" stands for, as in the original's published log.
 TRIALS = 10
@@ -24,33 +21,34 @@ TRIALS_STREAM = 2
 def shrink(
     points: NDArray[np.float32],  # (s, d)
     weights: NDArray[np.float64],  # (s,) how many rows each stands for
-    job: Job,
-    over: Callable[[], bool],  # whether the time left after a stop is up
+    settings: Hyperparameters,
+    seed: int,
+    note: Callable[[str], None],
+    over: Deadline,
 ) -> list[Clustering]:
     """Several runs of Lloyd's method on the weighted points, the best first.
 
     A streaming center that no row ever came to has no say, unless too few others are left. When a stop is
     asked for, no further trial begins, and the one at work ends after a pass once it is `over`.
     """
-    settings = job.hyperparameters
-    seed = int(np.random.SeedSequence([job.seed, TRIALS_STREAM]).generate_state(1)[0])
+    seed = int(np.random.SeedSequence([seed, TRIALS_STREAM]).generate_state(1)[0])
     used = weights > 0
     if used.sum() >= settings.k:
         points, weights = np.ascontiguousarray(points[used]), weights[used]
     else:
         weights = np.maximum(weights, 1.0)
-    job.reporter.note(f"shrinking {len(points)} centers into {settings.k}")
-    tried: list[Clustering] = []
+    note(f"shrinking {len(points)} centers into {settings.k}")
+    clusterings: list[Clustering] = []
     trials = TRIALS if settings.local_lloyd_num_trials == "auto" else settings.local_lloyd_num_trials
     for trial in range(trials if len(points) > settings.k else 1):
-        found = _trial(points, weights, settings, np.random.default_rng([seed, trial]), over)
-        job.reporter.note(f"local kmeans attempt #{trial}. Current mean square distance {found.msd:.6f}")
-        tried.append(found)
-        if job.stop_requested():
+        clustering = _trial(points, weights, settings, np.random.default_rng([seed, trial]), over)
+        note(f"local kmeans attempt #{trial}. Current mean square distance {clustering.msd:.6f}")
+        clusterings.append(clustering)
+        if over.stop_requested():
             break
-    tried.sort(key=lambda found: found.msd)
-    job.reporter.note(f"finished shrinking process. Mean Square Distance = {tried[0].msd:.6f}")
-    return tried
+    clusterings.sort(key=lambda clustering: clustering.msd)
+    note(f"finished shrinking process. Mean Square Distance = {clusterings[0].msd:.6f}")
+    return clusterings
 
 
 def _trial(

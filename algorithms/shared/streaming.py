@@ -54,14 +54,14 @@ def resume(job: contract.Job[Any, Any], restore: Callable[[Arrays, Facts], S]) -
     return state
 
 
-def stream(job: contract.Job[Any, Any], state: State, *, size: int, empty: R, epochs: int = 1) -> Iterator[R]:
+def stream(job: contract.Job[Any, Any], state: State, *, empty: R, size: int, epochs: int = 1) -> Iterator[R]:
     """The batches of all passes over the training channel that are left, `size` records of all members each.
 
     `empty` is the batch of none, with which a member that has no more takes part. What the body of the loop does with
     a batch is one step, and is in the state when the next batch is asked for. A stop ends it, at the same step at every
     member; `state.position` says so.
     """
-    for batches in passes(job, state, size=size, empty=empty, epochs=epochs):
+    for batches in passes(job, state, empty=empty, size=size, epochs=epochs):
         yield from batches
 
 
@@ -69,8 +69,8 @@ def passes(
     job: contract.Job[Any, Any],
     state: State,
     *,
-    size: int,
     empty: R,
+    size: int,
     epochs: int,
     enough: Callable[[], bool] = lambda: False,
 ) -> Iterator[Iterator[R]]:

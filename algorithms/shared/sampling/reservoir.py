@@ -9,6 +9,7 @@ All rows weigh the same, and the sample is uniform, unless older ones fade with 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -88,6 +89,14 @@ class Sample:
             rows = np.delete(rows, lowest, axis=0)
         shares = np.exp(logs - logs.max(initial=-math.inf)).astype(np.float64)
         return rows, shares
+
+    def snapshot(self, group: Group) -> Arrays:
+        """The sample of all members by other names, for a checkpoint; an exchange of the sample."""
+        return {f"sample.{name}": array for name, array in self.merged(group).items()}
+
+    def reload(self, snapshot: Mapping[str, NDArray[Any]], seen: int, group: Group) -> None:
+        """Take this member's share of what `snapshot` returned."""
+        self.restore({name: snapshot[f"sample.{name}"] for name in ("rows", "keys", "numbers")}, seen, group)
 
     def restore(self, merged: Arrays, seen: int, group: Group) -> None:
         """Take this member's share of what `merged` returned."""
