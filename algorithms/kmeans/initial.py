@@ -16,6 +16,7 @@ from algoport.algorithms.contract.group import agreed, interleaved, total
 from algoport.algorithms.kmeans import kernels
 from algoport.algorithms.kmeans.hyperparameters import Hyperparameters
 from algoport.algorithms.kmeans.model import Model
+from algoport.algorithms.shared.features import check_width
 from algoport.algorithms.shared.sampling.reservoir import Sample
 from algoport.algorithms.shared.start import check_alike
 
@@ -36,7 +37,7 @@ def batch(job: contract.Job[Hyperparameters, Model]) -> NDArray[np.float32]:
     while True:
         mine = job.channels["train"].head(wanted)
         if len(mine):
-            check_width(mine.width, settings.feature_dim, "train")
+            check_width(mine, settings.feature_dim, "train")
         rows = mine.dense() if len(mine) else np.empty((0, settings.feature_dim), np.float32)
         (count,) = total(job.group, len(rows))
         if count >= settings.k or count == before:
@@ -47,12 +48,6 @@ def batch(job: contract.Job[Hyperparameters, Model]) -> NDArray[np.float32]:
     if count < settings.k and job.start is None:
         raise UserError(f"Channel 'train' has {int(count)} rows, which is fewer than k, {settings.k}.")
     return np.ascontiguousarray(interleaved(job.group.gather(rows)))
-
-
-def check_width(width: int, d: int, channel: str) -> None:
-    """`UserError` where rows have not feature_dim numbers."""
-    if width != d:
-        raise UserError(f"Channel '{channel}': a row has {width} numbers, where feature_dim is {d}.")
 
 
 def draw(

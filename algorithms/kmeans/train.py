@@ -26,6 +26,7 @@ from algoport.algorithms.kmeans.model import Model
 from algoport.algorithms.kmeans.refinement import refine
 from algoport.algorithms.kmeans.shrink import shrink
 from algoport.algorithms.shared import scoring
+from algoport.algorithms.shared.features import check_width
 from algoport.algorithms.shared.sampling.reservoir import Sample
 from algoport.algorithms.shared.streaming import Arrays, Facts, Position, resume, stream
 
@@ -68,7 +69,7 @@ def fit(job: Job) -> Model:
     for batch in stream(job, state, empty=nothing(settings.feature_dim), size=job.batch, epochs=settings.epochs):
         _move(state, _checked(batch, settings.feature_dim, "train"), settings.half_life_time_size, job.group, inner)
     note(f"processed a total of {state.seen} examples")
-    if state.seen == 0 and job.start is None:
+    if not state.position.steps and job.start is None:
         raise Stopped
     over = job.grace(scoring.GRACE)
     candidates = shrink(state.centers, state.weights, settings, job.seed, note, over)
@@ -100,8 +101,8 @@ def _move(state: State, rows: NDArray[np.float32], half_life: int, group: Group,
 
 def _checked(batch: Rows, d: int, channel: str) -> NDArray[np.float32]:
     """The rows; `UserError` where one has not d numbers, or one that is not finite."""
+    check_width(batch, d, channel)
     rows = batch.dense()
-    initial.check_width(rows.shape[1], d, channel)
     if not kernels.finite(rows):
         raise UserError(initial.NOT_FINITE.format(channel=channel))
     return rows

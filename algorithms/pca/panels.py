@@ -7,8 +7,9 @@ a large mean; a column of ones behind the features makes their sum and number fa
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from types import ModuleType
-from typing import Any
+from typing import Any, Self
 
 import numba
 import numpy as np
@@ -119,8 +120,14 @@ class Panels:
         waits = {f"waiting.{rank}": rows for rank, rows in enumerate(group.gather(self.waiting))}
         return {"shift": np.array(self.shift), "sums": sums, "plain": plain, "spread": spread, **waits}
 
-    def restore(self, state: dict[str, Array], group: Group) -> None:
-        """Take up where `state` was taken."""
+    @classmethod
+    def restored(cls, state: Mapping[str, Array], along: Array | None, device: str, group: Group) -> Self:
+        """Those of which `state` was taken."""
+        panels = cls(state["shift"], along=along, device=device)
+        panels._restore(state, group)
+        return panels
+
+    def _restore(self, state: Mapping[str, Array], group: Group) -> None:
         self.sums = state["sums"].copy() if group.rank == 0 else np.zeros_like(self.sums)
         self._plain = state["plain"].copy() if group.rank == 0 else np.zeros_like(state["plain"])
         self.spread = state["spread"].copy() if group.rank == 0 else np.zeros(1)

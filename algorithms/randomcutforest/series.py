@@ -5,6 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.records import Rows
+from algoport.algorithms.randomcutforest import kernels
+from algoport.algorithms.shared.features import check_width
+
 
 class Shingles:
     """Windows over readings that come batch by batch; the last s - 1 readings wait for the next batch."""
@@ -35,3 +40,17 @@ def windows(readings: NDArray[np.float32], s: int) -> NDArray[np.float32]:
 def padded(readings: NDArray[np.float32], s: int) -> NDArray[np.float32]:
     """A window for each reading (n, s * d), as if the first one had stood for a while."""
     return windows(np.concatenate([np.repeat(readings[:1], s - 1, axis=0), readings]), s)
+
+
+def checked_readings(batch: Rows, d: int, channel: str) -> NDArray[np.float32]:
+    """The rows of a batch (n, d); `UserError` where one has not d numbers, or one that no box can hold."""
+    check_width(batch, d, channel)
+    rows = batch.dense()
+    reach = kernels.reach(rows)
+    if not np.isfinite(reach):
+        raise UserError(f"Channel '{channel}': a row has a missing or infinite value, which no box can hold.")
+    if reach > kernels.MOST:
+        raise UserError(
+            f"Channel '{channel}': values must lie within {kernels.MOST:.0e} of zero; the farthest is {reach:g}."
+        )
+    return rows

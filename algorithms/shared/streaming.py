@@ -27,6 +27,7 @@ class Position:
 
     epoch: int = 0  # passes that are over
     step: int = 0  # batches of this one that are over
+    steps: int = 0  # batches of all passes
     stopped: bool = False  # a stop was asked for
 
 
@@ -50,7 +51,7 @@ def resume(job: contract.Job[Any, Any], restore: Callable[[Arrays, Facts], S]) -
         return None
     arrays, facts = checkpoint
     state = restore(arrays, facts)
-    state.position = Position(facts.get("epoch", 0), facts["step"])
+    state.position = Position(facts["epoch"], facts["step"], facts["steps"])
     return state
 
 
@@ -92,7 +93,7 @@ def _batches(job: contract.Job[Any, Any], state: State, size: int, empty: R) -> 
     batches: Iterator[R] = job.channels["train"].batches(size, start=position.step * size)
     for batch in job.in_step(batches, empty, lambda: _save(job, state)):
         yield batch
-        position.step += 1
+        position.step, position.steps = position.step + 1, position.steps + 1
     position.stopped = job.stopping()
     if position.stopped:
         job.reporter.note(f"a stop was asked for in epoch {position.epoch + 1}, after {position.step} batches")
@@ -102,7 +103,9 @@ def _batches(job: contract.Job[Any, Any], state: State, size: int, empty: R) -> 
 def _save(job: contract.Job[Any, Any], state: State) -> None:
     """Save a checkpoint; all members take part, as a snapshot may make exchanges."""
     arrays, facts = state.snapshot(job.group)
-    job.checkpoints.save(arrays, {**facts, "epoch": state.position.epoch, "step": state.position.step})
+    position = state.position
+    where = {"epoch": position.epoch, "step": position.step, "steps": position.steps}
+    job.checkpoints.save(arrays, {**facts, **where})
 
 
 def _save_at_end(job: contract.Job[Any, Any], state: State) -> None:

@@ -6,8 +6,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-# Every liberty LLVM offers but nnan and ninf: a missing value must stay recognizable.
-FAST = {"afn", "arcp", "contract", "nsz", "reassoc"}
+from algoport.algorithms.shared.arrays import fixed
+from algoport.algorithms.shared.linalg.fastmath import FAST
 
 
 def add_rows(
@@ -15,7 +15,7 @@ def add_rows(
     sums,  # adds (d,) float64  sum of each feature
 ) -> None:
     """First pass over a batch."""
-    _add_rows(_in(rows, np.float32), sums)
+    _add_rows(fixed(rows), sums)
 
 
 def add_squares(
@@ -24,7 +24,7 @@ def add_squares(
     squares,  # adds (d,) float64  sum of the squared differences to the mean
 ) -> None:
     """Second pass over a batch: two passes, as a sum of squares less a squared sum would cancel."""
-    _add_squares(_in(rows, np.float32), _in(mean, np.float64), squares)
+    _add_squares(fixed(rows), fixed(mean, np.float64), squares)
 
 
 def squared_distances(
@@ -33,22 +33,13 @@ def squared_distances(
     variance,  # in   (d,) float64  above 0
 ) -> NDArray[np.float64]:
     """Mean over the features (n,) float64 of the squared difference to the mean, in variances."""
-    squared: NDArray[np.float64] = _squared_distances(
-        _in(rows, np.float32), _in(mean, np.float64), _in(variance, np.float64)
-    )
+    squared: NDArray[np.float64] = _squared_distances(fixed(rows), fixed(mean, np.float64), fixed(variance, np.float64))
     return squared
 
 
 def finite(rows) -> bool:
     """True where no value (n, d) is missing or infinite."""
     return bool(np.isfinite(rows).all())
-
-
-def _in(array, dtype):
-    """As a kernel takes it: contiguous and read-only. An array of another kind would be compiled for anew."""
-    view = np.require(array, dtype, ["C", "A"]).view()
-    view.flags.writeable = False
-    return view
 
 
 @numba.njit(nogil=True, cache=True, fastmath=FAST)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from algoport.algorithms import contract
 from algoport.algorithms.contract.errors import Stopped, UserError
-from algoport.algorithms.contract.group import agreed, total
+from algoport.algorithms.contract.group import Group
 from algoport.algorithms.contract.records import Rows, nothing
+from algoport.algorithms.shared import scoring
+from algoport.algorithms.shared.features import check_width
+from algoport.algorithms.shared.start import check_alike
+from algoport.algorithms.shared.streaming import Arrays, Facts, Position, resume, stream
 
 from . import kernels
 from .hyperparameters import Hyperparameters
@@ -26,8 +30,11 @@ class State:
     count: float
     mean: NDArray[np.float64]  # (d,)
     squares: NDArray[np.float64]  # (d,)
-    step: int = 0  # batches of the pass so far
-    seen: float = 0.0  # rows of this job
+    position: Position = field(default_factory=Position)
+
+    def snapshot(self, group: Group) -> tuple[Arrays, Facts]:
+        """All of it, for a checkpoint."""
+        return {"mean": self.mean, "squares": self.squares}, {"count": self.count}
 
 
 def fit(job: Job) -> Model:
@@ -36,63 +43,51 @@ def fit(job: Job) -> Model:
     Raises `UserError` where a row has not feature_dim numbers or one that is not finite, and `Stopped` where a
     stop comes before the first batch.
     """
-    state = _resumed(job) or _begun(job)
-    size = job.batch
-    batches = job.channels["train"].batches(size, start=state.step * size)
-    for batch in job.in_step(batches, nothing(job.hyperparameters.feature_dim)):
-        rows = _checked(batch, job.hyperparameters, "train")
-        _learn(job, state, rows)
-        if agreed(job.group, job.checkpoints.due()):
-            _save(job, state)
-    if state.seen == 0 and job.start is None:
-        if job.stopping():
+    settings = job.hyperparameters
+    state = resume(job, _restored) or _first(job.start, settings.feature_dim)
+    for batch in stream(job, state, empty=nothing(settings.feature_dim), size=job.batch):
+        _learn(state, _checked(batch, settings.feature_dim, "train"), job.group)
+    if state.count == 0:
+        if state.position.stopped:
             raise Stopped
         raise UserError("Channel 'train' has no rows.")
-    _save(job, state)
-    model = Model(
-        count=state.count,
-        mean=state.mean,
-        squares=state.squares,
-        least_variance=job.hyperparameters.least_variance,
-    )
+    model = Model(count=state.count, mean=state.mean, squares=state.squares, least_variance=settings.least_variance)
     _score(job, model)
     return model
 
 
-def _begun(job: Job) -> State:
-    """Nothing seen yet, or what the model to go on from has seen."""
-    d = job.hyperparameters.feature_dim
-    if job.start is None:
+def _first(start: Model | None, d: int) -> State:
+    """Nothing seen yet, or what the model to start from has seen."""
+    if start is None:
         return State(0.0, np.zeros(d), np.zeros(d))
-    if job.start.width != d:
-        raise UserError(f"feature_dim: must be that of the model to go on from, {job.start.width}; it is {d}.")
-    return State(job.start.count, job.start.mean.copy(), job.start.squares.copy())
+    check_alike(feature_dim=(start.width, d))
+    return State(start.count, start.mean.copy(), start.squares.copy())
 
 
-def _learn(job: Job, state: State, rows: NDArray[np.float32]) -> None:
+def _restored(arrays: Arrays, facts: Facts) -> State:
+    return State(facts["count"], arrays["mean"].copy(), arrays["squares"].copy())
+
+
+def _learn(state: State, rows: NDArray[np.float32], group: Group) -> None:
     """Mean and squares of this batch over all members, then those of everything seen."""
     sums, count = np.zeros(len(state.mean)), np.array([float(len(rows))])
     kernels.add_rows(rows, sums)
-    job.group.sum_(sums, count)
-    state.step += 1
+    group.sum_(sums, count)
     n = float(count[0])
     if n == 0:
         return
     mean, squares = sums / n, np.zeros(len(sums))
     kernels.add_squares(rows, mean, squares)
-    job.group.sum_(squares)
+    group.sum_(squares)
     both, difference = state.count + n, mean - state.mean
     state.squares += squares + difference**2 * (state.count * n / both)
     state.mean += difference * (n / both)
-    state.count, state.seen = both, state.seen + n
+    state.count = both
 
 
-def _checked(batch: Rows, settings: Hyperparameters, channel: str) -> NDArray[np.float32]:
+def _checked(batch: Rows, d: int, channel: str) -> NDArray[np.float32]:
+    check_width(batch, d, channel)
     rows = batch.dense()
-    if rows.shape[1] != settings.feature_dim:
-        raise UserError(
-            f"Channel '{channel}': a row has {rows.shape[1]} numbers, where feature_dim is {settings.feature_dim}."
-        )
     if not kernels.finite(rows):
         raise UserError(f"Channel '{channel}': a row has a missing or infinite value.")
     return rows
@@ -100,30 +95,11 @@ def _checked(batch: Rows, settings: Hyperparameters, channel: str) -> NDArray[np
 
 def _score(job: Job, model: Model) -> None:
     """The metric of the test channel."""
-    channel = job.channels.get("test")
-    if channel is None:
-        return
-    likelihood, count = 0.0, 0.0
-    for batch in channel.batches(job.batch):
-        rows = _checked(batch, job.hyperparameters, "test")
-        likelihood += model.log_likelihood(rows)
-        count += len(rows)
-    likelihood, count = total(job.group, likelihood, count)
+
+    def likelihood(batch: Rows) -> tuple[float, float]:
+        rows = _checked(batch, model.width, "test")
+        return model.log_likelihood(rows), float(len(rows))
+
+    total, count = scoring.sums(job, job.batch, job.grace(scoring.GRACE), likelihood, 2) or (0.0, 0.0)
     if count:
-        job.reporter.report({"test:log_likelihood": likelihood / count})
-
-
-def _save(job: Job, state: State) -> None:
-    job.checkpoints.save(
-        {"mean": state.mean, "squares": state.squares},
-        {"count": state.count, "step": state.step, "seen": state.seen},
-    )
-
-
-def _resumed(job: Job) -> State | None:
-    """The state of the last checkpoint, or None."""
-    found = job.checkpoints.latest()
-    if found is None:
-        return None
-    arrays, facts = found
-    return State(facts["count"], arrays["mean"].copy(), arrays["squares"].copy(), facts["step"], facts["seen"])
+        job.reporter.report({"test:log_likelihood": total / count})
