@@ -35,7 +35,8 @@ def main() -> int:
     count = _members(places)
     meeting = _meeting_place(places) if count > 1 and "ALGOPORT_RENDEZVOUS" not in os.environ else None
     for number in range(count):
-        _start(number, count, stop, places)
+        if _is_child_of_fork(stop):
+            _be_child(number, count, stop, places)
     code = _wait(stop, places)
     if meeting:
         shutil.rmtree(meeting, ignore_errors=True)
@@ -92,7 +93,8 @@ def _wants_gpus() -> bool:
     return answer.returncode == 0
 
 
-def _start(number: int, count: int, stop: Stop, places: Places) -> None:
+def _is_child_of_fork(stop: Stop) -> bool:
+    """Make a child; True in it, which no longer knows of the others."""
     both = {signal.SIGTERM, signal.SIGINT}
     # A signal that came between the fork and the note of the child's number would reach nobody.
     signal.pthread_sigmask(signal.SIG_BLOCK, both)
@@ -100,10 +102,10 @@ def _start(number: int, count: int, stop: Stop, places: Places) -> None:
     if child:
         stop.children.append(child)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, both)
-        return
+        return False
     stop.children.clear()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, both)
-    _be_child(number, count, stop, places)
+    return True
 
 
 def _be_child(number: int, count: int, stop: Stop, places: Places) -> NoReturn:

@@ -69,7 +69,7 @@ def fit(job: Job) -> Model:
     for batch in stream(job, state, empty=nothing(settings.feature_dim), size=job.batch, epochs=settings.epochs):
         _move(state, _checked(batch, settings.feature_dim, "train"), settings.half_life_time_size, job.group, inner)
     note(f"processed a total of {state.seen} examples")
-    if not state.position.steps and job.start is None:
+    if not state.position.total and job.start is None:
         raise Stopped
     over = job.grace(scoring.GRACE)
     candidates = shrink(state.centers, state.weights, settings, job.seed, note, over)

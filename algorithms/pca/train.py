@@ -65,7 +65,7 @@ def fit(job: Job) -> Model:
     for batch in stream(job, state, empty=nothing(d), size=size):
         check_width(batch, d, "train")
         _add(state.panels, batch)
-    if not state.position.steps and start is None:
+    if not state.position.total and start is None:
         raise Stopped
     sums = _sums(state.panels, along, start, job.group)
     model = _model(sums, settings, seed, job.group, job.reporter.note)

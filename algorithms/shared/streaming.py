@@ -27,7 +27,7 @@ class Position:
 
     epoch: int = 0  # passes that are over
     step: int = 0  # batches of this one that are over
-    steps: int = 0  # batches of all passes
+    total: int = 0  # batches of all passes
     stopped: bool = False  # a stop was asked for
 
 
@@ -51,7 +51,7 @@ def resume(job: contract.Job[Any, Any], restore: Callable[[Arrays, Facts], S]) -
         return None
     arrays, facts = checkpoint
     state = restore(arrays, facts)
-    state.position = Position(facts["epoch"], facts["step"], facts["steps"])
+    state.position = Position(facts["epoch"], facts["step"], facts["total"])
     return state
 
 
@@ -93,7 +93,7 @@ def _batches(job: contract.Job[Any, Any], state: State, size: int, empty: R) -> 
     batches: Iterator[R] = job.channels["train"].batches(size, start=position.step * size)
     for batch in job.in_step(batches, empty, lambda: _save(job, state)):
         yield batch
-        position.step, position.steps = position.step + 1, position.steps + 1
+        position.step, position.total = position.step + 1, position.total + 1
     position.stopped = job.stopping()
     if position.stopped:
         job.reporter.note(f"a stop was asked for in epoch {position.epoch + 1}, after {position.step} batches")
@@ -104,7 +104,7 @@ def _save(job: contract.Job[Any, Any], state: State) -> None:
     """Save a checkpoint; all members take part, as a snapshot may make exchanges."""
     arrays, facts = state.snapshot(job.group)
     position = state.position
-    where = {"epoch": position.epoch, "step": position.step, "steps": position.steps}
+    where = {"epoch": position.epoch, "step": position.step, "total": position.total}
     job.checkpoints.save(arrays, {**facts, **where})
 
 
