@@ -16,6 +16,7 @@ from algoport.algorithms.forecasting_deepar.hyperparameters import BETA, FREQUEN
 from algoport.algorithms.forecasting_deepar.kernels import windows as kernel
 from algoport.algorithms.forecasting_deepar.series import Schema, Series
 from algoport.algorithms.forecasting_deepar.shapes import OUTPUTS, Shape
+from algoport.algorithms.shared.start import check_alike
 
 # The largest of each size that a model may have: a damaged file must not ask for all memory there is.
 _MOST = {"context_length": 10**6, "prediction_length": 10**6, "num_cells": 10**5, "num_layers": 1000}
@@ -153,11 +154,11 @@ class Plan:
     def continuing(self, other: Plan) -> Plan:
         """This plan, for incremental training from a model of the other: `UserError` where they do not fit."""
         alike = ("time_freq", "likelihood", "num_cells", "num_layers", "embedding_dimension", "num_dynamic_feat")
-        faults = [
-            f"{name}: must be that of the model to go on from, {getattr(other, name)}; it is {getattr(self, name)}."
-            for name in alike
-            if getattr(self, name) != getattr(other, name)
-        ]
+        faults: list[str] = []
+        try:
+            check_alike(**{name: (getattr(other, name), getattr(self, name)) for name in alike})
+        except UserError as error:
+            faults += error.findings
         fits = len(self.cardinality) == len(other.cardinality)
         if not fits or any(mine > theirs for mine, theirs in zip(self.cardinality, other.cardinality, strict=True)):
             faults.append(

@@ -21,6 +21,7 @@ from algoport.algorithms.forecasting_deepar.shapes import initial_weights, views
 from algoport.algorithms.forecasting_deepar.state import State
 from algoport.algorithms.shared.neural import loop, schedules
 from algoport.algorithms.shared.neural.kernels.updates import adam_, clip_norm_
+from algoport.algorithms.shared.scoring import GRACE
 
 Job = contract.Job[Hyperparameters, Model]
 
@@ -47,7 +48,7 @@ def fit(job: Job) -> Model:
     loop.train(job, learner, sampling.EMPTY)
     if learner.updates == 0 and job.start is None:
         raise Stopped
-    over = job.grace(loop.GRACE)
+    over = job.grace(GRACE)
     model = learner.model()
     if learner.state.curve and not over():
         figures.keep_curve(reporter, learner.state.curve)

@@ -15,6 +15,7 @@ from algoport.algorithms.image_classification.model import Model
 from algoport.algorithms.image_classification.network import Classifier
 from algoport.algorithms.shared import artifact
 from algoport.algorithms.shared.neural import mixed_precision
+from algoport.algorithms.shared.start import check_alike
 from algoport.algorithms.shared.vision.residual.network import arrays, fill, initialize
 
 # Where an image may carry weights to start from: a model of this algorithm in the folder resnet-18, and so on.
@@ -67,16 +68,9 @@ def _pretrained(settings: Hyperparameters) -> dict[str, Any]:
 
 def _check_start(start: Model, settings: Hyperparameters) -> None:
     """`UserError` where the model to start from has another shape."""
-    wanted = {
-        "num_layers": (start.num_layers, settings.num_layers),
-        "num_classes": (start.num_classes, settings.num_classes),
-        "image_shape": (f"{start.channels},{start.height},{start.width_}", ",".join(map(str, settings.shape))),
-        "multi_label": (int(start.multi_label), settings.multi_label),
-    }
-    wrong = [
-        f"{name}: must be that of the model to go on from, {theirs}; it is {ours}."
-        for name, (theirs, ours) in wanted.items()
-        if theirs != ours
-    ]
-    if wrong:
-        raise UserError(wrong)
+    check_alike(
+        num_layers=(start.num_layers, settings.num_layers),
+        num_classes=(start.num_classes, settings.num_classes),
+        image_shape=(f"{start.channels},{start.height},{start.width_}", ",".join(map(str, settings.shape))),
+        multi_label=(int(start.multi_label), settings.multi_label),
+    )

@@ -80,21 +80,21 @@ def draws(
 
 @numba.njit(parallel=True, nogil=True, cache=True, fastmath=FAST, error_model="numpy")
 def _paths(
-    gates,
-    own,
-    lags,
-    first,
-    upper,
-    upper_bias,
-    head,
-    head_bias,
-    hidden,
-    cells,
-    scales,
-    keys,
-    rate,
-    likelihood,
-    drawn,
+    gates,  # in   (n, t, 4h) float32
+    own,  # in   (l, 4h) float32
+    lags,  # in   (l,) int64
+    first,  # in   (h, 4h) float32
+    upper,  # in   (y - 1, 2h, 4h) float32
+    upper_bias,  # in   (y - 1, 4h) float32
+    head,  # in   (o, h) float32
+    head_bias,  # in   (o,) float32
+    hidden,  # in   (n, y, h) float32
+    cells,  # in   (n, y, h) float32
+    scales,  # in   (n,) float32
+    keys,  # in   (n,) uint64
+    rate,  # in   float32
+    likelihood,  # in   int64  by number
+    drawn,  # sets (n, s, t) float32
 ):
     n, samples, steps = drawn.shape
     layers, h = hidden.shape[1], hidden.shape[2]

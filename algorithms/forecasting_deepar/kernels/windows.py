@@ -80,30 +80,30 @@ def _carry_(values, lengths):
 
 @numba.njit(parallel=True, nogil=True, cache=True, error_model="numpy")
 def _windows(
-    values,
-    observed,
-    begins,
-    stops,
-    starts,
-    features,
-    feature_begins,
-    feature_lengths,
-    chosen,
-    ats,
-    context,
-    lags,
-    letters,
-    step,
-    units,
-    days,
-    first_day,
-    standards,
-    scaling,
-    fallback,
-    inputs,
-    targets,
-    seen,
-    scales,
+    values,  # in   (p,) float32
+    observed,  # in   (p,) uint8
+    begins,  # in   (n,) int64
+    stops,  # in   (n,) int64
+    starts,  # in   (n,) int64  times of the first points
+    features,  # in   (all dynamic features,) float32
+    feature_begins,  # in   (n,) int64
+    feature_lengths,  # in   (n,) int64
+    chosen,  # in   (b,) int64  series
+    ats,  # in   (b,) int64  points at which horizons begin
+    context,  # in   int64  steps
+    lags,  # in   (l,) int64
+    letters,  # in   int64  calendar features
+    step,  # in   int64  units of a step
+    units,  # in   int64  units of a day
+    days,  # in   (days, 4) float32  calendar features of days
+    first_day,  # in   int64  the number of the first of them
+    standards,  # in   (2, f) float32  mean and inverse deviation
+    scaling,  # in   int64  PLAIN, MEAN_SIZE or COUNTS
+    fallback,  # in   float64  the scale where the context has no target
+    inputs,  # sets (b, t, l + 2 + letters + f) float32
+    targets,  # sets (b, t) float32
+    seen,  # sets (b, t) uint8
+    scales,  # sets (b,) float32
 ):
     steps, ages = inputs.shape[1], lags.shape[0] + 1 + letters
     for b in numba.prange(chosen.shape[0]):

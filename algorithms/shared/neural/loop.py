@@ -11,9 +11,9 @@ from typing import Any, Protocol, TypeVar
 from numpy.typing import NDArray
 
 from algoport.algorithms import contract
+from algoport.algorithms.shared.scoring import GRACE
 
 B = TypeVar("B")
-GRACE = 5.0  # seconds that an evaluation may still take once a stop is asked for
 
 
 class Learner(Protocol[B]):
