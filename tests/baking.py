@@ -36,6 +36,7 @@ def baked(name: str) -> Path:
     with _one_at_a_time(place):
         if not folder.is_dir():
             shutil.rmtree(place / "unfinished", ignore_errors=True)
+            (place / "unfinished").mkdir()  # which stays empty of an algorithm without kernels
             _compile(name, place / "unfinished")
             os.rename(place / "unfinished", folder)
             _prune(place)

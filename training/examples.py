@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from algoport import algorithms
-from algoport.algorithms.contract import Job, Memory
+from algoport.algorithms.contract import Auxiliary, Job, Memory
 
 Example = tuple[dict[str, object], dict[str, Any]]  # settings, and the records of each channel
 
@@ -17,6 +17,12 @@ def examples(name: str) -> list[Example]:
     example = algorithms.part(name, "example")
     others = getattr(example, "others", list)
     return [(example.HYPERPARAMETERS, example.channels()), *others()]
+
+
+def files(name: str) -> dict[str, Auxiliary]:
+    """The channels of plain files of all these jobs: `files` of the example, bytes by channel and name."""
+    named: dict[str, dict[str, bytes]] = getattr(algorithms.part(name, "example"), "files", dict)()
+    return {channel: Auxiliary.of(channel, own) for channel, own in named.items()}
 
 
 def choices(name: str) -> list[Any]:
@@ -35,7 +41,7 @@ def run_example(name: str, *, first: bool = False) -> None:
     declared = algorithms.part(name, "hyperparameters").Hyperparameters
     for given, rows in examples(name)[: 1 if first else None]:
         channels = {channel: Memory(data) for channel, data in rows.items()}
-        job: Any = Job(hyperparameters=declared.read(given), channels=channels)
+        job: Any = Job(hyperparameters=declared.read(given), channels=channels, files=files(name))
         model = algorithms.part(name, "train").fit(job)
         with tempfile.TemporaryDirectory() as place:
             model.save(Path(place))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import zip_longest
@@ -14,11 +15,11 @@ from algoport import algorithms
 from algoport.algorithms.contract import Algorithm, Job, Memory
 from algoport.algorithms.contract.errors import Stopped
 from algoport.algorithms.contract.group import Alone, interleaved
-from algoport.algorithms.contract.records import Objects, Rows, joined
+from algoport.algorithms.contract.records import joined
 from algoport.algorithms.contract.wire import Wire
 from algoport.algorithms.shared import artifact
 from algoport.training import formats
-from algoport.training.examples import examples
+from algoport.training.examples import examples, files
 
 # Float32 sums in another order differ in the last digits; what is averaged over many rows differs by less.
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}
@@ -78,7 +79,8 @@ class Example:
         group = group or Alone()
         sources = {channel: Memory(rows, group=group) for channel, rows in self.rows().items()}
         settings = more.pop("hyperparameters", None) or self.Hyperparameters.read(self.given)
-        return Job(hyperparameters=settings, channels={**sources, **(channels or {})}, group=group, **more)
+        every = {**sources, **(channels or {})}
+        return Job(hyperparameters=settings, channels=every, files=files(self.name), group=group, **more)
 
     def fit(self, group: Any = None, **more: Any) -> Any:
         """The model of the job."""
@@ -88,7 +90,8 @@ class Example:
         """The model of one of the `others`."""
         sources = {channel: Memory(data) for channel, data in rows.items()}
         settings = self.Hyperparameters.read(given)
-        return algorithms.part(self.name, "train").fit(Job(hyperparameters=settings, channels=sources, **more))
+        job: Any = Job(hyperparameters=settings, channels=sources, files=files(self.name), **more)
+        return algorithms.part(self.name, "train").fit(job)
 
     def requests(self) -> Any:
         """Records as they are asked about: those of the example's `requests`, or those of training without labels."""
@@ -96,9 +99,8 @@ class Example:
         if own is not None:
             return own()
         rows = self.rows()["train"]
-        if isinstance(rows, Objects):
-            return rows
-        return replace(rows, label=None, **({"weight": None} if isinstance(rows, Rows) else {}))
+        aside = {field.name for field in dataclasses.fields(rows)} & {"label", "weight"}
+        return replace(rows, **dict.fromkeys(aside))
 
     @property
     def wire(self) -> Wire:

@@ -19,12 +19,13 @@ from typing import Any
 import numpy as np
 import requests
 
-from algoport.algorithms.contract import Channel
+from algoport.algorithms.contract import Channel, kinds
 from algoport.algorithms.contract.records import Images, Rows
 from algoport.algorithms.contract.records.boxes import Boxes
 from algoport.algorithms.contract.records.masks import Masks
 from algoport.algorithms.shared.vision import decoding
 from algoport.training import formats
+from algoport.training.examples import files
 from algoport.training.formats.images import picture
 from tests.conformance.example import Example
 
@@ -163,9 +164,10 @@ def ml_folder(path: Path, example: Example) -> Folder:
         channel = example.algorithm.channel(name)
         assert channel is not None, f"the example has a channel '{name}' that is not declared"
         media = formats.ContentType.parse(channel.default_content_type).media
-        blank = media == "text/csv" and rows.label is None
+        blank = media == "text/csv" and kinds.find(channel.kind).labels_lead and rows.label is None
         labeled = replace(rows, label=np.zeros((len(rows), 1), np.float32)) if blank else rows
         folder.put(f"input/data/{name}/part-0", formats.find(media, channel.kind).write(labeled))
+    _put_files(folder, example)
     return folder
 
 
@@ -188,8 +190,20 @@ def typed_folder(path: Path, example: Example, media: str) -> Folder:
                 types[_beside(example, name).name] = own
                 continue
             folder.put(f"input/data/{name}/part-{part}", formats.find(own, channel.kind).write(shard))
-    folder.channels(types)
+    folder.channels({**types, **_put_files(folder, example)})
     return folder
+
+
+def _put_files(folder: Folder, example: Example) -> dict[str, str]:
+    """The channels of plain files; their content types."""
+    types = {}
+    for name, own in files(example.name).items():
+        channel = example.algorithm.channel(name)
+        assert channel is not None, f"the example has files of a channel '{name}' that is not declared"
+        types[name] = channel.default_content_type
+        for file in own.names:
+            folder.put(f"input/data/{name}/{file}", own.read(file, limit=1 << 30))
+    return types
 
 
 def _beside(example: Example, name: str) -> Channel:

@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
+from algoport.algorithms.contract import kinds
 from algoport.algorithms.contract.setting import Setting
 from algoport.containers.jobs import describe
 from algoport.training import formats
+from algoport.training.examples import files
 from tests.conformance import specification
 from tests.conformance.conftest import promise
 from tests.conformance.example import Example
@@ -149,7 +151,7 @@ def test_channels_and_answers_name_formats_that_there_are(example: Example) -> N
     algorithm = example.algorithm
     for channel in algorithm.channels:
         assert channel.default_content_type in channel.content_types
-        for media in channel.content_types:
+        for media in channel.content_types if channel.kind != kinds.FILE else ():
             assert formats.find(media, channel.kind).MEDIA[0] == media, f"{media} is not a content type's own name"
     assert algorithm.answer.default_accept in (None, *algorithm.answer.accepts)
     assert algorithm.answer.default_response in algorithm.answer.responses
@@ -160,4 +162,6 @@ def test_the_example_uses_every_channel_and_only_declared_settings(example: Exam
     names = {setting.name for setting in example.Hyperparameters.settings()}
 
     assert set(example.given) <= names
+    named = {channel.name for channel in example.algorithm.channels if channel.kind == kinds.FILE and channel.required}
+    assert named <= set(files(example.name))
     assert set(example.rows()) == {channel.name for channel in example.algorithm.channels if channel.has_records}

@@ -1,0 +1,7 @@
+"""What a request may ask for."""
+
+from algoport.algorithms.contract.hyperparameters import Settings, integer
+
+
+class Options(Settings):
+    k: int = integer("how many labels are told", default=1, low=1)
