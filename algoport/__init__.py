@@ -12,35 +12,60 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from algoport.algorithms.contract.algorithm import Algorithm, Answer, Channel, Column, Metric
+    from algoport.algorithms.contract.auxiliary import Auxiliary
     from algoport.algorithms.contract.errors import PlatformError, Stopped, UserError
-    from algoport.algorithms.contract.group import agreed, interleaved, total
+    from algoport.algorithms.contract.group import Alone, Group, agreed, interleaved, total
     from algoport.algorithms.contract.hyperparameters import Settings, boolean, choice, integer, listing, real, text
     from algoport.algorithms.contract.job import Job
     from algoport.algorithms.contract.model import Model
-    from algoport.algorithms.contract.records import Images, Objects, Rows
+    from algoport.algorithms.contract.records.boxes import Boxes
+    from algoport.algorithms.contract.records.images import Images
+    from algoport.algorithms.contract.records.lines import Lines
+    from algoport.algorithms.contract.records.masks import Masks
+    from algoport.algorithms.contract.records.objects import Objects
+    from algoport.algorithms.contract.records.rows import Rows, nothing
+    from algoport.algorithms.contract.records.sequences import Sequences
+    from algoport.algorithms.contract.records.table import Table
     from algoport.algorithms.contract.reporter import Reporter
     from algoport.algorithms.contract.source import Memory, Source
+    from algoport.algorithms.shared import artifact, scoring, streaming
 
-_MODULES = {
+_NAMES = {
     "contract.algorithm": ("Algorithm", "Answer", "Channel", "Column", "Metric"),
+    "contract.auxiliary": ("Auxiliary",),
     "contract.errors": ("PlatformError", "Stopped", "UserError"),
-    "contract.group": ("agreed", "interleaved", "total"),
+    "contract.group": ("Alone", "Group", "agreed", "interleaved", "total"),
     "contract.hyperparameters": ("Settings", "boolean", "choice", "integer", "listing", "real", "text"),
     "contract.job": ("Job",),
     "contract.model": ("Model",),
-    "contract.records": ("Images", "Objects", "Rows"),
+    "contract.records.boxes": ("Boxes",),
+    "contract.records.images": ("Images",),
+    "contract.records.lines": ("Lines",),
+    "contract.records.masks": ("Masks",),
+    "contract.records.objects": ("Objects",),
+    "contract.records.rows": ("Rows", "nothing"),
+    "contract.records.sequences": ("Sequences",),
+    "contract.records.table": ("Table",),
     "contract.reporter": ("Reporter",),
     "contract.source": ("Memory", "Source"),
 }
-_HOME = {name: f"{__name__}.algorithms.{module}" for module, names in _MODULES.items() for name in names}
+_HOME = {name: f"{__name__}.algorithms.{module}" for module, names in _NAMES.items() for name in names}
+# What algorithms share, as modules: `artifact.save`, `scoring.sums`, `streaming.stream`.
+_MODULES = ("artifact", "scoring", "streaming")
 
 __all__ = [
     "Algorithm",
+    "Alone",
     "Answer",
+    "Auxiliary",
+    "Boxes",
     "Channel",
     "Column",
+    "Group",
     "Images",
     "Job",
+    "Lines",
+    "Masks",
     "Memory",
     "Metric",
     "Model",
@@ -48,17 +73,23 @@ __all__ = [
     "PlatformError",
     "Reporter",
     "Rows",
+    "Sequences",
     "Settings",
     "Source",
     "Stopped",
+    "Table",
     "UserError",
     "agreed",
+    "artifact",
     "boolean",
     "choice",
     "integer",
     "interleaved",
     "listing",
+    "nothing",
     "real",
+    "scoring",
+    "streaming",
     "text",
     "total",
 ]
@@ -66,6 +97,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """A name of the list above, from the module that defines it."""
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.algorithms.shared.{name}")
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(_HOME[name]), name)

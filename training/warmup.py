@@ -13,6 +13,7 @@ import ctypes
 import fcntl
 import importlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -71,8 +72,9 @@ def run(parts: Iterable[str], *, whole: bool = False, stop: Callable[[], bool] =
             process.communicate()
             return None
     if process.returncode:
-        last = (faults.strip().splitlines() or [f"exit code {process.returncode}"])[-1]
-        raise PlatformError(f"Kernels could not be compiled before the job ({last}).")
+        errors = re.findall(r"^[\w.]*(?:Error|Exception|BrokenProcessPool)\b.*", faults, re.M)
+        why = errors[-1] if errors else f"exit code {process.returncode}"
+        raise PlatformError(f"Kernels could not be compiled before the job ({why.rstrip('.')}).")
     return said.strip().splitlines()[-1]
 
 

@@ -15,7 +15,7 @@ def main(wanted: str, environment: str, folder: str) -> None:
     Path(folder).mkdir(parents=True, exist_ok=True)
     if not Path(wanted).is_file():
         return
-    pip = [sys.executable, "-m", "pip", "--python", f"{environment}/bin/python", "install", "--no-cache-dir"]
+    pip = [sys.executable, "-P", "-m", "pip", "--python", f"{environment}/bin/python", "install", "--no-cache-dir"]
     with tempfile.NamedTemporaryFile() as report:
         subprocess.run(  # noqa: S603 (our own words)
             [*pip, "--dry-run", "--quiet", "--report", report.name, "-r", wanted, "-c", "constraints.txt"],

@@ -3,7 +3,7 @@
 This file is data: what the algorithm is, what it accepts and what it reports.
 """
 
-from algoport.algorithms.contract import Algorithm, Answer, Channel, Column, Metric
+from algoport import Algorithm, Answer, Channel, Column, Metric
 
 ALGORITHM = Algorithm(
     name="TEMPLATE-NAME",

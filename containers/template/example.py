@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from algoport.algorithms.contract.records import Rows
+from algoport import Rows
 
 HYPERPARAMETERS: dict[str, object] = {"feature_dim": 3, "mini_batch_size": 40}
 

@@ -1,6 +1,6 @@
 """What a user may set."""
 
-from algoport.algorithms.contract.hyperparameters import Settings, integer, real
+from algoport import Settings, integer, real
 
 
 class Hyperparameters(Settings):

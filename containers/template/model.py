@@ -10,9 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from algoport.algorithms.contract.errors import UserError
-from algoport.algorithms.contract.records import Rows
-from algoport.algorithms.shared import artifact
+from algoport import Rows, UserError, artifact
 
 from . import kernels
 
