@@ -57,7 +57,7 @@ def job(command: list[str], folder: Path, **more: str) -> None:
     train = ("--train", unlabeled(folder / "rows.csv"), *SETTINGS)
     validated = run(folder, *command, "validate", NAME, *train, **more)
     assert validated.returncode == 0, validated.stdout + validated.stderr
-    for hosts in (1, 2):
+    for hosts in (2, 1):
         done = run(folder, *command, "train", NAME, *train, "--hosts", hosts, "--output", "job", **more)
         assert done.returncode == 0, done.stdout + done.stderr
     asked = run(folder, *command, "predict", "job", "rows.csv", **more)
