@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
+import uuid
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -28,13 +29,14 @@ _pool = ThreadPoolExecutor(1, thread_name_prefix="making")
 _futures: dict[tuple[str, ...], Future[Outcome]] = {}
 _running: list[subprocess.Popen[str]] = []
 _end = threading.Event()
-_own: list[Path] = []  # the folder of records, in the process that made it
+_own: list[Path] = []  # the folder of records, in the process that named it
 
 
 def open_session() -> None:
-    """Make the folder of records, unless the session has one: workers and nested sessions inherit its name."""
+    """Name the folder of records, unless the session has one: workers and nested sessions inherit its name. It is made
+    with the first record."""
     if not os.environ.get(RECORDS):
-        _own.append(Path(tempfile.mkdtemp(prefix="algoport-builds-")))
+        _own.append(Path(tempfile.gettempdir()) / f"algoport-builds-{uuid.uuid4().hex}")
         os.environ[RECORDS] = str(_own[0])
 
 
@@ -90,6 +92,7 @@ def _submit(targets: tuple[str, ...]) -> Future[Outcome]:
 def _outcome(targets: tuple[str, ...]) -> Outcome:
     """Of this session's one run of `make` with these targets, whichever worker's it is."""
     folder = Path(os.environ[RECORDS])
+    folder.mkdir(mode=0o700, exist_ok=True)
     record = folder / f"{hashlib.sha256(' '.join(targets).encode()).hexdigest()[:16]}.json"
     with _turn(folder / "turn"):
         if record.is_file():
