@@ -14,10 +14,12 @@ from hypothesis import strategies as some
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.records.boxes import Boxes
 from algoport.algorithms.contract.records.images import png
+from algoport.algorithms.shared.vision.decoding import encoded
 from algoport.training import formats
 from algoport.training.formats import ContentType, Layout
 from algoport.training.formats.boxes import recordio
 from algoport.training.formats.recordio import frame
+from tests.training.formats.test_masks import turned
 
 PNG = png(40, 50)  # 50 wide and 40 high
 BOX = {"class_id": 2, "left": 10, "top": 20, "width": 25, "height": 10}
@@ -109,9 +111,9 @@ def test_files_that_pipes_wrapped_are_read_as_the_files_and_no_deeper() -> None:
 
 @pytest.mark.parametrize(
     ("size", "scale"),
-    [({"width": 50, "height": 40}, 1), ({"width": 100, "height": 80, "depth": 3}, 2), ({"width": 40, "height": 50}, 1)],
+    [({"width": 50, "height": 40}, 1), ({"width": 100, "height": 80, "depth": 3}, 2), ({"width": 49, "height": 39}, 1)],
 )
-def test_pixels_are_those_of_image_size_also_where_the_picture_was_scaled_or_turned(size: Any, scale: int) -> None:
+def test_pixels_are_those_of_image_size_also_where_the_picture_was_scaled(size: Any, scale: int) -> None:
     box = {"class_id": 0, "left": 0, "top": 0, "width": 20 * scale, "height": 20 * scale}
 
     boxes = read(frame(PNG) + frame(annotation(box, image_size=[size])))
@@ -119,6 +121,20 @@ def test_pixels_are_those_of_image_size_also_where_the_picture_was_scaled_or_tur
     assert boxes.objects is not None and boxes.objects[0] is not None
     want = [0, 0, 0, 20 * scale / size["width"], 20 * scale / size["height"]]
     np.testing.assert_allclose(boxes.objects[0], [want], rtol=1e-6)
+
+
+def test_a_picture_is_described_as_it_is_seen() -> None:
+    """A camera that was held upright writes 50 x 40 pixels, and that they are 40 wide and 50 high."""
+    jpeg = turned(encoded(np.zeros((40, 50, 3), np.uint8), 90), 6)
+    box = {"class_id": 0, "left": 0, "top": 0, "width": 20, "height": 20}
+    seen, stored = ({"width": 40, "height": 50}, {"width": 50, "height": 40})
+
+    boxes = read(frame(jpeg) + frame(annotation(box, image_size=[seen])))
+
+    assert boxes.objects is not None and boxes.objects[0] is not None
+    np.testing.assert_allclose(boxes.objects[0], [[0, 0, 0, 0.5, 0.4]], rtol=1e-6)
+    with pytest.raises(UserError, match="image_size is 50 x 40, where the picture has 40 x 50 pixels"):
+        read(frame(jpeg) + frame(annotation(box, image_size=[stored])))
 
 
 def test_what_rounding_left_outside_is_moved_to_the_edge() -> None:
@@ -195,6 +211,7 @@ def test_classes_are_below_their_number_where_it_is_known() -> None:
             annotation(image_size=[{"width": 64, "height": 40}]),
             "image_size is 64 x 40, where the picture has 50 x 40 pixels: the boxes do not belong to it.",
         ),
+        (annotation(image_size=[{"width": 40, "height": 50}]), "image_size is 40 x 50, where the picture has 50 x 40"),
         (annotation(3), 'object 1: must be an object with "class_id" and pixels; it is 3.'),
         (annotation([[[]]] * 300), "object 1: must be an object"),
         (annotation({**BOX, "class_id": 1.5}), '"class_id" must be a whole number from 0 to 16777215; it is 1.5.'),

@@ -11,7 +11,7 @@ from typing import Any, TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
-from algoport.algorithms.shared.vision.decoding import size
+from algoport.algorithms.shared.vision.orientation import upright_size
 from algoport.training.formats.json import loaded
 from algoport.training.formats.layout import Layout, shown, shown_json
 
@@ -142,9 +142,8 @@ def _image_size(value: Mapping[str, Any], data: bytes, layout: Layout, place: st
             f'"image_size" must be a list of one object with "width" and "height" in pixels; it is '
             f"{shown_json(sizes)}.",
         )
-    actual = size(data)
-    # A picture that is turned when it is decoded may be described either way.
-    if actual is not None and not (_fits(height, width, *actual) or _fits(width, height, *actual)):
+    actual = upright_size(data)  # as decoding will give it
+    if actual is not None and not _fits(height, width, *actual):
         raise layout.fault(
             place,
             f"image_size is {width:g} x {height:g}, where the picture has {actual[1]} x {actual[0]} pixels: the boxes "
