@@ -139,22 +139,22 @@ def _slice(given: argparse.Namespace) -> int:
 
 
 def _faults(kind: str, n: int) -> int:
-    """Runs at random times, but for those that stand in the record and went well."""
-    from tests.faults.kinds import Wholes, run
+    """Runs with faults at random times, but those that are recorded without failures."""
+    from tests.faults.kinds import References, run
 
-    done, lost = {entry["number"] for entry in _done(kind) if not entry.get("lost")}, 0
+    done, lost = {entry["number"] for entry in _done(kind) if not entry.get("failures")}, 0
     if done >= set(range(n)):
         return 0
     with tempfile.TemporaryDirectory(prefix="algoport-faults-") as folder:
-        wholes = Wholes(Path(folder))
+        references = References(Path(folder))
         for number in range(n):
             if number not in done:
                 try:
-                    entry = run(kind, number, wholes, Path(folder))
+                    entry = run(kind, number, references, Path(folder))
                 except AssertionError as error:  # a job that does not end, say
-                    entry = {"lost": [f"{str(error)[:300]} … {str(error)[-300:]}"]}
+                    entry = {"failures": [f"{str(error)[:300]} … {str(error)[-300:]}"]}
                 _note(kind=kind, number=number, **entry)
-                lost += bool(entry["lost"])
+                lost += bool(entry["failures"])
     return int(lost > 0)
 
 

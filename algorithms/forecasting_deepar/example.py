@@ -20,6 +20,8 @@ HYPERPARAMETERS: dict[str, object] = {
     "embedding_dimension": 3,
     "num_eval_samples": 20,
 }
+# For fault injection: settings beside these with which the job takes a second or two, on one host and on two.
+LONG_JOBS = [({"epochs": 60}, {"epochs": 6})]
 _HORIZON = 4
 
 

@@ -17,6 +17,8 @@ HYPERPARAMETERS: dict[str, object] = {
     "learning_rate": 0.001,
     "top_k": 2,
 }
+# For fault injection: settings beside these with which the job takes a second or two, on one host and on two.
+LONG_JOBS = [({"epochs": 3}, {"epochs": 3})]
 
 
 def is_costly(model: Model) -> bool:

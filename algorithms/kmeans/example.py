@@ -11,6 +11,8 @@ HYPERPARAMETERS: dict[str, object] = {
     "epochs": 2,
     "eval_metrics": ["msd", "ssd"],
 }
+# For fault injection: settings beside these with which the job takes a second or two, on one host and on two.
+LONG_JOBS = [({"epochs": 1500}, {"epochs": 80})]
 
 
 def channels() -> dict[str, Rows]:

@@ -20,6 +20,8 @@ HYPERPARAMETERS: dict[str, object] = {
     "feature_dim": 4,
     "unbias_data": True,
 }
+# For fault injection: settings beside these with which the job takes a second or two, on one host and on two.
+LONG_JOBS = [({"epochs": 300, "early_stopping_patience": 300}, {"epochs": 30})]
 SIZE = 360
 
 

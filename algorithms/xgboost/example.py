@@ -25,6 +25,8 @@ HYPERPARAMETERS: dict[str, object] = {
         "logloss",
     ],
 }  # fmt: skip
+# For fault injection: settings beside these with which the job takes a second or two, on one host and on two.
+LONG_JOBS = [({"num_round": 300}, {"num_round": 40}), ({"num_round": 60, "_kfold": 3}, {"num_round": 12})]
 
 
 def channels() -> dict[str, Rows]:

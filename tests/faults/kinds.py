@@ -8,21 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults import disk, hosts, interrupted, memory, workers
-from tests.faults.work import WORKS, Whole, Work, undisturbed, work
+from tests.faults.work import Reference, Work, reference_job, work
 
-Act = Callable[[int, Work, Whole, Path], dict[str, Any]]
+Act = Callable[[int, Work, Reference, Path], dict[str, Any]]
 
 KINDS: dict[str, Act] = {
     **{
-        f"{signal}{suffix}": partial(interrupted.struck, signal, moment)
+        f"{signal}{suffix}": partial(interrupted.interrupt, signal, moment)
         for signal in ("sigkill", "sigterm")
         for suffix, moment in (("", "training"), ("-checkpoint", "checkpoint"), ("-model", "model"))
     },
-    "host": hosts.lost,
-    "start": hosts.delayed,
-    "disk": disk.full,
-    "memory": memory.short,
-    "worker": workers.killed,
+    "host": hosts.kill_one,
+    "start": hosts.delay,
+    "disk": disk.fill,
+    "memory": memory.limit,
+    "worker": workers.kill_workers,
 }
 # Which need another job to compare with, or only one algorithm: both hosts sum in an order of their own, and a
 # server is the same whatever it serves.
@@ -30,23 +30,23 @@ TOGETHER = ("host", "start")
 ONE = ("worker",)
 
 
-class Wholes:
-    """The undisturbed jobs that runs are compared with, each made when it is first asked for."""
+class References:
+    """The jobs that runs are compared with, each made when it is first asked for."""
 
     def __init__(self, base: Path) -> None:
         self._base = base
-        self._made: dict[str, Whole] = {}
+        self._made: dict[str, Reference] = {}
 
-    def of(self, kind: str, work: Work) -> Whole:
+    def of(self, kind: str, work: Work) -> Reference:
         """The one of this work, as runs of that kind do it."""
         together = kind in TOGETHER
         name = f"{'two' if together else 'one'}-{work.name.replace(' ', '-')}"
         if name not in self._made:
-            self._made[name] = (hosts.undisturbed if together else undisturbed)(work, self._base / name)
+            self._made[name] = (hosts.reference_job if together else reference_job)(work, self._base / name)
         return self._made[name]
 
 
-def run(kind: str, number: int, wholes: Wholes, base: Path) -> dict[str, Any]:
+def run(kind: str, number: int, references: References, base: Path) -> dict[str, Any]:
     """What came of one run, in a folder of its own."""
-    chosen = WORKS[0] if kind in ONE else work(number)
-    return KINDS[kind](number, chosen, wholes.of(kind, chosen), base / f"{kind}-{number}")
+    chosen = work(0) if kind in ONE else work(number)
+    return KINDS[kind](number, chosen, references.of(kind, chosen), base / f"{kind}-{number}")

@@ -7,20 +7,20 @@ from pathlib import Path
 import pytest
 
 from tests.faults import disk, memory
-from tests.faults.kinds import KINDS, Wholes, run
+from tests.faults.kinds import KINDS, References, run
 
 
 @pytest.fixture(scope="module")
-def wholes(tmp_path_factory: pytest.TempPathFactory) -> Wholes:
-    return Wholes(tmp_path_factory.mktemp("wholes"))
+def references(tmp_path_factory: pytest.TempPathFactory) -> References:
+    return References(tmp_path_factory.mktemp("references"))
 
 
 @pytest.mark.parametrize("number", [0, 1])
 @pytest.mark.parametrize("kind", KINDS)
-def test_nothing_is_lost(kind: str, number: int, wholes: Wholes, tmp_path: Path) -> None:
+def test_a_fault_costs_nothing(kind: str, number: int, references: References, tmp_path: Path) -> None:
     if kind == "disk" and not disk.mountable(tmp_path / "probe"):
         pytest.skip("a small disk can be mounted by root only")
     if kind == "memory" and not memory.limited():
         pytest.skip("memory can be limited only where a cgroup can be made")
 
-    assert not run(kind, number, wholes, tmp_path)["lost"]
+    assert not run(kind, number, references, tmp_path)["failures"]

@@ -1,4 +1,4 @@
-"""Jobs that are struck: real algorithms on small data, of a second or two, and what must come of them."""
+"""Jobs into which faults are injected, of a second or two, from the algorithms' own examples."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
+from algoport import algorithms
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.shared import artifact
 from algoport.serving.prediction import Predictor
 from algoport.training import checkpoints
-from tests import data
 from tests.conformance.example import Example
 from tests.conformance.folder import ml_folder
 from tests.training.jobs import Place, Run, digits_job
 
 PATIENCE = 300  # seconds that a job may take, which it would not even where it compiles its kernels
+MOST = "kmeans"  # the algorithm of most runs: its jobs are cheap, and what is tried is the platform
 STANDIN = "running-mean"  # known only to the jobs' own processes
-WITHIN = Path(__file__).parent / "within"
+INJECTION = Path(__file__).parent / "injection"
 QUICK = {"ALGOPORT_CHECKPOINT_INTERVAL": "0.1", "ALGOPORT_BEAT_INTERVAL": "0.4"}
 
 
 @dataclass(frozen=True, eq=False)
 class Work:
-    """A job: the algorithm, the settings, and what puts its files into a folder."""
+    """A job: the algorithm, its settings, and what writes its files into a folder."""
 
     name: str
     algorithm: str
     settings: dict[str, object]
+    of_two_hosts: dict[str, object]  # settings that two hosts have in place of these
     lay: Callable[[Path, Work], Place]
 
     def place(self, base: Path) -> Place:
@@ -40,12 +40,12 @@ class Work:
         return self.lay(base, self)
 
     def start(self, place: Place, *, faults: dict[str, object] | None = None, **environment: str) -> Run:
-        """The job in a process, with what is to go wrong in it."""
-        odd = {"FAULTS": json.dumps(faults), "PYTHONPATH": str(WITHIN)} if faults else {}
+        """The job in a process, with the faults to inject."""
+        odd = {"FAULTS": json.dumps(faults), "PYTHONPATH": str(INJECTION)} if faults else {}
         return place.start(**{**QUICK, "ALGORITHM": self.algorithm, **odd, **environment})
 
     def run(self, place: Place, **environment: str) -> Run:
-        """The job, undisturbed."""
+        """The job, without a fault."""
         return self.start(place, **environment).wait(PATIENCE)
 
     def model(self, place: Place) -> dict[str, bytes] | None:
@@ -61,8 +61,8 @@ class Work:
 
 def files(folder: Path) -> dict[str, bytes]:
     """What stands in a folder, without what is hidden."""
-    found = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    names = {str(path.relative_to(folder)): path for path in found}
+    paths = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    names = {str(path.relative_to(folder)): path for path in paths}
     return {name: path.read_bytes() for name, path in names.items() if not name.startswith(".")}
 
 
@@ -71,72 +71,60 @@ def digits_in_rows(base: Path, work: Work) -> Place:
     return digits_job(base, **work.settings)
 
 
-def digits_with_labels(base: Path, work: Work) -> Place:
-    """Digits with the label in front, and of each ten the last to validate with."""
-    rows, labels = data.digits()
-    table = np.column_stack([labels, rows]).astype(int)
-    place = Place(base).config("hyperparameters", {name: str(value) for name, value in work.settings.items()})
-    place.channels(train={"ContentType": "text/csv"}, validation={"ContentType": "text/csv"})
-    last = np.arange(len(table)) % 10 == 9
-    for channel, part in (("train", table[~last]), ("validation", table[last])):
-        place.file(f"{channel}/part-0.csv", b"".join(b",".join(b"%d" % v for v in row) + b"\n" for row in part))
-    return place
-
-
-def example(base: Path, work: Work) -> Place:
+def example_job(base: Path, work: Work) -> Place:
     """The rows of the algorithm's smallest job."""
     folder = ml_folder(base, Example(work.algorithm))
     folder.hyperparameters({**folder.example.given, **work.settings})
     return Place(base)
 
 
-BOOSTING = {"objective": "multi:softmax", "num_class": 10, "max_depth": 3, "num_round": 60, "eval_metric": "merror"}
-WORKS = (
-    Work("kmeans", "kmeans", {"k": 10, "epochs": 400, "mini_batch_size": 300}, digits_in_rows),
-    Work(
-        "linear-learner",
-        "linear-learner",
-        {"predictor_type": "multiclass_classifier", "num_classes": 10, "epochs": 40, "mini_batch_size": 100},
-        digits_with_labels,
-    ),
-    Work("xgboost", "xgboost", BOOSTING, digits_with_labels),
-    Work(STANDIN, STANDIN, {"epochs": 5, "shuffle": 1, "pause": 0.015}, digits_in_rows),
-    Work("forecasting-deepar", "forecasting-deepar", {"epochs": 60}, example),
-    Work("xgboost in folds", "xgboost", {**BOOSTING, "num_round": 15, "_kfold": 3}, digits_with_labels),
-    Work("image-classification", "image-classification", {"epochs": 3}, example),
-)
+def works() -> list[Work]:
+    """The jobs of every algorithm's `LONG_JOBS`, and that of the stand-in.
+
+    `LONG_JOBS` are settings beside those of the smallest job, with which it takes a second or two, and those with which
+    it does on two hosts. Without any it is the smallest job.
+    """
+    every = []
+    for name in algorithms.names():
+        long_jobs = getattr(algorithms.part(name, "example"), "LONG_JOBS", [({}, {})])
+        for number, (settings, of_two_hosts) in enumerate(long_jobs, 1):
+            suffix = f" {number}" if number > 1 else ""
+            every.append(Work(f"{name}{suffix}", name, settings, of_two_hosts, example_job))
+    return [*every, Work(STANDIN, STANDIN, {"epochs": 5, "shuffle": 1, "pause": 0.015}, {}, digits_in_rows)]
 
 
 def work(number: int) -> Work:
-    """That of a run: of five, one is of another algorithm than k-means, in turn."""
-    return WORKS[0] if number % 5 != 1 else WORKS[1 + number // 5 % (len(WORKS) - 1)]
+    """That of a run: four of five are of one algorithm, whose jobs are cheapest, and each fifth of another, in turn."""
+    most = next(each for each in works() if each.algorithm == MOST)
+    others = [each for each in works() if each.algorithm != MOST]
+    return most if number % 5 != 1 else others[number // 5 % len(others)]
 
 
 @dataclass(frozen=True)
-class Whole:
-    """An undisturbed job: its model, how long it took from its configuration on, and the model of another."""
+class Reference:
+    """A job without faults: its model, how long it took from its configuration on, and the model of another."""
 
     model: dict[str, bytes]
     seconds: float
     other: dict[str, bytes]
 
 
-def undisturbed(work: Work, base: Path) -> Whole:
+def reference_job(work: Work, base: Path) -> Reference:
     """What the job comes to where nothing happens, and what it would with other random numbers."""
     other = replace(work, settings={**work.settings, "_seed": 7})
-    elsewhere, place = other.place(base / "other"), work.place(base / "whole")
+    elsewhere, place = other.place(base / "other"), work.place(base / "first")
     assert other.start(elsewhere).wait(PATIENCE).code == 0
     (place.base / "checkpoints").mkdir()
     run = work.start(place).until("Final configuration")
-    begun = time.monotonic()
+    start = time.monotonic()
     assert run.wait(PATIENCE).code == 0, run.log
-    seconds = time.monotonic() - begun
+    seconds = time.monotonic() - start
     models = work.model(place), work.model(elsewhere)
     assert models[0] and models[1], run.log
-    return Whole(models[0], seconds, models[1])
+    return Reference(models[0], seconds, models[1])
 
 
-def damaged(folder: Path) -> list[str]:
+def damaged_checkpoints(folder: Path) -> list[str]:
     """What is wrong with the checkpoints of a folder."""
     wrong = []
     for path in sorted(folder.glob(f"*{checkpoints.SUFFIX}")):
@@ -147,10 +135,10 @@ def damaged(folder: Path) -> list[str]:
     return wrong
 
 
-def hidden(folder: Path) -> list[Path]:
+def temporary_files(folder: Path) -> list[Path]:
     """Files that nobody should see: what was being written."""
-    found = folder.rglob("*") if folder.is_dir() else ()
-    return [path for path in found if path.is_file() and path.relative_to(folder).parts[0].startswith(".")]
+    paths = folder.rglob("*") if folder.is_dir() else ()
+    return [path for path in paths if path.is_file() and path.relative_to(folder).parts[0].startswith(".")]
 
 
 def killed(run: Run) -> None:
@@ -162,13 +150,13 @@ def killed(run: Run) -> None:
         time.sleep(0.005)
 
 
-def cleared(place: Place) -> Place:
+def without_failure_file(place: Place) -> Place:
     """Without what a failed job leaves, which a platform would not hand to the next one."""
     (place.base / "output/failure").unlink(missing_ok=True)
     return place
 
 
-def emptied(folder: Path) -> None:
+def empty(folder: Path) -> None:
     """Without the files in it, for the folder may be a mount point."""
     for path in list(folder.iterdir()) if folder.is_dir() else []:
         shutil.rmtree(path) if path.is_dir() else path.unlink()

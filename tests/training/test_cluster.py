@@ -15,7 +15,7 @@ from algoport.algorithms.contract.errors import PlatformError, Stopped
 from algoport.training.cluster import meeting
 from algoport.training.configuration import Hosts
 from algoport.training.stop import Stop
-from tests.faults.work import WITHIN
+from tests.faults.work import INJECTION
 from tests.training.jobs import QUICK, Place, csv, digits, digits_job
 
 HOSTS = ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
@@ -147,7 +147,7 @@ def test_a_killed_host_ends_the_others_which_name_it(tmp_path, killed):
 def test_a_host_that_is_gone_once_all_have_met_is_named(tmp_path, killed):
     """The others wait for it in a library, which would tell after ten minutes."""
     places, port = hosts(tmp_path, 2), free_port()
-    dies = {"FAULTS": json.dumps({"dies": "connecting"}), "PYTHONPATH": str(WITHIN)}
+    dies = {"FAULTS": json.dumps({"dies": "connecting"}), "PYTHONPATH": str(INJECTION)}
     runs = [
         place.start(MASTER_PORT=port, **QUICK, **(dies if number == killed else {}))
         for number, place in enumerate(places)
@@ -164,7 +164,7 @@ def test_a_host_that_is_gone_once_all_have_met_is_named(tmp_path, killed):
 def test_the_first_host_need_not_know_the_others_by_name(tmp_path):
     names = {"algo-1": ("127.0.0.1", 0), "algo-2": ("127.0.0.2", 1e9)}
     places = [digits_job(tmp_path / name).host(name, list(names)) for name in names]
-    odd, port = {"FAULTS": json.dumps({"names": names}), "PYTHONPATH": str(WITHIN)}, free_port()
+    odd, port = {"FAULTS": json.dumps({"names": names}), "PYTHONPATH": str(INJECTION)}, free_port()
 
     runs = [place.start(MASTER_PORT=port, **QUICK, **odd) for place in places]
 

@@ -17,7 +17,7 @@ import threading
 import time
 
 CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "shutil.rmtree")
-BEGUN = time.monotonic()
+START = time.monotonic()
 
 
 def main():
@@ -51,7 +51,7 @@ def slow(folder, pause, mark):
             return bool(args[2] & (os.O_WRONLY | os.O_RDWR))
         return event in CHANGES
 
-    def look(event, args):
+    def watch(event, args):
         if getattr(here, "busy", False) or not args or not isinstance(args[0], str | os.PathLike):
             return
         if changes(event, args) and os.fspath(args[0]).startswith(folder):
@@ -69,7 +69,7 @@ def slow(folder, pause, mark):
         sync(descriptor)
 
     os.fsync = half_written
-    sys.addaudithook(look)
+    sys.addaudithook(watch)
 
 
 def late_names(names):
@@ -79,7 +79,7 @@ def late_names(names):
     def answer(host, *more, **others):
         if host in names:
             address, after = names[host]
-            if time.monotonic() - BEGUN < after:
+            if time.monotonic() - START < after:
                 raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
             host = address
         return ask(host, *more, **others)
@@ -89,12 +89,12 @@ def late_names(names):
 
 def jumping_clock(after, by):
     """The time of day, not the time since the start of the machine."""
-    told, exact = time.time, time.time_ns
+    seconds, exact = time.time, time.time_ns
 
     def jumped():
-        return by if time.monotonic() - BEGUN >= after else 0
+        return by if time.monotonic() - START >= after else 0
 
-    time.time = lambda: told() + jumped()
+    time.time = lambda: seconds() + jumped()
     time.time_ns = lambda: exact() + int(jumped() * 1e9)
 
 
