@@ -28,7 +28,10 @@ if TYPE_CHECKING:
     from algoport.algorithms.contract.records.table import Table
     from algoport.algorithms.contract.reporter import Reporter
     from algoport.algorithms.contract.source import Memory, Source
-    from algoport.algorithms.shared import artifact, scoring, streaming
+    from algoport.algorithms.shared import artifact, scoring
+    from algoport.algorithms.shared.features import check_width
+    from algoport.algorithms.shared.start import check_alike
+    from algoport.algorithms.shared.streaming import Arrays, Facts, Position, resume, stream
 
 _NAMES = {
     "contract.algorithm": ("Algorithm", "Answer", "Channel", "Column", "Metric"),
@@ -48,19 +51,24 @@ _NAMES = {
     "contract.records.table": ("Table",),
     "contract.reporter": ("Reporter",),
     "contract.source": ("Memory", "Source"),
+    "shared.features": ("check_width",),
+    "shared.start": ("check_alike",),
+    "shared.streaming": ("Arrays", "Facts", "Position", "resume", "stream"),
 }
 _HOME = {name: f"{__name__}.algorithms.{module}" for module, names in _NAMES.items() for name in names}
-# What algorithms share, as modules: `artifact.save`, `scoring.sums`, `streaming.stream`.
-_MODULES = ("artifact", "scoring", "streaming")
+# What algorithms share, as modules: `artifact.save`, `scoring.sums`.
+_MODULES = ("artifact", "scoring")
 
 __all__ = [
     "Algorithm",
     "Alone",
     "Answer",
+    "Arrays",
     "Auxiliary",
     "Boxes",
     "Channel",
     "Column",
+    "Facts",
     "Group",
     "Images",
     "Job",
@@ -71,6 +79,7 @@ __all__ = [
     "Model",
     "Objects",
     "PlatformError",
+    "Position",
     "Reporter",
     "Rows",
     "Sequences",
@@ -82,14 +91,17 @@ __all__ = [
     "agreed",
     "artifact",
     "boolean",
+    "check_alike",
+    "check_width",
     "choice",
     "integer",
     "interleaved",
     "listing",
     "nothing",
     "real",
+    "resume",
     "scoring",
-    "streaming",
+    "stream",
     "text",
     "total",
 ]

@@ -7,20 +7,28 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from algoport.algorithms import contract
-from algoport.algorithms.contract.errors import Stopped, UserError
-from algoport.algorithms.contract.group import Group
-from algoport.algorithms.contract.records import Rows, nothing
-from algoport.algorithms.shared import scoring
-from algoport.algorithms.shared.features import check_width
-from algoport.algorithms.shared.start import check_alike
-from algoport.algorithms.shared.streaming import Arrays, Facts, Position, resume, stream
+import algoport
+from algoport import (
+    Arrays,
+    Facts,
+    Group,
+    Position,
+    Rows,
+    Stopped,
+    UserError,
+    check_alike,
+    check_width,
+    nothing,
+    resume,
+    scoring,
+    stream,
+)
 
 from . import kernels
 from .hyperparameters import Hyperparameters
 from .model import Model
 
-Job = contract.Job[Hyperparameters, Model]
+Job = algoport.Job[Hyperparameters, Model]
 
 
 @dataclass
