@@ -17,7 +17,8 @@ from tests import making
 
 ROOT = Path(__file__).parents[1]
 NAME, FOLDER = "my-algorithm", "my_algorithm"
-GENERATED = {"README.md", "docs/clients.md", f"algorithms/{FOLDER}/README.md"}  # by `make readme`
+# What `make readme` writes, and where `make clients` notes how examples went.
+GENERATED = {"README.md", "docs/clients.md", "benchmarks/results/clients.jsonl"}
 pytestmark = pytest.mark.xdist_group("one folder")
 
 
@@ -180,19 +181,19 @@ def test_its_image_is_made_by_the_recipe_of_all(tree: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.docker
-def test_its_image_trains_and_serves_and_the_client_example_runs(tree: Path, tmp_path: Path) -> None:
+@pytest.mark.makes(".peers/sagemaker/installed")
+def test_its_image_trains_and_serves_and_the_client_example_runs(tree: Path) -> None:
     if not making.has_engine():
         (pytest.fail if os.environ.get("ALGOPORT_REQUIRE_DOCKER") == "1" else pytest.skip)("no Docker Engine answers")
     done = making.make(".peers/sagemaker/installed")
     assert done.returncode == 0, done.stderr
     (tree / ".peers").symlink_to(ROOT / ".peers")
-    built = subprocess.run(
-        ["make", "-o", ".venv/installed", "image", f"A={NAME}"], cwd=tree, capture_output=True, text=True, check=False
-    )
+    command = ["make", "base", "image", f"A={NAME}"]
+    built = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stdout[-3000:] + built.stderr[-3000:]
     try:
         suite(tree, "tests/containers/test_every_image.py", "-k", NAME)
-        done = run(tree, "-m", "tests.clients.examples", f"version 2: {NAME}", RECORD=str(tmp_path / "clients.jsonl"))
+        done = run(tree, "-m", "tests.clients.examples", f"version 2: {NAME}")
         assert done.returncode == 0, done.stdout
     finally:
         subprocess.run(["docker", "image", "rm", "-f", f"algoport/{NAME}:cpu"], capture_output=True, check=False)

@@ -4,6 +4,7 @@ A part stands between `<!-- word -->` and `<!-- /word -->`. What it says comes f
 declarations and their `clients.md`, and from what benchmarks have recorded:
 
     README.md                algorithms, coming, speed
+    docs/reliability.md      startup
     docs/clients.md          data, version 2, version 3, two hosts, reading
     an algorithm's page      hyperparameters, speed
 """
@@ -17,7 +18,7 @@ from functools import partial
 from pathlib import Path
 
 from algoport import algorithms
-from algoport.containers.pages import clients, overview, settings, speed
+from algoport.containers.pages import clients, overview, settings, speed, startup
 
 ROOT = Path(__file__).resolve().parents[2]
 _BETWEEN = r"(<!-- {word} -->\n).*?(<!-- /{word} -->)"
@@ -38,6 +39,11 @@ def parts() -> Iterator[Part]:
     yield Part(first, "algorithms", overview.algorithms_table)
     yield Part(first, "coming", partial(overview.coming, ROOT / "tests" / "specification"))
     yield Part(first, "speed", partial(speed.summary, ROOT / "benchmarks" / "results"))
+    yield Part(
+        ROOT / "docs" / "reliability.md",
+        "startup",
+        partial(startup.starts, ROOT / "benchmarks" / "results/startup.json"),
+    )
     for word, make in clients.PARTS.items():
         yield Part(ROOT / "docs" / "clients.md", word, make)
     for folder in algorithms.folders():

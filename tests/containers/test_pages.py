@@ -13,7 +13,7 @@ from algoport.algorithms.contract.setting import Setting
 from algoport.containers import pages
 from algoport.containers.cli.progress import share
 from algoport.containers.jobs import describe
-from algoport.containers.pages import clients, overview, speed
+from algoport.containers.pages import clients, overview, speed, startup
 from tests.conformance import test_models
 from tests.conformance.conftest import promise
 
@@ -110,6 +110,23 @@ def test_an_algorithm_s_page_has_all_races_each_with_the_machine_it_ran_on(tmp_p
     assert "B Processor (family 6, model 143), AVX-512, 2026-01-03" in lines[6]
     assert "2 cores of A Processor, 2026-01-02" in lines[6]
     assert speed.races(tmp_path / "none.json") == speed.summary(tmp_path / "nowhere") == ""
+
+
+def test_images_have_a_row_with_cold_and_warm_starts(tmp_path: Path) -> None:
+    rows = [
+        {"image": "algoport/b:cpu", "caches": "cold", "train_s": 0.5, "serve_s": 1, "ping_s": 2},
+        {"image": "algoport/a:cpu", "caches": "warm", "train_s": 0.25, "serve_s": 0.5, "ping_s": 1},
+        {"image": "algoport/a:cpu", "caches": "cold", "train_s": 0.5, "serve_s": 1, "ping_s": 2.125},
+    ]
+    (tmp_path / "startup.json").write_text(json.dumps({"rows": rows}))
+
+    lines = startup.starts(tmp_path / "startup.json").splitlines()
+
+    assert lines[2:] == [
+        "| a | 0.50 (0.25) | 1.00 (0.50) | 2.12 (1.00) |",
+        "| b | 0.50 (-) | 1.00 (-) | 2.00 (-) |",
+    ]
+    assert startup.starts(tmp_path / "none.json") == ""
 
 
 @pytest.mark.parametrize("name", algorithms.names())
