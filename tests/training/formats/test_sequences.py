@@ -171,3 +171,16 @@ def test_many_records_are_handed_on_in_batches_with_their_numbers() -> None:
     assert len(parts) > 1
     assert lists(joined(parts), "in0") == [list(range(n % 7)) for n in range(5000)]
     assert joined(parts).place(4999) == "train/a, record 5000"
+
+
+@pytest.mark.parametrize("media", [LINES, PROTOBUF])
+def test_a_name_for_each_record_is_refused(media: str) -> None:
+    """Every record has a place for every name: ten thousand of both would fill the memory."""
+    names = [f"n{number}" for number in range(5000)]
+    lines = b"".join(json.dumps({name: [1]}).encode() + b"\n" for name in names)
+    body = lines if media == LINES else packed(*(message(**{name: [1]}) for name in names))
+
+    with pytest.raises(UserError, match="at most 16 sequences have names of their own"):
+        read(body, media)
+    with pytest.raises(UserError, match="at most 16 sequences have names of their own"):
+        read(body, media, block=1)

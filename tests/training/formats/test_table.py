@@ -131,3 +131,19 @@ def test_an_instance_that_is_no_row_is_a_sentence(line: bytes, sentence: str) ->
         read(line, LINES, fields=PAIR)
 
     assert str(fault.value).startswith(f"train/a, line 1: {sentence}")
+
+
+@pytest.mark.parametrize("blanks", [1, 3, 4, 5, 9, 100_000])
+def test_any_number_of_blanks_around_a_field_is_not_part_of_it(blanks: int) -> None:
+    """Also of so many that a look at each for all fields would never end."""
+    space = (" \t\r" * blanks)[:blanks]
+
+    assert told(read(f"{space}a{space},{space}b c{space}\n{space},{space}\n".encode())) == [("a", "b c"), ("", "")]
+
+
+@pytest.mark.parametrize("media", [CSV, LINES])
+def test_a_line_of_commas_is_no_table(media: str) -> None:
+    body = b"," * 200_000 if media == CSV else json.dumps({"features": ["a"] * 200_000}).encode()
+
+    with pytest.raises(UserError, match="line 1: 200,00[01] columns, where a table of texts has at most 10,000"):
+        read(body, media)

@@ -17,7 +17,7 @@ def read(stream: BinaryIO, layout: Layout) -> Iterator[Sequences]:
     """The records of one body; it is held in memory as a whole."""
     instances = of_body(stream, layout, EXAMPLE)
     if instances is not None:
-        yield decoded(instances)
+        yield decoded(instances, set())
 
 
 def write(records: Sequences) -> bytes:

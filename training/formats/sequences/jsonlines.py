@@ -15,8 +15,9 @@ MEDIA = LINES
 
 def read(stream: BinaryIO, layout: Layout) -> Iterator[Sequences]:
     """A record a line; blank lines are skipped."""
+    names: set[str] = set()
     for instances in of_lines(stream, layout):
-        yield decoded(instances)
+        yield decoded(instances, names)
 
 
 def write(records: Sequences) -> bytes:

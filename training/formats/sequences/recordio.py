@@ -19,7 +19,7 @@ from algoport.algorithms.contract.records.sequences import LARGEST, Sequences
 from algoport.training.formats import record
 from algoport.training.formats.layout import Layout
 from algoport.training.formats.recordio import MEDIA, frame, frames
-from algoport.training.formats.sequences.values import RANGE, lacking
+from algoport.training.formats.sequences.values import RANGE, check_names, lacking
 
 __all__ = ["MEDIA", "read", "write"]
 _BATCH = 4096  # records made sequences at a time
@@ -30,9 +30,9 @@ def read(stream: BinaryIO, layout: Layout) -> Iterator[Sequences]:
     """Records with every feature that the algorithm declares, or all features where it declares none, and the label
     `values`."""
     payloads = frames(stream, layout)
-    first = 1
+    first, names = 1, set[str]()
     while batch := list(_some(payloads)):
-        yield _records(batch, layout, first)
+        yield _records(batch, layout, first, names)
         first += len(batch)
 
 
@@ -71,7 +71,7 @@ def _messages(records: Sequences) -> Iterator[bytes]:
         yield message.SerializeToString(deterministic=True)
 
 
-def _records(payloads: Sequence[bytes], layout: Layout, first: int) -> Sequences:
+def _records(payloads: Sequence[bytes], layout: Layout, first: int, before: set[str]) -> Sequences:
     kind = record.message("uint64")
     messages = []
     for number, payload in enumerate(payloads, first):
@@ -89,6 +89,7 @@ def _records(payloads: Sequence[bytes], layout: Layout, first: int) -> Sequences
         if not any(name in message.features for name in names):
             raise lacking(names, list(message.features), layout, place)
     names = [name for name in names if name in there]
+    check_names(before, names, layout, places[0])
     present = {name: np.array([name in message.features for message in messages]) for name in names}
     return Sequences(
         sequences={name: _ragged(messages, present[name], name, layout, places) for name in names},

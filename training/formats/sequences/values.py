@@ -16,12 +16,13 @@ from algoport.training.formats.layout import Layout, shown
 
 EXAMPLE = '{"in0": [6, 17], "in1": [16]}'
 ASIDE = ("label", "configuration")  # what an object has beside sequences
+MOST_NAMES = 16
 RANGE = f"whole numbers from 0 to {LARGEST:,}"
 
 
-def decoded(instances: Instances) -> Sequences:
+def decoded(instances: Instances, before: set[str]) -> Sequences:
     """The records that instances make. Where the algorithm declares names, others are passed over; else every other
-    name is a sequence's."""
+    name is a sequence's. `before`: the names of the records before; adds these."""
     layout = instances.layout
     objects = [_object(value, layout, instances.place(index)) for index, value in enumerate(instances.values)]
     found = dict.fromkeys(name for each in objects for name in each if name not in ASIDE)
@@ -30,6 +31,7 @@ def decoded(instances: Instances) -> Sequences:
         if not any(name in each for name in names):
             raise lacking(names, list(each), layout, instances.place(index))
     names = [name for name in names if name in found]
+    check_names(before, names, layout, instances.place(0))
     present = {name: np.array([name in each for each in objects]) for name in names}
     own = [value.get("configuration") for value in instances.values]
     return Sequences(
@@ -59,6 +61,14 @@ def encoded(records: Sequences) -> list[dict[str, Any]]:
             value["configuration"] = records.configuration[number]
         values.append(value)
     return values
+
+
+def check_names(before: set[str], names: Sequence[str], layout: Layout, place: str) -> None:
+    """`UserError` where there are too many names: every record has a place for each. Adds them to those `before`."""
+    before |= set(names)
+    if len(before) > MOST_NAMES:
+        some = ", ".join(shown(name, 20) for name in sorted(before)[:5])
+        raise layout.fault(place, f"at most {MOST_NAMES} sequences have names of their own; there are more: {some}, ….")
 
 
 def lacking(names: Sequence[str], others: Sequence[str], layout: Layout, place: str) -> Exception:

@@ -12,6 +12,7 @@ from algoport.algorithms.contract.records.table import Column
 from algoport.training.formats.layout import Layout, shown
 
 MOST = float(np.finfo(np.float32).max)
+MOST_COLUMNS = 10_000  # each takes some hundred bytes, whatever it holds: a line of commas is no table
 
 
 def expected(layout: Layout) -> int | None:
@@ -25,9 +26,11 @@ def is_number(layout: Layout, column: int) -> bool:
 
 
 def check_count(count: int, wanted: int, layout: Layout, place: str) -> None:
-    """`UserError` where a row has other columns than it must."""
-    if count == wanted:
+    """`UserError` where a row has other columns than it must, or more than any table."""
+    if count == wanted and count <= MOST_COLUMNS:
         return
+    if count == wanted:
+        raise layout.fault(place, f"{count:,} columns, where a table of texts has at most {MOST_COLUMNS:,}.")
     if layout.fields:
         names = ", ".join(field.name for field in layout.fields)
         raise layout.fault(place, f"{count} columns, where there must be {wanted}: {names}.")
