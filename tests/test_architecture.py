@@ -138,6 +138,38 @@ def test_kernels_import_numba_numpy_math_and_kernels() -> None:
     assert not wrong, wrong
 
 
+# Folders whose inner loops are still to tell what their arguments are.
+UNTOLD = ("algorithms/linear_learner", "algorithms/xgboost", "algorithms/forecasting_deepar")
+MANY = 8
+ARRAY = re.compile(r"#\s*(in|sets|adds|moves)\s+\([^#]*\)\s+\(?(float|int|uint|bool|complex)")
+
+
+def inner_loops() -> Iterator[tuple[Path, ast.FunctionDef]]:
+    """Every function that numba compiles."""
+    for path in modules("algorithms", "containers/template"):
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.FunctionDef) and any("jit" in ast.unparse(how) for how in node.decorator_list):
+                yield path, node
+
+
+def test_an_inner_loop_of_many_arguments_says_what_each_is() -> None:
+    """Each stands on a line of its own, with shape, type and direction beside it, or, of a number, what it is."""
+    wrong, seen = [], 0
+    for path, node in inner_loops():
+        arguments = node.args.args
+        if len(arguments) < MANY or any(ROOT / folder in path.parents for folder in UNTOLD):
+            continue
+        seen += 1
+        lines = path.read_text().splitlines()
+        said = [lines[argument.lineno - 1].partition("#")[2].strip() for argument in arguments]
+        alone = len({argument.lineno for argument in arguments}) == len(arguments)
+        if not alone or not all(said) or not any(ARRAY.search(f"# {words}") for words in said):
+            wrong.append(f"{where(path, node)}: {node.name}")
+
+    assert seen > 10
+    assert not wrong, wrong
+
+
 def algorithm_names() -> set[str]:
     """Every name by which an algorithm of the collection is called: the public one, the folder's, the spelled one."""
     public = {path.stem for path in (ROOT / "tests" / "specification").glob("*.yaml")}

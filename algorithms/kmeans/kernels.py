@@ -242,7 +242,18 @@ def revise(rows, weights, centers, mode, state, sums, counts) -> tuple[int, int]
 
 
 @numba.njit(parallel=True, nogil=True, cache=True)
-def _revise(rows, weights, centers, mode, labels, upper, lower, moved, sums, counts):
+def _revise(
+    rows,  # in   (n, d) float32
+    weights,  # in   (n,) float64, or (0,) where each row weighs 1
+    centers,  # in   (k, d) float32
+    mode,  # PLAIN, FIND or USE
+    labels,  # sets (n,) int32  what each row's center is; -1 before the first pass
+    upper,  # sets (n,) float32  at least the distance to it
+    lower,  # sets (n,) float32  at most that to any other
+    moved,  # in   (k,) float32  at least how far each center has gone
+    sums,  # sets (p, k, d) float64  what came to each center, less what went
+    counts,  # sets (p, k) float64  the weights of these
+):
     n = len(rows)
     p, k = counts.shape
     packed = pack(centers)
@@ -293,7 +304,19 @@ def _shift(total, row, weight):
 
 
 @numba.njit(nogil=True, cache=True)
-def _doubtful(rows, centers, first, last, labels, upper, lower, moved, half, others, ids):
+def _doubtful(
+    rows,  # in   (n, d) float32
+    centers,  # in   (k, d) float32
+    first,  # int64  of the rows looked at
+    last,  # int64  behind them
+    labels,  # in   (n,) int32
+    upper,  # sets (n,) float32
+    lower,  # sets (n,) float32
+    moved,  # in   (k,) float32
+    half,  # in   (k,) float32  half the distance to the nearest other center
+    others,  # in   (k,) float32  the farthest that any other center moved
+    ids,  # sets (BLOCK,) int64
+):
     """Sets `ids` to the rows that may have another center now; how many these are. Updates the bounds."""
     count = 0
     unit = (rows.shape[1] + 2) * 2.0**-24

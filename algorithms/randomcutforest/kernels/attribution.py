@@ -1,4 +1,7 @@
-"""How each feature has part in the score of a row.    n rows   d features"""
+"""How each feature has part in the score of a row.
+
+n rows   d features   r points   t trees   s points a tree   v nodes   b boxes
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,23 @@ from algoport.algorithms.randomcutforest.kernels.growth import box_of
 
 
 @numba.njit(parallel=True, nogil=True, cache=True)
-def shares(rows, points, feature, cut, child, span, mass, first, box, boxes, roots, s, above, below):
-    """Adds to above and below (n, d) float64 what each feature has of the mean of 1 / (depth + 1), a walk a tree.
+def shares(
+    rows,  # in   (n, d) float32
+    points,  # in   (r, d) float32
+    feature,  # in   (v,) int32  that a node cuts; -1 of a leaf
+    cut,  # in   (v,) float32  up to which values go left
+    child,  # in   (v,) int32  the left one, which the right one follows
+    span,  # in   (v,) float32  sum of the sides of its box
+    mass,  # in   (v,) int32  points below it
+    first,  # in   (v,) int32  of these among the points
+    box,  # in   (v,) int32  which of the boxes is its own; -1 where it has none
+    boxes,  # in   (b * 2 * d,) float32  highest, then lowest values of each
+    roots,  # in   (t,) int32
+    s,  # int64
+    above,  # adds (n, d) float64
+    below,  # adds (n, d) float64
+):
+    """Adds to above and below what each feature has of the mean of 1 / (depth + 1), a walk a tree.
 
     The chance that a cut parts the row from a node's points is made up of the features beyond whose sides the row
     lies, and so is what this chance adds to the score. Where a row equals the point of its leaf, the rest of the score
@@ -48,7 +66,16 @@ def shares(rows, points, feature, cut, child, span, mass, first, box, boxes, roo
 
 
 @numba.njit(nogil=True, cache=True)
-def _beyond(row, points, first, mass, box, boxes, node, scratch):
+def _beyond(
+    row,  # in   (d,) float32
+    points,  # in   (r, d) float32
+    first,  # in   (v,) int32
+    mass,  # in   (v,) int32
+    box,  # in   (v,) int32
+    boxes,  # in   (b * 2 * d,) float32
+    node,  # int64  which one
+    scratch,  # sets (2 * d,) float32  its box
+):
     """Sets the box (2 d,) of a node; by how much the row lies outside of it, in all features together."""
     d = len(row)
     if box[node] >= 0:

@@ -18,7 +18,20 @@ def _uniform(seed, tree, node, number):
 
 
 @numba.njit(parallel=True, nogil=True, cache=True)
-def grow_trees(points, order, start, stop, s, seed, feature, cut, child, span, mass, first):
+def grow_trees(
+    points,  # in   (r, d) float32
+    order,  # moves (t * s,) int32  the points of each tree, into the order of its leaves
+    start,  # int64  the first of the trees
+    stop,  # int64  behind the last
+    s,  # int64
+    seed,  # uint64
+    feature,  # sets (t, 2 s - 1) int32  that a node cuts; -1 of a leaf
+    cut,  # sets (t, 2 s - 1) float32  up to which values go left
+    child,  # sets (t, 2 s - 1) int32  the left one, which the right one follows
+    span,  # sets (t, 2 s - 1) float32  sum of the sides of its box
+    mass,  # sets (t, 2 s - 1) int32  points below it
+    first,  # sets (t, 2 s - 1) int32  of these among the points
+):
     """Grows the trees from `start` up to `stop`, each in its line of the arrays; how many nodes each has."""
     counts = np.zeros(stop - start, np.int64)
     for t in numba.prange(start, stop):
@@ -30,7 +43,19 @@ def grow_trees(points, order, start, stop, s, seed, feature, cut, child, span, m
 
 
 @numba.njit(nogil=True, cache=True)
-def _tree(points, order, tree, offset, seed, feature, cut, child, span, mass, first):
+def _tree(
+    points,  # in   (r, d) float32
+    order,  # moves (s,) int32  the points of the tree, into the order of its leaves
+    tree,  # int64  its number
+    offset,  # int64  of its points among those of all trees
+    seed,  # uint64
+    feature,  # sets (2 s - 1,) int32  that a node cuts; -1 of a leaf
+    cut,  # sets (2 s - 1,) float32  up to which values go left
+    child,  # sets (2 s - 1,) int32  the left one, which the right one follows
+    span,  # sets (2 s - 1,) float32  sum of the sides of its box
+    mass,  # sets (2 s - 1,) int32  points below it
+    first,  # sets (2 s - 1,) int32  of these among the points
+):
     """Grows one tree; siblings lie side by side, behind their parent. Returns how many nodes it has."""
     d = points.shape[1]
     high, low = np.empty(d, np.float32), np.empty(d, np.float32)

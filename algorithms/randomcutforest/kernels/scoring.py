@@ -1,4 +1,7 @@
-"""The walk of many rows through the trees.    n rows   d features   t trees   s points a tree   v nodes"""
+"""The walk of many rows through the trees.
+
+n rows   d features   r points   t trees   s points a tree   v nodes   b boxes
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,22 @@ LEAST = 4  # a node with fewer points has no box
 
 
 @numba.njit(parallel=True, nogil=True, cache=True)
-def walks(rows, points, feature, cut, child, span, mass, first, box, boxes, roots, s, size, result):
+def walks(
+    rows,  # in   (n, d) float32
+    points,  # in   (r, d) float32
+    feature,  # in   (v,) int32  that a node cuts; -1 of a leaf
+    cut,  # in   (v,) float32  up to which values go left
+    child,  # in   (v,) int32  the left one, which the right one follows
+    span,  # in   (v,) float32  sum of the sides of its box
+    mass,  # in   (v,) int32  points below it
+    first,  # in   (v,) int32  of these among the points
+    box,  # in   (v,) int32  which of the boxes is its own; -1 where it has none
+    boxes,  # in   (b * 2 * d,) float32  highest, then lowest values of each
+    roots,  # in   (t,) int32
+    s,  # int64
+    size,  # int64  rows that walk together
+    result,  # sets (n,) float64
+):
     """Sets result (n,) float64 to the mean over the trees of 1 / (depth + 1), for `size` rows at a time."""
     n = len(rows)
     for b in numba.prange((n + size - 1) // size):
@@ -26,7 +44,21 @@ def walks(rows, points, feature, cut, child, span, mass, first, box, boxes, root
 
 
 @numba.njit(nogil=True, cache=True)
-def _block(rows, points, feature, cut, child, span, mass, first, box, boxes, roots, s, result):
+def _block(
+    rows,  # in   (n, d) float32
+    points,  # in   (r, d) float32
+    feature,  # in   (v,) int32  that a node cuts; -1 of a leaf
+    cut,  # in   (v,) float32  up to which values go left
+    child,  # in   (v,) int32  the left one, which the right one follows
+    span,  # in   (v,) float32  sum of the sides of its box
+    mass,  # in   (v,) int32  points below it
+    first,  # in   (v,) int32  of these among the points
+    box,  # in   (v,) int32  which of the boxes is its own; -1 where it has none
+    boxes,  # in   (b * 2 * d,) float32  highest, then lowest values of each
+    roots,  # in   (t,) int32
+    s,  # int64
+    result,  # sets (n,) float64
+):
     """Scores rows together: down each tree they are parted as its cuts say, and those that came to the same leaf go up
     again to where they lie inside a box."""
     n, d = rows.shape
@@ -58,7 +90,18 @@ def _block(rows, points, feature, cut, child, span, mass, first, box, boxes, roo
 
 
 @numba.njit(nogil=True, cache=True)
-def _descend(flat, stride, root, feature, cut, child, ids, aside, visits, stack):
+def _descend(
+    flat,  # in   (n * stride,) float32  the rows, padded
+    stride,  # int64  from row to row
+    root,  # int64
+    feature,  # in   (v,) int32
+    cut,  # in   (v,) float32
+    child,  # in   (v,) int32
+    ids,  # sets (n + SPARE,) int32  rows, those of a node side by side
+    aside,  # sets (n + SPARE,) int32  scratch
+    visits,  # sets (2 * s, WORDS) int64
+    stack,  # sets (s + 1, WORDS) int64  scratch
+):
     """Sets `visits`, the nodes that rows come to, a parent before its children and a subtree without a gap, so that
     its rows stay in the nearest cache. ids[begin:begin + some] are a node's rows. Returns how many visits there are."""
     n = len(ids) - SPARE

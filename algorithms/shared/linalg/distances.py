@@ -150,7 +150,20 @@ def _rows_of(width):
 
 
 @numba.njit(nogil=True, cache=True)
-def _apply(width, panel, some, tiles, first, norms, d, best, second, index, at, ahead):
+def _apply(
+    width,  # int64  vectors of the tile
+    panel,  # in   (PANEL * d,) float32  rows, less the offset
+    some,  # int64  how many of these count
+    tiles,  # in   (c * d,) float32  the centers, padded to c, tile by tile
+    first,  # int64  of the tile's centers
+    norms,  # in   (c,) float32  of the centers
+    d,  # int64
+    best,  # sets (m,) float32  the lowest score of each row
+    second,  # sets (m,) float32  the second lowest
+    index,  # sets (m,) int32  the center of the lowest
+    at,  # int64  where the panel's rows begin in these three
+    ahead,  # in   float32  what is read next
+):
     """One tile of centers on a panel; rows beyond `some` are what an earlier panel left, and of no matter."""
     start = first * d
     if width == W1:
@@ -186,14 +199,14 @@ def near(row, center):
 @numba.njit(nogil=True, cache=True, forceinline=True)
 def settle(
     rows,  # in   (n, d) float32
-    i,  # which row
+    i,  # int64  which row
     centers,  # in   (k, d) float32
-    index,  # what `search` found for the row
-    low,  # its score
-    next_,  # the second lowest
-    square,  # |x'|^2
-    slope,  # of `pack`, as is `base`
-    base,
+    index,  # int32  of the center that `search` names for the row
+    low,  # float32  its score
+    next_,  # float32  the second lowest
+    square,  # float32  |x'|^2
+    slope,  # float64  of `pack`, as is `base`
+    base,  # float64
 ):
     """(index, at most, at least): the nearest center, an upper bound of the squared distance to it, and a lower bound
     of that to the second nearest. Ties go to the lower index.
