@@ -51,7 +51,9 @@ def resume(job: contract.Job[Any, Any], restore: Callable[[Arrays, Facts], S]) -
         return None
     arrays, facts = checkpoint
     state = restore(arrays, facts)
-    state.position = Position(facts["epoch"], facts["step"], facts["total"])
+    # Checkpoints of one pass had no epoch before there was this loop, and none had the total.
+    epoch, step = facts.get("epoch", 0), facts["step"]
+    state.position = Position(epoch, step, facts.get("total", epoch + step))
     return state
 
 

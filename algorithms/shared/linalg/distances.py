@@ -162,7 +162,7 @@ def _apply(
     second,  # sets (m,) float32  the second lowest
     index,  # sets (m,) int32  the center of the lowest
     at,  # int64  where the panel's rows begin in these three
-    ahead,  # in   float32  what is read next
+    ahead,  # in   (PANEL * d,) float32  what is read next
 ):
     """One tile of centers on a panel; rows beyond `some` are what an earlier panel left, and of no matter."""
     start = first * d
