@@ -120,7 +120,8 @@ def test_no_algorithm_imports_another_and_what_they_share_imports_none() -> None
 def allowed_in_kernel(name: str, seen: frozenset[str] = frozenset()) -> bool:
     if within(name, KERNEL):
         return True
-    path = ROOT.joinpath(*name.split(".")).with_suffix(".py")
+    path = ROOT.joinpath(*name.split("."))
+    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     if name in seen:
         return True
     return path.is_file() and all(allowed_in_kernel(inner, seen | {name}) for inner in imports(path))

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algoport.algorithms.kmeans import kernels
+from algoport.algorithms.kmeans.kernels import lloyd as inner
 
 Rows = NDArray[np.float32]
 Numbers = NDArray[np.float64]
@@ -80,11 +81,11 @@ def lloyd(
         bounds.learn(searched / max(n, 1))
         done += 1
         enough = loss is not None and loss.settled(centers, sums, counts, tol)
-        kernels.step(centers, sums, counts, state.moved)
+        inner.step(centers, sums, counts, state.moved)
         if changed == 0 or enough or over():
             break
     total = float(mass.sum()) if weights is not None else float(n)
-    msd = kernels.spread(rows, mass, state.labels, centers) / total if done and total > 0 else 0.0
+    msd = inner.spread(rows, mass, state.labels, centers) / total if done and total > 0 else 0.0
     return Clustering(centers=centers, msd=msd, passes=done)
 
 
@@ -97,8 +98,8 @@ def _assign(
     part_sums, part_counts = np.empty((parts, *sums.shape)), np.empty((parts, len(counts)))
     searched = changed = 0
     for span in kernels.spans(len(rows), centers.size):
-        some = kernels.revise(rows[span], mass[span], centers, mode, state.part(span), part_sums, part_counts)
-        kernels.gather(sums, counts, part_sums, part_counts)
+        some = inner.revise(rows[span], mass[span], centers, mode, state.part(span), part_sums, part_counts)
+        inner.gather(sums, counts, part_sums, part_counts)
         searched, changed = searched + some[0], changed + some[1]
     return searched, changed
 
@@ -108,19 +109,19 @@ class _Bounds:
     where they spare little; each time that they do, twice as long. With few centers the first wait is longer."""
 
     def __init__(self, k: int) -> None:
-        self.mode = kernels.PLAIN
+        self.mode = inner.PLAIN
         self._worth = WORTH - 6 / k
         self._without = self._wait = max(1, 100 // k)
 
     def learn(self, searched: float) -> None:
         """Choose the mode of the next pass, `searched` being the share of the rows that this one searched."""
-        if self.mode == kernels.PLAIN:
+        if self.mode == inner.PLAIN:
             self._without -= 1
-            self.mode = kernels.PLAIN if self._without > 0 else kernels.FIND
-        elif self.mode == kernels.FIND or searched <= self._worth:
-            self.mode = kernels.USE
+            self.mode = inner.PLAIN if self._without > 0 else inner.FIND
+        elif self.mode == inner.FIND or searched <= self._worth:
+            self.mode = inner.USE
         else:
-            self.mode, self._without, self._wait = kernels.PLAIN, self._wait, self._wait * 2
+            self.mode, self._without, self._wait = inner.PLAIN, self._wait, self._wait * 2
 
 
 class _Loss:
@@ -132,7 +133,7 @@ class _Loss:
     def __init__(self, rows: Rows, mass: Numbers, centers: Rows) -> None:
         self._origin = centers.mean(axis=0, dtype=np.float64).astype(np.float32)
         zeros = np.zeros(len(rows), np.int32)
-        self._square = kernels.spread(rows, mass, zeros, self._origin[None])
+        self._square = inner.spread(rows, mass, zeros, self._origin[None])
         self._before = np.inf
 
     def settled(self, centers: Rows, sums: Numbers, counts: Numbers, tol: float) -> bool:

@@ -3,7 +3,7 @@
 n rows of a batch   d features   k centers   s streaming centers, k times the extra center factor
 
 To read one job, from `train` to the first inner loop: `training/__main__.py` (`main`, and `_be_child` in the process
-that it forks), `training/run.py` (`main`, `run`), here (`fit`, `_move`), `kernels.py` (`accumulate`).
+that it forks), `training/run.py` (`main`, `run`), here (`fit`, `_move`), `kernels/__init__.py` (`accumulate`).
 """
 
 from __future__ import annotations

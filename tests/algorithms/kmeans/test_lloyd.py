@@ -6,6 +6,7 @@ import pytest
 from sklearn.cluster import KMeans
 
 from algoport.algorithms.kmeans import kernels
+from algoport.algorithms.kmeans.kernels import lloyd as inner
 from algoport.algorithms.kmeans.lloyd import lloyd
 from tests.data import digits, letters
 
@@ -52,7 +53,7 @@ def test_bounds_hold_in_spite_of_rounding(monkeypatch):
         answer = revise(rows, weights, centers, mode, state, sums, counts)
         distance = ((rows[:, None].astype(np.float64) - centers[None]) ** 2).sum(axis=2)
         np.testing.assert_array_equal(state.labels, distance.argmin(axis=1))
-        if mode != kernels.PLAIN:
+        if mode != inner.PLAIN:
             own = np.sqrt(distance[np.arange(len(rows)), state.labels])
             distance[np.arange(len(rows)), state.labels] = np.inf
             assert (state.upper >= own * (1 - 1e-12)).all()
@@ -60,8 +61,8 @@ def test_bounds_hold_in_spite_of_rounding(monkeypatch):
         kept.append((mode, len(rows) - answer[0]))
         return answer
 
-    revise = kernels.revise
-    monkeypatch.setattr(kernels, "revise", watched)
+    revise = inner.revise
+    monkeypatch.setattr(inner, "revise", watched)
 
     for far, tight in ((0, 1), (300, 1), (0, 1e-3), (1e5, 1)):
         random = np.random.default_rng(5)
@@ -69,7 +70,7 @@ def test_bounds_hold_in_spite_of_rounding(monkeypatch):
         rows = (middles[random.integers(0, 12, 2000)] + tight * random.normal(size=(2000, 9)) + far).astype(np.float32)
         lloyd(rows, rows[:30], passes=15, tol=0)
 
-    assert sum(count for mode, count in kept if mode == kernels.USE) > 10_000
+    assert sum(count for mode, count in kept if mode == inner.USE) > 10_000
 
 
 def test_the_number_of_threads_changes_no_bit():
