@@ -23,7 +23,8 @@ def arrange(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(group(item)))
-    items.sort(key=lambda item: (_waits(item), _rank(item)))  # stable: files keep their order
+    waiting = {_group_of(item) for item in items if _waits(item)}
+    items.sort(key=lambda item: (_group_of(item) in waiting, _rank(item)))  # stable: files keep their order
 
 
 def group(item: pytest.Item) -> str:
@@ -53,6 +54,12 @@ def area(item: pytest.Item) -> str:
     if folder == "containers" and (item.get_closest_marker("docker") or any(making.needs(item))):
         return "images"
     return "architecture" if folder.endswith(".py") else folder
+
+
+def _group_of(item: pytest.Item) -> str:
+    mark = item.get_closest_marker("xdist_group")
+    assert mark is not None
+    return str(mark.args[0] if mark.args else mark.kwargs["name"])
 
 
 def _parameter(item: pytest.Item) -> str:

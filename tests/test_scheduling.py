@@ -46,9 +46,8 @@ def collected(*paths: str) -> list[SimpleNamespace]:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """As a plugin of the session above."""
     for item in session.items:
-        mark: Any = item.get_closest_marker("xdist_group")
         waits = item.get_closest_marker("docker") is not None
-        words = (mark.args[0], scheduling.area(item), scheduling.algorithm(item), waits)
+        words = (scheduling._group_of(item), scheduling.area(item), scheduling.algorithm(item), waits)
         print("item", item.nodeid, *words, sep="\t")
 
 
