@@ -135,7 +135,8 @@ def _warm_up(parts: Parts, job: Configuration, metrics: Metrics, stop: Stop) -> 
     media = [
         content_type(config, channel).media for name, config in given if (channel := parts.algorithm.channel(name))
     ]
-    missing = warmup.missing([*warmup.decoders(media), parts.name])
+    own = [] if _wants_gpu(parts.algorithm) else [parts.name]
+    missing = warmup.missing([*warmup.decoders(media), *own])
     if not missing:
         return
     with metrics.phase("compile"):
@@ -211,9 +212,14 @@ def _all_files(mine: list[list[Any]], group: Group) -> list[tuple[Any, ...]]:
     return sorted({tuple(entry) for entries in lists for entry in entries})
 
 
+def _wants_gpu(algorithm: contract.Algorithm) -> bool:
+    """Whether the algorithm computes on GPUs and there is one, as far as can be told without torch."""
+    return algorithm.gpu and os.path.exists("/dev/nvidia0")
+
+
 def _device(algorithm: contract.Algorithm, local: int) -> str:
     """The GPU of this member where the algorithm computes on one and there is one; else the processor."""
-    if not algorithm.gpu or not os.path.exists("/dev/nvidia0"):
+    if not _wants_gpu(algorithm):
         return "cpu"
     begun = time.monotonic()
     import torch

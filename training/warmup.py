@@ -39,7 +39,7 @@ def missing(parts: Iterable[str], *, whole: bool = False) -> list[str]:
 
     `whole`: with all that their examples reach; else with what the first of them does, which most jobs need.
     """
-    if os.environ.get(compiled.KERNELS):
+    if os.environ.get(compiled.KERNELS) or not compiled.is_shared():
         return []
     examples = {place.name for place in algorithms.folders() if (place / "example.py").is_file()}
     known = [part for part in parts if part == DECODERS or part.replace("-", "_") in examples]

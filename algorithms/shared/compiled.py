@@ -142,6 +142,11 @@ def folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="algoport-kernels-"))
 
 
+def is_shared() -> bool:
+    """Whether later processes find what this one compiles; not where no folder is this user's own."""
+    return bool(os.environ.get(KERNELS)) or folder().name == version()
+
+
 @cache
 def version() -> str:
     """A hash of all kernel sources under `algorithms`, since a kernel may call functions of other files.

@@ -52,13 +52,13 @@ def run(folder: Path, *words: object, **more: str) -> subprocess.CompletedProces
     )
 
 
-def job(command: list[str], folder: Path, **more: str) -> None:
+def job(command: list[str], folder: Path, hosts: tuple[int, ...] = (1,), **more: str) -> None:
     """Every command of a job's life, in that folder."""
     train = ("--train", unlabeled(folder / "rows.csv"), *SETTINGS)
     validated = run(folder, *command, "validate", NAME, *train, **more)
     assert validated.returncode == 0, validated.stdout + validated.stderr
-    for hosts in (2, 1):
-        done = run(folder, *command, "train", NAME, *train, "--hosts", hosts, "--output", "job", **more)
+    for count in hosts:
+        done = run(folder, *command, "train", NAME, *train, "--hosts", count, "--output", "job", **more)
         assert done.returncode == 0, done.stdout + done.stderr
     asked = run(folder, *command, "predict", "job", "rows.csv", **more)
     assert asked.returncode == 0 and "closest_cluster" in asked.stdout, asked.stderr
@@ -161,7 +161,7 @@ def test_what_a_wheel_installs_works_beside_folders_of_the_same_names(
     home = run(rubbish, python, "-P", "-c", "import algoport; print(algoport.__file__)").stdout.strip()
     assert Path(home).parent.parent == packages, "the checkout is not in the way"
 
-    job([str(place / "bin/algoport")], rubbish)
+    job([str(place / "bin/algoport")], rubbish, hosts=(2, 1))
 
     assert re.search(r"^ *k +a whole number", run(rubbish, place / "bin/algoport", "describe", NAME).stdout, re.M)
     assert run(rubbish, place / "bin/describe", NAME).returncode == 0

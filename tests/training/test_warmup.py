@@ -75,6 +75,12 @@ def test_an_image_has_its_kernels(cache: Path, monkeypatch: pytest.MonkeyPatch) 
     assert warmup.missing([NAME, warmup.DECODERS]) == []
 
 
+def test_what_nobody_would_find_again_is_not_compiled_before(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled, "_mine", lambda path: False)
+
+    assert warmup.missing([NAME]) == []
+
+
 def test_there_is_nothing_to_compile_where_there_is_no_example(cache: Path) -> None:
     assert warmup.missing(["running-mean", "no-such-algorithm"]) == []
 
