@@ -40,7 +40,7 @@ class Parameters:
     mean_bias: Singles  # (c,)
 
     @classmethod
-    def begun(cls, weights: Singles, bias: Singles, models: int) -> Parameters:
+    def initial(cls, weights: Singles, bias: Singles, models: int) -> Parameters:
         """All models start from the same weights (d, k) and bias (k,)."""
         weights = np.ascontiguousarray(np.tile(weights, (1, models)), np.float32)
         bias = np.tile(bias, models).astype(np.float32)
@@ -54,7 +54,7 @@ class Parameters:
         return dict(vars(self))
 
     @classmethod
-    def restored(cls, arrays: Mapping[str, NDArray[Any]]) -> Parameters:
+    def restore(cls, arrays: Mapping[str, NDArray[Any]]) -> Parameters:
         """What `arrays` returned."""
         return cls(**{name: arrays[name].copy() for name in cls.__dataclass_fields__})
 

@@ -1,4 +1,4 @@
-"""What is settled before the first step, from the first rows of all members.
+"""What is decided before the first step, from the first rows of all members.
 
 n rows   d features   k outputs of a model   m models
 """
@@ -22,6 +22,7 @@ from algoport.algorithms.linear_learner.model import Model
 from algoport.algorithms.linear_learner.objective import Objective, objective
 from algoport.algorithms.linear_learner.scaling import Scaling, measured
 from algoport.algorithms.linear_learner.selection import Judge, Kept, calibrated_rows
+from algoport.algorithms.shared.start import check_alike
 
 Job = contract.Job[Hyperparameters, Model]
 Singles = NDArray[np.float32]
@@ -47,7 +48,7 @@ class Plan:
     sample: Batch | None  # this member's training rows that select, where there is no validation channel
 
 
-def planned(job: Job) -> Plan:
+def make_plan(job: Job) -> Plan:
     """Look at the first rows; `UserError` where there are none, or none that can be learned from."""
     settings, group, source = job.hyperparameters, job.group, job.channels["train"]
     head = source.head(settings.num_point_for_scaler)
@@ -135,14 +136,10 @@ def _continued(start: Model, measured: Scaling) -> tuple[Scaling, Singles, Singl
 
 
 def _check_start(start: Model | None, settings: Hyperparameters, width: int) -> None:
-    """`UserError` where the model to go on from is of another kind."""
-    if start is None:
-        return
-    outputs = settings.outputs
-    for name, own, given in (
-        ("predictor_type", start.predictor_type, settings.predictor_type),
-        ("num_classes", start.outputs, outputs),
-        ("feature_dim", start.width, width),
-    ):
-        if own != given:
-            raise UserError(f"{name}: must be that of the model to go on from, {own}; it is {given}.")
+    """`UserError` where the model to start from is of another kind."""
+    if start is not None:
+        check_alike(
+            predictor_type=(start.predictor_type, settings.predictor_type),
+            num_classes=(start.outputs, settings.outputs),
+            feature_dim=(start.width, width),
+        )

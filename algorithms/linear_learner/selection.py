@@ -42,6 +42,11 @@ class Judgement:
     threshold: Callable[[int], Callable[[], float]]
     noise: float  # by how much values differ by chance
 
+    @classmethod
+    def of_losses(cls, losses: Numbers, threshold: float) -> Judgement:
+        """The lower the loss the better; all have the same threshold."""
+        return cls(losses, np.where(np.isfinite(losses), -losses, -np.inf), lambda _: lambda: threshold, 0.0)
+
 
 class Kept:
     """Margins (n, c) and labels (n,) of the rows seen so far. Every epoch uses the same memory again, as to get fresh
@@ -85,7 +90,7 @@ class Judge:
     positive: Numbers  # (m,) what a positive row weighs when losses are compared
     kept: Kept
 
-    def judged(
+    def evaluate(
         self,
         batches: Iterable[Batch],
         weights: Singles,
@@ -115,9 +120,7 @@ class Judge:
             return None
         mean = sums[:m] / sums[m] * self.objective.unit
         if not self._calibrates:
-            middle = calibration.natural(self.settings)
-            values = np.where(np.isfinite(mean), -mean, -np.inf)
-            return Judgement(mean, values, lambda _: lambda: middle, 0.0)
+            return Judgement.of_losses(mean, calibration.natural(self.settings))
         return self._calibrated(mean, group)
 
     def _calibrated(self, losses: Numbers, group: Group) -> Judgement:
@@ -180,28 +183,28 @@ class Selection:
             self.known, self.pending = self.pending(), None
         return self.known
 
-    def consider(self, found: Judgement, weights: Singles, bias: Singles, epoch: int) -> bool:
+    def consider(self, judgement: Judgement, weights: Singles, bias: Singles, epoch: int) -> bool:
         """Take the best model of an epoch if it is better than the best so far; whether it was.
 
         Of models whose values cannot be told from the highest by chance, the one with the lowest loss is the best: of
         hundreds of models with about the same accuracy, the highest is the luckiest.
         """
-        self.highest = max(self.highest, float(found.values.max()))
-        enough = self.highest - found.noise
-        fit = np.isfinite(found.losses) & (found.values >= enough)
+        self.highest = max(self.highest, float(judgement.values.max()))
+        enough = self.highest - judgement.noise
+        fit = np.isfinite(judgement.losses) & (judgement.values >= enough)
         if not fit.any():
             return False
-        number = int(np.argmin(np.where(fit, found.losses, np.inf)))
-        if self.epoch >= 0 and self.value >= enough and self.loss <= found.losses[number]:
+        number = int(np.argmin(np.where(fit, judgement.losses, np.inf)))
+        if self.epoch >= 0 and self.value >= enough and self.loss <= judgement.losses[number]:
             return False
-        k = len(bias) // len(found.losses)
+        k = len(bias) // len(judgement.losses)
         columns = slice(number * k, (number + 1) * k)
         self.weights, self.bias = weights[:, columns].copy(), bias[columns].copy()
-        self.value, self.loss = float(found.values[number]), float(found.losses[number])
-        self.pending, self.epoch, self.model = found.threshold(number), epoch, number
+        self.value, self.loss = float(judgement.values[number]), float(judgement.losses[number])
+        self.pending, self.epoch, self.model = judgement.threshold(number), epoch, number
         return True
 
-    def settled(self, figure: float, settings: Hyperparameters) -> bool:
+    def is_settled(self, figure: float, settings: Hyperparameters) -> bool:
         """Whether to end, after an epoch with this figure, the higher the better: whether it has been better by
         less than early_stopping_tolerance, as a share, for early_stopping_patience epochs."""
         before = self.watched
@@ -218,11 +221,11 @@ class Selection:
     def facts(self) -> dict[str, Any]:
         """All but the weights, as JSON can hold it."""
         names = ("value", "loss", "highest", "epoch", "model", "watched", "waited")
-        told = {name: getattr(self, name) for name in names} | {"known": self.threshold}
-        return {name: value if value is None or math.isfinite(value) else None for name, value in told.items()}
+        facts = {name: getattr(self, name) for name in names} | {"known": self.threshold}
+        return {name: value if value is None or math.isfinite(value) else None for name, value in facts.items()}
 
     @classmethod
-    def restored(cls, facts: Mapping[str, Any], weights: Singles, bias: Singles) -> Selection:
-        """What `facts` told."""
+    def restore(cls, facts: Mapping[str, Any], weights: Singles, bias: Singles) -> Selection:
+        """What `facts` said."""
         there = {name: value for name, value in facts.items() if value is not None}
         return cls(**there, weights=weights.copy(), bias=bias.copy())

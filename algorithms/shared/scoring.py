@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -37,14 +37,10 @@ def scores(
         return None
     own: list[T] = []
     if empty is None:
-        cut = _score_alone(channel.batches(size), over, lambda batch: own.append(score(batch)))
-        cut = agreed(job.group, cut)
+        whole = score_each(job, "test", channel.batches(size), over, lambda batch: own.append(score(batch)))
     else:
-        cut = _score_in_step(job, channel.batches(size), over, lambda batch: own.append(score(batch)), empty)
-    if cut:
-        job.reporter.note("The test channel is not scored, as a stop was asked for.")
-        return None
-    return own
+        whole = _score_in_step(job, channel.batches(size), over, lambda batch: own.append(score(batch)), empty)
+    return own if whole else None
 
 
 def sums(
@@ -59,22 +55,39 @@ def sums(
     return None if own is None else total(job.group, *np.sum(own or np.zeros((1, count)), axis=0))
 
 
-def _score_alone(batches: Iterator[B], over: Callable[[], bool], score: Callable[[B], None]) -> bool:
-    """Batch after batch at this member's own pace; True where its time was up before the end."""
+def score_each(
+    job: contract.Job[Any, Any],
+    channel: str,
+    batches: Iterable[B],
+    over: Callable[[], bool],
+    score: Callable[[B], None],
+) -> bool:
+    """Score the batches of a channel one after another, at this member's own pace; one exchange.
+
+    False at every member, and a note, where a stop left no time at one of them to see it to its end.
+    """
+    cut = False
     for batch in batches:
-        if over():
-            return True
+        cut = over()
+        if cut:
+            break
         score(batch)
-    return False
+    return _is_whole(job, channel, agreed(job.group, cut))
+
+
+def _is_whole(job: contract.Job[Any, Any], channel: str, cut: bool) -> bool:
+    if cut:
+        job.reporter.note(f"The {channel} channel is not scored, as a stop was asked for.")
+    return not cut
 
 
 def _score_in_step(
     job: contract.Job[Any, Any], batches: Iterator[B], over: Callable[[], bool], score: Callable[[B], None], empty: B
 ) -> bool:
-    """Batch after batch, together; True where some member's time was up before the end."""
+    """Batch after batch, together; False where some member's time was up before the end."""
     while True:
         batch = next(batches, None)
         more, cuts = total(job.group, batch is not None, over())
         if cuts or not more:
-            return cuts > 0
+            return _is_whole(job, "test", cuts > 0)
         score(empty if batch is None else batch)

@@ -44,16 +44,18 @@ class State(Protocol):
 S = TypeVar("S", bound=State)
 
 
-def resume(job: contract.Job[Any, Any], restore: Callable[[Arrays, Facts], S]) -> S | None:
-    """The state of the latest checkpoint, from the arrays and facts of its snapshot; None where there is none."""
+def resume(job: contract.Job[Any, Any], restore: Callable[[Arrays, Facts], S | None]) -> S | None:
+    """The state of the latest checkpoint, from the arrays and facts of its snapshot; None where there is none, or none
+    that `restore` makes a state of."""
     checkpoint = job.checkpoints.latest()
     if checkpoint is None:
         return None
     arrays, facts = checkpoint
     state = restore(arrays, facts)
-    # Checkpoints of one pass had no epoch before there was this loop, and none had the total.
-    epoch, step = facts.get("epoch", 0), facts["step"]
-    state.position = Position(epoch, step, facts.get("total", epoch + step))
+    if state is not None:
+        # Checkpoints of one pass had no epoch before there was this loop, and none had the total.
+        epoch, step = facts.get("epoch", 0), facts["step"]
+        state.position = Position(epoch, step, facts.get("total", epoch + step))
     return state
 
 
@@ -87,6 +89,27 @@ def passes(
         position.epoch, position.step = position.epoch + 1, 0
         job.reporter.progress(position.epoch, epochs, "epochs")
         _save_at_end(job, state)
+
+
+def rounds(
+    job: contract.Job[Any, Any], state: State, *, count: int, enough: Callable[[], bool] = lambda: False
+) -> Iterator[int]:
+    """The numbers of the rounds that are left, for an algorithm that has all records in memory and uses them in each.
+
+    What the body of the loop does is in the state when the next number is asked for. A stop ends it between two
+    rounds, and no round begins when there was `enough`, both the same at every member. Two exchanges a round.
+    """
+    position = state.position
+    while position.epoch < count and not enough():
+        position.stopped = job.stopping()
+        if position.stopped:
+            job.reporter.note(f"a stop was asked for after round {position.epoch}")
+            _save_at_end(job, state)
+            return
+        yield position.epoch
+        position.epoch += 1
+        if agreed(job.group, job.checkpoints.due(ended=position.epoch == count or enough())):
+            _save(job, state)
 
 
 def _batches(job: contract.Job[Any, Any], state: State, size: int, empty: R) -> Iterator[R]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.shared.start import check_alike
 from algoport.algorithms.xgboost import links
 from algoport.algorithms.xgboost.booster import Booster, Kind
 from algoport.algorithms.xgboost.data import TRAIN, Part
@@ -31,14 +32,14 @@ def starting_booster(model: Model | None, plan: Plan, note: Note) -> Booster | N
     if len(model.boosters) != 1:
         raise UserError(f"Channel 'model' must hold one model to go on from; it holds {len(model.boosters)}.")
     start, objective, kind = model.booster, plan.objective, plan.settings.booster
-    theirs = (links.OLD_NAMES.get(start.objective, start.objective), start.outputs)
-    if theirs != (objective.name, objective.outputs):
-        raise UserError(
-            f"objective: must be that of the model to go on from, {theirs[0]} with {theirs[1]} numbers a row; it is "
-            f"{objective.name} with {objective.outputs}."
+    check_alike(
+        objective=(
+            _sized(links.OLD_NAMES.get(start.objective, start.objective), start.outputs),
+            _sized(objective.name, objective.outputs),
         )
-    if (start.kind == "gblinear") != (kind == "gblinear"):
-        raise UserError(f"booster: must be that of the model to go on from, {start.kind}; it is {kind}.")
+    )
+    if (start.kind == "gblinear") != (kind == "gblinear"):  # the two kinds of trees may follow each other
+        check_alike(booster=(start.kind, kind))
     if plan.settings.process_type == "update" and plan.settings.num_round > start.rounds:
         raise UserError(
             f"num_round: must be at most the {start.rounds} rounds of the model; it is {plan.settings.num_round}."
@@ -48,6 +49,10 @@ def starting_booster(model: Model | None, plan: Plan, note: Note) -> Booster | N
     own = {name: value for name, value in start.attributes.items() if name not in ("best_iteration", "best_score")}
     note(f"incremental training from a model of {start.rounds} rounds")
     return replace(start, attributes=own)
+
+
+def _sized(objective: str, outputs: int) -> str:
+    return f"{objective} with {outputs} numbers a row"
 
 
 def first_booster(plan: Plan, parts: Mapping[str, Part], start: Booster | None, note: Note) -> Booster:

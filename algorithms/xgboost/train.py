@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from algoport.algorithms import contract
 from algoport.algorithms.contract.errors import Stopped
+from algoport.algorithms.contract.group import Group
+from algoport.algorithms.shared.streaming import Position, resume, rounds
 from algoport.algorithms.xgboost import interchange
 from algoport.algorithms.xgboost.booster import Booster
 from algoport.algorithms.xgboost.boosting import Trees
@@ -33,21 +35,27 @@ Job = contract.Job[Hyperparameters, Model]
 CURRENT = "booster"  # the array of a checkpoint that holds the booster being trained
 
 
-@dataclass
-class Progress:
-    """How far a booster is; the same at every member."""
-
-    trees: Trees | Linear  # that grows round by round
-    watch: Watch
-    done: int = 0  # rounds of this job
-
-
 @dataclass(frozen=True)
 class EarlierFolds:
     """The boosters of folds that are done, as a checkpoint holds them beside the one that is trained."""
 
     arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class State:
+    """How far a booster is; the same at every member."""
+
+    trees: Trees | Linear  # that grows round by round
+    watch: Watch
+    earlier: EarlierFolds
+    position: Position = field(default_factory=Position)
+
+    def snapshot(self, group: Group) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """All of it, for a checkpoint; no exchange."""
+        arrays = {**self.earlier.arrays, CURRENT: _bytes(self.trees.booster)}
+        return arrays, {**self.earlier.facts, **self.watch.facts()}
 
 
 def fit(job: Job) -> Model:
@@ -63,33 +71,33 @@ def fit(job: Job) -> Model:
     parts = read_channels(job.channels, plan, job.start.width if job.start else 0, note)
     if settings.kfold is not None:
         return Model(boosters=_cross_validate(job, plan, parts))
-    return Model(boosters=(_boost(job, plan, parts, starting_booster(job.start, plan, note)),))
+    return Model(boosters=(_boost(job, plan, parts, starting_booster(job.start, plan, note), EarlierFolds()),))
 
 
-def _boost(
-    job: Job, plan: Plan, parts: Mapping[str, Part], start: Booster | None, earlier: EarlierFolds | None = None
-) -> Booster:
+def _boost(job: Job, plan: Plan, parts: Mapping[str, Part], start: Booster | None, earlier: EarlierFolds) -> Booster:
     """The booster that the rounds leave, cut to its best round where one is watched."""
-    earlier, limit = earlier or EarlierFolds(), plan.settings.num_round
-    state = _resume(job, plan, parts, start, earlier)
+    watch = Watch.of(plan, parts, job.reporter.report)
+
+    def restore(arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> State | None:
+        if "step" not in facts or any(facts.get(name) != value for name, value in earlier.facts.items()):
+            return None  # of a release without the shared loop, or of another fold
+        watch.restore(facts)
+        booster = interchange.read(arrays[CURRENT].tobytes(), "checkpoint")
+        return State(_rounds(plan, parts, booster, start), watch, earlier)
+
+    state = resume(job, restore)
     if state is None:
-        watch = Watch.of(plan, parts, job.reporter.report)
-        state = Progress(_rounds(plan, parts, first_booster(plan, parts, start, job.reporter.note), start), watch)
-    while state.done < limit and not state.watch.over:
-        if job.stopping():
-            job.reporter.note(f"a stop was asked for after round {state.done}")
-            _save(job, earlier, state, ended=True)
-            break
+        booster = first_booster(plan, parts, start, job.reporter.note)
+        state = State(_rounds(plan, parts, booster, start), watch, earlier)
+    for number in rounds(job, state, count=plan.settings.num_round, enough=lambda: watch.over):
         state.trees.advance()
-        state.watch.measure(state.done, state.trees.rounds, state.trees.margins)
-        state.done += 1
-        _save(job, earlier, state, ended=state.done == limit or state.watch.over)
+        watch.measure(number, state.trees.rounds, state.trees.margins)
     if state.trees.rounds == 0:
         raise Stopped
-    if state.watch.over:
+    if watch.over:
         waited = plan.settings.early_stopping_rounds
-        job.reporter.note(f"no better for {waited} rounds: stopped after round {state.done}")
-    return state.watch.best.cut(state.trees.booster)
+        job.reporter.note(f"no better for {waited} rounds: stopped after round {state.position.epoch}")
+    return watch.best.cut(state.trees.booster)
 
 
 def _rounds(plan: Plan, parts: Mapping[str, Part], booster: Booster, start: Booster | None) -> Trees | Linear:
@@ -132,29 +140,6 @@ def _with_record(job: Job, figures: dict[str, float]) -> Job:
         job.reporter.report(values, **how)
 
     return replace(job, reporter=replace(job.reporter, report=report))
-
-
-def _save(job: Job, earlier: EarlierFolds, state: Progress, *, ended: bool) -> None:
-    if job.checkpoints.due(ended=ended):
-        arrays = {**earlier.arrays, CURRENT: _bytes(state.trees.booster)}
-        job.checkpoints.save(arrays, {**earlier.facts, **state.watch.facts(), "done": state.done})
-
-
-def _resume(
-    job: Job, plan: Plan, parts: Mapping[str, Part], start: Booster | None, earlier: EarlierFolds
-) -> Progress | None:
-    """How far the latest checkpoint is with this booster; None where there is none, or where it is of another fold."""
-    checkpoint = job.checkpoints.latest()
-    if checkpoint is None:
-        return None
-    arrays, facts = checkpoint
-    if any(facts.get(name) != value for name, value in earlier.facts.items()):
-        return None
-    watch = Watch.of(plan, parts, job.reporter.report)
-    watch.restore(facts)
-    booster = interchange.read(arrays[CURRENT].tobytes(), "checkpoint")
-    job.reporter.note(f"resuming after round {facts['done']}")
-    return Progress(_rounds(plan, parts, booster, start), watch, int(facts["done"]))
 
 
 def _restore_folds(arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> list[Booster]:

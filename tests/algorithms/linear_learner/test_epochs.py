@@ -73,14 +73,14 @@ def test_an_epoch_and_the_end_are_told_in_the_lines_of_the_original(heaps):
 
 def test_a_stop_before_the_first_batch_leaves_nothing(heaps):
     with pytest.raises(Stopped):
-        trained(heaps, **BINARY, job={"asked": lambda: True})
+        trained(heaps, **BINARY, job={"stop_requested": lambda: True})
 
 
 def test_a_stop_without_time_to_judge_leaves_the_model_of_the_lowest_training_loss(heaps):
     """Time flies from the moment on that the stop is asked for."""
     looks, clock = itertools.count(), itertools.count(step=100)
 
-    run = trained(heaps, **BINARY, job={"asked": lambda: next(looks) > 3, "clock": lambda: float(next(clock))})
+    run = trained(heaps, **BINARY, job={"stop_requested": lambda: next(looks) > 3, "clock": lambda: float(next(clock))})
 
     assert "The validation channel is not scored, as a stop was asked for." in run.notes
     assert not run.figures.get("validation:recall")

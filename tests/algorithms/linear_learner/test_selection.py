@@ -68,7 +68,7 @@ def test_a_model_that_has_diverged_is_never_chosen():
 def test_training_ends_after_patience_epochs_without_improvement_beyond_the_tolerance():
     selection, settings = Selection(), settings_of(patience=2, tolerance=0.1)
 
-    ends = [selection.settled(-loss, settings) for loss in (10, 8, 7.5, 7.3, 1)]
+    ends = [selection.is_settled(-loss, settings) for loss in (10, 8, 7.5, 7.3, 1)]
 
     assert ends == [False, False, False, True, False]
 
@@ -77,19 +77,19 @@ def test_training_ends_after_patience_epochs_without_improvement_beyond_the_tole
 def test_from_nothing_any_figure_is_an_improvement(losses):
     selection = Selection()
 
-    assert not any(selection.settled(-loss, settings_of()) for loss in losses)
+    assert not any(selection.is_settled(-loss, settings_of()) for loss in losses)
 
 
 def test_its_facts_bring_it_back():
     selection = Selection()
-    empty = Selection.restored(selection.facts(), selection.weights, selection.bias)
+    empty = Selection.restore(selection.facts(), selection.weights, selection.bias)
     assert empty.facts() == selection.facts()
     assert empty.value == -np.inf
 
     selection.consider(judged([-3, -1, -2], [3, 1, 2]), WEIGHTS, BIAS, 4)
-    selection.settled(-1, settings_of())
+    selection.is_settled(-1, settings_of())
 
-    again = Selection.restored(selection.facts(), selection.weights, selection.bias)
+    again = Selection.restore(selection.facts(), selection.weights, selection.bias)
     assert again.facts() == selection.facts()
     np.testing.assert_array_equal(again.weights, selection.weights)
 
