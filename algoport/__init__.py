@@ -11,7 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from algoport.algorithms.contract.algorithm import Algorithm, Answer, Channel, Column, Metric
+    from algoport.algorithms.contract.algorithm import Algorithm, Answer, Channel, Column, Field, Metric
     from algoport.algorithms.contract.auxiliary import Auxiliary
     from algoport.algorithms.contract.errors import PlatformError, Stopped, UserError
     from algoport.algorithms.contract.group import Alone, Group, agreed, interleaved, total
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from algoport.algorithms.shared.streaming import Arrays, Facts, Position, resume, stream
 
 _NAMES = {
-    "contract.algorithm": ("Algorithm", "Answer", "Channel", "Column", "Metric"),
+    "contract.algorithm": ("Algorithm", "Answer", "Channel", "Column", "Field", "Metric"),
     "contract.auxiliary": ("Auxiliary",),
     "contract.errors": ("PlatformError", "Stopped", "UserError"),
     "contract.group": ("Alone", "Group", "agreed", "interleaved", "total"),
@@ -69,6 +69,7 @@ __all__ = [
     "Channel",
     "Column",
     "Facts",
+    "Field",
     "Group",
     "Images",
     "Job",

@@ -25,7 +25,7 @@ class Auxiliary:
     channel: str
     # By name, sorted: what opens it, given how many bytes will be read at most. Each open begins at its beginning.
     files: Mapping[str, Callable[[int], BinaryIO]]
-    nameless: bool = False  # whether they came through a pipe, which tells no names: the only one is whichever is asked
+    nameless: bool = False  # whether they came through a pipe, which has no names: the only one is whichever is asked
 
     @classmethod
     def of(cls, channel: str, files: Mapping[str, bytes]) -> Auxiliary:
@@ -40,9 +40,9 @@ class Auxiliary:
     def open(self, name: str = "", *, limit: int) -> BinaryIO:
         """A file by its name, or the only one; gzip is undone. `UserError` where there is none of that name, and, while
         it is read, where it has more than `limit` bytes."""
-        found = self._named(name)
-        place = f"Channel '{self.channel}'" if self.nameless else f"{self.channel}/{found}"
-        return cast("BinaryIO", io.BufferedReader(_Bounded(self.files[found](limit), limit, place), _CHUNK))
+        file = self._named(name)
+        place = f"Channel '{self.channel}'" if self.nameless else f"{self.channel}/{file}"
+        return cast("BinaryIO", io.BufferedReader(_Bounded(self.files[file](limit), limit, place), _CHUNK))
 
     def read(self, name: str = "", *, limit: int) -> bytes:
         """All of a file."""
@@ -71,7 +71,7 @@ class Auxiliary:
         shown = ", ".join(list(self.files)[:_SHOWN]) or "none"
         if self.nameless:
             raise UserError(
-                f"Channel '{self.channel}': must hold one file where it comes through a pipe, which tells no names; it "
+                f"Channel '{self.channel}': must hold one file where it comes through a pipe, which has no names; it "
                 f"holds {len(self.files)}. Give it as files (TrainingInputMode File)."
             )
         if not name:

@@ -50,7 +50,7 @@ class Kind:
     window: Callable[[Any, int], int | None] = lambda records, size: None
     spread: Callable[[Any], int] = _zero  # (records) -> bytes that one takes when it is spread out for a prediction
     sample: Callable[[int], Any] | None = None  # (width) -> a record that a server warms up with
-    endings: Mapping[str, str] = field(default_factory=dict)  # of files' names that tell their content type
+    endings: Mapping[str, str] = field(default_factory=dict)  # of files' names that say what their content type is
     framed: Sequence[str] = ()  # content types whose readers want the RecordIO frames that wrap a pipe's objects
     # Content types of which a file is one record -> the module of `training/channels` that reads such folders.
     folders: Mapping[str, str] = field(default_factory=dict)

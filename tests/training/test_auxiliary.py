@@ -55,7 +55,7 @@ def test_links_lead_to_files_and_nowhere_else(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("data", [b"a\nb\n", gzip.compress(b"a\nb\n")])
 def test_what_a_pipe_brings_is_one_file_of_any_name(tmp_path: Path, data: bytes) -> None:
-    files = of_pipe(pipe(tmp_path / "aux_0", data), "auxiliary", wrapped=False, asked=lambda: False)
+    files = of_pipe(pipe(tmp_path / "aux_0", data), "auxiliary", wrapped=False, stop_requested=lambda: False)
 
     assert [line for _, line in files.lines("vocab.txt", limit=99)] == ["a", "b"]
     assert files.read(limit=99) == b"a\nb\n"
@@ -63,22 +63,26 @@ def test_what_a_pipe_brings_is_one_file_of_any_name(tmp_path: Path, data: bytes)
 
 @pytest.mark.parametrize("data", [bytes(1 << 20), gzip.compress(bytes(1 << 24))])
 def test_a_pipe_is_not_read_beyond_the_limit(tmp_path: Path, data: bytes) -> None:
-    files = of_pipe(pipe(tmp_path / "aux_0", data), "auxiliary", wrapped=False, asked=lambda: False)
+    files = of_pipe(pipe(tmp_path / "aux_0", data), "auxiliary", wrapped=False, stop_requested=lambda: False)
 
     with pytest.raises(UserError, match="Channel 'auxiliary': must have at most 1,000 bytes; it has more"):
         files.read(limit=1000)
 
 
 def test_a_damaged_gzip_stream_is_a_sentence(tmp_path: Path) -> None:
-    files = of_pipe(pipe(tmp_path / "aux_0", b"\x1f\x8bno gzip"), "auxiliary", wrapped=False, asked=lambda: False)
+    files = of_pipe(
+        pipe(tmp_path / "aux_0", b"\x1f\x8bno gzip"), "auxiliary", wrapped=False, stop_requested=lambda: False
+    )
 
     with pytest.raises(UserError, match="aux_0: must be a whole gzip file"):
         files.read(limit=1000)
 
 
 def test_frames_of_a_pipe_are_a_file_each(tmp_path: Path) -> None:
-    one = of_pipe(pipe(tmp_path / "one_0", frame(b"abc")), "auxiliary", wrapped=True, asked=lambda: False)
-    two = of_pipe(pipe(tmp_path / "two_0", frame(b"a") + frame(b"b")), "auxiliary", wrapped=True, asked=lambda: False)
+    one = of_pipe(pipe(tmp_path / "one_0", frame(b"abc")), "auxiliary", wrapped=True, stop_requested=lambda: False)
+    two = of_pipe(
+        pipe(tmp_path / "two_0", frame(b"a") + frame(b"b")), "auxiliary", wrapped=True, stop_requested=lambda: False
+    )
 
     assert one.read("vocab.txt", limit=9) == b"abc"
     with pytest.raises(UserError, match="must hold one file where it comes through a pipe"):
@@ -86,7 +90,7 @@ def test_frames_of_a_pipe_are_a_file_each(tmp_path: Path) -> None:
 
 
 def test_a_stop_ends_the_wait_for_a_pipe(tmp_path: Path) -> None:
-    files = of_pipe(tmp_path / "never_0", "auxiliary", wrapped=False, asked=lambda: True)
+    files = of_pipe(tmp_path / "never_0", "auxiliary", wrapped=False, stop_requested=lambda: True)
 
     with pytest.raises(Stopped):
         files.read(limit=9)
@@ -112,8 +116,8 @@ def test_too_much_to_tell_other_hosts_is_refused_at_all(tmp_path: Path, monkeypa
         (tmp_path / str(rank) / "v").write_bytes(bytes(90 if rank else 9))
 
     def fault(group: Any) -> str:
-        with pytest.raises(UserError) as told:
+        with pytest.raises(UserError) as refusal:
             everywhere(of_folder(tmp_path / str(group.rank), "vocab"), group)
-        return str(told.value)
+        return str(refusal.value)
 
-    assert all("at most 100 bytes" in told and "FullyReplicated" in told for told in together(2, fault))
+    assert all("at most 100 bytes" in fault_ and "FullyReplicated" in fault_ for fault_ in together(2, fault))

@@ -17,7 +17,7 @@ from algoport.algorithms.contract.group import Group
 from algoport.training.channels import fifo
 from algoport.training.channels.files import shards
 
-SHARED = 1 << 30  # bytes that hosts tell each other of files that only one of them sees
+SHARED = 1 << 30  # bytes that hosts send each other of files that only one of them sees
 
 
 def of_folder(place: Path, channel: str) -> Auxiliary:
@@ -28,14 +28,14 @@ def of_folder(place: Path, channel: str) -> Auxiliary:
     )
 
 
-def of_pipe(path: Path, channel: str, *, wrapped: bool, asked: Callable[[], bool]) -> Auxiliary:
+def of_pipe(path: Path, channel: str, *, wrapped: bool, stop_requested: Callable[[], bool]) -> Auxiliary:
     """What comes through a pipe: one file, or where each is framed as a record, as many as there are frames.
 
     It is read when the first of them is opened, within that reader's limit, and stays in memory.
     """
     if not wrapped:
-        return Auxiliary(channel, {"1": _Piped(path, asked)}, nameless=True)
-    whole = _Piped(path, asked)(SHARED).read()
+        return Auxiliary(channel, {"1": _Piped(path, stop_requested)}, nameless=True)
+    whole = _Piped(path, stop_requested)(SHARED).read()
     if len(whole) > SHARED:
         raise UserError(f"Channel '{channel}': must have at most {SHARED:,} bytes; it has more.")
     parts = [part.read() for part in fifo.unwrapped(io.BytesIO(whole), path.name)]
@@ -45,9 +45,9 @@ def of_pipe(path: Path, channel: str, *, wrapped: bool, asked: Callable[[], bool
 
 def everywhere(own: Auxiliary, group: Group) -> Auxiliary:
     """The files that any member sees, at every member; an exchange. For a channel whose files lie each at one host."""
-    held = {name: own.read(name, limit=SHARED) for name in own.names}
-    head = json.dumps([[name, len(data)] for name, data in held.items()]).encode()
-    packed = len(head).to_bytes(8, "little") + head + b"".join(held.values())
+    contents = {name: own.read(name, limit=SHARED) for name in own.names}
+    head = json.dumps([[name, len(data)] for name, data in contents.items()]).encode()
+    packed = len(head).to_bytes(8, "little") + head + b"".join(contents.values())
     fault = np.array([len(packed) > SHARED], np.float64)
     group.sum_(fault)
     if fault[0]:
@@ -79,14 +79,14 @@ class _Opened:
 class _Piped:
     """Opens what a pipe brought, which can be read but once."""
 
-    def __init__(self, path: Path, asked: Callable[[], bool]) -> None:
-        self._path, self._asked = path, asked
+    def __init__(self, path: Path, stop_requested: Callable[[], bool]) -> None:
+        self._path, self._stop_requested = path, stop_requested
         self._data: bytes | None = None
 
     def __call__(self, limit: int) -> BinaryIO:
         if self._data is None:
             try:
-                with fifo.opened(self._path, self._asked) as pipe:
+                with fifo.opened(self._path, self._stop_requested) as pipe:
                     self._data = _read(pipe, limit + 1)
             except fifo.Abandoned:
                 raise Stopped from None

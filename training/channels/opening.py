@@ -24,7 +24,7 @@ from algoport.training.configuration import ChannelConfig, Configuration
 from algoport.training.formats import ContentType, Layout, find, records
 from algoport.training.places import Places
 
-MODEL = "model"  # the channel with a model to go on from
+MODEL = "model"  # the channel with the model that incremental training starts from
 # Channels that platforms add, and that say nothing to an algorithm.
 SILENT = {"code", "sm_drivers", "checkpoints", MODEL}
 # What the SageMaker SDK calls the only channel of `fit("file:///rows")`, and what is meant by it.
@@ -107,11 +107,11 @@ class Opening:
     def files(self) -> dict[str, Auxiliary]:
         """Every channel of plain files that has some, by name; an exchange. `UserError` as for `sources`."""
         every = [declared for declared in self._algorithm.channels if declared.kind == kinds.FILE]
-        found = {declared.name: self._auxiliary(declared) for declared in every}
-        missing = [self._missing(each) for each in every if each.required and not found[each.name].names]
+        files = {declared.name: self._auxiliary(declared) for declared in every}
+        missing = [self._missing(each) for each in every if each.required and not files[each.name].names]
         if self._agreed([bool(missing)])[0]:
             raise UserError(missing or ["A channel of files is missing at another host, whose log says which."])
-        return {name: files for name, files in found.items() if files.names}
+        return {name: own for name, own in files.items() if own.names}
 
     def _auxiliary(self, declared: contract.Channel) -> Auxiliary:
         config = self._given.get(declared.name)
@@ -127,12 +127,12 @@ class Opening:
             return of_folder(place, declared.name)
         if first.exists() and not first.is_fifo():
             return of_folder(first, declared.name)
-        return of_pipe(first, declared.name, wrapped=config.wrapped, asked=self._asked)
+        return of_pipe(first, declared.name, wrapped=config.wrapped, stop_requested=self._asked)
 
     def fingerprint(self, sources: Mapping[str, Channel]) -> list[list[Any]]:
         """Path and size of every file of this member, sorted; a pipe has none."""
-        found = [[shard.name, shard.size] for channel in sources.values() for shard in channel.shards]
-        return sorted(found)
+        files = [[shard.name, shard.size] for channel in sources.values() for shard in channel.shards]
+        return sorted(files)
 
     def _channel(self, declared: contract.Channel) -> Channel:
         config = self._given.get(declared.name)

@@ -118,7 +118,7 @@ def _incomplete(rows: Rows) -> tuple[int, int, float] | None:
     """Row, column and value of the first feature that is not finite. Sparse rows stay so: they may be of any width."""
     features: Any = rows.features
     values = features.data if rows.is_sparse else features
-    # One sum tells of all: it is finite where they are, but for an overflow now and then.
+    # One sum speaks for all: it is finite where they are, but for an overflow now and then.
     with np.errstate(over="ignore", invalid="ignore"):
         if np.isfinite(np.add.reduce(np.asarray(values), axis=None)):
             return None

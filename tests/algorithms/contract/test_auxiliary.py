@@ -46,21 +46,21 @@ def test_lines_say_where_they_stand() -> None:
 
 @pytest.mark.parametrize("size", [9, 10, 11, 1 << 20])
 def test_no_more_than_the_limit_is_read(size: int) -> None:
-    held = Auxiliary.of("x", {"a": bytes(size)})
+    single = Auxiliary.of("x", {"a": bytes(size)})
     if size <= 10:
-        assert held.read("a", limit=10) == bytes(size)
+        assert single.read("a", limit=10) == bytes(size)
         return
     with pytest.raises(UserError, match=r"^x/a: must have at most 10 bytes; it has more\.$"):
-        held.read("a", limit=10)
+        single.read("a", limit=10)
 
 
 def test_a_compressed_file_that_never_ends_is_read_to_the_limit_only() -> None:
-    """What counts is what comes out, and it is never held as a whole."""
+    """What counts is what comes out, and it is never kept as a whole."""
     bomb = gzip.compress(bytes(1 << 24))
-    held = Auxiliary("x", {"a.gz": lambda limit: gzip.GzipFile(fileobj=io.BytesIO(bomb))})  # type: ignore[dict-item]
+    single = Auxiliary("x", {"a.gz": lambda limit: gzip.GzipFile(fileobj=io.BytesIO(bomb))})  # type: ignore[dict-item]
 
     with pytest.raises(UserError, match="must have at most 1,000 bytes"):
-        held.read("a.gz", limit=1000)
+        single.read("a.gz", limit=1000)
 
     cut = Auxiliary("x", {"a.gz": lambda limit: gzip.GzipFile(fileobj=io.BytesIO(bomb[:50]))})  # type: ignore[dict-item]
     with pytest.raises(UserError, match="x/a.gz: cannot be read"):

@@ -22,7 +22,7 @@ def read(body: bytes, media: str, **layout: object) -> Lines:
     return whole
 
 
-def told(lines: Lines) -> list[tuple[str, list[str]]]:
+def pairs(lines: Lines) -> list[tuple[str, list[str]]]:
     return list(zip(lines.text.strings(), lines.labels(), strict=True))
 
 
@@ -31,7 +31,7 @@ def test_words_with_the_prefix_are_labels_wherever_they_stand() -> None:
 
     lines = read(body, TEXT)
 
-    assert told(lines) == [
+    assert pairs(lines) == [
         ("linux ready", ["4"]),
         ("bowled by slower", ["2", "x"]),
         ("none here", []),
@@ -41,12 +41,12 @@ def test_words_with_the_prefix_are_labels_wherever_they_stand() -> None:
 
 
 def test_the_prefix_is_a_parameter_of_the_content_type() -> None:
-    assert told(read(b"#a b __label__c\n", "text/plain; label_prefix=#")) == [("b __label__c", ["a"])]
-    assert told(read(b"__label__a  b\n", "text/plain; label_prefix=")) == [("__label__a  b", [])]
+    assert pairs(read(b"#a b __label__c\n", "text/plain; label_prefix=#")) == [("b __label__c", ["a"])]
+    assert pairs(read(b"__label__a  b\n", "text/plain; label_prefix=")) == [("__label__a  b", [])]
 
 
 def test_a_line_without_labels_stays_as_it_is() -> None:
-    assert told(read("a  b\tc__label__ ü \n".encode(), TEXT)) == [("a  b\tc__label__ ü ", [])]
+    assert pairs(read("a  b\tc__label__ ü \n".encode(), TEXT)) == [("a  b\tc__label__ ü ", [])]
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_requests_are_texts_with_options_once_or_each() -> None:
 
     lines = read(json.dumps(body).encode(), JSON)
 
-    assert told(lines) == [("a b", []), ("c", []), ("d e", [])]
+    assert pairs(lines) == [("a b", []), ("c", []), ("d e", [])]
     assert lines.configuration == [{"k": 2}, {"k": 2}, {"k": 3}]
 
 
@@ -94,7 +94,7 @@ def test_json_lines_have_options_beside_the_text_and_labels_as_a_manifest_has_th
 
     lines = read(body, LINES)
 
-    assert told(lines) == [("a", []), ("b", ["1"]), ("c", ["0", "y"]), ("d", [])]
+    assert pairs(lines) == [("a", []), ("b", ["1"]), ("c", ["0", "y"]), ("d", [])]
     assert lines.configuration == [{"k": 3}, None, None, None]
     assert lines.place(2) == "train/a, line 4"
 
@@ -126,7 +126,7 @@ def test_the_stream_of_an_augmented_manifest_is_texts_and_labels_by_turns(media:
 
     lines = read(b"".join(map(frame, items)), media)
 
-    assert told(lines) == [("one two", ["1"]), ("drei vier", ["a", "b"]), ("five", ["sport"]), ("six", ["news"])]
+    assert pairs(lines) == [("one two", ["1"]), ("drei vier", ["a", "b"]), ("five", ["sport"]), ("six", ["news"])]
     assert lines.place(1) == "train/a, record 3"
 
 
@@ -138,7 +138,7 @@ def test_a_manifest_without_labels_says_which_attributes_are_wanted() -> None:
 def test_frames_that_are_files_of_json_lines_are_read_as_such() -> None:
     files = [b'{"source": "a", "label": 1}\n{"source": "b", "label": 2}\n', b'{"source": "c", "label": 3}']
 
-    assert told(read(b"".join(map(frame, files)), FRAMES)) == [("a", ["1"]), ("b", ["2"]), ("c", ["3"])]
+    assert pairs(read(b"".join(map(frame, files)), FRAMES)) == [("a", ["1"]), ("b", ["2"]), ("c", ["3"])]
 
 
 def test_many_frames_are_handed_on_as_they_come() -> None:
@@ -147,5 +147,5 @@ def test_many_frames_are_handed_on_as_they_come() -> None:
     parts = list(formats.find(FRAMES, "lines").read(io.BytesIO(data), Layout("train/a")))
 
     assert len(parts) > 1
-    assert [pair for part in parts for pair in told(part)] == [(f"text {n}", [str(n)]) for n in range(9000)]
+    assert [pair for part in parts for pair in pairs(part)] == [(f"text {n}", [str(n)]) for n in range(9000)]
     assert parts[1].place(0) == f"train/a, record {2 * len(parts[0]) + 1}"

@@ -27,7 +27,7 @@ def read(body: bytes, media: str = CSV, **layout: object) -> Table:
     return whole
 
 
-def told(table: Table) -> list[tuple[str, ...]]:
+def rows_of(table: Table) -> list[tuple[str, ...]]:
     return list(zip(*(table.texts(number).strings() for number in range(table.width)), strict=True))
 
 
@@ -36,7 +36,7 @@ def test_pairs_are_read_with_blanks_quotes_and_any_end_of_a_line() -> None:
 
     table = read(body, fields=PAIR)
 
-    assert told(table) == [
+    assert rows_of(table) == [
         ("alice", "203.0.113.7"),
         ("Smith, John", "198.51.100.20"),
         (' say "hi"\n', "007"),
@@ -53,7 +53,7 @@ def test_python_s_own_reader_and_writer_agree(rows: list[list[str]]) -> None:
     body = sink.getvalue().encode()
 
     for block in (1, 1 << 20):
-        assert told(read(body, block=block)) == [tuple(row) for row in rows]
+        assert rows_of(read(body, block=block)) == [tuple(row) for row in rows]
     ours = formats.find(CSV, "table").write(read(body)).decode()
     assert list(csv.reader(io.StringIO(ours, newline=""), strict=True)) == rows
 
@@ -109,8 +109,8 @@ def test_the_forms_of_json_may_be_mixed() -> None:
     pair, long = ["alice", "1.2.3.4"], {"data": {"features": {"values": ["bob", "5.6.7.8"]}}}
     body = json.dumps({"instances": [{"features": pair}, long, {"data": {"features": pair}}]}).encode()
 
-    assert told(read(body, JSON, fields=PAIR)) == [("alice", "1.2.3.4"), ("bob", "5.6.7.8"), ("alice", "1.2.3.4")]
-    assert told(read(json.dumps(long).encode(), LINES)) == [("bob", "5.6.7.8")]
+    assert rows_of(read(body, JSON, fields=PAIR)) == [("alice", "1.2.3.4"), ("bob", "5.6.7.8"), ("alice", "1.2.3.4")]
+    assert rows_of(read(json.dumps(long).encode(), LINES)) == [("bob", "5.6.7.8")]
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_any_number_of_blanks_around_a_field_is_not_part_of_it(blanks: int) -> N
     """Also of so many that a look at each for all fields would never end."""
     space = (" \t\r" * blanks)[:blanks]
 
-    assert told(read(f"{space}a{space},{space}b c{space}\n{space},{space}\n".encode())) == [("a", "b c"), ("", "")]
+    assert rows_of(read(f"{space}a{space},{space}b c{space}\n{space},{space}\n".encode())) == [("a", "b c"), ("", "")]
 
 
 @pytest.mark.parametrize("media", [CSV, LINES])

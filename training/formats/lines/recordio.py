@@ -1,7 +1,7 @@
 """The stream of an augmented manifest of texts: RecordIO frames that are a text and its label by turns.
 
 The attributes must be `source` and `label`, in this order. Where the frames are whole files of JSON Lines, as a pipe of
-such files wraps them, the first byte tells.
+such files wraps them, the first byte says so.
 """
 
 from __future__ import annotations

@@ -130,9 +130,9 @@ def _numbers(value: Any, name: str, layout: Layout, place: str) -> NDArray[np.in
     with np.errstate(invalid="ignore"):
         wrong = ~((wide >= 0) & (wide <= LARGEST) & (wide == np.floor(wide))) if len(wide) else np.empty(0, bool)
     if wrong.any():
-        told = wide[int(np.argmax(wrong))]
-        told = int(told.astype(np.int64)) if kind == "int32_tensor" else float(told)
-        raise layout.fault(place, f"its '{name[:60]}' must hold {RANGE}; it has {told}.")
+        value = wide[int(np.argmax(wrong))]
+        shown = int(value.astype(np.int64)) if kind == "int32_tensor" else float(value)
+        raise layout.fault(place, f"its '{name[:60]}' must hold {RANGE}; it has {shown}.")
     return wide.astype(np.int32)
 
 

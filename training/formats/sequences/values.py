@@ -25,12 +25,12 @@ def decoded(instances: Instances, before: set[str]) -> Sequences:
     name is a sequence's. `before`: the names of the records before; adds these."""
     layout = instances.layout
     objects = [_object(value, layout, instances.place(index)) for index, value in enumerate(instances.values)]
-    found = dict.fromkeys(name for each in objects for name in each if name not in ASIDE)
-    names = [field.name for field in layout.fields] or list(found)
+    every = dict.fromkeys(name for each in objects for name in each if name not in ASIDE)
+    names = [field.name for field in layout.fields] or list(every)
     for index, each in enumerate(objects):
         if not any(name in each for name in names):
             raise lacking(names, list(each), layout, instances.place(index))
-    names = [name for name in names if name in found]
+    names = [name for name in names if name in every]
     check_names(before, names, layout, instances.place(0))
     present = {name: np.array([name in each for each in objects]) for name in names}
     own = [value.get("configuration") for value in instances.values]
@@ -120,8 +120,8 @@ def _labels(entries: list[Any], instances: Instances) -> NDArray[np.float32] | N
     layout, rows = instances.layout, [entry if isinstance(entry, list) else [entry] for entry in entries]
     for index, row in enumerate(rows):
         if not row or not all(type(each) in (int, float) and abs(each) < 3.4028236e38 for each in row):
-            told = "nothing" if entries[index] is None else shown(str(entries[index]))
-            raise layout.fault(instances.place(index), f'"label" must be a number; it is {told}.')
+            label = "nothing" if entries[index] is None else shown(str(entries[index]))
+            raise layout.fault(instances.place(index), f'"label" must be a number; it is {label}.')
         if len(row) != len(rows[0]):
             raise layout.fault(instances.place(index), f"{len(row)} labels, where the first record has {len(rows[0])}.")
     return np.array(rows, np.float32)

@@ -1,7 +1,7 @@
 """CSV whose fields are texts: `text/csv`. Fields can stand in quotes, and need to where they hold a comma, a quote, an
 end of a line, or a blank at either end. Without quotes, blanks around a field are not part of it.
 
-Fields are found by NumPy, a block at a time; only what stands in quotes is looked at one by one.
+NumPy finds the fields, a block at a time; only what stands in quotes is looked at one by one.
 """
 
 from __future__ import annotations
@@ -160,8 +160,8 @@ class _Fields:
     def _check_quotes(self, quotes: NDArray[np.bool_]) -> None:
         """`UserError` where a field that does not begin with a quote has one."""
         assert self.quoted is not None
-        seen = np.concatenate([np.zeros(1, np.int32), np.cumsum(quotes, dtype=np.int32)])
-        wrong = np.flatnonzero((seen[self.ends] > seen[self.starts]) & ~self.quoted)
+        before = np.concatenate([np.zeros(1, np.int32), np.cumsum(quotes, dtype=np.int32)])
+        wrong = np.flatnonzero((before[self.ends] > before[self.starts]) & ~self.quoted)
         if len(wrong):
             field = int(wrong[0])
             row = max(0, int(np.searchsorted(self.firsts, field, "right")) - 1)

@@ -4,4 +4,4 @@ from algoport.algorithms.contract.hyperparameters import Settings, integer
 
 
 class Options(Settings):
-    k: int = integer("how many labels are told", default=1, low=1)
+    k: int = integer("how many labels a text is answered with", default=1, low=1)

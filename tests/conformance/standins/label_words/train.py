@@ -63,8 +63,8 @@ def validate(job: Any, model: Model) -> None:
         return
     right = count = 0.0
     for batch in job.channels["validation"].batches(job.batch):
-        for found, labels in zip(model.predict(batch)["label"], batch.labels(), strict=True):
-            right += found[0].removeprefix("__label__") in labels
+        for answer, labels in zip(model.predict(batch)["label"], batch.labels(), strict=True):
+            right += answer[0].removeprefix("__label__") in labels
             count += 1
     right, count = total(job.group, right, count)
     job.reporter.report({"validation:accuracy": right / max(count, 1)})

@@ -18,8 +18,8 @@ def checked(records: Sequences, name: str, size: int) -> Ragged:
     wrong = np.flatnonzero(tokens.values >= size)
     if len(wrong):
         number = int(np.searchsorted(tokens.offsets, wrong[0], "right")) - 1
-        told = f"token {tokens.values[wrong[0]]} of '{name}' must be below the vocabulary's size, {size}"
-        raise UserError(f"{records.place(number)}: {told}.")
+        sentence = f"token {tokens.values[wrong[0]]} of '{name}' must be below the vocabulary's size, {size}"
+        raise UserError(f"{records.place(number)}: {sentence}.")
     return tokens
 
 
