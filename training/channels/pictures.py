@@ -200,17 +200,17 @@ def in_classes(place: Path, channel: str, reference: Path | None = None) -> list
     """The pictures of a channel whose folders are the classes, numbered in the order of their names, or as the names
     say where all are numbers. `reference`: the channel that says which classes there are, if that is another one."""
     names = _folders(reference if reference is not None and reference.is_dir() else place)
-    found = [shard for shard in shards(place, channel) if shard.path.suffix.lower() in ENDINGS]
-    if not found:
+    files = [shard for shard in shards(place, channel) if shard.path.suffix.lower() in ENDINGS]
+    if not files:
         return []
     if not names:
         raise UserError(
             f"Channel '{channel}': pictures must lie in a folder for each class, or channel '{channel}_lst' must list "
-            f"them; {found[0].name} lies in none."
+            f"them; {files[0].name} lies in none."
         )
     numbers = {name: int(name) if _numbered(names) else number for number, name in enumerate(names)}
     pictures = []
-    for shard in found:
+    for shard in files:
         folder, _, rest = shard.name.removeprefix(f"{channel}/").partition("/")
         if not rest or folder not in numbers:
             raise UserError(f"{shard.name}: must lie in a folder of a class, {', '.join(names[:_SHOWN])}; it does not.")

@@ -5,7 +5,7 @@ o objects   e further numbers of an object
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -24,7 +24,6 @@ MOST_CLASSES = 1 << 24  # whole numbers beyond this are not all float32
 MOST_OBJECTS = 1 << 18  # of a picture
 MOST_TEXT = 1 << 26  # bytes of an annotation
 _PIXELS = ("left", "top", "width", "height")
-_PAIRS = (("xmin", 1), ("ymin", 2), ("xmax", 3), ("ymax", 4))
 
 
 def of_label(numbers: NDArray[np.float32], data: bytes, layout: Layout, place: str) -> Objects:
@@ -82,37 +81,34 @@ def of_json(text: bytes, data: bytes, layout: Layout, place: str) -> Objects:
 
 def checked(rows: NDArray[Any], layout: Layout, place: str) -> Objects:
     """The objects, with corners within the picture; `UserError` names the first that is none."""
-    if not np.isfinite(rows).all():
-        number = int(np.argwhere(~np.isfinite(rows))[0][0])
-        raise layout.fault(_within(place, number), "must have finite numbers only.")
-    classes = layout.classes or MOST_CLASSES
-    wrong = (rows[:, 0] != np.floor(rows[:, 0])) | (rows[:, 0] < 0) | (rows[:, 0] >= classes)
-    if wrong.any():
-        number = int(np.argmax(wrong))
-        raise layout.fault(
-            _within(place, number),
-            f"its class must be a whole number from 0 to {classes - 1}; it is {rows[number, 0]:.10g}.",
-        )
-    corners = rows[:, 1:OBJECT]
-    for low, high in ((0, 2), (1, 3)):
-        wrong = corners[:, low] >= corners[:, high]
+
+    def check(wrong: NDArray[np.bool_], sentence: Callable[[NDArray[Any]], str]) -> None:
         if wrong.any():
             number = int(np.argmax(wrong))
-            (one, _), (other, _) = _PAIRS[low], _PAIRS[high]
-            raise layout.fault(
-                _within(place, number),
-                f"{one} must be below {other}; they are {corners[number, low]:g} and {corners[number, high]:g}.",
-            )
-    outside = (corners < -SLACK) | (corners > 1 + SLACK)
-    inside = np.clip(corners, 0, 1)
-    wrong = outside.any(axis=1) | (inside[:, :2] >= inside[:, 2:]).any(axis=1)
-    if wrong.any():
-        number = int(np.argmax(wrong))
-        found = ", ".join(f"{corner:g}" for corner in corners[number])
-        raise layout.fault(
-            _within(place, number),
-            f"its box must lie within the picture, from 0 to 1 of width and height; its corners are {found}.",
+            raise layout.fault(_within(place, number), sentence(rows[number]))
+
+    check(~np.isfinite(rows).all(axis=1), lambda _: "must have finite numbers only.")
+    classes, named = layout.classes or MOST_CLASSES, rows[:, 0]
+    check(
+        (named != np.floor(named)) | (named < 0) | (named >= classes),
+        lambda row: f"its class must be a whole number from 0 to {classes - 1}; it is {row[0]:.10g}.",
+    )
+    for low, high, names in ((1, 3, ("xmin", "xmax")), (2, 4, ("ymin", "ymax"))):
+        check(
+            rows[:, low] >= rows[:, high],
+            lambda row, low=low, high=high, names=names: (  # type: ignore[misc]
+                f"{names[0]} must be below {names[1]}; they are {row[low]:g} and {row[high]:g}."
+            ),
         )
+    corners = rows[:, 1:OBJECT]
+    inside = np.clip(corners, 0, 1)
+    check(
+        ((corners < -SLACK) | (corners > 1 + SLACK)).any(axis=1) | (inside[:, :2] >= inside[:, 2:]).any(axis=1),
+        lambda row: (
+            "its box must lie within the picture, from 0 to 1 of width and height; its corners are "
+            f"{', '.join(f'{corner:g}' for corner in row[1:OBJECT])}."
+        ),
+    )
     objects = np.array(rows, np.float32)
     objects[:, 1:OBJECT] = inside
     return objects

@@ -77,11 +77,11 @@ def packed(data: bytes, labels: NDArray[np.float32], number: int) -> bytes:
     return _HEADER.pack(len(labels), 0.0, number, 0) + labels.astype("<f4").tobytes() + data
 
 
-def blocks(found: Iterator[Entry[K]], layout: Layout) -> Iterator[list[Entry[K]]]:
+def blocks(pictures: Iterator[Entry[K]], layout: Layout) -> Iterator[list[Entry[K]]]:
     """About as many pictures at a time as a block has bytes."""
     parts: list[Entry[K]] = []
     size = 0
-    for each in found:
+    for each in pictures:
         parts.append(each)
         size += len(each.data)
         if size >= layout.block or len(parts) >= _BLOCK:
