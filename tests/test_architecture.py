@@ -105,6 +105,21 @@ def test_benchmarks_import_no_tests() -> None:
     assert not wrong, wrong
 
 
+def test_no_imports_go_in_a_circle() -> None:
+    """Not even those within functions or for types alone: what needs each other is one thing, or has a third below."""
+    paths = {dotted(path): path for path in modules(*PACKAGES)}
+    needs = {
+        name: {other for other in imports(path) if other in paths and other != name} for name, path in paths.items()
+    }
+
+    # Take away what needs nothing that is left, until nothing can be; what is left goes in circles, or leads to one.
+    while ready := [name for name, others in needs.items() if not others & needs.keys()]:
+        for name in ready:
+            del needs[name]
+
+    assert not needs, sorted(needs)
+
+
 def test_no_algorithm_imports_another_and_what_they_share_imports_none() -> None:
     folders = {path.parent for path in (ROOT / "algorithms").glob("*/train.py")}
     wrong = []

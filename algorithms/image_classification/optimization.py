@@ -33,6 +33,6 @@ def decays(name: str) -> bool:
 def learning_rate(settings: Hyperparameters, updates: int, hosts: int = 1) -> float:
     """The rate of the update after so many, lowered where the epochs of `lr_scheduler_step` are over; an epoch is as
     many updates as `num_training_samples` fill batches of all hosts."""
-    epoch = math.ceil(settings.num_training_samples / (settings.mini_batch_size * hosts))
+    epoch = math.ceil(settings.num_training_samples / settings.batch_of(hosts))
     ends = [step * epoch for step in settings.steps]
     return schedules.step_decay(settings.learning_rate, settings.lr_scheduler_factor, ends, updates)

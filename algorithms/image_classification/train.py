@@ -123,7 +123,7 @@ class Learner:
             job.channels["train"],
             settings,
             group=job.group,
-            size=settings.mini_batch_size * job.hosts,
+            size=job.batch,
             seed=job.seed,
             epoch=self.epoch,
             step=self.step,
