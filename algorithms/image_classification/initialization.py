@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from algoport.algorithms.contract import Reporter
@@ -15,6 +14,7 @@ from algoport.algorithms.image_classification.model import Model
 from algoport.algorithms.image_classification.network import Classifier
 from algoport.algorithms.shared import artifact
 from algoport.algorithms.shared.neural import mixed_precision
+from algoport.algorithms.shared.randomness import seed_of
 from algoport.algorithms.shared.start import check_alike
 from algoport.algorithms.shared.vision.residual.network import arrays, fill, initialize
 
@@ -31,7 +31,7 @@ def set_weights(
         reporter.note("Using the weights of the given model.")
         fill(network, start.weights)
         return
-    initialize(network, int(np.random.SeedSequence([seed, 1]).generate_state(1)[0]))
+    initialize(network, seed_of(seed, 1))
     if not settings.use_pretrained_model:
         reporter.note("Performing random weight initialization")
         return

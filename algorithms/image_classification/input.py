@@ -14,6 +14,7 @@ from algoport.algorithms.contract.source import Source
 from algoport.algorithms.image_classification import losses
 from algoport.algorithms.image_classification.hyperparameters import Hyperparameters
 from algoport.algorithms.image_classification.preparation import DRAWS, Preparation
+from algoport.algorithms.shared.randomness import seed_of
 from algoport.algorithms.shared.vision.prefetch import Batch, Prepare, prepared
 from algoport.algorithms.shared.vision.transforms import draws
 
@@ -24,7 +25,7 @@ def training(
     """The rest of an epoch from `step` on, in an order of its own, with random changes; `size`: pictures of a batch of
     all members. A function of seed, epoch and step alone."""
     channels, height, width = settings.shape
-    order = int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
+    order = seed_of(seed, epoch)
     batches = channel.batches(size, start=step * size, shuffle=order)
     preparation = _preparation(settings)
 

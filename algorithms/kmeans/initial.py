@@ -17,6 +17,7 @@ from algoport.algorithms.kmeans import kernels
 from algoport.algorithms.kmeans.hyperparameters import Hyperparameters
 from algoport.algorithms.kmeans.model import Model
 from algoport.algorithms.shared.features import check_width
+from algoport.algorithms.shared.randomness import seed_of
 from algoport.algorithms.shared.sampling.reservoir import Sample
 from algoport.algorithms.shared.start import check_alike
 
@@ -98,4 +99,4 @@ def sample(k: int, d: int, half_life: int, seed: int) -> Sample:
     size = 4 * d
     usual, needed = min(SAMPLE, SAMPLE_BYTES // size), SAMPLE_A_CENTER * k
     capacity = max(1, min(max(usual, needed), SAMPLE_MOST_BYTES // size))
-    return Sample(capacity, d, int(np.random.SeedSequence([seed, SAMPLING]).generate_state(1)[0]), half_life)
+    return Sample(capacity, d, seed_of(seed, SAMPLING), half_life)

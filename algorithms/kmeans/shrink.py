@@ -11,6 +11,7 @@ from algoport.algorithms.contract import Deadline
 from algoport.algorithms.kmeans import kernels
 from algoport.algorithms.kmeans.hyperparameters import Hyperparameters
 from algoport.algorithms.kmeans.lloyd import Clustering, lloyd
+from algoport.algorithms.shared.randomness import seed_of
 
 # What "auto" stands for, as in the original's published log.
 TRIALS = 10
@@ -31,7 +32,7 @@ def shrink(
     A streaming center that no row ever came to has no say, unless too few others are left. When a stop is
     asked for, no further trial begins, and the one at work ends after a pass once it is `over`.
     """
-    seed = int(np.random.SeedSequence([seed, TRIALS_STREAM]).generate_state(1)[0])
+    seed = seed_of(seed, TRIALS_STREAM)
     used = weights > 0
     if used.sum() >= settings.k:
         points, weights = np.ascontiguousarray(points[used]), weights[used]

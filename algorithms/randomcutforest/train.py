@@ -20,6 +20,7 @@ from algoport.algorithms.randomcutforest.hyperparameters import Hyperparameters
 from algoport.algorithms.randomcutforest.model import Model
 from algoport.algorithms.randomcutforest.series import Shingles, checked_readings
 from algoport.algorithms.shared import machine
+from algoport.algorithms.shared.randomness import seed_of
 from algoport.algorithms.shared.sampling.reservoir import Sample, uniforms
 from algoport.algorithms.shared.start import check_alike
 from algoport.algorithms.shared.streaming import Arrays, Facts, Position, resume, stream
@@ -105,7 +106,7 @@ def _empty(settings: Hyperparameters, seed: int, start: Model | None) -> State:
     if start is not None and start.seen > start.sampled:
         # Of the stream so far no larger sample can be had.
         capacity = min(capacity, start.sampled)
-    sample = Sample(capacity, settings.width, _drawn(seed, SAMPLING))
+    sample = Sample(capacity, settings.width, seed_of(seed, SAMPLING))
     return State(sample, Shingles(settings.shingle_size, settings.feature_dim))
 
 
@@ -126,7 +127,7 @@ def _first(
     state = _empty(settings, seed, start)
     if start is None:
         return state
-    keys = -np.log(uniforms(_drawn(seed, SAMPLING), start.numbers))
+    keys = -np.log(uniforms(seed_of(seed, SAMPLING), start.numbers))
     order = np.argsort(start.numbers, kind="stable")
     if len(order) > state.sample.capacity:
         best = np.argsort(-keys, kind="stable")[: state.sample.capacity]
@@ -152,8 +153,8 @@ def _grown(points: Points, numbers: NDArray[np.int64], sample: Sample, settings:
             f"Channel 'train': must have at least one point for each of the {settings.num_trees} trees of num_trees; "
             f"it has {len(points)}."
         )
-    dealt = np.random.default_rng(_drawn(seed, DEALING)).permutation(len(points))
-    trees, order = forest.grown(points, dealt, settings.num_trees, _drawn(seed, CUTTING))
+    dealt = np.random.default_rng(seed_of(seed, DEALING)).permutation(len(points))
+    trees, order = forest.grown(points, dealt, settings.num_trees, seed_of(seed, CUTTING))
     return Model(
         forest=trees,
         numbers=numbers[order],
@@ -162,8 +163,3 @@ def _grown(points: Points, numbers: NDArray[np.int64], sample: Sample, settings:
         shingle_size=settings.shingle_size,
         sampled=sample.capacity,
     )
-
-
-def _drawn(seed: int, stream: int) -> int:
-    """A seed of its own for each use."""
-    return int(np.random.SeedSequence([seed, stream]).generate_state(1)[0])

@@ -40,6 +40,11 @@ _inlined = numba.njit(nogil=True, cache=True, inline="always", error_model="nump
 mix, share, inner_share = _inlined(_mix), _inlined(_share), _inlined(_inner_share)
 
 
+def seed_of(seed: int, use: int) -> int:
+    """A seed of its own for each use of randomness in a job."""
+    return int(np.random.SeedSequence([seed, use]).generate_state(1)[0])
+
+
 @_inlined
 def draw(key: Any, place: Any) -> Any:
     """64 random bits: the number at a place, from 0, of the stream of a key; of uint64, in compiled loops."""

@@ -19,6 +19,7 @@ ONCE = {
         r"0x(9E3779B97F4A7C15|BF58476D1CE4E5B9|94D049BB133111EB)",
         [f"{SHARED}/randomness.py"],
     ),
+    "a seed for each use": (r"SeedSequence\(\[", [f"{SHARED}/randomness.py"]),
     "arrays that are fixed for kernels": (
         r"writeable\s*=\s*False|setflags\(write=False",
         [f"{SHARED}/arrays.py"],
