@@ -155,7 +155,7 @@ def test_kernels_import_numba_numpy_math_and_kernels() -> None:
 
 
 # Folders whose inner loops are still to tell what their arguments are.
-UNTOLD = ("algorithms/linear_learner", "algorithms/xgboost", "algorithms/forecasting_deepar")
+UNTOLD = ("algorithms/linear_learner", "algorithms/xgboost")
 MANY = 8
 ARRAY, TYPE = re.compile(r"[a-z]+\s+\("), re.compile(r"float|int|bool|type")
 

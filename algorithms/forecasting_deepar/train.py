@@ -21,7 +21,7 @@ from algoport.algorithms.forecasting_deepar.shapes import initial_weights, views
 from algoport.algorithms.forecasting_deepar.state import State
 from algoport.algorithms.shared.neural import loop, schedules
 from algoport.algorithms.shared.neural.kernels.updates import adam_, clip_norm_
-from algoport.algorithms.shared.scoring import GRACE
+from algoport.algorithms.shared.scoring import GRACE, test_channel
 
 Job = contract.Job[Hyperparameters, Model]
 
@@ -52,12 +52,11 @@ def fit(job: Job) -> Model:
     model = learner.model()
     if learner.state.curve and not over():
         figures.keep_curve(reporter, learner.state.curve)
-    if "test" not in job.channels:
-        reporter.note("Test data is not provided.")
-    elif job.stopping():
+    channel = test_channel(job)
+    if channel is not None and job.stopping():
         reporter.note("The test channel is not scored, as a stop was asked for.")
-    else:
-        evaluation.test(job.channels["test"], model, settings, job.group, reporter, over)
+    elif channel is not None:
+        evaluation.test(channel, model, settings, job.group, reporter, over)
     return model
 
 

@@ -31,9 +31,8 @@ def scores(
     with which a member that has no more takes part; then batches are as many at every member. One exchange, or one a
     batch.
     """
-    channel = job.channels.get("test")
+    channel = test_channel(job)
     if channel is None:
-        job.reporter.note("Test data is not provided.")
         return None
     own: list[T] = []
     if empty is None:
@@ -41,6 +40,14 @@ def scores(
     else:
         whole = _score_in_step(job, channel.batches(size), over, lambda batch: own.append(score(batch)), empty)
     return own if whole else None
+
+
+def test_channel(job: contract.Job[Any, Any]) -> contract.Source[Any] | None:
+    """The records to score; None, and a note, where there are none."""
+    channel = job.channels.get("test")
+    if channel is None:
+        job.reporter.note("Test data is not provided.")
+    return channel
 
 
 def sums(
