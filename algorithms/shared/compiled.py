@@ -1,4 +1,4 @@
-"""Compiled kernels: for which processor, on how many threads, and where they are kept.
+"""Compiled kernels: for which processor, on how many threads, and where they are cached.
 
 `prepare()` runs at the start of each process that computes, before numba is imported. An image is built with all
 kernels in the folder that `ALGOPORT_KERNELS` names, and then compiles nothing. Outside images kernels are compiled
@@ -40,7 +40,7 @@ SPIN = 20_000
 CACHED_VERSIONS = 8  # of the sources, in a user's cache folder
 _HERE = Path(__file__).parents[1]
 _lock = threading.RLock()
-_counted = [0]
+_compilations = [0]
 
 
 def prepare() -> None:
@@ -90,7 +90,7 @@ def turn() -> Iterator[None]:
 
 def compilations() -> int:
     """How many kernels this process has compiled since the first one was declared, those from the cache left out."""
-    return _counted[0]
+    return _compilations[0]
 
 
 class Kept:
@@ -202,7 +202,7 @@ def attach() -> None:
 
     class Counter(event.Listener):  # type: ignore[misc]
         def on_start(self, event: Any) -> None:
-            _counted[0] += 1
+            _compilations[0] += 1
 
         def on_end(self, event: Any) -> None:
             pass

@@ -21,7 +21,7 @@ from algoport.training.channels.pictures import Labeled, in_classes, listed
 from algoport.training.formats.images.recordio import packed
 from algoport.training.formats.recordio import frame
 
-MOST_FAULTS = 20  # that are told one by one
+MOST_FAULTS = 20  # that are named one by one
 _BLOCK = 256
 
 Folder = Annotated[Path, typer.Argument(help="Pictures, in a folder for each class or as --list names them.")]
@@ -53,15 +53,15 @@ def images(
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: must be a folder with pictures; there is none.")
-    found = listed(folder, folder.name, list_, list_.name) if list_ else in_classes(folder, folder.name)
-    if not found:
+    labeled = listed(folder, folder.name, list_, list_.name) if list_ else in_classes(folder, folder.name)
+    if not labeled:
         raise UserError(f"{folder}: holds no pictures, files that end in .jpg, .jpeg or .png.")
-    order = np.arange(len(found)) if ordered else np.random.default_rng(seed).permutation(len(found))
+    order = np.arange(len(labeled)) if ordered else np.random.default_rng(seed).permutation(len(labeled))
     beside = out.with_name(f".{out.name}.part")
     faults: list[str] = []
     try:
         with open(beside, "wb") as file:
-            chosen = [found[number] for number in order]
+            chosen = [labeled[number] for number in order]
             for number, data in enumerate(_checked(chosen, resize, quality, faults)):
                 label = chosen[number].label
                 assert label is not None
@@ -73,10 +73,10 @@ def images(
         os.replace(beside, out)
     finally:
         beside.unlink(missing_ok=True)
-    print("\n".join(_told(found, out)))
+    print("\n".join(_summary(labeled, out)))
 
 
-def _checked(found: Sequence[Labeled], resize: int | None, quality: int, faults: list[str]) -> Iterator[bytes]:
+def _checked(labeled: Sequence[Labeled], resize: int | None, quality: int, faults: list[str]) -> Iterator[bytes]:
     """The files, decoded to see whether they can be; adds a sentence for each that cannot."""
 
     def one(picture: Labeled) -> bytes | str:
@@ -88,17 +88,17 @@ def _checked(found: Sequence[Labeled], resize: int | None, quality: int, faults:
         return data if resize is None else pictures.encoded(shorter_side(pixels, resize), quality)
 
     with ThreadPoolExecutor(cores()) as pool:
-        for first in range(0, len(found), _BLOCK):
-            for made in pool.map(one, found[first : first + _BLOCK]):
+        for first in range(0, len(labeled), _BLOCK):
+            for made in pool.map(one, labeled[first : first + _BLOCK]):
                 if isinstance(made, str):
                     faults.append(made)
                 yield b"" if isinstance(made, str) else made
 
 
-def _told(found: Sequence[Labeled], out: Path) -> Iterator[str]:
+def _summary(labeled: Sequence[Labeled], out: Path) -> Iterator[str]:
     """How many pictures of which class there are, and what is odd about the labels."""
-    labels = np.stack([picture.label for picture in found if picture.label is not None])
-    yield f"{out}: {len(found)} pictures, {out.stat().st_size:,} bytes."
+    labels = np.stack([picture.label for picture in labeled if picture.label is not None])
+    yield f"{out}: {len(labeled)} pictures, {out.stat().st_size:,} bytes."
     if labels.shape[1] > 1:
         counts = labels.sum(axis=0).astype(int)
         yield f"{labels.shape[1]} labels each. True of: " + ", ".join(f"{k}: {n}" for k, n in enumerate(counts))
@@ -114,11 +114,11 @@ def _told(found: Sequence[Labeled], out: Path) -> Iterator[str]:
     missing = [str(k) for k, n in enumerate(counts) if not n]
     if missing:
         yield f"No picture is of class {', '.join(missing)}."
-    yield from _settings(len(counts), len(found))
+    yield from _settings(len(counts), len(labeled))
 
 
 def _settings(classes: int, pictures: int) -> Iterator[str]:
-    """What an algorithm that trains on pictures is to be told of them, in the words of its own settings."""
+    """What an algorithm that trains on pictures needs to know of them, in the words of its own settings."""
     for name in algorithms.names():
         if not any(channel.kind == "images" for channel in algorithms.find(name).channels):
             continue

@@ -23,16 +23,16 @@ def known(name: str) -> str:
 
 def listing(as_json: AsJson = False) -> None:
     """The algorithms there are, and what each is for."""
-    found = [algorithms.find(name) for name in algorithms.names()]
+    declared = [algorithms.find(name) for name in algorithms.names()]
     if as_json:
         facts = ("name", "title", "problem", "summary", "gpu", "hosts")
-        print(json.dumps([{fact: getattr(algorithm, fact) for fact in facts} for algorithm in found], indent=2))
+        print(json.dumps([{fact: getattr(algorithm, fact) for fact in facts} for algorithm in declared], indent=2))
         return
     from rich.console import Console
     from rich.table import Table
 
     table = Table("algorithm", "for", "summary", box=None, pad_edge=False, header_style="bold")
-    for algorithm in found:
+    for algorithm in declared:
         table.add_row(algorithm.name, algorithm.problem, algorithm.summary)
     Console().print(table)
 

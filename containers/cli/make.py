@@ -67,10 +67,10 @@ def new(
 
 def identifier(name: str) -> str:
     """The folder's name, which is a Python identifier; `UserError` where the name gives none."""
-    found = name.replace("-", "_")
-    if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", found) or keyword.iskeyword(found):
+    folder = name.replace("-", "_")
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", folder) or keyword.iskeyword(folder):
         raise UserError(f"{name!r}: a name has lower-case letters, digits and hyphens, and begins with a letter.")
-    return found
+    return folder
 
 
 def copied(folder: Path, name: str) -> None:

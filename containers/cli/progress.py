@@ -14,8 +14,8 @@ _STATE = re.compile(r"\] (?:epoch \d+ of \d+, )?([\d,]+ \S+ rows, [\d,]+ rows/s.
 
 def share(line: str) -> float | None:
     """How much of the job is done, from 0 to 1, where the line tells it."""
-    found = _SHARE.search(line)
-    return min(1.0, float(found.group(1)) / 100) if found else None
+    match = _SHARE.search(line)
+    return min(1.0, float(match.group(1)) / 100) if match else None
 
 
 class Screen:

@@ -53,14 +53,14 @@ def main() -> int:
 def contents(image: str) -> dict[str, Any]:
     """What an image says that it contains. It is started without a network."""
     command = ["docker", "run", "--rm", "--network=none", "--entrypoint", PYTHON, image, "-c", LISTED]
-    found: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)  # noqa: S603 (our own words)
-    return found
+    facts: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)  # noqa: S603 (our own words)
+    return facts
 
 
-def bill(image: str, found: Mapping[str, Any]) -> Bom:
+def bill(image: str, facts: Mapping[str, Any]) -> Bom:
     """The bill of an image of these contents."""
     name, _, version = image.rpartition("/")[2].partition(":")
-    components = [*_of_python(found), *_of_system(found)]
+    components = [*_of_python(facts), *_of_system(facts)]
     bom = Bom(components=components)
     bom.metadata.component = Component(name=name, version=version or "latest", type=ComponentType.CONTAINER)
     bom.register_dependency(bom.metadata.component, components)
@@ -72,17 +72,17 @@ def written(bom: Bom) -> str:
     return JsonV1Dot6(bom).output_as_string(indent=1)
 
 
-def _of_python(found: Mapping[str, Any]) -> Iterator[Component]:
-    interpreter = PackageURL("generic", None, "python", found["python"])
+def _of_python(facts: Mapping[str, Any]) -> Iterator[Component]:
+    interpreter = PackageURL("generic", None, "python", facts["python"])
     yield _component("python", interpreter, ComponentType.PLATFORM)
-    for name, version, license_ in found["packages"]:
+    for name, version, license_ in facts["packages"]:
         yield _component(name, PackageURL("pypi", None, canonicalize_name(name), version), license_=license_)
 
 
-def _of_system(found: Mapping[str, Any]) -> Iterator[Component]:
-    system, release = found["system"], found["release"]
+def _of_system(facts: Mapping[str, Any]) -> Iterator[Component]:
+    system, release = facts["system"], facts["release"]
     yield _component(system, PackageURL("generic", None, system, release), ComponentType.OPERATING_SYSTEM)
-    for name, version, architecture in found["linked"]:
+    for name, version, architecture in facts["linked"]:
         about = {"arch": architecture, "distro": f"{system}-{release}"}
         yield _component(name, PackageURL("deb", system, name, version, about))
 
@@ -99,11 +99,11 @@ def _write_all(folder: Path) -> None:
     if not images:
         print("No image is here that a bill of materials could be of.")
     for image in images:
-        found = contents(image)
+        facts = contents(image)
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{image.rpartition('/')[2].replace(':', '-')}.json"
-        path.write_text(written(bill(image, found)) + "\n")
-        print(f"{path}: {len(found['packages'])} packages of Python, {len(found['linked'])} of {found['system']}")
+        path.write_text(written(bill(image, facts)) + "\n")
+        print(f"{path}: {len(facts['packages'])} packages of Python, {len(facts['linked'])} of {facts['system']}")
 
 
 def _ours() -> list[str]:

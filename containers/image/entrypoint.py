@@ -84,8 +84,8 @@ def unmounted(base: Path, folder: str, word: str) -> str | None:
             f"{base}: is empty. Docker makes an empty folder of a path that it does not find: "
             f"check the spelling, and start with {how}."
         )
-    found = ", ".join(sorted(entry.name for entry in base.iterdir())[:5])
-    return f"{base / folder}: is missing; {base} holds {found}. Start with {how}."
+    entries = ", ".join(sorted(entry.name for entry in base.iterdir())[:5])
+    return f"{base / folder}: is missing; {base} holds {entries}. Start with {how}."
 
 
 def _refused(sentence: str) -> int:

@@ -32,19 +32,19 @@ def asked() -> list[Requirement]:
 
 def needed() -> dict[str, str]:
     """What is asked for, and what that needs in turn, with the versions installed here."""
-    open_, found = asked(), dict[str, str]()
+    open_, versions = asked(), dict[str, str]()
     while open_:
         one = open_.pop()
         name = canonicalize_name(one.name)
-        if name in found:
+        if name in versions:
             continue
         try:
             # A version of one build, 2.13.0+cpu, is that of its release.
-            found[name] = metadata.version(name).partition("+")[0]
+            versions[name] = metadata.version(name).partition("+")[0]
         except metadata.PackageNotFoundError:
             continue
         open_ += filter(_applies, map(Requirement, metadata.requires(name) or []))
-    return dict(sorted(found.items()))
+    return dict(sorted(versions.items()))
 
 
 def locked() -> dict[str, str]:

@@ -25,7 +25,7 @@ ROWS = 5000  # looked at between two looks at the clock
 
 @dataclass
 class Findings:
-    """Sentences on what must be mended, and on what was seen to be right."""
+    """Sentences on what must be corrected, and on what was seen to be right."""
 
     faults: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -36,47 +36,47 @@ def findings(name: str, folder: Path, seconds: float = SECONDS, *, settings_only
 
     The first records of every channel are read in any case. Pipes are left alone, as they can be read but once.
     """
-    found = Findings()
+    report = Findings()
     try:
         parts = Parts.of(name)
         places = Places(folder)
         job = configuration.read(places, parts.declaration, lambda channels: check(channels, parts.algorithm))
-        found.notes.append(f"Settings: {len(job.settings.effective())}, all valid.")
+        report.notes.append(f"Settings: {len(job.settings.effective())}, all valid.")
         if not settings_only:
-            _unread(job, parts, found)
-            _read(places, job, parts, seconds, found)
+            _unread(job, parts, report)
+            _read(places, job, parts, seconds, report)
     except UserError as error:
-        found.faults += error.findings
-    return found
+        report.faults += error.findings
+    return report
 
 
-def _unread(job: Configuration, parts: Parts, found: Findings) -> None:
+def _unread(job: Configuration, parts: Parts, report: Findings) -> None:
     names = [channel.name for channel in parts.algorithm.channels]
     for name in job.channels:
         if name not in names and name not in SILENT:
-            found.notes.append(f"Channel '{name}': is not one that this algorithm reads; it reads {', '.join(names)}.")
+            report.notes.append(f"Channel '{name}': is not one that this algorithm reads; it reads {', '.join(names)}.")
 
 
-def _read(places: Places, job: Configuration, parts: Parts, seconds: float, found: Findings) -> None:
+def _read(places: Places, job: Configuration, parts: Parts, seconds: float, report: Findings) -> None:
     """Every channel in turn, each with an equal part of the time that is left."""
-    begun = time.monotonic()
+    start_time = time.monotonic()
     if MODEL in job.channels:
         start = artifacts.start(places.data / MODEL, parts.load)
-        found.notes.append(
-            "Channel 'model': there is a model to go on from." if start else "Channel 'model': is empty."
+        report.notes.append(
+            "Channel 'model': there is a model to start from." if start else "Channel 'model': is empty."
         )
     opening = Opening(places, job, parts.algorithm, Alone())
     sources = list(opening.sources().values())
-    found.notes += [
+    report.notes += [
         f"Channel '{files.channel}': {'is a pipe' if files.nameless else ', '.join(files.names)}; for the algorithm."
         for files in opening.files().values()
     ]
     for number, source in enumerate(sources):
-        left = max(0.0, seconds - (time.monotonic() - begun))
+        left = max(0.0, seconds - (time.monotonic() - start_time))
         try:
-            found.notes.append(_scanned(source, left / (len(sources) - number)))
+            report.notes.append(_scanned(source, left / (len(sources) - number)))
         except UserError as error:
-            found.faults += error.findings
+            report.faults += error.findings
 
 
 def _scanned(source: Channel, seconds: float) -> str:
@@ -97,17 +97,17 @@ def _scanned(source: Channel, seconds: float) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The image's command: checks what is mounted; 0, or 2 where something must be mended."""
+    """The image's command: checks what is mounted; 0, or 2 where something must be corrected."""
     parser = argparse.ArgumentParser(prog="validate", description="Check settings and data without training.")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="how long to read the data for, at most")
     given = parser.parse_args(arguments)
     try:
-        found = findings(configuration.named_algorithm(), Places.from_environment().base, given.seconds)
+        report = findings(configuration.named_algorithm(), Places.from_environment().base, given.seconds)
     except AlgoportError as error:
-        found = Findings(faults=error.findings)
-    print("\n".join(found.notes))
-    print("\n".join(f"ClientError: {fault}" for fault in found.faults), file=sys.stderr)
-    return 2 if found.faults else 0
+        report = Findings(faults=error.findings)
+    print("\n".join(report.notes))
+    print("\n".join(f"ClientError: {fault}" for fault in report.faults), file=sys.stderr)
+    return 2 if report.faults else 0
 
 
 if __name__ == "__main__":
