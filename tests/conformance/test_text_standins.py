@@ -17,6 +17,7 @@ import pytest
 from algoport import algorithms
 from algoport.algorithms.contract import Auxiliary
 from algoport.algorithms.contract.errors import UserError
+from algoport.containers.jobs import validate
 from algoport.serving.prediction import Predictor
 from algoport.serving.refusals import Refusal
 from algoport.training import formats
@@ -25,7 +26,7 @@ from algoport.training.formats.record import message
 from algoport.training.formats.recordio import frame, frames
 from tests.conformance.conftest import STANDINS
 from tests.conformance.example import CLOSE, Example, same
-from tests.conformance.folder import Folder, ml_folder
+from tests.conformance.folder import Folder, ml_folder, typed_folder
 
 JSON, LINES, FRAMES, PROTOBUF = (
     *("application/json", "application/jsonlines", "application/x-recordio"),
@@ -109,6 +110,22 @@ def test_a_vocabulary_that_is_not_there_or_has_another_name_is_a_sentence(tmp_pa
 
         assert folder.train().returncode == 2
         assert folder.failure.startswith(f"ClientError: {sentence}")
+
+
+def test_checking_a_job_says_how_many_records_of_a_kind_and_which_files_there_are(tmp_path: Path) -> None:
+    notes = {}
+    for name in ("label-words", "pair-weights", "token-pairs"):
+        example = Example(name)
+        channel = example.algorithm.channel("train")
+        assert channel is not None
+        folder = typed_folder(tmp_path / name, example, channel.content_types[0])
+        report = validate.findings(name, folder.path, 30)
+        assert not report.faults
+        notes[name] = report.notes
+
+    assert "Channel 'train': 37 lines, all readable." in notes["label-words"]
+    assert "Channel 'train': 41 rows of 3 columns, all readable." in notes["pair-weights"]
+    assert "Channel 'vocab': vocab.json; for the algorithm." in notes["token-pairs"]
 
 
 @pytest.mark.parametrize(

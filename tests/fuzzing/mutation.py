@@ -15,7 +15,7 @@ TOKENS = tuple(
     b"|\\u0000|\\ud800|\xff\xfe|\xef\xbb\xbf|\xc3|\x00|\x00\x00\x00\x00|\r\n|\n|\r|\t| |;|#|qid:1|0:0|-1:2|9999999999:1"
     b"|99999999999999:1|1:1 1:1|\x0a\x23\xd7\xce|PAR1|\x93NUMPY\x01\x00|\xff\xd8\xff|\x89PNG\r\n\x1a\n|\x1f\x8b"
     b"|../../x|/etc/passwd|shape|keys|values|features|instances|configuration|label|weight|-|1e|.|+|18446744073709551616"
-    b"|9223372036854775807|1.7976931348623157e308|99"
+    b"|__label__|source|in0|2147483648|4294967296|9223372036854775807|1.7976931348623157e308|99"
     b"999999999999999999999999999999999999|'descr': '|O'|(-1,)|fortran_order".split(b"|")
 )
 
