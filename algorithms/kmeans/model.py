@@ -58,11 +58,11 @@ class Model:
             )
             model._check_streaming()
             return model
-        found = mxnet.load(folder / ORIGINAL)
-        held = list(found.values()) if isinstance(found, dict) else found
-        if len(held) != 1:
-            raise UserError(f"{ORIGINAL}: holds {len(held)} arrays, where a k-means model has one, the centers.")
-        return cls(centers=_centers({"centers": held[0]}, "centers", ORIGINAL))
+        original = mxnet.load(folder / ORIGINAL)
+        unnamed = list(original.values()) if isinstance(original, dict) else original
+        if len(unnamed) != 1:
+            raise UserError(f"{ORIGINAL}: holds {len(unnamed)} arrays, where a k-means model has one, the centers.")
+        return cls(centers=_centers({"centers": unnamed[0]}, "centers", ORIGINAL))
 
     def _check_streaming(self) -> None:
         """`UserError` where the streaming centers do not fit the centers or each other."""

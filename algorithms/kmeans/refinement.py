@@ -1,4 +1,4 @@
-"""From centers that were found among centers to centers of rows.    r rows of the sample   d features   k centers"""
+"""From centers of centers to centers of rows.    r rows of the sample   d features   k centers"""
 
 from __future__ import annotations
 

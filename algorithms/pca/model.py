@@ -26,7 +26,7 @@ MOMENTS = ("triangle", "products")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Model:
-    """The components, and the sums that they were found from where training can go on."""
+    """The components, and the sums that they come from, where incremental training is possible."""
 
     mean: NDArray[np.float32]  # (d,) what is taken from rows before they are projected; zeros where nothing is
     components: NDArray[np.float32]  # (d, k) columns, the strongest last
@@ -45,9 +45,9 @@ class Model:
 
     def project(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         """(rows - mean) times the components."""
-        found = np.empty((len(rows), self.components.shape[1]), np.float32)
-        kernels.project(fixed(rows), fixed(self.mean), self._packed, found)
-        return found
+        projection = np.empty((len(rows), self.components.shape[1]), np.float32)
+        kernels.project(fixed(rows), fixed(self.mean), self._packed, projection)
+        return projection
 
     @cached_property
     def _packed(self) -> NDArray[np.float32]:
@@ -55,16 +55,16 @@ class Model:
 
     @property
     def sums(self) -> Scatter | Sketch | None:
-        """What training goes on from; None in a model of the original, which does not keep it."""
-        kept = self.moments
-        if not kept:
+        """What incremental training starts from; None in a model of the original, which does not have it."""
+        moments = self.moments
+        if not moments:
             return None
-        count, mean = float(kept["count"][0]), np.asarray(kept["center"])
-        if "triangle" in kept:
-            return Scatter(count=count, mean=mean, products=_square(np.asarray(kept["triangle"]), self.width))
-        products = np.asarray(kept["products"])
-        along = directions(self.width, len(products), int(kept["seed"][0]))
-        return Sketch(count=count, mean=mean, along=along, products=products, variance=float(kept["variance"][0]))
+        count, mean = float(moments["count"][0]), np.asarray(moments["center"])
+        if "triangle" in moments:
+            return Scatter(count=count, mean=mean, products=_square(np.asarray(moments["triangle"]), self.width))
+        products = np.asarray(moments["products"])
+        along = directions(self.width, len(products), int(moments["seed"][0]))
+        return Sketch(count=count, mean=mean, along=along, products=products, variance=float(moments["variance"][0]))
 
     def save(self, folder: Path) -> None:
         """Write `model.safetensors` and `model.json`; the arrays are named as in the original."""
@@ -82,10 +82,10 @@ class Model:
             model = cls(**_checked(arrays, artifact.ARRAYS), moments=_moments(arrays), centered=bool(centered))
             model._check_moments()
             return model
-        found = mxnet.load(folder / ORIGINAL)
-        if not isinstance(found, dict):
+        original = mxnet.load(folder / ORIGINAL)
+        if not isinstance(original, dict):
             raise UserError(f"{ORIGINAL}: must hold arrays named mean, v and s; they have no names.")
-        return cls(**_checked({name.partition(":")[2] or name: array for name, array in found.items()}, ORIGINAL))
+        return cls(**_checked({name.partition(":")[2] or name: array for name, array in original.items()}, ORIGINAL))
 
     def _check_moments(self) -> None:
         """`UserError` where the sums do not fit the components. Their numbers are looked at when they are used."""

@@ -1,6 +1,6 @@
-"""What the components are found from: the scatter of all rows, or a sketch of it.    d features   l directions
+"""What the components come from: the scatter of all rows, or a sketch of it.    d features   l directions
 
-Both are sums over rows, so that those of two sets of rows together are found from those of each.
+Both are sums over rows, so that those of two sets of rows together follow from those of each.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class Sketch:
 
     def components(self, k: int, *, centered: bool) -> tuple[Matrix, Matrix]:
         """As of a scatter, but estimated (algorithm 3 of the paper): a little of the identity is added before the
-        Cholesky factor is taken, which rounding would forbid, and subtracted from the values that are found."""
+        Cholesky factor is taken, which rounding would forbid, and subtracted from the values that come out."""
         products = self.products
         if not centered:
             products = products + self.count * np.outer(self.along.T @ self.mean, self.mean)
@@ -124,8 +124,8 @@ def _strongest(products: Matrix, k: int) -> tuple[Matrix, Matrix]:
         return values[d - k :], vectors[:, d - k :]
     from scipy.linalg import eigh
 
-    found: tuple[Matrix, Matrix] = eigh(products, subset_by_index=[d - k, d - 1], driver="evr", check_finite=False)
-    return found
+    strongest: tuple[Matrix, Matrix] = eigh(products, subset_by_index=[d - k, d - 1], driver="evr", check_finite=False)
+    return strongest
 
 
 def _signed(vectors: Matrix) -> Matrix:

@@ -2,7 +2,7 @@
 
 Node by node: `feature` that it cuts, -1 of a leaf; `cut`, up to which values go left; `child`, its left one, which
 the right one follows; `span`, the sum of the sides of its box; `mass`, how many points are below it; `first` of these
-among the points; `box`, which one is its own, -1 where it has so few points that its box is found from them.
+among the points; `box`, which one is its own, -1 where it has so few points that its box is computed from them.
 """
 
 from __future__ import annotations
@@ -113,10 +113,10 @@ class Forest:
         # Siblings lie side by side in the order of their parents, so that there is but one way to each node.
         rank = np.cumsum(inner) - 1 - np.repeat(np.cumsum(parents) - parents, counts)
         walks = (self.feature < d) & (self.child == np.repeat(self.roots, counts) + 1 + 2 * rank)
-        held = (self.mass >= 1) & (self.first >= 0) & (self.first.astype(np.int64) + self.mass <= r)
+        points = (self.mass >= 1) & (self.first >= 0) & (self.first.astype(np.int64) + self.mass <= r)
         boxed = (self.box >= -1) & (self.box < len(self.boxes)) & (inner | (self.box < 0))
         finite = all(np.isfinite(array).all() for array in (self.points, self.boxes, self.cut, self.span))
-        return bool((walks | ~inner).all() and held.all() and boxed.all() and finite and (self.span >= 0).all())
+        return bool((walks | ~inner).all() and points.all() and boxed.all() and finite and (self.span >= 0).all())
 
 
 def bytes_of(trees: int, size: int, d: int) -> int:
@@ -139,13 +139,13 @@ def grown(
     }
     counts = kernels.grow(points, order[: trees * size], trees, seed, tuple(nodes.values()))
     used = np.arange(shape[1]) < counts[:, None]
-    kept: dict[str, Any] = {name: array[used] for name, array in nodes.items()}
+    entries: dict[str, Any] = {name: array[used] for name, array in nodes.items()}
     roots = (np.cumsum(counts) - counts).astype(np.int32)
-    kept["child"] += np.where(kept["feature"] >= 0, np.repeat(roots, counts), 0).astype(np.int32)
-    boxed = (kept["mass"] >= LEAST) & (kept["feature"] >= 0)
+    entries["child"] += np.where(entries["feature"] >= 0, np.repeat(roots, counts), 0).astype(np.int32)
+    boxed = (entries["mass"] >= LEAST) & (entries["feature"] >= 0)
     box = np.where(boxed, np.cumsum(boxed) - 1, -1).astype(np.int32)
     ordered = points[order]
     boxes = np.empty((int(boxed.sum()), 2, points.shape[1]), np.float32)
-    kernels.enclose(ordered, kept["child"], kept["mass"], kept["first"], box, boxes)
-    forest = Forest(points=ordered, size=size, roots=roots, box=box, boxes=boxes, **kept)
+    kernels.enclose(ordered, entries["child"], entries["mass"], entries["first"], box, boxes)
+    forest = Forest(points=ordered, size=size, roots=roots, box=box, boxes=boxes, **entries)
     return forest, order.astype(np.int64)

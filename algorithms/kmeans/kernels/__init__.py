@@ -36,10 +36,10 @@ def nearest(rows, centers) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Index (n,) int32 of the nearest center, and the Euclidean distance (n,) float32 to it; ties go to the lower
     index. A row's answer does not depend on the rows beside it."""
     rows, centers = fixed(rows), fixed(centers)
-    found = [_nearest(rows[part], centers) for part in spans(len(rows), centers.size)]
-    if len(found) == 1:
-        return found[0]
-    return np.concatenate([index for index, _ in found]), np.concatenate([distance for _, distance in found])
+    parts = [_nearest(rows[part], centers) for part in spans(len(rows), centers.size)]
+    if len(parts) == 1:
+        return parts[0]
+    return np.concatenate([index for index, _ in parts]), np.concatenate([distance for _, distance in parts])
 
 
 def move(centers, sums, counts) -> None:

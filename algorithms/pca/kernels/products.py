@@ -118,12 +118,12 @@ def spread(
     """The sum of squares of rows less a common shift."""
     n, d = rows.shape
     blocks = (n + BLOCK - 1) // BLOCK
-    found = np.zeros(blocks)
+    block_sums = np.zeros(blocks)
     for block in numba.prange(blocks):
         for r in range(np.int64(block) * BLOCK, min(n, (np.int64(block) + 1) * BLOCK)):
             square = np.float32(0)
             for f in range(d):
                 gap = rows[r, f] - shift[f]
                 square += gap * gap
-            found[block] += square
-    return found.sum()
+            block_sums[block] += square
+    return block_sums.sum()

@@ -27,12 +27,12 @@ def project(
     rows,  # in   (n, d) float32
     mean,  # in   (d,) float32
     strips,  # in   (s, d, STRIP) float32  of `packed`
-    found,  # sets (n, k) float32
+    projection,  # sets (n, k) float32
 ):
     """(rows - mean) times the components. Float32 over `RUN` features, float64 beyond; a row's result does not depend
     on the others."""
     n, d = rows.shape
-    k = found.shape[1]
+    k = projection.shape[1]
     flat = strips.reshape(-1)
     for block in numba.prange((n + HEIGHT - 1) // HEIGHT):
         begin = np.int64(block) * HEIGHT
@@ -54,4 +54,4 @@ def project(
                     _one(turned, at, HEIGHT, flat, start, STRIP, terms, tile, 0, STRIP)
             for r in range(count):
                 for c in range(min(STRIP, k - g * STRIP)):
-                    found[begin + r, g * STRIP + c] = tile[r * STRIP + c]
+                    projection[begin + r, g * STRIP + c] = tile[r * STRIP + c]
