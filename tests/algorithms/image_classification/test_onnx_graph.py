@@ -18,7 +18,7 @@ def made(layers: int, channels: int, side: int, *, multiple: bool) -> Model:
     design = Design(num_layers=layers, channels=channels, height=side)
     network = build(design, 5, lambda sums: None)
     initialize(network, 0)
-    seen = torch.rand(8, channels, side, side + 4, generator=torch.Generator().manual_seed(0)) * 255
+    seen = torch.rand(2, channels, side, side + 4, generator=torch.Generator().manual_seed(0)) * 255
     with torch.no_grad():
         for _ in range(30):
             network.train()(seen)
