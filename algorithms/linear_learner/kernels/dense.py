@@ -53,7 +53,17 @@ def fill(rows, first, some, shift, scale, panel, stride):
 
 
 @numba.njit(nogil=True, cache=True)
-def forward(panel, stride, some, d, weights, start, widths, scores, columns):
+def forward(
+    panel,  # in   (lines * stride,) float32
+    stride,  # in   int64  from a row to the next
+    some,  # in   int64  how many rows
+    d,  # in   int64  features
+    weights,  # in   (d * columns,) float32  tile by tile
+    start,  # in   (columns,) float32  the bias, inside
+    widths,  # in   (tiles,) int64  of the tiles, in vectors
+    scores,  # sets (some * columns,) float32
+    columns,  # in   int64  inside, a multiple of LANES
+):
     """Sets the scores (some, columns) of a panel's rows."""
     begin = 0
     for width in widths:
@@ -63,7 +73,17 @@ def forward(panel, stride, some, d, weights, start, widths, scores, columns):
 
 
 @numba.njit(nogil=True, cache=True)
-def backward(panel, stride, some, d, scores, columns, zeros, widths, partial):
+def backward(
+    panel,  # in   (lines * stride,) float32
+    stride,  # in   int64  from a row to the next
+    some,  # in   int64  how many rows
+    d,  # in   int64  features
+    scores,  # in   (some * columns,) float32  the derivatives
+    columns,  # in   int64  inside, a multiple of LANES
+    zeros,  # in   (columns,) float32
+    widths,  # in   (tiles,) int64  of the tiles, in vectors
+    partial,  # sets (stride * columns,) float32
+):
     """Sets the partial gradient, tile by tile as the weights are, but with room for more features."""
     begin = 0
     for width in widths:
@@ -73,7 +93,20 @@ def backward(panel, stride, some, d, scores, columns, zeros, widths, partial):
 
 
 @numba.njit(nogil=True, cache=True)
-def block(rows, first, some, shift, scale, targets, row_weights, parts, loss, parameter, partial, sums):
+def block(
+    rows,  # in   (n, d) float32
+    first,  # in   int64  the first of some rows
+    some,  # in   int64  how many rows
+    shift,  # in   (d,) float32  a model sees (x - shift) * scale
+    scale,  # in   (d,) float32
+    targets,  # in   (n,) float32
+    row_weights,  # in   (n,) float32
+    parts,  # in   the tuple of `prepared`
+    loss,  # in   int64  its number
+    parameter,  # in   float64  of the loss
+    partial,  # sets (stride * columns,) float32
+    sums,  # sets (2, columns) float32  of the bias, and the losses
+):
     """Sets the partial gradient of some rows, and `sums` (2, columns): of the bias, and the losses."""
     apart()
     _, widths, stride, _, tiles, start, factors, inner, k, across = parts
@@ -89,7 +122,20 @@ def block(rows, first, some, shift, scale, targets, row_weights, parts, loss, pa
 
 
 @numba.njit(nogil=True, cache=True)
-def block_of_one(rows, first, some, shift, scale, targets, row_weights, parts, loss, parameter, partial, sums):
+def block_of_one(
+    rows,  # in   (n, d) float32
+    first,  # in   int64  the first of some rows
+    some,  # in   int64  how many rows
+    shift,  # in   (d,) float32  a model sees (x - shift) * scale
+    scale,  # in   (d,) float32
+    targets,  # in   (n,) float32
+    row_weights,  # in   (n,) float32
+    parts,  # in   the tuple of `prepared`
+    loss,  # in   int64  its number
+    parameter,  # in   float64  of the loss
+    partial,  # sets (stride * columns,) float32
+    sums,  # sets (2, columns) float32  of the bias, and the losses
+):
     """As `block`, of a single column: features fill the vectors, and rows where there are no features."""
     apart()
     _, _, stride, _, weights, start, factors, _, _, _ = parts
@@ -134,7 +180,19 @@ def gather(partial, sums, first, last, parts, gradient):
 
 @numba.njit(nogil=True, cache=True)
 def serial(
-    rows, shift, scale, targets, row_weights, positive, weights, bias, loss, parameter, gradient, bias_gradient, losses
+    rows,  # in   (n, d) float32
+    shift,  # in   (d,) float32  a model sees (x - shift) * scale
+    scale,  # in   (d,) float32
+    targets,  # in   (n,) float32
+    row_weights,  # in   (n,) float32
+    positive,  # in   (m,) float64  what a positive row weighs
+    weights,  # in   (d, c) float32
+    bias,  # in   (c,) float32
+    loss,  # in   int64  its number
+    parameter,  # in   float64  of the loss
+    gradient,  # adds (d, c) float32
+    bias_gradient,  # adds (c,) float32
+    losses,  # adds (m,) float64
 ):
     """As `parallel`, on one thread."""
     n, d = rows.shape
@@ -160,7 +218,19 @@ def serial(
 
 @numba.njit(parallel=True, nogil=True, cache=True)
 def parallel(
-    rows, shift, scale, targets, row_weights, positive, weights, bias, loss, parameter, gradient, bias_gradient, losses
+    rows,  # in   (n, d) float32
+    shift,  # in   (d,) float32  a model sees (x - shift) * scale
+    scale,  # in   (d,) float32
+    targets,  # in   (n,) float32
+    row_weights,  # in   (n,) float32
+    positive,  # in   (m,) float64  what a positive row weighs
+    weights,  # in   (d, c) float32
+    bias,  # in   (c,) float32
+    loss,  # in   int64  its number
+    parameter,  # in   float64  of the loss
+    gradient,  # adds (d, c) float32
+    bias_gradient,  # adds (c,) float32
+    losses,  # adds (m,) float64
 ):
     """Adds the sums over all rows of the gradient, of that of the bias, and of the losses."""
     n, d = rows.shape

@@ -224,18 +224,18 @@ def _softmax_one_by_one(typing, scores, at, label, weight, inner, sums, column):
 @numba.njit(nogil=True, cache=True)
 def slopes(
     scores,  # sets (some * stride,) float32: scores become weighted derivatives
-    stride,  # from a row to the next
-    some,  # rows
-    columns,  # of each row, a multiple of LANES
-    targets,
-    row_weights,
-    first,  # of the targets and weights
+    stride,  # in   int64  from a row to the next
+    some,  # in   int64  rows
+    columns,  # in   int64  of each row, a multiple of LANES
+    targets,  # in   (n,) float32
+    row_weights,  # in   (n,) float32
+    first,  # in   int64  of the targets and weights
     factors,  # in   (2 * columns,) float32  weight of a negative row, of a positive one; 0 where there is no column
-    inner,  # of softmax: columns from a class to the next, or from a candidate to the next
-    k,  # classes
-    side_by_side,  # whether candidates lie side by side, and not classes
-    loss,
-    parameter,
+    inner,  # in   int64  of softmax: columns from a class to the next, or from a candidate to the next
+    k,  # in   int64  classes
+    side_by_side,  # in   bool  whether candidates lie side by side, and not classes
+    loss,  # in   int64  its number
+    parameter,  # in   float64  of the loss
     sums,  # adds (columns,) float32
     losses,  # adds (columns,) float32; where classes lie side by side, in the first column of each candidate
 ):
@@ -276,11 +276,11 @@ def slopes(
 @numba.njit(nogil=True, cache=True)
 def slopes_of_one(
     scores,  # sets (some,) float32, with room up to a multiple of LANES
-    some,  # rows
+    some,  # in   int64  rows
     targets,  # in   float32, as are the weights; with as much room, weights of 0 there
-    row_weights,
-    loss,
-    parameter,
+    row_weights,  # in   (some,) float32, with as much room; 0 there
+    loss,  # in   int64  its number
+    parameter,  # in   float64  of the loss
     sums,  # adds (LANES,) float32
     losses,  # adds (LANES,) float32
 ):
@@ -307,7 +307,17 @@ def slopes_of_one(
 
 
 @numba.njit(nogil=True, cache=True)
-def _measured(scores, first, some, targets, row_weights, positive, loss, parameter, losses):
+def _measured(
+    scores,  # in   (n, c) float32
+    first,  # in   int64  the first of some rows
+    some,  # in   int64  how many rows
+    targets,  # in   (n,) float32
+    row_weights,  # in   (n,) float32
+    positive,  # in   (m,) float64  what a positive row weighs
+    loss,  # in   int64  its number
+    parameter,  # in   float64  of the loss
+    losses,  # sets (m,) float64
+):
     """Sets `losses` (m,) to the sums over some rows."""
     apart()
     m = len(positive)

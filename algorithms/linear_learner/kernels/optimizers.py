@@ -113,7 +113,23 @@ def told(step, rule, beta_1, beta_2):
 
 
 @numba.njit(nogil=True, cache=True)
-def move(weights, firsts, seconds, means, gradient, first, last, rates, decays, norms, c, facts, inverse, share, rule):
+def move(
+    weights,  # sets (d * c,) float32
+    firsts,  # sets (d * c,) float32  first moments
+    seconds,  # sets (d * c,) float32  second moments
+    means,  # sets (d * c,) float32  moves towards the weights by `share`
+    gradient,  # in   (d * c,) float32  sums
+    first,  # in   int64  the first weight
+    last,  # in   int64  behind the last weight
+    rates,  # in   (c + LANES,) float32  see `pattern`
+    decays,  # in   (c + LANES,) float32
+    norms,  # in   (c + LANES,) float32
+    c,  # in   int64  columns
+    facts,  # in   (6,) float32  see `told`
+    inverse,  # in   float64  1 / the weight of the rows
+    share,  # in   float64  of the way to the weights
+    rule,  # in   int64  SGD, ADAM or RMSPROP
+):
     """Moves the weights from first to last, their moments and their means."""
     apart()
     if rule == SGD:
@@ -128,7 +144,21 @@ def move(weights, firsts, seconds, means, gradient, first, last, rates, decays, 
 
 @numba.njit(nogil=True, cache=True)
 def move_bias(
-    bias, firsts, seconds, means, gradient, rates, decays, step, rule, beta_1, beta_2, inverse, share, rate_by, decay_by
+    bias,  # sets (c,) float32
+    firsts,  # sets (c,) float32  first moments
+    seconds,  # sets (c,) float32  second moments
+    means,  # sets (c,) float32  moves towards the bias by `share`
+    gradient,  # in   (c,) float32  sums
+    rates,  # in   (m,) float64
+    decays,  # in   (m,) float64
+    step,  # in   int64  the number of this step, from 1 on
+    rule,  # in   int64  SGD, ADAM or RMSPROP
+    beta_1,  # in   float64
+    beta_2,  # in   float64
+    inverse,  # in   float64  1 / the weight of the rows
+    share,  # in   float64  of the way to the weights
+    rate_by,  # in   float64  how many times the rates
+    decay_by,  # in   float64  how many times the decays
 ):
     """Moves the bias; nothing draws it to zero but `decay_by`."""
     c, facts = len(bias), told(step, rule, beta_1, beta_2)
@@ -139,7 +169,21 @@ def move_bias(
 
 @numba.njit(nogil=True, cache=True)
 def serial(
-    weights, firsts, seconds, means, gradient, c, learning_rates, wd, l1, step, rule, beta_1, beta_2, inverse, share
+    weights,  # sets (d * c,) float32
+    firsts,  # sets (d * c,) float32  first moments
+    seconds,  # sets (d * c,) float32  second moments
+    means,  # sets (d * c,) float32  moves towards the weights by `share`
+    gradient,  # in   (d * c,) float32  sums
+    c,  # in   int64  columns
+    learning_rates,  # in   (m,) float64
+    wd,  # in   (m,) float64
+    l1,  # in   (m,) float64
+    step,  # in   int64  the number of this step, from 1 on
+    rule,  # in   int64  SGD, ADAM or RMSPROP
+    beta_1,  # in   float64
+    beta_2,  # in   float64
+    inverse,  # in   float64  1 / the weight of the rows
+    share,  # in   float64  of the way to the weights
 ):
     """As `parallel`, on one thread."""
     facts = told(step, rule, beta_1, beta_2)
@@ -150,7 +194,21 @@ def serial(
 
 @numba.njit(parallel=True, nogil=True, cache=True)
 def parallel(
-    weights, firsts, seconds, means, gradient, c, learning_rates, wd, l1, step, rule, beta_1, beta_2, inverse, share
+    weights,  # sets (d * c,) float32
+    firsts,  # sets (d * c,) float32  first moments
+    seconds,  # sets (d * c,) float32  second moments
+    means,  # sets (d * c,) float32  moves towards the weights by `share`
+    gradient,  # in   (d * c,) float32  sums
+    c,  # in   int64  columns
+    learning_rates,  # in   (m,) float64
+    wd,  # in   (m,) float64
+    l1,  # in   (m,) float64
+    step,  # in   int64  the number of this step, from 1 on
+    rule,  # in   int64  SGD, ADAM or RMSPROP
+    beta_1,  # in   float64
+    beta_2,  # in   float64
+    inverse,  # in   float64  1 / the weight of the rows
+    share,  # in   float64  of the way to the weights
 ):
     """Moves all weights."""
     facts = told(step, rule, beta_1, beta_2)

@@ -70,22 +70,22 @@ _line_1, _line_2, _line_4, _line_8 = (_product_of(1, width) for width in (1, 2, 
 
 @numba.njit(nogil=True, cache=True)
 def multiply(
-    width,  # of the tile, in vectors
-    lines,  # how many; those up to the next multiple of LINES[width] are written too, and may hold anything
-    a,
-    a_at,
-    a_line,  # from a line to the next
-    a_step,  # from a summand to the next
-    b,
-    b_at,
-    b_step,
-    count,  # of summands, at least one
-    start,
-    start_at,
-    start_line,
-    out,
-    out_at,
-    out_line,
+    width,  # in   int64  of the tile, in vectors
+    lines,  # in   int64  how many; those up to the next multiple of LINES[width] are written too, and may hold anything
+    a,  # in   float32, flat
+    a_at,  # in   int64  where it begins
+    a_line,  # in   int64  from a line to the next
+    a_step,  # in   int64  from a summand to the next
+    b,  # in   float32, flat
+    b_at,  # in   int64  where it begins
+    b_step,  # in   int64  from a summand to the next
+    count,  # in   int64  of summands, at least one
+    start,  # in   float32, flat
+    start_at,  # in   int64  where it begins
+    start_line,  # in   int64  from a line to the next
+    out,  # sets float32, flat
+    out_at,  # in   int64  where it begins
+    out_line,  # in   int64  from a line to the next
 ):
     """Sets `out` to `start` + a @ b."""
     apart()
@@ -160,7 +160,18 @@ _dots, _dot = _dots_of(4), _dots_of(1)
 
 
 @numba.njit(nogil=True, cache=True)
-def project(rows, first, some, shift, scale, weights, bias, panel, stride, out):
+def project(
+    rows,  # in   (n, d) float32
+    first,  # in   int64  the first of some rows
+    some,  # in   int64  how many rows
+    shift,  # in   (d,) float32  a model sees (x - shift) * scale
+    scale,  # in   (d,) float32
+    weights,  # in   (d,) float32
+    bias,  # in   float32
+    panel,  # sets (some * stride,) float32
+    stride,  # in   int64  from a row to the next
+    out,  # sets (some,) float32
+):
     """Sets the panel to some rows, shifted and scaled, and `out` (some,) to their products with one column."""
     apart()
     d = rows.shape[1]

@@ -57,7 +57,20 @@ def parallel(rows, shift, scale, weights, bias, out):
 
 
 @numba.njit(nogil=True, cache=True)
-def _judged(rows, first, some, shift, scale, targets, row_weights, parts, loss, parameter, out, sums):
+def _judged(
+    rows,  # in   (n, d) float32
+    first,  # in   int64  the first of some rows
+    some,  # in   int64  how many rows
+    shift,  # in   (d,) float32  a model sees (x - shift) * scale
+    scale,  # in   (d,) float32
+    targets,  # in   (n,) float32
+    row_weights,  # in   (n,) float32
+    parts,  # in   the tuple of `prepared`
+    loss,  # in   int64  its number
+    parameter,  # in   float64  of the loss
+    out,  # sets (n, c) float32
+    sums,  # sets (2, columns) float32
+):
     """Sets the scores of some rows, and `sums` (2, columns) as `dense.block` does."""
     apart()
     found, _, _, _, _, _, factors, inner, k, across = parts
@@ -75,7 +88,20 @@ def _judged(rows, first, some, shift, scale, targets, row_weights, parts, loss, 
 
 
 @numba.njit(nogil=True, cache=True)
-def serial_judging(rows, shift, scale, targets, row_weights, positive, weights, bias, loss, parameter, out, losses):
+def serial_judging(
+    rows,  # in   (n, d) float32
+    shift,  # in   (d,) float32  a model sees (x - shift) * scale
+    scale,  # in   (d,) float32
+    targets,  # in   (n,) float32
+    row_weights,  # in   (n,) float32
+    positive,  # in   (m,) float64  what a positive row weighs
+    weights,  # in   (d, c) float32
+    bias,  # in   (c,) float32
+    loss,  # in   int64  its number
+    parameter,  # in   float64  of the loss
+    out,  # sets (n, c) float32
+    losses,  # adds (m,) float64
+):
     """As `parallel_judging`, on one thread."""
     n = len(rows)
     parts = prepared(rows.shape[1], positive, weights, bias, loss == SOFTMAX)
@@ -88,7 +114,20 @@ def serial_judging(rows, shift, scale, targets, row_weights, positive, weights, 
 
 
 @numba.njit(parallel=True, nogil=True, cache=True)
-def parallel_judging(rows, shift, scale, targets, row_weights, positive, weights, bias, loss, parameter, out, losses):
+def parallel_judging(
+    rows,  # in   (n, d) float32
+    shift,  # in   (d,) float32  a model sees (x - shift) * scale
+    scale,  # in   (d,) float32
+    targets,  # in   (n,) float32
+    row_weights,  # in   (n,) float32
+    positive,  # in   (m,) float64  what a positive row weighs
+    weights,  # in   (d, c) float32
+    bias,  # in   (c,) float32
+    loss,  # in   int64  its number
+    parameter,  # in   float64  of the loss
+    out,  # sets (n, c) float32
+    losses,  # adds (m,) float64
+):
     """Sets `out` (n, c), and adds the weighted sums of the losses of all rows."""
     n = len(rows)
     parts = prepared(rows.shape[1], positive, weights, bias, loss == SOFTMAX)

@@ -65,7 +65,16 @@ _weigh_1, _weigh_2, _weigh_4 = (_weigh_of(width) for width in (1, 2, 4))
 
 
 @numba.njit(nogil=True, cache=True)
-def weigh(indices, values, first, last, table, columns, out, put):
+def weigh(
+    indices,  # in   (z,) int32
+    values,  # in   (z,) float32
+    first,  # in   int64  the first entry
+    last,  # in   int64  behind the last entry
+    table,  # in   (?, columns) float32, flat
+    columns,  # in   int64  of the table
+    out,  # adds float32, flat
+    put,  # in   int64  where in `out`
+):
     """Adds rows of a table (?, columns), flat, each times its value, to `out` from `put` on."""
     apart()
     if last <= first:
@@ -112,7 +121,17 @@ def scaled(indices, values, scale, first, last):
 
 
 @numba.njit(nogil=True, cache=True)
-def forward(indptr, indices, values, scale, first, some, weights, start, out):
+def forward(
+    indptr,  # in   (n + 1,) int64
+    indices,  # in   (z,) int32
+    values,  # in   (z,) float32
+    scale,  # in   (d,) float32
+    first,  # in   int64  the first of some rows
+    some,  # in   int64  how many rows
+    weights,  # in   (d * c,) float32
+    start,  # in   (c,) float32  the scores of a row of zeros
+    out,  # sets (some * c,) float32
+):
     """Sets `out` (some * c,) to the scores of some rows."""
     apart()
     c = len(start)
@@ -126,8 +145,23 @@ def forward(indptr, indices, values, scale, first, some, weights, start, out):
 
 
 @numba.njit(nogil=True, cache=True)
-def block(indptr, indices, values, scale, first, some, targets, row_weights, weights, start, parts, loss, parameter,
-          out, sums):  # fmt: skip
+def block(
+    indptr,  # in   (n + 1,) int64
+    indices,  # in   (z,) int32
+    values,  # in   (z,) float32
+    scale,  # in   (d,) float32
+    first,  # in   int64  the first of some rows
+    some,  # in   int64  how many rows
+    targets,  # in   (n,) float32
+    row_weights,  # in   (n,) float32
+    weights,  # in   (d * c,) float32
+    start,  # in   (c,) float32  the scores of a row of zeros
+    parts,  # in   the tuple of `prepared`
+    loss,  # in   int64  its number
+    parameter,  # in   float64  of the loss
+    out,  # sets (some * c,) float32  the derivatives
+    sums,  # sets (2, columns) float32  of the bias, and the losses
+):
     """Sets `out` (some * c,) to the losses' derivatives of some rows, and `sums` (2, columns)."""
     apart()
     found, factors, inner, k, across = parts
@@ -168,7 +202,17 @@ def turned(indptr, indices, values, d):
 
 
 @numba.njit(nogil=True, cache=True)
-def backward(part, begins, rows, values, slopes_, shift, scale, total, gradient):
+def backward(
+    part,  # in   int64  which share of the features
+    begins,  # in   (d + 1,) int64
+    rows,  # in   (z,) int32
+    values,  # in   (z,) float32
+    slopes_,  # in   (n * c,) float32  the derivatives
+    shift,  # in   (d,) float32  a model sees (x - shift) * scale
+    scale,  # in   (d,) float32
+    total,  # in   (c,) float64  their sums over the rows
+    gradient,  # adds (d, c) float32
+):
     """Adds the gradient of a share of the features; `total` (c,) is the sum of the derivatives over the rows."""
     apart()
     c = len(total)
@@ -219,8 +263,23 @@ def gather(sums, parts, bias_gradient, losses):
 
 
 @numba.njit(parallel=True, nogil=True, cache=True)
-def gradients(indptr, indices, values, shift, scale, targets, row_weights, positive, weights, bias, loss, parameter,
-              gradient, bias_gradient, losses):  # fmt: skip
+def gradients(
+    indptr,  # in   (n + 1,) int64
+    indices,  # in   (z,) int32
+    values,  # in   (z,) float32
+    shift,  # in   (d,) float32  a model sees (x - shift) * scale
+    scale,  # in   (d,) float32
+    targets,  # in   (n,) float32
+    row_weights,  # in   (n,) float32
+    positive,  # in   (m,) float64  what a positive row weighs
+    weights,  # in   (d, c) float32
+    bias,  # in   (c,) float32
+    loss,  # in   int64  its number
+    parameter,  # in   float64  of the loss
+    gradient,  # adds (d, c) float32
+    bias_gradient,  # adds (c,) float32
+    losses,  # adds (m,) float64
+):
     """Adds the sums over all rows of the gradient, of that of the bias, and of the losses."""
     n, c = len(indptr) - 1, len(bias)
     start, parts = prepared(shift, scale, positive, weights, bias)
@@ -240,7 +299,16 @@ def gradients(indptr, indices, values, shift, scale, targets, row_weights, posit
 
 
 @numba.njit(parallel=True, nogil=True, cache=True)
-def scores(indptr, indices, values, shift, scale, weights, bias, out):
+def scores(
+    indptr,  # in   (n + 1,) int64
+    indices,  # in   (z,) int32
+    values,  # in   (z,) float32
+    shift,  # in   (d,) float32  a model sees (x - shift) * scale
+    scale,  # in   (d,) float32
+    weights,  # in   (d, c) float32
+    bias,  # in   (c,) float32
+    out,  # sets (n, c) float32
+):
     """Sets `out` (n, c)."""
     n, c = out.shape
     start = begun(shift, scale, weights, bias)

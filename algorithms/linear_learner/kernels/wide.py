@@ -26,7 +26,19 @@ TASKS = 64  # to share among threads, at least, where there is enough to share
 
 
 @numba.njit(nogil=True, cache=True)
-def measured(rows, first, some, at, shift, scale, tiles, start, widths, scores, stride):
+def measured(
+    rows,  # in   (n, d) float32
+    first,  # in   int64  the first of some rows
+    some,  # in   int64  how many rows
+    at,  # in   int64  the line of the first in the scores
+    shift,  # in   (d,) float32  a model sees (x - shift) * scale
+    scale,  # in   (d,) float32
+    tiles,  # in   (d * columns,) float32  the weights, tile by tile
+    start,  # in   (columns,) float32  the bias, inside
+    widths,  # in   (tiles,) int64  of the tiles, in vectors
+    scores,  # sets (lines, stride) float32, flat
+    stride,  # in   int64  from a row to the next
+):
     """Sets the scores (some, stride) of some rows, from the line `at` on."""
     apart()
     d = rows.shape[1]
@@ -50,7 +62,22 @@ def measured(rows, first, some, at, shift, scale, tiles, start, widths, scores, 
 
 
 @numba.njit(nogil=True, cache=True)
-def summed(rows, first, some, group, low, high, shift, scale, found, plain, widths, scores, stride, gradient):
+def summed(
+    rows,  # in   (n, d) float32
+    first,  # in   int64  the first of some rows
+    some,  # in   int64  how many rows
+    group,  # in   int64  of features
+    low,  # in   int64  the first tile
+    high,  # in   int64  behind the last tile
+    shift,  # in   (d,) float32  a model sees (x - shift) * scale
+    scale,  # in   (d,) float32
+    found,  # in   (columns,) int64  the column outside; -1 where there is none
+    plain,  # in   bool  whether columns stand inside as outside
+    widths,  # in   (tiles,) int64  of the tiles, in vectors
+    scores,  # in   (some, stride) float32, flat  the derivatives
+    stride,  # in   int64  from a row to the next
+    gradient,  # adds (d, c) float32
+):
     """Adds the gradient of a group of features, in the tiles from low to high."""
     apart()
     d, c = gradient.shape
@@ -80,7 +107,19 @@ def summed(rows, first, some, group, low, high, shift, scale, found, plain, widt
 
 @numba.njit(parallel=True, nogil=True, cache=True)
 def gradients(
-    rows, shift, scale, targets, row_weights, positive, weights, bias, loss, parameter, gradient, bias_gradient, losses
+    rows,  # in   (n, d) float32
+    shift,  # in   (d,) float32  a model sees (x - shift) * scale
+    scale,  # in   (d,) float32
+    targets,  # in   (n,) float32
+    row_weights,  # in   (n,) float32
+    positive,  # in   (m,) float64  what a positive row weighs
+    weights,  # in   (d, c) float32
+    bias,  # in   (c,) float32
+    loss,  # in   int64  its number
+    parameter,  # in   float64  of the loss
+    gradient,  # adds (d, c) float32
+    bias_gradient,  # adds (c,) float32
+    losses,  # adds (m,) float64
 ):
     """As those of `dense`."""
     n, d = rows.shape

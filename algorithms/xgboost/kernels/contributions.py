@@ -154,7 +154,19 @@ def _ways(nodes, floats, cover, first, last, deep):
 
 
 @numba.njit(parallel=True, nogil=True, cache=True)
-def _add_shapley(rows, begins, values, feature, low, high, absent, share, group, factors, sums):
+def _add_shapley(
+    rows,  # in   (n, d) float32
+    begins,  # in   (ways + 1,) int64
+    values,  # in   (ways,) float64  of the leaves
+    feature,  # in   (e,) int32  this and the next four: the steps of each way
+    low,  # in   (e,) float32
+    high,  # in   (e,) float32
+    absent,  # in   (e,) uint8  whether a missing value goes this way
+    share,  # in   (e,) float64  of the rows that go this way
+    group,  # in   int64  to which output the tree adds
+    factors,  # in   (s + 1, s) float64
+    sums,  # adds (n, k, d + 1) float64
+):
     """Adds to sums (n, k, d + 1) what one tree says, its bias aside."""
     n = len(rows)
     for b in numba.prange((n + BLOCK - 1) // BLOCK):
@@ -196,7 +208,16 @@ def _add_shapley(rows, begins, values, feature, low, high, absent, share, group,
 
 
 @numba.njit(parallel=True, nogil=True, cache=True)
-def _add_steps(rows, nodes, floats, roots, group, means, count, sums):
+def _add_steps(
+    rows,  # in   (n, d) float32
+    nodes,  # in   (m * 4,) int32
+    floats,  # in   (m * 4,) float32  the bits of `nodes`
+    roots,  # in   (t + 1,) int64
+    group,  # in   (t,) int32  to which output a tree adds
+    means,  # in   (m,) float64  of the answers below each node
+    count,  # in   int64  how many of the trees
+    sums,  # adds (n, k, d + 1) float64
+):
     """Adds to sums (n, k, d + 1) by how much each step of the first `count` trees changes the mean."""
     n, d = rows.shape
     for b in numba.prange((n + BLOCK - 1) // BLOCK):

@@ -119,7 +119,16 @@ def _packed(entry):
 
 
 @numba.njit(nogil=True, cache=True, forceinline=True)
-def _add_bytes(words, width, used, entries, begin, end, apart, own):
+def _add_bytes(
+    words,  # in   (n * width,) uint32  of one group of features
+    width,  # in   int64  words of a row in a group
+    used,  # in   int64  words of a row that hold codes
+    entries,  # in   (m,) uint64
+    begin,  # in   int64  the first entry
+    end,  # in   int64  behind the last entry
+    apart,  # in   int64  from a feature to the next in a histogram
+    own,  # adds (per * step,) int64  packed sums
+):
     """Adds the rows of entries[begin:end] to packed sums; four features a word."""
     step = np.uint64(apart)
     last = np.uint64(end - 1)
@@ -141,7 +150,16 @@ def _add_bytes(words, width, used, entries, begin, end, apart, own):
 
 
 @numba.njit(nogil=True, cache=True, forceinline=True)
-def _add_pairs(words, width, used, entries, begin, end, apart, own):
+def _add_pairs(
+    words,  # in   (n * width,) uint32  of one group of features
+    width,  # in   int64  words of a row in a group
+    used,  # in   int64  words of a row that hold codes
+    entries,  # in   (m,) uint64
+    begin,  # in   int64  the first entry
+    end,  # in   int64  behind the last entry
+    apart,  # in   int64  from a feature to the next in a histogram
+    own,  # adds (per * step,) int64  packed sums
+):
     """The same of codes of two bytes; two features a word."""
     step = np.uint64(apart)
     last = np.uint64(end - 1)
@@ -179,7 +197,18 @@ def flush(own, wide_g, wide_h, fresh):
 
 
 @numba.njit(nogil=True, cache=True)
-def _sum_rows(words, width, per, step, two, entries, begin, end, own, wide):
+def _sum_rows(
+    words,  # in   (groups, n * width) uint32
+    width,  # in   int64  words of a row in a group
+    per,  # in   int64  features of a group
+    step,  # in   int64  from a feature to the next in a histogram
+    two,  # in   bool  whether codes have two bytes
+    entries,  # in   (m,) uint64
+    begin,  # in   int64  the first entry
+    end,  # in   int64  behind the last entry
+    own,  # sets (per * step,) int64  room for packed sums, 0 before and after
+    wide,  # sets (2, groups * per * step) int64
+):
     """Sets a wide histogram (2, d * s) to the sums of entries[begin:end].
 
     `words` (groups, n * width) uint32; `per`: features a group.
@@ -236,16 +265,16 @@ def totals(
 @numba.njit(parallel=True, nogil=True, cache=True)
 def build(
     words,  # in   (groups, n * width) uint32  codes of the rows, four or two a word
-    width,  # words of a row in a group
-    per,  # features of a group
-    step,  # s
-    two,  # true: codes have two bytes
+    width,  # in   int64  words of a row in a group
+    per,  # in   int64  features of a group
+    step,  # in   int64  s
+    two,  # in   bool  whether codes have two bytes
     entries,  # in   (m,) uint64
     begins,  # in   (k,) int64 where the entries of each node begin
     ends,  # in   (k,) int64
     slots,  # in   (k,) int64 which histogram each node fills
     pool,  # sets (slots, 2, d * s) int64
-    threads,
+    threads,  # in   int64
 ):
     """The histograms of some nodes. Threads take equally many rows, whichever nodes these belong to."""
     k = len(begins)
@@ -276,10 +305,10 @@ def leaf_sums(
     gradients,  # in   (n, 2) float32
     parent,  # in   (nodes,) int32, lower than the node; that of the root is not read
     leaf,  # in   (n,) int32 the node of every row
-    some,  # false: all rows count
+    some,  # in   bool  whether only some rows count
     rows,  # in   (m,) int32 those that do, where only some
-    scale_g,
-    scale_h,
+    scale_g,  # in   float64
+    scale_h,  # in   float64
     sums,  # sets (nodes, 2) int64
 ):
     """The sums of the leaves, rounded far finer than a histogram's, and of the nodes above them."""

@@ -42,7 +42,7 @@ def split(
     features,  # in   (k,) int64
     bins,  # in   (k,) int64 the last bin that goes left; -1: only missing values do
     also,  # in   (k,) int64 the code of missing values where they go left, else -1
-    placed,  # true: a column's codes are those of the entries, one by one, and not of the rows
+    placed,  # in   bool  true: a column's codes are those of the entries, one by one, and not of the rows
     lefts,  # sets (k,) int64 how many rows go left
 ):
     """Put the rows of each node that go left before those that go right; both stay in order."""
@@ -93,7 +93,7 @@ def split_last(
     features,  # in   (k,) int64
     bins,  # in   (k,) int64
     also,  # in   (k,) int64
-    placed,
+    placed,  # in   bool  whether codes stand by entry, and not by row
     lefts,  # in   (k,) int64 the number of each left child; the right one's is the next
     leaf,  # sets (n,) int32
 ):

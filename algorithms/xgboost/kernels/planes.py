@@ -111,21 +111,21 @@ def _place(nodes, roots, depth, size, first_value, place, values):
 @numba.njit(parallel=True, nogil=True, cache=True)
 def add(
     rows,  # in   (n * d,) float32
-    d,
-    nodes,  # in   and the next six: the packed trees, for those that are too deep
-    floats,
-    roots,
-    depth,
-    group,
-    sets,
-    count,  # how many of the trees
-    features,  # in   and the next six: of `Planes`
-    tables,
-    first_split,
-    splits,
-    places,
-    first_value,
-    values,
+    d,  # in   int64  features
+    nodes,  # in   (m * 4,) int32  this and the next five: the packed trees, for those that are too deep
+    floats,  # in   (m * 4,) float32  the bits of `nodes`
+    roots,  # in   (t + 1,) int64
+    depth,  # in   (t,) int32
+    group,  # in   (t,) int32  to which output a tree adds
+    sets,  # in   (?,) int32  of splits by category
+    count,  # in   int64  how many of the trees
+    features,  # in   (v,) int32  this and the next six: of `Planes`
+    tables,  # in   (v * TABLE,) float32
+    first_split,  # in   (t + 1,) int64
+    splits,  # in   (s,) uint32
+    places,  # in   (s,) int32
+    first_value,  # in   (t,) int64
+    values,  # in   (?,) float32
     sums,  # adds (n, k) float32
 ):
     """Adds what the first `count` trees say, in their order; a thread takes a block of rows through all of them."""
@@ -185,7 +185,18 @@ def _select(masks, levels, level):
 
 
 @numba.njit(nogil=True, cache=True)
-def _walk(rows, d, begin, end, nodes, floats, sets, root, total, at):
+def _walk(
+    rows,  # in   (n * d,) float32
+    d,  # in   int64  features
+    begin,  # in   int64  the first row
+    end,  # in   int64  behind the last row
+    nodes,  # in   (m * 4,) int32
+    floats,  # in   (m * 4,) float32  the bits of `nodes`
+    sets,  # in   (?,) int32  of splits by category
+    root,  # in   uint64
+    total,  # adds (k * ROWS,) float32
+    at,  # in   int64  where in `total` the tree adds
+):
     """Adds what one tree that splits by category says of the rows of a block, walking."""
     for i in range(begin, end):
         node = walks.leaf(rows, np.uint64(i * d), nodes, floats, sets, root, np.int32(-1))
@@ -193,7 +204,20 @@ def _walk(rows, d, begin, end, nodes, floats, sets, root, total, at):
 
 
 @numba.njit(nogil=True, cache=True)
-def _walk_on(rows, d, begin, end, nodes, floats, starts, index, deep, ends, total, at):
+def _walk_on(
+    rows,  # in   (n * d,) float32
+    d,  # in   int64  features
+    begin,  # in   int64  the first row
+    end,  # in   int64  behind the last row
+    nodes,  # in   (m * 4,) int32
+    floats,  # in   (m * 4,) float32  the bits of `nodes`
+    starts,  # in   (1 << SHALLOW,) int32
+    index,  # in   (ROWS,) uint8  where rows are after the first levels
+    deep,  # in   int64  steps below
+    ends,  # sets (8,) uint64  room
+    total,  # adds (k * ROWS,) float32
+    at,  # in   int64  where in `total` the tree adds
+):
     """Adds what one tree says of the rows of a block, of which `index` tells where they are after the first levels."""
     for first in range(0, end - begin, 8):
         # The last eight rows of all, where fewer are left: those that come twice are added once.

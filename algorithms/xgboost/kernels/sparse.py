@@ -44,7 +44,7 @@ def build(
     ends,  # in   (k,) int64
     slots,  # in   (k,) int64 which histogram each node fills
     pool,  # sets (slots, 2, size) int64
-    threads,
+    threads,  # in   int64
 ):
     """The histograms of some nodes; see `histograms.build`."""
     k = len(begins)

@@ -57,7 +57,17 @@ def gain_of(g, h, rules, lower, upper, bounded):
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def _gain(gl, hl, gr, hr, rules, lower, upper, bounded, direction):
+def _gain(
+    gl,  # in   float64  gradient of the left side
+    hl,  # in   float64  Hessian of the left side
+    gr,  # in   float64  gradient of the right side
+    hr,  # in   float64  Hessian of the right side
+    rules,  # in   (4,) float64
+    lower,  # in   float32  bounds of the weights
+    upper,  # in   float32
+    bounded,  # in   bool
+    direction,  # in   int64  of a constraint; 0: none
+):
     """The gain of both sides; minus infinity where the direction of a constraint is violated."""
     if direction != 0:
         left, right = weight_of(gl, hl, rules, lower, upper), weight_of(gr, hr, rules, lower, upper)
@@ -67,7 +77,19 @@ def _gain(gl, hl, gr, hr, rules, lower, upper, bounded, direction):
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def _plain_gains(sum_g, sum_h, bins, g, h, unit_g, unit_h, root, least, weaken, gains):
+def _plain_gains(
+    sum_g,  # in   (bins,) int64  of gradients, up to each bin
+    sum_h,  # in   (bins,) int64  of Hessians
+    bins,  # in   int64
+    g,  # in   int64  of all rows of the node
+    h,  # in   int64
+    unit_g,  # in   float64  what 1 stands for
+    unit_h,  # in   float64
+    root,  # in   float32  the gain of the node as a leaf
+    least,  # in   float64  least sum of Hessians
+    weaken,  # in   float64  the L2 term
+    gains,  # sets (bins,) float32
+):
     """Sets the gain of cutting after each bin where there are no constraints, no L1 term and no greatest step.
 
     A loop without branches, which the compiler turns into vectors. A gain that is no finite number is none.
@@ -85,7 +107,22 @@ def _plain_gains(sum_g, sum_h, bins, g, h, unit_g, unit_h, root, least, weaken, 
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def _gains(sum_g, sum_h, bins, g, h, unit_g, unit_h, root, rules, lower, upper, bounded, direction, gains):
+def _gains(
+    sum_g,  # in   (bins,) int64  of gradients, up to each bin
+    sum_h,  # in   (bins,) int64  of Hessians
+    bins,  # in   int64
+    g,  # in   int64  of all rows of the node
+    h,  # in   int64
+    unit_g,  # in   float64  what 1 stands for
+    unit_h,  # in   float64
+    root,  # in   float32  the gain of the node as a leaf
+    rules,  # in   (4,) float64
+    lower,  # in   float32  bounds of the weights
+    upper,  # in   float32
+    bounded,  # in   bool
+    direction,  # in   int64  of a constraint; 0: none
+    gains,  # sets (bins,) float32
+):
     """Sets the gain of cutting after each bin."""
     least = rules[MIN_CHILD]
     if not bounded and rules[ALPHA] == 0 and rules[MAX_DELTA] == 0:
@@ -115,7 +152,24 @@ def _greatest(gains, bins):
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def _scan(of_g, of_h, bins, g, h, unit_g, unit_h, root, rules, lower, upper, bounded, direction, best, room, gains):
+def _scan(
+    of_g,  # in   (bins,) int64  of gradients
+    of_h,  # in   (bins,) int64  of Hessians
+    bins,  # in   int64
+    g,  # in   int64  of all rows of the node
+    h,  # in   int64
+    unit_g,  # in   float64  what 1 stands for
+    unit_h,  # in   float64
+    root,  # in   float32  the gain of the node as a leaf
+    rules,  # in   (4,) float64
+    lower,  # in   float32  bounds of the weights
+    upper,  # in   float32
+    bounded,  # in   bool
+    direction,  # in   int64  of a constraint; 0: none
+    best,  # in   float32  the gain to be better than
+    room,  # sets (2, bins) int64  what is between
+    gains,  # sets (bins,) float32
+):
     """The best split of one feature, if it is better than `best`: (gain, last bin that goes left, default left, sums
     of the left side).
 
@@ -155,7 +209,22 @@ def _scan(of_g, of_h, bins, g, h, unit_g, unit_h, root, rules, lower, upper, bou
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def _scan_few(of_g, of_h, bins, g, h, unit_g, unit_h, root, rules, lower, upper, bounded, direction, best):
+def _scan_few(
+    of_g,  # in   (bins,) int64  of gradients
+    of_h,  # in   (bins,) int64  of Hessians
+    bins,  # in   int64
+    g,  # in   int64  of all rows of the node
+    h,  # in   int64
+    unit_g,  # in   float64  what 1 stands for
+    unit_h,  # in   float64
+    root,  # in   float32  the gain of the node as a leaf
+    rules,  # in   (4,) float64
+    lower,  # in   float32  bounds of the weights
+    upper,  # in   float32
+    bounded,  # in   bool
+    direction,  # in   int64  of a constraint; 0: none
+    best,  # in   float32  the gain to be better than
+):
     """The same where bins are few, as in sparse rows with thousands of features: without arrays between."""
     at, default = -2, False
     best_g, best_h, total_g, total_h = 0, 0, 0, 0
@@ -206,8 +275,8 @@ def evaluate(
     sums,  # in   (k, 2) int64 of all rows of each node
     bins,  # in   (d,) int64 how many bins each feature has
     allowed,  # in   (k, d) uint8, or (0, d) where every node may use every feature
-    unit_g,  # what 1 stands for
-    unit_h,
+    unit_g,  # in   float64  what 1 stands for
+    unit_h,  # in   float64
     rules,  # in   (4,) float64
     bounds,  # in   (k, 2) float32
     directions,  # in   (d,) int8, or (0,) where nothing is constrained
@@ -267,7 +336,7 @@ def finish(
     sums,  # in   (nodes, 2) float64
     rules,  # in   (4,) float64
     directions,  # in   (d,) int8, or (0,) where nothing is constrained
-    eta,  # float32
+    eta,  # in   float32
     values,  # sets (nodes,) float32  what leaves add
     weights,  # sets (nodes,) float32  as the library keeps them: times eta at leaves
     gains,  # sets (nodes,) float32
@@ -300,12 +369,12 @@ def finish(
 def share_bounds(
     lower,  # sets (nodes,) float32 those of the children
     upper,  # sets (nodes,) float32
-    node,
-    left,
-    right,
-    direction,  # 1: the weight must not fall from left to right; -1: it must not rise
-    of_left,  # weight of the left child
-    of_right,
+    node,  # in   int64
+    left,  # in   int32
+    right,  # in   int32
+    direction,  # in   int8  1: the weight must not fall from left to right; -1: it must not rise
+    of_left,  # in   float64  weight of the left child
+    of_right,  # in   float64
 ):
     """Bounds of the children's weights, so that no weight below them breaks the direction: the middle of theirs.
 

@@ -171,7 +171,21 @@ def eight(rows, d, begin, nodes, floats, deep, ends):
 
 
 @numba.njit(nogil=True, cache=True)
-def add_block(rows, d, begin, end, nodes, floats, roots, depth, group, sets, first, last, sums):
+def add_block(
+    rows,  # in   (n * d,) float32
+    d,  # in   int64  features
+    begin,  # in   int64  the first row
+    end,  # in   int64  behind the last row
+    nodes,  # in   (m * 4,) int32
+    floats,  # in   (m * 4,) float32  the bits of `nodes`
+    roots,  # in   (t + 1,) int64
+    depth,  # in   (t,) int32
+    group,  # in   (t,) int32  to which output a tree adds
+    sets,  # in   (?,) int32  of splits by category
+    first,  # in   int64  the first tree
+    last,  # in   int64  behind the last tree
+    sums,  # adds (n, k) float32
+):
     """Adds to sums (n, k) what the trees from `first` to before `last` say of the rows from `begin` to before `end`."""
     ends = np.empty(8, np.uint64)
     for t in range(first, last):
@@ -191,7 +205,18 @@ def add_block(rows, d, begin, end, nodes, floats, roots, depth, group, sets, fir
 
 
 @numba.njit(nogil=True, cache=True)
-def add_row(rows, at, nodes, floats, roots, depth, group, sets, count, sums):
+def add_row(
+    rows,  # in   (n * d,) float32
+    at,  # in   uint64  where the row begins
+    nodes,  # in   (m * 4,) int32
+    floats,  # in   (m * 4,) float32  the bits of `nodes`
+    roots,  # in   (t + 1,) int64
+    depth,  # in   (t,) int32
+    group,  # in   (t,) int32  to which output a tree adds
+    sets,  # in   (?,) int32  of splits by category
+    count,  # in   int64  how many of the trees
+    sums,  # adds (k,) float32
+):
     """Adds to sums (k,) what the first `count` trees say of one row; eight trees are walked in turns."""
     t = 0
     while t < count:
@@ -223,7 +248,18 @@ def add_row(rows, at, nodes, floats, roots, depth, group, sets, count, sums):
 
 
 @numba.njit(nogil=True, cache=True)
-def add_alone(rows, d, nodes, floats, roots, depth, group, sets, count, sums):
+def add_alone(
+    rows,  # in   (n * d,) float32
+    d,  # in   int64  features
+    nodes,  # in   (m * 4,) int32
+    floats,  # in   (m * 4,) float32  the bits of `nodes`
+    roots,  # in   (t + 1,) int64
+    depth,  # in   (t,) int32
+    group,  # in   (t,) int32  to which output a tree adds
+    sets,  # in   (?,) int32  of splits by category
+    count,  # in   int64  how many of the trees
+    sums,  # adds (n, k) float32
+):
     """Adds to sums (n, k) what the first `count` trees say, on one thread."""
     n = len(sums)
     if n < 8:
@@ -236,7 +272,19 @@ def add_alone(rows, d, nodes, floats, roots, depth, group, sets, count, sums):
 
 
 @numba.njit(parallel=True, nogil=True, cache=True)
-def add(rows, d, nodes, floats, roots, depth, group, sets, count, threads, sums):
+def add(
+    rows,  # in   (n * d,) float32
+    d,  # in   int64  features
+    nodes,  # in   (m * 4,) int32
+    floats,  # in   (m * 4,) float32  the bits of `nodes`
+    roots,  # in   (t + 1,) int64
+    depth,  # in   (t,) int32
+    group,  # in   (t,) int32  to which output a tree adds
+    sets,  # in   (?,) int32  of splits by category
+    count,  # in   int64  how many of the trees
+    threads,  # in   int64
+    sums,  # adds (n, k) float32
+):
     """Adds to sums (n, k) what the first `count` trees say; a thread walks a block of rows at a time."""
     n = len(sums)
     size = max(8, min(BLOCK, (n + threads - 1) // threads))
@@ -246,7 +294,18 @@ def add(rows, d, nodes, floats, roots, depth, group, sets, count, threads, sums)
 
 
 @numba.njit(parallel=True, nogil=True, cache=True)
-def leaves(rows, d, nodes, floats, roots, depth, sets, number, count, found):
+def leaves(
+    rows,  # in   (n * d,) float32
+    d,  # in   int64  features
+    nodes,  # in   (m * 4,) int32
+    floats,  # in   (m * 4,) float32  the bits of `nodes`
+    roots,  # in   (t + 1,) int64
+    depth,  # in   (t,) int32
+    sets,  # in   (?,) int32  of splits by category
+    number,  # in   (m,) int32  of each node within its tree
+    count,  # in   int64  how many of the trees
+    found,  # sets (n, count) int32
+):
     """Sets found (n, count) to the leaf that each row comes to, by its number within the tree."""
     n = len(found)
     for b in numba.prange((n + BLOCK - 1) // BLOCK):
