@@ -19,7 +19,7 @@ import pytest
 
 from algoport import algorithms
 from algoport.training import log, metrics
-from tests.conformance.definitions import Told
+from tests.conformance.definitions import JobLog
 from tests.conformance.example import Asking, Example
 from tests.conformance.folder import Server, Trained, ml_folder
 from tests.groups import together
@@ -106,8 +106,8 @@ def trained(example: Example, tmp_path_factory: Any) -> Trained:
 
 
 @pytest.fixture(scope="session")
-def told(example: Example, trained: Trained, tmp_path_factory: Any) -> Told:
-    """What the smallest job has told of its figures, and the `others`."""
+def job_log(example: Example, trained: Trained, tmp_path_factory: Any) -> JobLog:
+    """The metrics that the smallest job and the `others` have logged and reported."""
     lines = trained.log.splitlines()
     history = json.loads((trained.folder.path / "output/data/metrics.json").read_text())["history"]
     with pytest.MonkeyPatch.context() as patch:
@@ -117,7 +117,7 @@ def told(example: Example, trained: Trained, tmp_path_factory: Any) -> Told:
             example.fit_other(given, rows, reporter=ours.reporter())
             history += ours.history
     finite = [entry for entry in history if entry["value"] is not None and math.isfinite(entry["value"])]
-    return Told(lines=lines, history=finite)
+    return JobLog(lines=lines, history=finite)
 
 
 @pytest.fixture(scope="session")
@@ -129,8 +129,8 @@ def server(trained: Trained) -> Iterator[Server]:
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Shows the promises that are not kept, with their reasons."""
-    told = {
+    skipped = {
         report.longrepr[2] for report in terminalreporter.stats.get("skipped", []) if len(report.longrepr or ()) == 3
     }
-    for line in sorted(line for line in told if "does not promise that" in line):
+    for line in sorted(line for line in skipped if "does not promise that" in line):
         terminalreporter.write_line(line.removeprefix("Skipped: "))

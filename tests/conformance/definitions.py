@@ -25,13 +25,13 @@ class Definition:
 
     def read(self, lines: Sequence[str]) -> list[float]:
         """The values that the service finds in lines: it sees #011 for a tab."""
-        found = (re.search(self.regex, line.replace("\t", "#011")) for line in lines)
-        return [float(match.group(1).partition("#011")[0]) for match in found if match]
+        matches = (re.search(self.regex, line.replace("\t", "#011")) for line in lines)
+        return [float(match.group(1).partition("#011")[0]) for match in matches if match]
 
 
 @dataclass(frozen=True)
-class Told:
-    """What jobs of an algorithm have printed, and which figures they were handed."""
+class JobLog:
+    """The lines that jobs of an algorithm have logged, and the metrics that were reported to them."""
 
     lines: list[str]
     history: list[dict[str, Any]]

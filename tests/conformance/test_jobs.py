@@ -14,7 +14,7 @@ import pytest
 
 from algoport.training import formats, metrics
 from tests import baking
-from tests.conformance.definitions import PROGRESS, THROUGHPUT, Told, published
+from tests.conformance.definitions import PROGRESS, THROUGHPUT, JobLog, published
 from tests.conformance.example import CLOSE, Example, same
 from tests.conformance.folder import PATIENCE, Trained, ml_folder, typed_folder, wider
 
@@ -29,7 +29,7 @@ def test_train_runs_from_a_bare_ml_folder(example: Example, model: object, train
     same(example.answers(model), example.answers(trained.folder.model()), **CLOSE)
 
 
-def test_every_declared_metric_is_reported_and_its_regex_matches(example: Example, told: Told) -> None:
+def test_every_declared_metric_is_reported_and_its_regex_matches(example: Example, job_log: JobLog) -> None:
     """Each finds its own value, a finite number, in lines that no other metric's regex takes for its own."""
     definitions = metrics.definitions(example.algorithm)
 
@@ -37,7 +37,7 @@ def test_every_declared_metric_is_reported_and_its_regex_matches(example: Exampl
     taken: dict[tuple[str, int], str] = {}
     for entry in definitions:
         assert len(entry["Regex"]) <= 500
-        found = [(line, match) for line in told.lines if (match := re.search(entry["Regex"], line))]
+        found = [(line, match) for line in job_log.lines if (match := re.search(entry["Regex"], line))]
         assert found, f"{entry['Name']}: no line matches {entry['Regex']}"
         for line, match in found:
             assert math.isfinite(float(match.group(1))), line
@@ -46,27 +46,29 @@ def test_every_declared_metric_is_reported_and_its_regex_matches(example: Exampl
             assert len(line) <= 1000 and ("\t" not in match.group(0) or example.algorithm.round_line)
 
 
-def test_regexes_read_the_same_values_in_a_log_as_it_is_and_where_tabs_read_011(example: Example, told: Told) -> None:
+def test_regexes_read_the_same_values_in_a_log_as_it_is_and_where_tabs_read_011(
+    example: Example, job_log: JobLog
+) -> None:
     """And these values are the ones that the job was handed."""
     for entry in metrics.definitions(example.algorithm):
         plain, escaped = (
             [float(match.group(1)) for line in lines if (match := re.search(entry["Regex"], line))]
-            for lines in (told.lines, [line.replace("\t", "#011") for line in told.lines])
+            for lines in (job_log.lines, [line.replace("\t", "#011") for line in job_log.lines])
         )
-        assert plain == escaped == pytest.approx(told.reported(entry["Name"]), **PRINTED), entry["Name"]
+        assert plain == escaped == pytest.approx(job_log.reported(entry["Name"]), **PRINTED), entry["Name"]
 
 
-def test_the_originals_metric_definitions_read_our_values(example: Example, told: Told) -> None:
+def test_the_originals_metric_definitions_read_our_values(example: Example, job_log: JobLog) -> None:
     """Each of them finds a line, and in every line the value that the job was handed."""
     for definition in published(example.name):
-        values = definition.read(told.lines)
+        values = definition.read(job_log.lines)
         assert values, f"{definition.name}: no line matches {definition.regex}"
         if definition.name == PROGRESS:
             assert values == sorted(values) and values[-1] == 100
         elif definition.name == THROUGHPUT:
             assert min(values) > 0
         else:
-            assert values == pytest.approx(told.wanted(definition.name), **PRINTED), definition.name
+            assert values == pytest.approx(job_log.wanted(definition.name), **PRINTED), definition.name
 
 
 def test_every_declared_content_type_is_trained_on(example: Example, trained: Trained, tmp_path: Path) -> None:
@@ -174,10 +176,10 @@ def test_nothing_compiles_after_the_example_job(example: Example, tmp_path: Path
         return done.stdout
 
     files = {str(path) for path in kernels.rglob("*") if path.is_file()}
-    told = run("tests.conformance.variations", example.name)
+    printed = run("tests.conformance.variations", example.name)
     run("training")
 
-    assert told.splitlines()[-1] == "compiled: 0", told
+    assert printed.splitlines()[-1] == "compiled: 0", printed
     assert {str(path) for path in kernels.rglob("*") if path.is_file()} == files
     assert os.path.isdir(tmp_path / "ml" / "model")
 
