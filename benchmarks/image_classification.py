@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.data import Missing
 from benchmarks.data import fashion as clothes
 from benchmarks.measure import US, Case, Row, main, race
 from benchmarks.peers import torchvision
@@ -386,4 +387,7 @@ CASES = [
 ]
 
 if __name__ == "__main__":
-    sys.exit(fashion() if sys.argv[1:] == ["--fashion"] else main("image_classification", CASES))
+    try:
+        sys.exit(fashion() if sys.argv[1:] == ["--fashion"] else main("image_classification", CASES))
+    except Missing as missing:
+        sys.exit(str(missing))

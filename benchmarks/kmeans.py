@@ -119,9 +119,9 @@ def tuned_race(name: str) -> list[Row]:
     from algoport.algorithms.kmeans.lloyd import lloyd
 
     load, k = LLOYD[name]
+    rows = load()  # before the other process, which could not say what is missing
     command = [sys.executable, "-m", "benchmarks.kmeans", "--lap", name]
     answer = subprocess.run(command, env=os.environ | TUNED, capture_output=True, text=True, check=True).stdout
-    rows = load()
     start = _start(rows, k)
     ours = race({US: lambda: lloyd(rows, start, passes=PASSES, tol=0).centers})[US]
     note = f"With {' '.join('='.join(pair) for pair in TUNED.items())}; one after the other and not in turns."
