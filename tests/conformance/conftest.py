@@ -64,7 +64,7 @@ def example(name: str, reachable: None) -> Example:
 
 
 @pytest.fixture(autouse=True)
-def kept(request: Any) -> None:
+def skip_exceptions(request: Any) -> None:
     """Skips the promises that the algorithm says it does not keep."""
     if "name" in request.fixturenames:
         reason = request.getfixturevalue("example").algorithm.exceptions.get(promise(request.function))

@@ -34,8 +34,8 @@ class Example:
     @property
     def algorithm(self) -> Algorithm:
         """What it says of itself."""
-        found: Algorithm = algorithms.find(self.name)
-        return found
+        algorithm: Algorithm = algorithms.find(self.name)
+        return algorithm
 
     @property
     def given(self) -> dict[str, object]:
@@ -127,8 +127,8 @@ class Example:
         form = self.wire.answers.get("application/json")
         if form is not None:
             return list(form.entries(content))
-        found: list[Any] = content[self.algorithm.answer.key] if self.algorithm.answer.key else content
-        return found
+        entries: list[Any] = content[self.algorithm.answer.key] if self.algorithm.answer.key else content
+        return entries
 
     def options(self, media: str = "") -> Any:
         """The options of a request of that content type that says nothing."""

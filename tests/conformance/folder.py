@@ -61,12 +61,12 @@ class Folder:
     def environment(self, **more: str) -> dict[str, str]:
         """Of our own only what the contract's environment has, and where the checkout is."""
         root = str(Path(__file__).parents[2])
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("SAGEMAKER_")}
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("SAGEMAKER_")}
         paths = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
         own = [str(Path(place).resolve()) for place in os.environ.get("ALGORITHM_PATH", "").split(os.pathsep) if place]
         ours = {"ALGORITHM": self.example.name, "SAGEMAKER_BASE_DIR": str(self.path), "PYTHONPATH": paths}
         ours["ALGORITHM_PATH"] = os.pathsep.join(own)
-        return {**kept, **ours, "PYTHONUNBUFFERED": "1", **more}
+        return {**environment, **ours, "PYTHONUNBUFFERED": "1", **more}
 
     def train(self) -> subprocess.CompletedProcess[str]:
         """Runs `train` to its end."""

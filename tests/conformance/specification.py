@@ -197,8 +197,8 @@ def matches(regex: str, template: str) -> bool:
     """True where the line of the original, the last form that the file shows, gives its value."""
     line = template.rsplit("; ", maxsplit=1)[-1].partition(" (form")[0]
     line = re.sub(r"\bVALUE\b", "12.625", re.sub(r"\bepoch=E\b", "epoch=3", re.sub(r"\bbatch=B\b", "batch=40", line)))
-    found = re.search(regex, line)
-    return found is not None and float(found.group(1)) == 12.625
+    match = re.search(regex, line)
+    return match is not None and float(match.group(1)) == 12.625
 
 
 def refused(declared: Any, given: Mapping[str, object]) -> list[str]:

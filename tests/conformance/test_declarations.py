@@ -24,9 +24,9 @@ from tests.conformance.example import Example
 
 def test_the_declaration_agrees_with_the_specification(example: Example) -> None:
     """But for the differences that the algorithm lists with their reasons, and all of those are there."""
-    found = list(specification.differences(example.name))
+    differences = list(specification.differences(example.name))
 
-    assert [difference for difference in found if difference not in example.algorithm.exceptions] == []
+    assert [difference for difference in differences if difference not in example.algorithm.exceptions] == []
 
 
 def test_every_exception_is_of_a_promise_or_a_difference_and_has_a_reason(example: Example) -> None:
@@ -76,12 +76,12 @@ def test_each_limit_is_accepted_and_one_step_beyond_is_refused(example: Example)
     for setting in example.Hyperparameters.settings():
         for value, accepted in limits(setting):
             given = {**example.given, setting.name: describe.written(value)}
-            told = [
+            findings = [
                 each
                 for each in specification.refused(example.Hyperparameters, given)
                 if each.startswith(f"{setting.name}: must be {setting.allowed}; it is ")
             ]
-            assert bool(told) is not accepted, f"{setting.name}={value!r}: {told or 'was accepted'}"
+            assert bool(findings) is not accepted, f"{setting.name}={value!r}: {findings or 'was accepted'}"
             checked += 1
     assert checked
 
@@ -119,10 +119,10 @@ def test_an_unknown_hyperparameter_is_told_with_the_nearest_names(example: Examp
     # A name that begins with an underscore is passed over, as the services add several.
     for setting in [each for each in example.Hyperparameters.settings() if not each.name.startswith("_")]:
         wrong = f"{setting.name}z"
-        (told,) = specification.refused(example.Hyperparameters, {**example.given, wrong: "1"})
-        assert told.startswith(f"{wrong}: ")
-        found = re.search(r"the nearest valid name(?:s are| is) (.*)\.$", told)
-        assert found and setting.name in found.group(1).split(", "), told
+        (message,) = specification.refused(example.Hyperparameters, {**example.given, wrong: "1"})
+        assert message.startswith(f"{wrong}: ")
+        match = re.search(r"the nearest valid name(?:s are| is) (.*)\.$", message)
+        assert match and setting.name in match.group(1).split(", "), message
 
 
 def test_required_hyperparameters_that_are_missing_are_all_told_in_one_sentence(example: Example) -> None:
@@ -130,9 +130,9 @@ def test_required_hyperparameters_that_are_missing_are_all_told_in_one_sentence(
     if not required:
         pytest.skip("nothing is required")
 
-    (told,) = specification.refused(example.Hyperparameters, {})
+    (message,) = specification.refused(example.Hyperparameters, {})
 
-    assert all(name in told for name in required)
+    assert all(name in message for name in required)
 
 
 def test_every_hyperparameter_is_explained_in_one_plain_phrase(example: Example) -> None:

@@ -34,15 +34,15 @@ def test_every_declared_metric_is_reported_and_its_regex_matches(example: Exampl
     definitions = metrics.definitions(example.algorithm)
 
     assert [entry["Name"] for entry in definitions] == [metric.name for metric in example.algorithm.metrics]
-    taken: dict[tuple[str, int], str] = {}
+    owners: dict[tuple[str, int], str] = {}
     for entry in definitions:
         assert len(entry["Regex"]) <= 500
-        found = [(line, match) for line in job_log.lines if (match := re.search(entry["Regex"], line))]
-        assert found, f"{entry['Name']}: no line matches {entry['Regex']}"
-        for line, match in found:
+        matches = [(line, match) for line in job_log.lines if (match := re.search(entry["Regex"], line))]
+        assert matches, f"{entry['Name']}: no line matches {entry['Regex']}"
+        for line, match in matches:
             assert math.isfinite(float(match.group(1))), line
             where = line, match.start(1)
-            assert taken.setdefault(where, entry["Name"]) == entry["Name"], f"{line} is also {taken[where]}"
+            assert owners.setdefault(where, entry["Name"]) == entry["Name"], f"{line} is also {owners[where]}"
             assert len(line) <= 1000 and ("\t" not in match.group(0) or example.algorithm.round_line)
 
 

@@ -154,9 +154,9 @@ def test_interrupted_and_resumed_is_uninterrupted(example: Example, tmp_path: Pa
 
 
 def test_keeping_checkpoints_changes_nothing(example: Example, model: Any, tmp_path: Path) -> None:
-    kept = example.fit(checkpoints=Kept(tmp_path / "checkpoints"))
+    with_checkpoints = example.fit(checkpoints=Kept(tmp_path / "checkpoints"))
 
-    assert written(kept, tmp_path / "kept") == written(model, tmp_path / "plain")
+    assert written(with_checkpoints, tmp_path / "kept") == written(model, tmp_path / "plain")
 
 
 def test_a_checkpoint_can_be_made_inside_a_pass(example: Example, tmp_path: Path) -> None:

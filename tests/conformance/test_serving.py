@@ -27,12 +27,12 @@ def entries(example: Example, response: requests.Response) -> list[Any]:
     return example.entries(response.json())
 
 
-def columns(example: Example, found: list[Any]) -> dict[str, Any]:
+def columns(example: Example, answers: list[Any]) -> dict[str, Any]:
     """The records turned into columns."""
     return {
-        column.name: [entry[column.name] for entry in found]
+        column.name: [entry[column.name] for entry in answers]
         for column in example.algorithm.answer.columns
-        if not column.optional or (found and column.name in found[0])
+        if not column.optional or (answers and column.name in answers[0])
     }
 
 
@@ -55,9 +55,9 @@ def failed(response: requests.Response) -> str:
     """The message of a refused request, which has the shape of every error."""
     assert 400 <= response.status_code < 500, response.text
     assert response.headers["Content-Type"].startswith("application/json")
-    told = json.loads(response.content)
-    assert told["code"] == response.status_code and told["type"] and told["message"]
-    return str(told["message"])
+    error = json.loads(response.content)
+    assert error["code"] == response.status_code and error["type"] and error["message"]
+    return str(error["message"])
 
 
 def test_every_declared_request_type_is_read_and_answered_as_the_model_answers(
@@ -123,9 +123,9 @@ def test_a_request_of_the_wrong_width_is_a_4xx_that_says_so(example: Example, mo
         pytest.skip("any width will do")
     rows = example.requests()[:2]
     for media in example.algorithm.answer.accepts:
-        told = failed(server.ask(formats.find(media).write(wider(rows)), media))
+        message = failed(server.ask(formats.find(media).write(wider(rows)), media))
 
-        assert str(model.width + 1) in told and str(model.width) in told, f"{media}: {told}"
+        assert str(model.width + 1) in message and str(model.width) in message, f"{media}: {message}"
 
 
 @pytest.mark.parametrize("garbage", [b"\x00\xff\x00garbage", b"{]", b"a,b\nc,d\n"])
@@ -137,9 +137,9 @@ def test_a_body_that_cannot_be_read_is_a_4xx_that_says_so(example: Example, serv
 def test_an_unknown_content_type_is_told_with_those_there_are(example: Example, server: Server) -> None:
     response = server.ask(b"<p>1</p>", "text/html")
 
-    told = failed(response)
+    message = failed(response)
     assert response.status_code == 415
-    assert "text/html" in told and all(media in told for media in example.algorithm.answer.accepts)
+    assert "text/html" in message and all(media in message for media in example.algorithm.answer.accepts)
 
 
 def test_an_unknown_answer_type_is_told_with_those_there_are(example: Example, server: Server) -> None:
@@ -147,9 +147,9 @@ def test_an_unknown_answer_type_is_told_with_those_there_are(example: Example, s
 
     response = server.ask(body(example, media), media, "text/html")
 
-    told = failed(response)
+    message = failed(response)
     assert response.status_code == 406
-    assert all(media in told for media in example.algorithm.answer.responses)
+    assert all(media in message for media in example.algorithm.answer.responses)
 
 
 def test_a_health_check_is_an_empty_200(server: Server, name: str) -> None:

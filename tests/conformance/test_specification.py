@@ -66,9 +66,9 @@ def declared(fact: Mapping[str, Any]) -> Setting:
 
 @pytest.mark.parametrize("fact", FACTS)
 def test_a_declaration_that_follows_the_facts_has_no_difference(fact: Mapping[str, Any]) -> None:
-    found = list(specification.settings_differ(declared(fact), fact))
+    differences = list(specification.settings_differ(declared(fact), fact))
 
-    assert found in ([], ["type"]) if declared(fact).kind == "text" else found == []
+    assert differences in ([], ["type"]) if declared(fact).kind == "text" else differences == []
 
 
 @pytest.mark.parametrize("fact", [each for each in FACTS if not each.marks])

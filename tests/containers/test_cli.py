@@ -70,8 +70,8 @@ def test_it_lists_what_there_is(algoport: Algoport) -> None:
 
 def test_it_describes_an_algorithm_for_people_and_for_programs(algoport: Algoport) -> None:
     assert "a whole number at least 1; required. How many centers to find." in algoport("describe", NAME).stdout
-    found = json.loads(algoport("describe", NAME, "--json").stdout)
-    assert {entry["Name"] for entry in found["TrainingChannels"]} == {"train", "test"}
+    description = json.loads(algoport("describe", NAME, "--json").stdout)
+    assert {entry["Name"] for entry in description["TrainingChannels"]} == {"train", "test"}
 
 
 def test_the_help_says_each_command_in_one_whole_line(algoport: Algoport) -> None:

@@ -65,8 +65,8 @@ def test_it_trains_and_serves_locked_up_and_compiles_nothing(engine: Engine, exa
     server.healthy()
     answer = server.ask("/invocations", example.body(media, rows), media, accept="application/json")
     assert answer.status == 200, answer.body
-    found = example.entries(answer.json)
-    same(want, {name: [entry[name] for entry in found] for name in want}, **CLOSE)
+    entries = example.entries(answer.json)
+    same(want, {name: [entry[name] for entry in entries] for name in want}, **CLOSE)
 
 
 def test_two_hosts_leave_one_and_the_same_model(engine: Engine, example: Example, tmp_path: Path) -> None:

@@ -62,10 +62,10 @@ def test_a_stop_of_one_host_ends_both_with_a_model(engine: Engine, job: Folder) 
 
     with hosts(engine, places) as both:
         both[0].says("#progress_metric")
-        begun = time.monotonic()
+        start = time.monotonic()
         docker("stop", "-t", "60", both[1].name)
         codes = [host.end() for host in both]
-        seconds = time.monotonic() - begun
+        seconds = time.monotonic() - start
         logs = "\n".join(host.log for host in both)
 
     assert codes == [0, 0], logs
@@ -83,8 +83,8 @@ def test_a_killed_host_is_named_by_the_other(engine: Engine, job: Folder) -> Non
         code, log = both[0].end(), both[0].log
 
     assert code == 1, log
-    told = (places[0] / "output/failure").read_text()
-    assert told.startswith("InternalServerError: ") and "algo-2" in told
+    failure = (places[0] / "output/failure").read_text()
+    assert failure.startswith("InternalServerError: ") and "algo-2" in failure
 
 
 def test_the_first_host_is_named_when_it_is_lost(engine: Engine, job: Folder) -> None:
@@ -98,5 +98,5 @@ def test_the_first_host_is_named_when_it_is_lost(engine: Engine, job: Folder) ->
         code, log = both[1].end(), both[1].log
 
     assert code == 1, log
-    told = (places[1] / "output/failure").read_text()
-    assert told.startswith("InternalServerError: ") and "algo-1" in told
+    failure = (places[1] / "output/failure").read_text()
+    assert failure.startswith("InternalServerError: ") and "algo-1" in failure

@@ -44,9 +44,9 @@ def test_it_trains_and_serves_as_any_user(engine: Engine, job: Folder, user: tup
     nearest = [int(entry["closest_cluster"]) for entry in answer.json["predictions"]]
     assert np.round(centers[nearest]).tolist() == [[9, 9, 0], [0, 0, 0]]
 
-    begun = time.monotonic()
+    start = time.monotonic()
     docker("stop", "-t", "10", server.name)
-    assert server.end() == 0 and time.monotonic() - begun < 9
+    assert server.end() == 0 and time.monotonic() - start < 9
 
 
 def test_nothing_is_compiled_where_nothing_can_be_written(engine: Engine, job: Folder) -> None:
@@ -92,11 +92,11 @@ def test_a_stop_leaves_a_model_and_exit_code_0(engine: Engine, job: Folder) -> N
     container = engine.start("train", options=mounted(job.path))
     container.says("#progress_metric")
 
-    begun = time.monotonic()
+    start = time.monotonic()
     docker("stop", "-t", "60", container.name)
 
     assert container.end() == 0, container.log
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - start < 20
     assert job.model().centers.shape == (3, 3)
     assert not job.failure
 
@@ -175,10 +175,10 @@ def test_an_empty_channel_is_named_with_what_it_should_hold(engine: Engine, job:
 
 
 def test_it_describes_itself(engine: Engine) -> None:
-    found = json.loads(engine.run("describe").stdout)
+    description = json.loads(engine.run("describe").stdout)
 
-    assert {"k", "feature_dim"} <= {entry["Name"] for entry in found["SupportedHyperParameters"]}
-    assert found["TrainingImage"] == engine.image
+    assert {"k", "feature_dim"} <= {entry["Name"] for entry in description["SupportedHyperParameters"]}
+    assert description["TrainingImage"] == engine.image
 
 
 def test_it_validates_what_is_mounted_without_training(engine: Engine, job: Folder) -> None:
@@ -228,12 +228,12 @@ def test_all_images_share_all_layers_but_those_of_their_own_packages_and_kernels
 
 def test_the_first_line_and_the_first_ping_are_soon_there(engine: Engine, job: Folder, record_property: Any) -> None:
     """Measured and told (`benchmarks.images` says how soon); a bound here would test the machine of the day."""
-    begun = time.monotonic()
+    start = time.monotonic()
     container = engine.start("train", options=mounted(job.path))
     container.says("Docker entrypoint called")
-    record_property("seconds to the first line", round(time.monotonic() - begun, 2))
+    record_property("seconds to the first line", round(time.monotonic() - start, 2))
     assert container.end() == 0
 
-    begun = time.monotonic()
+    start = time.monotonic()
     engine.start("serve", options=mounted(job.path)).healthy()
-    record_property("seconds to the first ping", round(time.monotonic() - begun, 2))
+    record_property("seconds to the first ping", round(time.monotonic() - start, 2))

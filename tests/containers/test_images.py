@@ -33,18 +33,18 @@ def folder(tmp_path: Path) -> Path:
 
 def read(path: Path):
     with open(path, "rb") as stream:
-        (found,) = recordio.read(stream, Layout(name="a"))
-    return found
+        (images,) = recordio.read(stream, Layout(name="a"))
+    return images
 
 
 def test_class_folders_become_a_file_that_trains(folder):
     said = run(folder, "pets", "pets.rec")
 
     assert said.returncode == 0, said.stderr
-    found = read(folder / "pets.rec")
-    numbers = [int(decoded(data, 3, "")[0, 0, 0]) for data in found.encoded]
+    images = read(folder / "pets.rec")
+    numbers = [int(decoded(data, 3, "")[0, 0, 0]) for data in images.encoded]
     assert sorted(numbers) == list(range(12)) != numbers
-    assert [number % 3 for number in numbers] == found.label[:, 0].tolist()
+    assert [number % 3 for number in numbers] == images.label[:, 0].tolist()
     assert "3 classes: 0: 4, 1: 4, 2: 4" in said.stdout
     assert "num_classes=3 num_training_samples=12" in said.stdout
 
@@ -55,9 +55,9 @@ def test_a_list_names_the_pictures_and_gaps_in_its_labels_are_told(folder):
     said = run(folder, "pets", "pets.rec", "--list", "some.lst", "--ordered", "--resize", "5")
 
     assert said.returncode == 0, said.stderr
-    found = read(folder / "pets.rec")
-    assert found.label.tolist() == [[4], [0]]
-    assert decoded(found.encoded[0], 3, "").shape == (5, 7, 3) and found.encoded[0].startswith(b"\xff\xd8")
+    images = read(folder / "pets.rec")
+    assert images.label.tolist() == [[4], [0]]
+    assert decoded(images.encoded[0], 3, "").shape == (5, 7, 3) and images.encoded[0].startswith(b"\xff\xd8")
     assert "No picture is of class 1, 2, 3." in said.stdout
 
 

@@ -142,19 +142,19 @@ def test_an_algorithm_s_clients_md_has_known_sections_only(name: str) -> None:
 @pytest.mark.parametrize("name", algorithms.names())
 def test_the_specification_is_one_that_the_service_takes(name: str) -> None:
     """The limits and forms of CreateAlgorithm (contract, section 8)."""
-    found = describe.request(name, "image")["TrainingSpecification"]
+    specification = describe.request(name, "image")["TrainingSpecification"]
 
-    names = [entry["Name"] for entry in found["SupportedHyperParameters"]]
+    names = [entry["Name"] for entry in specification["SupportedHyperParameters"]]
     assert len(names) == len(set(names)) <= 100
-    for entry in found["SupportedHyperParameters"]:
+    for entry in specification["SupportedHyperParameters"]:
         assert entry["Type"] in ("Integer", "Continuous", "Categorical", "FreeText")
         assert not (entry["IsRequired"] and "DefaultValue" in entry)
         assert "Range" in entry or not entry["IsTunable"]
         assert all(isinstance(value, str) for value in _leaves(entry.get("Range", {})))
-    assert len(found["TrainingChannels"]) <= 8
-    defined = {entry["Name"] for entry in found["MetricDefinitions"]}
-    assert {entry["MetricName"] for entry in found["SupportedTuningJobObjectiveMetrics"]} <= defined
-    assert all(len(entry["Regex"]) <= 500 for entry in found["MetricDefinitions"])
+    assert len(specification["TrainingChannels"]) <= 8
+    defined = {entry["Name"] for entry in specification["MetricDefinitions"]}
+    assert {entry["MetricName"] for entry in specification["SupportedTuningJobObjectiveMetrics"]} <= defined
+    assert all(len(entry["Regex"]) <= 500 for entry in specification["MetricDefinitions"])
 
 
 def _leaves(value: object) -> list[object]:

@@ -78,8 +78,8 @@ def test_it_finds_mean_and_variance(own: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     wide = rows.astype(np.float64)
     want = np.sqrt((((wide - wide.mean(0)) / wide.std(0)) ** 2).mean(1))
-    found = [entry["distance"] for entry in json.loads(asked.stdout)["predictions"]]
-    np.testing.assert_allclose(found, want, rtol=1e-4)
+    distances = [entry["distance"] for entry in json.loads(asked.stdout)["predictions"]]
+    np.testing.assert_allclose(distances, want, rtol=1e-4)
 
 
 @pytest.fixture

@@ -124,5 +124,5 @@ def _wrong(requests_: list[Request], faults: list[float], server: Server) -> lis
     if sum(request.closed for request in requests_) > CLIENTS * len(faults):
         wrong.append("more connections were closed than there were requests in the workers that died")
     if len(requests_) < 2 * CLIENTS:
-        wrong.append(f"only {len(requests_)} requests were answered: {server.told[-300:]}")
+        wrong.append(f"only {len(requests_)} requests were answered: {server.output[-300:]}")
     return wrong

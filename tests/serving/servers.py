@@ -59,13 +59,13 @@ class Server:
                 if requests.get(f"{self.url}/ping", timeout=2).status_code == 200:
                     return self
             time.sleep(0.02)
-        raise AssertionError(f"not healthy; exit code {self.process.poll()}:\n{self.told}")
+        raise AssertionError(f"not healthy; exit code {self.process.poll()}:\n{self.output}")
 
     def ended(self, seconds: float = 20) -> int:
         return self.process.wait(seconds)
 
     @property
-    def told(self) -> str:
+    def output(self) -> str:
         return self.log.read_text()
 
     @property
@@ -92,16 +92,18 @@ class Server:
             with contextlib.suppress(OSError):
                 connection.sendall(text)
                 connection.shutdown(socket.SHUT_WR)
-            told = b""
+            output = b""
             with contextlib.suppress(ConnectionError):
                 while piece := connection.recv(65536):
-                    told += piece
-            return told
+                    output += piece
+            return output
 
 
 def start(base: Path, **more: str) -> Server:
     """`serve` on an ml folder, not waited for."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SAGEMAKER_", "ALGOPORT_"))}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("SAGEMAKER_", "ALGOPORT_"))
+    }
     port = free_port()
     ours = {
         "ALGORITHM": "sums",
@@ -116,7 +118,7 @@ def start(base: Path, **more: str) -> Server:
     with open(log, "wb") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "algoport.serving", "serve"],
-            env={**kept, **ours, **more},
+            env={**environment, **ours, **more},
             cwd=base,
             stdout=out,
             stderr=out,
@@ -143,6 +145,6 @@ def message(response: requests.Response, code: int) -> str:
     """The sentence of a refused request, which has the shape of every error."""
     assert response.status_code == code, response.text
     assert response.headers["Content-Type"] == "application/json"
-    told = response.json()
-    assert told["code"] == code and told["type"] and set(told) == {"code", "type", "message"}
-    return str(told["message"])
+    body = response.json()
+    assert body["code"] == code and body["type"] and set(body) == {"code", "type", "message"}
+    return str(body["message"])

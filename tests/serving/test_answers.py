@@ -53,9 +53,9 @@ def test_float32_is_told_in_the_fewest_digits_that_give_it_back(numbers: list[fl
     as_json = encoded({"x": values}, answer(x="float"), JSON, nothing(len(values)))
     as_csv = encoded({"x": values}, answer(x="float"), CSV, nothing(len(values))).decode().splitlines()
 
-    found = [entry["x"] for entry in json.loads(as_json)["predictions"]]
-    assert found == [plainly(value) for value in values]
-    assert all(value is None or isinstance(value, float) for value in found)
+    numbers_read = [entry["x"] for entry in json.loads(as_json)["predictions"]]
+    assert numbers_read == [plainly(value) for value in values]
+    assert all(value is None or isinstance(value, float) for value in numbers_read)
     np.testing.assert_array_equal(np.array(as_csv, np.float32), values)
     assert all("." in text or "e" in text or text.strip("-") in ("nan", "inf") for text in as_csv)
 
@@ -81,13 +81,13 @@ def test_every_column_stands_in_every_record(counts: list[int], vector: int, see
     lines = encoded(columns, declared, LINES, nothing(n)).decode()
     table = encoded(columns, declared, CSV, nothing(n)).decode()
 
-    found = body[key] if key else body
-    want = [{name: np.asarray(columns[name][i]).tolist() for name in found[i]} for i in range(n)]
-    assert found == want
-    assert all(list(entry) == ["double", "whole", "ragged", "table"] for entry in found)
-    assert [json.loads(line) for line in lines.splitlines()] == found
+    entries = body[key] if key else body
+    want = [{name: np.asarray(columns[name][i]).tolist() for name in entries[i]} for i in range(n)]
+    assert entries == want
+    assert all(list(entry) == ["double", "whole", "ragged", "table"] for entry in entries)
+    assert [json.loads(line) for line in lines.splitlines()] == entries
     assert lines.endswith("\n") or not n
-    flat = [[entry["double"], entry["whole"], *entry["ragged"], *entry["table"]] for entry in found]
+    flat = [[entry["double"], entry["whole"], *entry["ragged"], *entry["table"]] for entry in entries]
     # A vector of no numbers leaves an empty field.
     assert [[float(text) for text in line.split(",") if text] for line in table.splitlines()] == flat
 

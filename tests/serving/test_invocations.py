@@ -47,16 +47,16 @@ def test_a_protobuf_answer_carries_what_came_with_each_record(server: Server) ->
 
     from algoport.training.formats import record
 
-    place, found = 0, []
+    place, entries = 0, []
     while place < len(answer.content):
         _, length = struct.unpack_from("<II", answer.content, place)
-        found.append(record.message()().FromString(answer.content[place + 8 : place + 8 + length]))
+        entries.append(record.message()().FromString(answer.content[place + 8 : place + 8 + length]))
         place += 8 + length + -length % 4
     assert answer.headers["Content-Type"] == PROTOBUF
-    assert [list(entry.label["sum"].float32_tensor.values) for entry in found] == [[60.0], [-5.0]]
-    assert [entry.uid for entry in found] == ["a", ""]
-    assert [entry.metadata for entry in found] == ["", '{"n": 2}']
-    assert not any(entry.features for entry in found)
+    assert [list(entry.label["sum"].float32_tensor.values) for entry in entries] == [[60.0], [-5.0]]
+    assert [entry.uid for entry in entries] == ["a", ""]
+    assert [entry.metadata for entry in entries] == ["", '{"n": 2}']
+    assert not any(entry.features for entry in entries)
 
 
 def test_a_record_without_its_frame_is_answered_as_batch_transform_sends_it_alone(server: Server) -> None:
@@ -109,10 +109,10 @@ def test_records_may_each_have_options_of_their_own(server: Server) -> None:
 
 
 def test_an_unknown_option_is_a_400_that_names_those_there_are(server: Server) -> None:
-    told = message(server.ask('{"instances": [{"features": [1,2,3]}], "configuration": {"scael": 2}}', JSON), 400)
+    sentence = message(server.ask('{"instances": [{"features": [1,2,3]}], "configuration": {"scael": 2}}', JSON), 400)
 
-    assert told.startswith("Unable to evaluate payload provided: scael: is not an option of this model")
-    assert "scale" in told
+    assert sentence.startswith("Unable to evaluate payload provided: scael: is not an option of this model")
+    assert "scale" in sentence
 
 
 @pytest.mark.parametrize(
@@ -133,9 +133,9 @@ def test_an_unknown_option_is_a_400_that_names_those_there_are(server: Server) -
 def test_a_body_that_cannot_be_answered_is_a_400_that_says_where_and_why(
     server: Server, text: str | bytes, kind: str, says: str
 ) -> None:
-    told = message(server.ask(text, kind), 400)
+    sentence = message(server.ask(text, kind), 400)
 
-    assert told.startswith("Unable to evaluate payload provided: ") and says in told
+    assert sentence.startswith("Unable to evaluate payload provided: ") and says in sentence
 
 
 def test_an_empty_body_is_a_204(server: Server) -> None:
@@ -155,16 +155,16 @@ def test_an_answer_to_no_records_is_none_of_the_kind_that_was_asked_for(server: 
 
 @pytest.mark.parametrize("kind", [None, "text/html", "application/octet-stream", "nonsense", "application/x-npy"])
 def test_a_content_type_is_not_guessed(server: Server, kind: str | None) -> None:
-    told = message(server.ask("1,2,3", kind), 415)
+    sentence = message(server.ask("1,2,3", kind), 415)
 
-    assert all(media in told for media in (CSV, JSON, LINES, PROTOBUF))
+    assert all(media in sentence for media in (CSV, JSON, LINES, PROTOBUF))
 
 
 @pytest.mark.parametrize("accept", ["text/html", "application/json;q=0", "image/*", "text/csv;q=0, text/csv;q=0"])
 def test_an_answer_of_another_kind_is_a_406(server: Server, accept: str) -> None:
-    told = message(server.ask("1,2,3", CSV, accept), 406)
+    sentence = message(server.ask("1,2,3", CSV, accept), 406)
 
-    assert all(media in told for media in (CSV, JSON, LINES, PROTOBUF))
+    assert all(media in sentence for media in (CSV, JSON, LINES, PROTOBUF))
 
 
 def test_unknown_paths_and_methods_say_so_in_json(server: Server) -> None:
@@ -189,8 +189,8 @@ def test_a_body_over_the_limit_is_a_413_however_it_comes(server: Server) -> None
         (gzip.compress(many), {"Content-Encoding": "gzip"}),
         (zlib_bomb(), {"Content-Encoding": "gzip"}),
     ):
-        told = message(server.ask(sent, headers=headers), 413)
-        assert "1,048,576" in told
+        sentence = message(server.ask(sent, headers=headers), 413)
+        assert "1,048,576" in sentence
 
 
 def zlib_bomb() -> bytes:
@@ -219,7 +219,7 @@ def test_a_bug_is_a_500_with_a_reason_and_a_traceback_in_the_log(server: Server)
 
     assert bug == "Unable to evaluate payload provided: RuntimeError: a bug of the algorithm"
     assert "memory" in memory
-    assert "request the-bug failed" in server.told and "Traceback" in server.told
+    assert "request the-bug failed" in server.output and "Traceback" in server.output
     assert server.ask("1,2,3").status_code == 200
 
 
@@ -246,9 +246,9 @@ def test_a_connection_is_kept_for_the_next_request(server: Server) -> None:
     ],
 )
 def test_what_is_no_http_is_a_400_and_hurts_nobody(server: Server, text: bytes) -> None:
-    told = server.raw(text)
+    response = server.raw(text)
 
-    assert told.startswith(b"HTTP/1.1 400 ") and b'"code": 400' in told
+    assert response.startswith(b"HTTP/1.1 400 ") and b'"code": 400' in response
     assert server.get("/ping").status_code == 200
 
 
@@ -270,11 +270,11 @@ def test_a_request_is_one_line_of_json_where_asked_for_and_a_ping_none(server: S
 
     answer = server.ask("1,2,3", headers=headers)
 
-    lines = [json.loads(line) for line in server.told.splitlines() if line.startswith("{")]
+    lines = [json.loads(line) for line in server.output.splitlines() if line.startswith("{")]
     line = next(line for line in lines if line["request"] == "seen")
     assert answer.headers["X-Request-Id"] == "seen"
     assert (line["path"], line["code"], line["records"], line["sent"]) == ("/invocations", 200, 1, 5)
     assert (line["inference_id"], line["target_model"]) == ("mine", "m")
     assert line["time"].endswith("Z") and line["ms"] > 0
     assert not any(line["path"] == "/ping" for line in lines)
-    assert len([line for line in server.told.splitlines() if "Ready after" in line]) == 1
+    assert len([line for line in server.output.splitlines() if "Ready after" in line]) == 1

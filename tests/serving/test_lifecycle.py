@@ -39,7 +39,7 @@ def test_a_setting_that_cannot_be_is_one_clear_sentence(tmp_path: Path, environm
     server = start(tmp_path, **environment)
 
     assert server.ended() == 2
-    assert says in server.told and "Traceback" not in server.told and server.told.count("\n") == 1
+    assert says in server.output and "Traceback" not in server.output and server.output.count("\n") == 1
 
 
 def test_a_model_that_is_not_there_stops_the_start_with_one_line(tmp_path: Path) -> None:
@@ -48,8 +48,8 @@ def test_a_model_that_is_not_there_stops_the_start_with_one_line(tmp_path: Path)
     server = start(tmp_path)
 
     assert server.ended() == 2
-    assert server.told.count("\n") == 1 and "Unable to load model: " in server.told
-    assert str(tmp_path / "model") in server.told and "there is no model in this folder" in server.told
+    assert server.output.count("\n") == 1 and "Unable to load model: " in server.output
+    assert str(tmp_path / "model") in server.output and "there is no model in this folder" in server.output
 
 
 def test_half_a_model_is_not_served(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_half_a_model_is_not_served(tmp_path: Path) -> None:
     server = start(tmp_path)
 
     assert server.ended() == 2
-    assert server.told.count("\n") == 1 and "the job that wrote this one was interrupted" in server.told
+    assert server.output.count("\n") == 1 and "the job that wrote this one was interrupted" in server.output
 
 
 def test_a_model_that_cannot_be_loaded_stops_the_start_with_one_line(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_a_model_that_cannot_be_loaded_stops_the_start_with_one_line(tmp_path: P
     server = start(tmp_path)
 
     assert server.ended() == 1
-    assert server.told.count("\n") == 1 and "RuntimeError: broken on purpose" in server.told
+    assert server.output.count("\n") == 1 and "RuntimeError: broken on purpose" in server.output
 
 
 def test_a_model_that_takes_too_long_to_load_stops_the_start(tmp_path: Path) -> None:
@@ -74,18 +74,18 @@ def test_a_model_that_takes_too_long_to_load_stops_the_start(tmp_path: Path) -> 
     server = start(tmp_path, SAGEMAKER_STARTUP_TIMEOUT="0.5")
 
     assert server.ended() == 1
-    assert "took longer than 0.5 seconds" in server.told
+    assert "took longer than 0.5 seconds" in server.output
 
 
 def test_a_port_that_is_taken_is_one_line(tmp_path: Path) -> None:
     put(tmp_path / "model")
-    with socket.socket() as taken:
-        taken.bind(("0.0.0.0", 0))
-        taken.listen()
-        server = start(tmp_path, SAGEMAKER_BIND_TO_PORT=str(taken.getsockname()[1]))
+    with socket.socket() as listener:
+        listener.bind(("0.0.0.0", 0))
+        listener.listen()
+        server = start(tmp_path, SAGEMAKER_BIND_TO_PORT=str(listener.getsockname()[1]))
 
         assert server.ended() == 1
-        assert server.told.count("\n") == 1 and "cannot be listened on" in server.told
+        assert server.output.count("\n") == 1 and "cannot be listened on" in server.output
 
 
 def test_a_term_while_the_model_is_loading_ends_the_server_with_zero(tmp_path: Path) -> None:
@@ -107,12 +107,12 @@ def test_the_start_is_quick_and_quiet_and_leaves_the_model_alone(tmp_path: Path)
 
     with serving(tmp_path) as server:
         assert server.ask("1,2,3").json()["sums"][0]["sum"] == 6
-        lines = server.told.splitlines()
+        lines = server.output.splitlines()
 
     assert sorted(path.name for path in model.iterdir()) == before
     assert len(lines) == 2 and "1 worker" in lines[0] and "Ready after" in lines[1]
     assert float(lines[1].split("Ready after ")[1].split()[0]) < 6  # 1 s where nothing else computes
-    assert server.process.returncode == 0 and server.told.splitlines() == lines
+    assert server.process.returncode == 0 and server.output.splitlines() == lines
 
 
 def test_only_the_port_is_listened_on(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_a_request_that_runs_at_a_term_is_finished_and_none_is_taken_after(tmp_p
             server.get("/ping")
         assert running.result().json() == {"sums": [{"sum": 6.0, "positive": 3}]}
         assert server.ended(8) == 0
-        assert "Traceback" not in server.told
+        assert "Traceback" not in server.output
 
 
 def test_a_request_that_does_not_end_does_not_keep_the_server_from_its_end(tmp_path: Path) -> None:
@@ -249,9 +249,9 @@ def test_a_request_that_takes_too_long_is_given_up_and_its_worker_replaced(tmp_p
         worker = server.workers
 
         began = time.monotonic()
-        told = message(server.sleepy(20), 503)
+        sentence = message(server.sleepy(20), 503)
 
-        assert "did not end within 1 seconds" in told and time.monotonic() - began < 3
+        assert "did not end within 1 seconds" in sentence and time.monotonic() - began < 3
         until(lambda: server.workers and server.workers != worker, 15)
         server.wait()
         assert server.ask("1,2,3").status_code == 200
@@ -291,7 +291,7 @@ def test_metrics_count_the_requests_of_all_workers_together(tmp_path: Path) -> N
         assert server.ask("1,2,3", CSV, "*/*").content == b"6.0,3\n"
         for worker in server.workers:  # what they counted is not lost with them, however they end
             os.kill(worker, signal.SIGABRT)
-        until(lambda: "exited with code 1" in server.told)
+        until(lambda: "exited with code 1" in server.output)
         server.wait()
         for _ in range(30):
             server.ask("1,2,3\n4,5,6")
@@ -319,6 +319,6 @@ def test_many_clients_at_once_each_get_their_own_answer(tmp_path: Path) -> None:
                 ]
 
         with ThreadPoolExecutor(8) as pool:
-            found = list(pool.map(client, range(8)))
+            answers = list(pool.map(client, range(8)))
 
-    assert found == [[float(number + i) for i in range(25)] for number in range(8)]
+    assert answers == [[float(number + i) for i in range(25)] for number in range(8)]

@@ -53,28 +53,28 @@ def test_four_times_the_clients_there_is_room_for_are_all_answered(tmp_path: Pat
         assert not wrong and set(codes) == {200, 503}
         assert server.get("/ping").status_code == 200
         assert server.ask("1,2,3").json()["sums"][0]["sum"] == 6
-        assert "Traceback" not in server.told
+        assert "Traceback" not in server.output
 
 
 def test_connections_that_stay_are_shared_out_among_the_workers(tmp_path: Path) -> None:
     put(tmp_path / "model")
 
-    def held(worker: int) -> int:
-        found = 0
+    def sockets(worker: int) -> int:
+        count = 0
         for path in Path(f"/proc/{worker}/fd").iterdir():
             with contextlib.suppress(FileNotFoundError):  # closed meanwhile
-                found += "socket:" in os.readlink(path)
-        return found
+                count += "socket:" in os.readlink(path)
+        return count
 
     def more(server: Server, connections: int) -> list[int]:
         """What each worker holds more while there are so many connections."""
-        before = [held(worker) for worker in server.workers]
+        before = [sockets(worker) for worker in server.workers]
         with contextlib.ExitStack() as stack:
             for _ in range(connections):
                 own = stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
                 own.sendall(b"GET /ping HTTP/1.1\r\nHost: here\r\n\r\n")
                 assert own.recv(1000).startswith(b"HTTP/1.1 200")
-            return [held(worker) - then for worker, then in zip(server.workers, before, strict=True)]
+            return [sockets(worker) - then for worker, then in zip(server.workers, before, strict=True)]
 
     with serving(tmp_path, SAGEMAKER_MODEL_SERVER_WORKERS="2") as server:
         deadline = time.monotonic() + 20
@@ -99,13 +99,13 @@ def test_many_models_in_little_memory_are_refused_or_answer_for_themselves(tmp_p
     for number in range(models):
         (tmp_path / f"m{number}").mkdir()
         (tmp_path / f"m{number}" / "bytes").write_bytes(bytes(size))
-    held, most = [0], [0]
+    resident, most = [0], [0]
     lock = threading.RLock()  # of finalizers, too
 
     def change(by: int) -> None:
         with lock:
-            held[0] += by
-            most[0] = max(most[0], held[0])
+            resident[0] += by
+            most[0] = max(most[0], resident[0])
 
     def loaded(folder: Path) -> Weighty:
         model = Weighty(folder.name)
@@ -115,7 +115,7 @@ def test_many_models_in_little_memory_are_refused_or_answer_for_themselves(tmp_p
         return model
 
     # While a model is being loaded it counts twice, as held and as promised: never too little.
-    table = Table(loaded, free=lambda: need * (fit - held[0]))  # type: ignore[arg-type]
+    table = Table(loaded, free=lambda: need * (fit - resident[0]))  # type: ignore[arg-type]
     codes: dict[str, collections.Counter[int]] = collections.defaultdict(collections.Counter)
 
     def client(seed: int) -> None:
@@ -147,4 +147,4 @@ def test_many_models_in_little_memory_are_refused_or_answer_for_themselves(tmp_p
     assert most[0] <= fit
     for model in table.listing(100, 0)["models"]:
         table.unload(model["modelName"])
-    assert held[0] == 0
+    assert resident[0] == 0

@@ -94,8 +94,8 @@ def test_a_name_is_taken_once(many: Server, place: Path) -> None:
     again = load(many, "one", place / "models" / "m2")
 
     assert again.status_code == 409
-    told = {"code": 409, "type": "ConflictStatusException", "message": "Model one is already registered."}
-    assert again.json() == told
+    error = {"code": 409, "type": "ConflictStatusException", "message": "Model one is already registered."}
+    assert again.json() == error
 
 
 def test_the_list_comes_in_pages(many: Server, place: Path) -> None:
@@ -229,7 +229,7 @@ def test_the_memory_of_models_is_free_again_when_they_are_unloaded(tmp_path: Pat
 
     with serving(tmp_path, SAGEMAKER_MULTI_MODEL="true") as server, ThreadPoolExecutor(8) as pool:
 
-        def held() -> int:
+        def resident() -> int:
             [worker] = server.workers
             return next(
                 int(line.split()[1]) * 1024
@@ -243,7 +243,7 @@ def test_the_memory_of_models_is_free_again_when_they_are_unloaded(tmp_path: Pat
             assert {response.status_code for response in loaded} == {200}
             gone = pool.map(lambda number: unload(server, f"m{number}"), range(8))
             assert {response.status_code for response in gone} == {200}
-            after.append(held())
+            after.append(resident())
 
     assert after[-1] < after[0] + (24 << 20)
 
@@ -253,17 +253,17 @@ def test_loads_at_the_same_time_are_not_promised_the_same_memory(tmp_path: Path)
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "bytes").write_bytes(bytes(1000))
-    begun, go_on = threading.Event(), threading.Event()
+    loading, go_on = threading.Event(), threading.Event()
 
     def loaded(folder: Path) -> Any:
-        begun.set()
+        loading.set()
         go_on.wait(10)
         return object()
 
     table = Table(loaded, free=lambda: 2000)
     with ThreadPoolExecutor() as pool:
         first = pool.submit(table.load, "a", str(tmp_path / "a"))
-        begun.wait(10)
+        loading.wait(10)
         with pytest.raises(Refusal) as refused:
             table.load("b", str(tmp_path / "b"))
         go_on.set()

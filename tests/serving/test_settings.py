@@ -42,10 +42,10 @@ def test_what_is_empty_is_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "cores", lambda: 4)
     monkeypatch.setattr(machine, "memory_limit", lambda: 64 << 30)
 
-    found = read(SAGEMAKER_BIND_TO_PORT="", SAGEMAKER_MODEL_SERVER_WORKERS=" ")
+    configuration = read(SAGEMAKER_BIND_TO_PORT="", SAGEMAKER_MODEL_SERVER_WORKERS=" ")
 
-    assert (found.port, found.workers, found.threads) == (8080, 4, 1)
-    assert (found.payload, found.timeout, found.startup) == (100 * MB, 60, 600)
+    assert (configuration.port, configuration.workers, configuration.threads) == (8080, 4, 1)
+    assert (configuration.payload, configuration.timeout, configuration.startup) == (100 * MB, 60, 600)
 
 
 @pytest.mark.parametrize(
@@ -78,6 +78,6 @@ def test_workers_are_as_many_as_cores_memory_and_device_allow(
 def test_batch_transform_is_told_what_suits_it(
     environment: dict[str, str], concurrent: int, strategy: str, size: int
 ) -> None:
-    found = read(SAGEMAKER_MODEL_SERVER_WORKERS="3", **environment).execution
+    execution = read(SAGEMAKER_MODEL_SERVER_WORKERS="3", **environment).execution
 
-    assert found == {"MaxConcurrentTransforms": concurrent, "BatchStrategy": strategy, "MaxPayloadInMB": size}
+    assert execution == {"MaxConcurrentTransforms": concurrent, "BatchStrategy": strategy, "MaxPayloadInMB": size}

@@ -34,8 +34,8 @@ def algorithm(kind: str, *, labeled: bool = True) -> Algorithm:
         Channel(name="notes", annotates="train", content_types=(IMAGE,), **more),
         Channel(name="lst", lists="train", content_types=(IMAGE,), **more),
     )
-    told = {"name": "a", "title": "", "summary": "", "problem": "", "source": "", "metrics": (), "log_name": ""}
-    return Algorithm(channels=channels, answer=Answer(columns=()), **told)  # type: ignore[arg-type]
+    facts = {"name": "a", "title": "", "summary": "", "problem": "", "source": "", "metrics": (), "log_name": ""}
+    return Algorithm(channels=channels, answer=Answer(columns=()), **facts)  # type: ignore[arg-type]
 
 
 def opening(

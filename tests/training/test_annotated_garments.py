@@ -93,5 +93,5 @@ def test_real_pictures_keep_their_masks_from_folders_and_from_a_manifest(tmp_pat
 
     for masks in sets:
         assert len(masks) == 12
-        for found, mask in zip(masks.masks, want, strict=True):
-            np.testing.assert_array_equal(np.asarray(image.open(io.BytesIO(found))), mask)
+        for png, mask in zip(masks.masks, want, strict=True):
+            np.testing.assert_array_equal(np.asarray(image.open(io.BytesIO(png))), mask)

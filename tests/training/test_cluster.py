@@ -132,12 +132,12 @@ def test_a_killed_host_ends_the_others_which_name_it(tmp_path, killed):
     runs[0].until("epoch=1,")
 
     runs[killed].kill()
-    begun = time.monotonic()
+    start_time = time.monotonic()
     survivors = [run for number, run in enumerate(runs) if number != killed]
     codes = finish(survivors, 20)
 
     assert codes == [1, 1]
-    assert time.monotonic() - begun < 8
+    assert time.monotonic() - start_time < 8
     for run in survivors:
         assert run.place.failure.startswith(f"InternalServerError: Lost host {HOSTS[killed]}: no sign of life")
     runs[killed].wait()
@@ -154,10 +154,10 @@ def test_a_host_that_is_gone_once_all_have_met_is_named(tmp_path, killed):
     ]
 
     runs[killed].wait()
-    begun = time.monotonic()
+    start_time = time.monotonic()
 
     assert finish([runs[1 - killed]], 20) == [1]
-    assert time.monotonic() - begun < 8
+    assert time.monotonic() - start_time < 8
     assert places[1 - killed].failure.startswith(f"InternalServerError: Lost host {HOSTS[killed]}")
 
 
@@ -262,13 +262,13 @@ def test_a_first_host_that_is_gone_or_silent_once_it_was_found_is_named_soon(mon
     monkeypatch.setattr(meeting, "CONNECT", 0.5)
     monkeypatch.setattr(meeting, "CALL", 2.0)
     with socket.create_server((HOSTS[0], 0)) as listener:
-        port, begun = listener.getsockname()[1], time.monotonic()
+        port, start_time = listener.getsockname()[1], time.monotonic()
         if gone:
             listener.close()
         with pytest.raises(PlatformError, match="Lost host the first while the hosts met"):
-            meeting._client(HOSTS[0], port, "the first", meeting._Waiting(Stop(), begun + 60))
+            meeting._client(HOSTS[0], port, "the first", meeting._Waiting(Stop(), start_time + 60))
 
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - start_time < 20
 
 
 def test_interrupted_and_resumed_is_uninterrupted_with_two_hosts(tmp_path):

@@ -17,12 +17,12 @@ SLOW = {"pause": 0.05, "mini_batch_size": 100}
 
 def test_a_stop_ends_the_job_with_a_servable_model_and_exit_code_0(tmp_path):
     run = digits_job(tmp_path, epochs=1000, **SLOW).start().until("epoch=1,")
-    begun = time.monotonic()
+    start = time.monotonic()
 
     run.stop().stop().wait(20)
 
     assert run.code == 0, run.log
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - start < 5
     assert "stopped after" in run.log
     assert run.place.model[1]["count"] >= len(digits())
     assert not run.place.failure
@@ -80,11 +80,11 @@ def test_interrupted_and_resumed_is_uninterrupted(tmp_path):
     run = place.start(ALGOPORT_CHECKPOINT_INTERVAL="0.1").until("epoch=2,")
     time.sleep(0.4)  # into the middle of a pass
     run.kill().wait()
-    kept = [path.name for path in (tmp_path / "parts/checkpoints").glob("*.checkpoint")]
+    names = [path.name for path in (tmp_path / "parts/checkpoints").glob("*.checkpoint")]
     resumed = place.run()
 
     assert run.code == -signal.SIGKILL
-    assert 1 <= len(kept) <= 3
+    assert 1 <= len(names) <= 3
     assert resumed.code == 0, resumed.log
     assert "Resuming from checkpoint" in resumed.log
     assert "epoch=1," not in resumed.log and "epoch=2," not in resumed.log
@@ -116,19 +116,19 @@ def test_damaged_checkpoints_are_left_out_for_older_ones(tmp_path):
     folder = tmp_path / "elsewhere"
     place.config("checkpointconfig", {"LocalPath": str(folder)})
     assert place.run().code == 0
-    kept = sorted(folder.glob("*.checkpoint"))
-    assert len(kept) == 3
-    kept[2].write_bytes(kept[2].read_bytes()[:-5])  # cut off
-    flipped = bytearray(kept[1].read_bytes())
+    files = sorted(folder.glob("*.checkpoint"))
+    assert len(files) == 3
+    files[2].write_bytes(files[2].read_bytes()[:-5])  # cut off
+    flipped = bytearray(files[1].read_bytes())
     flipped[-3] ^= 1
-    kept[1].write_bytes(flipped)
+    files[1].write_bytes(flipped)
     (folder / "stray.checkpoint").write_bytes(b"x")
 
     run = place.run()
 
     assert run.code == 0, run.log
     assert run.log.count("this checkpoint is damaged and is left out") == 2
-    assert f"Resuming from checkpoint {kept[0]}" in run.log
+    assert f"Resuming from checkpoint {files[0]}" in run.log
     assert place.model[1]["count"] == 3 * len(digits())
 
 
@@ -188,15 +188,15 @@ def test_a_log_that_nobody_reads_any_more_is_no_reason_to_lose_the_model(tmp_pat
 def test_passes_of_milliseconds_are_not_slowed_down_by_checkpoints(tmp_path, monkeypatch):
     now, written = [0.0], []
     monkeypatch.setattr(checkpoints.time, "monotonic", lambda: now[0])
-    kept = checkpoints.Kept(tmp_path, {}, Alone())
+    folder = checkpoints.Kept(tmp_path, {}, Alone())
 
     def write(arrays, facts):
         written.append(now[0])
         now[0] += 0.01
 
-    monkeypatch.setattr(kept, "_write", write)
+    monkeypatch.setattr(folder, "_write", write)
     for _ in range(1000):
         now[0] += 0.001
-        kept.save({}, {})
+        folder.save({}, {})
 
     assert 5 <= len(written) <= 0.11 * now[0] / 0.01

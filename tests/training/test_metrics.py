@@ -53,12 +53,12 @@ def test_the_regex_of_a_metric_finds_its_lines_and_no_others(tmp_path, capfd, wh
     ("name", "value"), [("train:loss", "1.0"), ("train:loss:final", "2.0"), ("train:f_beta", "3.0")]
 )
 def test_metrics_that_share_a_name_in_the_log_or_have_one_that_varies_are_told_apart(tmp_path, capfd, name, value):
-    told = (
+    definitions = (
         Metric(name="train:loss", goal="minimize", meaning="", written="*_objective", epochs=True),
         Metric(name="train:loss:final", goal="minimize", meaning="", written="*_objective", epochs=False),
         Metric(name="train:f_beta", goal="maximize", meaning="", written="f_*", epochs=False, kind="score"),
     )
-    ours = metrics.Metrics(replace(algorithm(), metrics=told), "algo-1", tmp_path)
+    ours = metrics.Metrics(replace(algorithm(), metrics=definitions), "algo-1", tmp_path)
 
     ours.report({"train:loss": 1.0}, epoch=4, written={"train:loss": "mse_objective"})
     ours.report({"train:loss:final": 2.0}, written={"train:loss:final": "mse_objective"})
@@ -74,9 +74,9 @@ def test_metrics_that_share_a_name_in_the_log_or_have_one_that_varies_are_told_a
 def test_figures_stand_in_a_line_of_metrics_with_what_they_are_of(tmp_path, capfd):
     metrics.Metrics(algorithm(), "algo-1", tmp_path).figures({"train_mse": 0.5}, epoch=0, model=3)
 
-    told = json.loads(capfd.readouterr().out.removeprefix("#metrics "))
-    assert told["Dimensions"] == {"Algorithm": "X/Y", "Host": "algo-1", "Operation": "training", "epoch": 0, "model": 3}
-    assert told["Metrics"] == {"train_mse": {"sum": 0.5, "count": 1, "min": 0.5, "max": 0.5}}
+    data = json.loads(capfd.readouterr().out.removeprefix("#metrics "))
+    assert data["Dimensions"] == {"Algorithm": "X/Y", "Host": "algo-1", "Operation": "training", "epoch": 0, "model": 3}
+    assert data["Metrics"] == {"train_mse": {"sum": 0.5, "count": 1, "min": 0.5, "max": 0.5}}
 
 
 def test_a_template_of_its_own_has_a_regex_of_its_own(tmp_path, capfd):
@@ -136,10 +136,10 @@ def test_the_files_hold_the_last_values_and_the_history(tmp_path, capfd):
 
     ours.close({"k": 3})
 
-    kept = json.loads((tmp_path / "data/metrics.json").read_text())
-    assert kept["metrics"]["test:msd"] == {"value": None, "goal": "minimize"}
-    assert [entry["value"] for entry in kept["history"]] == [3.0, None]
-    assert kept["rows"] == {"train": 10} and kept["hyperparameters"] == {"k": 3}
+    document = json.loads((tmp_path / "data/metrics.json").read_text())
+    assert document["metrics"]["test:msd"] == {"value": None, "goal": "minimize"}
+    assert [entry["value"] for entry in document["history"]] == [3.0, None]
+    assert document["rows"] == {"train": 10} and document["hyperparameters"] == {"k": 3}
     assert (tmp_path / "data/metrics.csv").read_text().splitlines()[0] == "time,epoch,batch,metric,value"
     out = capfd.readouterr().out
     assert "#throughput_metric: host=algo-1, train throughput=5.0 records/second" in out

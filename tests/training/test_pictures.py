@@ -21,8 +21,8 @@ def put(root: Path, *names: str) -> Path:
     return root
 
 
-def read(found, shuffle=None):
-    parts = list(Pictures(found, as_images).blocks(shuffle, lambda: False))
+def read(source, shuffle=None):
+    parts = list(Pictures(source, as_images).blocks(shuffle, lambda: False))
     encoded = [data.removeprefix(PNG).decode() for part in parts for data in part.encoded]
     return encoded, np.concatenate([part.label for part in parts]).tolist()
 
@@ -37,9 +37,9 @@ def test_a_list_says_which_pictures_there_are_in_which_order(tmp_path):
     root = put(tmp_path / "train", "b/2.jpg", "a.png", "left out.png")
     lists = lst(tmp_path, "5\t1.000\tb/2.jpg\r\n\n9\t0\ta.png\n")
 
-    found, labels = read(listed(root, "train", lists, "train_lst"))
+    names, labels = read(listed(root, "train", lists, "train_lst"))
 
-    assert (found, labels) == (["b/2.jpg", "a.png"], [[1.0], [0.0]])
+    assert (names, labels) == (["b/2.jpg", "a.png"], [[1.0], [0.0]])
 
 
 def test_a_list_can_have_a_label_for_each_class(tmp_path):
@@ -51,7 +51,7 @@ def test_a_list_can_have_a_label_for_each_class(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("0\ta.png", "train_lst/a.lst, line 1: must be a number, labels and a path with tabs between them"),
         ("0\t1\ta.png\nx\t1\ta.png", "line 2: must be a number"),
@@ -62,13 +62,13 @@ def test_a_list_can_have_a_label_for_each_class(tmp_path):
         ("0\t1\ta.png\n1\t1\t0\ta.png", "line 2: 2 labels, where the first line has 1"),
     ],
 )
-def test_a_line_that_is_wrong_is_told(tmp_path, text, told):
+def test_a_line_that_is_wrong_is_told(tmp_path, text, message):
     root = put(tmp_path / "train", "a.png")
 
     with pytest.raises(UserError) as caught:
         listed(root, "train", lst(tmp_path, text), "train_lst")
 
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_there_is_one_list(tmp_path):
@@ -83,9 +83,9 @@ def test_there_is_one_list(tmp_path):
 def test_folders_are_classes_by_their_names(tmp_path):
     root = put(tmp_path / "train", "dog/1.jpg", "cat/deep/2.JPG", "cat/1.png", "dog/notes.txt", ".hidden/1.png")
 
-    found, labels = read(in_classes(root, "train"))
+    names, labels = read(in_classes(root, "train"))
 
-    assert (found, labels) == (["cat/1.png", "cat/deep/2.JPG", "dog/1.jpg"], [[0], [0], [1]])
+    assert (names, labels) == (["cat/1.png", "cat/deep/2.JPG", "dog/1.jpg"], [[0], [0], [1]])
 
 
 def test_numbered_folders_are_those_classes(tmp_path):

@@ -98,11 +98,11 @@ def test_decoders_are_compiled_for_the_formats_that_have_some(media: list[str], 
 
 
 def test_a_stop_ends_it_at_once(cache: Path) -> None:
-    begun = time.monotonic()
+    start = time.monotonic()
 
     assert warmup.run([NAME], stop=lambda: True) is None
 
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - start < 5
     assert warmup.missing([NAME]) == [NAME]
 
 

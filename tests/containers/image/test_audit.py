@@ -10,9 +10,9 @@ import pytest
 from algoport.containers.image import audit
 
 
-def answering(text: str, code: int, told: str = "stdout") -> Any:
-    other = "stderr" if told == "stdout" else "stdout"
-    return lambda *words: subprocess.CompletedProcess(words, code, **{told: text, other: ""})
+def answering(text: str, code: int, stream: str = "stdout") -> Any:
+    other = "stderr" if stream == "stdout" else "stdout"
+    return lambda *words: subprocess.CompletedProcess(words, code, **{stream: text, other: ""})
 
 
 def test_a_known_fault_is_told_and_fails(monkeypatch: Any, capsys: Any) -> None:

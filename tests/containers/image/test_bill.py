@@ -11,7 +11,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 
 from algoport.containers.image import bill
 
-FOUND = {
+CONTENTS = {
     "python": "3.11.9",
     "packages": [["Flask", "3.1.3", "BSD-3-Clause"], ["my_own.thing", "1.0", None]],
     "system": "debian",
@@ -21,7 +21,7 @@ FOUND = {
 
 
 def test_every_package_is_named_as_scanners_name_it() -> None:
-    made = json.loads(bill.written(bill.bill("algoport/pca:cpu", FOUND)))
+    made = json.loads(bill.written(bill.bill("algoport/pca:cpu", CONTENTS)))
 
     assert {component["purl"] for component in made["components"]} == {
         "pkg:generic/python@3.11.9",
@@ -35,20 +35,20 @@ def test_every_package_is_named_as_scanners_name_it() -> None:
 
 
 def test_it_keeps_to_the_schema() -> None:
-    text = bill.written(bill.bill("algoport/pca:cpu", FOUND))
+    text = bill.written(bill.bill("algoport/pca:cpu", CONTENTS))
 
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
 
 
 @pytest.mark.docker
 def test_an_image_says_what_it_contains_and_what_lies_beside_its_python(image: str) -> None:
-    found = bill.contents(image)
+    contents = bill.contents(image)
 
-    names = {name.lower() for name, _, _ in found["packages"]}
+    names = {name.lower() for name, _, _ in contents["packages"]}
     assert {"numpy", "torch", "flask", "algoport"} <= names
     assert not {"pytest", "pip", "mypy"} & names
-    assert {"libc6", "libssl3"} <= {name for name, _, _ in found["linked"]}
-    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(bill.written(bill.bill(image, found))) is None
+    assert {"libc6", "libssl3"} <= {name for name, _, _ in contents["linked"]}
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(bill.written(bill.bill(image, contents))) is None
 
 
 def test_where_no_image_is_that_is_said(monkeypatch: Any, capsys: Any, tmp_path: Any) -> None:

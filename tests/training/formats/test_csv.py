@@ -98,8 +98,8 @@ def test_a_header_is_left_out_where_it_is_announced():
     assert read(names + "1,2\n3,4\n", parameters={"header": "present"}).features.tolist() == [[1, 2], [3, 4]]
     assert fault(names + "1,2\n3,x\n", parameters={"header": "present"}).startswith("train/part-3.csv, line 4: ")
     for block in (1, 4, 9):
-        found = read("\n" + names + "\n1,2\n3,4\n", parameters={"header": "present"}, block=block)
-        assert found.features.tolist() == [[1, 2], [3, 4]]
+        records = read("\n" + names + "\n1,2\n3,4\n", parameters={"header": "present"}, block=block)
+        assert records.features.tolist() == [[1, 2], [3, 4]]
 
 
 @pytest.mark.parametrize("prefix", ["", "5,6\n" * 20_000])

@@ -35,12 +35,12 @@ def read(data: bytes, media: str = "application/x-recordio", **how: Any) -> Imag
 def test_what_is_written_is_read(count, labels):
     given = images(count, labels)
 
-    found = read(recordio.write(given))
+    records = read(recordio.write(given))
 
-    assert list(found.encoded) == list(given.encoded)
+    assert list(records.encoded) == list(given.encoded)
     if count:
-        np.testing.assert_array_equal(found.label, given.label)
-        assert found.place(count - 1) == f"train/a.rec, record {count}"
+        np.testing.assert_array_equal(records.label, given.label)
+        assert records.place(count - 1) == f"train/a.rec, record {count}"
 
 
 def test_records_are_as_mxnet_writes_them():
@@ -60,9 +60,9 @@ def test_a_record_that_was_split_at_its_magic_is_joined():
     first = struct.pack("<II", MAGIC, 1 << 29 | len(head)) + head
     last = struct.pack("<II", MAGIC, 3 << 29 | len(tail)) + tail
 
-    found = read(first + last)
+    records = read(first + last)
 
-    assert found.encoded[0] == JPEG[:8] + struct.pack("<I", MAGIC) + tail
+    assert records.encoded[0] == JPEG[:8] + struct.pack("<I", MAGIC) + tail
 
 
 @pytest.mark.parametrize(
@@ -80,23 +80,23 @@ def test_a_record_that_was_split_at_its_magic_is_joined():
 def test_an_augmented_manifest_has_pictures_and_labels_by_turns(text, label, how):
     stream = b"".join(frame(part) for part in (JPEG, text.encode(), PNG, text.encode()))
 
-    found = read(stream, how, classes=4)
+    records = read(stream, how, classes=4)
 
-    assert list(found.encoded) == [JPEG, PNG]
-    assert found.label.tolist() == [label, label]
+    assert list(records.encoded) == [JPEG, PNG]
+    assert records.label.tolist() == [label, label]
 
 
 def test_a_file_in_a_frame_is_read_as_the_file():
     """As pipes wrap whole objects."""
     whole = recordio.write(images(3))
 
-    found = read(frame(whole) + frame(whole))
+    records = read(frame(whole) + frame(whole))
 
-    assert len(found) == 6
+    assert len(records) == 6
 
 
 @pytest.mark.parametrize(
-    ("stream", "told"),
+    ("stream", "message"),
     [
         (frame(b"short"), "record 1: must have a header of 24 bytes; it has 5"),
         (frame(struct.pack("<IfQQ", 9, 0, 0, 0) + b"x"), "record 1: says that 9 labels follow"),
@@ -116,11 +116,11 @@ def test_a_file_in_a_frame_is_read_as_the_file():
         (b"\x89PNG\r\n\x1a\n and more", "is plainly a PNG picture, where the content type is application/x-recordio."),
     ],
 )
-def test_what_is_wrong_is_told_with_its_record(stream, told):
+def test_what_is_wrong_is_told_with_its_record(stream, message):
     with pytest.raises(UserError) as caught:
         read(stream)
 
-    assert str(caught.value).startswith("train/a.rec") and told in str(caught.value)
+    assert str(caught.value).startswith("train/a.rec") and message in str(caught.value)
 
 
 def test_classes_that_there_are_not_are_told():

@@ -120,10 +120,10 @@ def test_what_only_looks_like_plain_instances_is_read_with_all_care(body):
 
     def read(some):
         try:
-            found = request(some, width=2)
+            records = request(some, width=2)
         except UserError as error:
             return str(error)
-        return found.features.tolist(), found.configuration
+        return records.features.tolist(), records.configuration
 
     assert read(body.encode()) == read(json.dumps(text).encode())
 

@@ -76,8 +76,8 @@ def test_the_compiled_reader_reads_what_the_plain_one_reads(lines, labels, end):
     def outcome(small: int) -> str:
         libsvm.SMALL = small
         try:
-            found = read(text, labels=labels, width=4)
-            return f"{found.dense().tolist()} {found.label} {found.weight}"
+            records = read(text, labels=labels, width=4)
+            return f"{records.dense().tolist()} {records.label} {records.weight}"
         except (UserError, ValueError) as error:
             return str(error)
         finally:
@@ -97,16 +97,16 @@ def test_a_label_may_have_a_weight_and_may_be_missing_in_requests():
 
 
 def test_keys_count_from_zero_and_are_sorted():
-    found = read("1 3:4 0:2\n", labels=1, width=4)
-    assert found.dense().tolist() == [[2, 0, 0, 4]]
-    assert_canonical(found.features)
+    records = read("1 3:4 0:2\n", labels=1, width=4)
+    assert records.dense().tolist() == [[2, 0, 0, 4]]
+    assert_canonical(records.features)
 
 
 def test_without_a_width_the_largest_key_of_all_blocks_decides():
     text = "1 0:1\n" * 100 + "1 7:1\n" + "1 1:1\n" * 100
     for block in (16, 1 << 20):
-        found = read(text, labels=1, block=block)
-        assert (found.width, len(found)) == (8, 201)
+        records = read(text, labels=1, block=block)
+        assert (records.width, len(records)) == (8, 201)
 
 
 @pytest.mark.parametrize("prefix", ["", "# a comment\n\n" + "1 0:1\n" * 20_000])

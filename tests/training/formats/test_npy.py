@@ -28,9 +28,9 @@ def fault(data: bytes, **layout) -> str:
 def test_any_real_type_and_order_is_read(dtype, order):
     array = np.asarray(np.arange(12).reshape(4, 3) % 7, dtype, order=order)
     for block in (1, 1 << 20):
-        found = rows(MEDIA, Trickle(saved(array)), block=block, labels=1)
-        np.testing.assert_array_equal(found.features, array[:, 1:].astype(np.float32))
-        np.testing.assert_array_equal(found.label, array[:, :1].astype(np.float32))
+        records = rows(MEDIA, Trickle(saved(array)), block=block, labels=1)
+        np.testing.assert_array_equal(records.features, array[:, 1:].astype(np.float32))
+        np.testing.assert_array_equal(records.label, array[:, :1].astype(np.float32))
 
 
 def test_a_vector_is_one_row_and_arrays_may_follow_one_another():

@@ -41,10 +41,10 @@ def test_objects_are_read_back_as_they_were_written(media, values):
 def test_parquet_gives_arrays_with_nan_for_what_is_missing(values):
     body = formats.find(PARQUET, "objects").write(Objects(values=values))
 
-    found = read(body, PARQUET).values
+    objects = read(body, PARQUET).values
 
-    assert len(found) == len(values)
-    for value, got in zip(values, found, strict=True):
+    assert len(objects) == len(values)
+    for value, got in zip(values, objects, strict=True):
         assert got["start"] == value["start"]
         want = np.array([np.nan if number is None else number for number in value["target"]], float)
         np.testing.assert_array_equal(np.asarray(got["target"], float), want)
@@ -80,10 +80,10 @@ def test_options_come_with_the_body_and_with_single_instances():
     ],
 )
 def test_faults_are_told_where_they_are(media, body, words):
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as error:
         read(body, media, "x")
 
-    assert words in str(told.value)
+    assert words in str(error.value)
 
 
 def test_records_say_where_they_stood():

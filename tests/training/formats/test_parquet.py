@@ -39,19 +39,19 @@ def test_numbers_of_every_type_become_float32():
         "decimal": pa.array([1, 2, 3]).cast(pa.decimal128(20, 1)),
     }
 
-    found = rows(MEDIA, written(table), labels=1)
+    records = rows(MEDIA, written(table), labels=1)
 
-    assert found.label.tolist() == [[1], [0], [1]]
+    assert records.label.tolist() == [[1], [0], [1]]
     nan = np.nan
     expected = [[0.1, 1, 1, 1, 1], [nan, 2, 0, nan, 2], [3, 3, nan, 2**40, 3]]
-    np.testing.assert_array_equal(found.features, np.array(expected, np.float32))
+    np.testing.assert_array_equal(records.features, np.array(expected, np.float32))
 
 
 @pytest.mark.parametrize("kind", [pa.list_(pa.float64()), pa.list_(pa.float32(), 3), pa.large_list(pa.int64())])
 def test_a_column_of_lists_is_a_row_of_features(kind):
     table = {"y": [1.0, 2.0], "x": pa.array([[1, 2, 3], [4, 5, 6]], kind)}
-    found = rows(MEDIA, written(table), labels=1)
-    assert (found.features.tolist(), found.label.tolist()) == ([[1, 2, 3], [4, 5, 6]], [[1], [2]])
+    records = rows(MEDIA, written(table), labels=1)
+    assert (records.features.tolist(), records.label.tolist()) == ([[1, 2, 3], [4, 5, 6]], [[1], [2]])
 
 
 def test_row_groups_come_one_after_another_and_in_small_blocks(tmp_path):
@@ -61,8 +61,8 @@ def test_row_groups_come_one_after_another_and_in_small_blocks(tmp_path):
     frame.to_parquet(path, row_group_size=700)
 
     for block in (1 << 24, 1 << 10):
-        found = rows(MEDIA, path.read_bytes(), block=block)
-        np.testing.assert_array_equal(found.features, frame.to_numpy(np.float32))
+        records = rows(MEDIA, path.read_bytes(), block=block)
+        np.testing.assert_array_equal(records.features, frame.to_numpy(np.float32))
     np.testing.assert_array_equal(rows(MEDIA, Trickle(path.read_bytes(), 999)).features, frame.to_numpy(np.float32))
 
 
@@ -97,8 +97,8 @@ def test_there_must_be_features_beside_the_labels():
 
 
 def test_a_label_that_is_missing_is_a_likely_cause():
-    told = fault(written({"a": [1.0], "b": [2.0]}), labels=1, width=2)
-    assert told.endswith("If the rows have no label, their content type is application/x-parquet;label_size=0.")
+    message = fault(written({"a": [1.0], "b": [2.0]}), labels=1, width=2)
+    assert message.endswith("If the rows have no label, their content type is application/x-parquet;label_size=0.")
 
 
 def test_a_file_that_unpacks_to_too_much_is_refused_before_it_is():
@@ -111,11 +111,11 @@ def test_a_file_that_unpacks_to_too_much_is_refused_before_it_is():
 
 def zigzag(number: int) -> bytes:
     """A number as Thrift's compact form has it."""
-    value, found = number << 1, b""
+    value, data = number << 1, b""
     while value > 127:
-        found += bytes([value & 127 | 128])
+        data += bytes([value & 127 | 128])
         value >>= 7
-    return found + bytes([value])
+    return data + bytes([value])
 
 
 def test_a_page_that_unpacks_to_more_than_the_footer_says_is_refused_before_it_is_read():
@@ -147,8 +147,8 @@ def test_all_pages_of_a_file_are_counted(compression, how):
     meta = parquet.ParquetFile(file).metadata
     columns = [meta.row_group(group).column(number) for group in range(meta.num_row_groups) for number in range(2)]
 
-    found = parquet_footer.unpacked(file, 1 << 30)
+    size = parquet_footer.unpacked(file, 1 << 30)
 
     # The footer counts the pages' headers too.
-    assert 0.5 * sum(column.total_uncompressed_size for column in columns) < found
-    assert found <= sum(column.total_uncompressed_size for column in columns)
+    assert 0.5 * sum(column.total_uncompressed_size for column in columns) < size
+    assert size <= sum(column.total_uncompressed_size for column in columns)

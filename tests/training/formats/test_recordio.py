@@ -264,15 +264,15 @@ def test_a_damaged_record_among_many_is_read_as_the_library_reads_it(changes):
 def test_tables_are_not_parsed():
     """The layouts that writers make have a template; others have none."""
 
-    def found(made) -> bool:
+    def has_template(made) -> bool:
         payload = made.SerializeToString()
         return template(recordio.frame(payload)[: 8 + len(payload)]) is not None
 
-    assert found(message([1.0] * 300, label=[3], kind="float64_tensor", label_kind="int32_tensor"))
-    assert found(message([1.5, -2.0], label=[1]))
-    assert found(message([1.0, 2.0], shape=[2]))
-    assert not found(message([1.0, 4.0], [3, 300], [1000]))
-    assert not found(message([300], kind="int32_tensor"))
+    assert has_template(message([1.0] * 300, label=[3], kind="float64_tensor", label_kind="int32_tensor"))
+    assert has_template(message([1.5, -2.0], label=[1]))
+    assert has_template(message([1.0, 2.0], shape=[2]))
+    assert not has_template(message([1.0, 4.0], [3, 300], [1000]))
+    assert not has_template(message([300], kind="int32_tensor"))
 
 
 def test_layouts_may_change_within_a_stream():
@@ -307,15 +307,15 @@ def test_what_came_along_is_kept():
 
 def test_answers_are_labels_by_name():
     columns = {"cluster": np.array([1, 0]), "vector": np.array([[1.5, 2], [3, 4]])}
-    found = [record.message().FromString(payload) for payload in payloads(recordio.answers(columns))]
-    assert [list(answer.label["cluster"].float32_tensor.values) for answer in found] == [[1], [0]]
-    assert [list(answer.label["vector"].float32_tensor.values) for answer in found] == [[1.5, 2], [3, 4]]
-    assert not any(answer.features for answer in found)
+    messages = [record.message().FromString(payload) for payload in payloads(recordio.answers(columns))]
+    assert [list(answer.label["cluster"].float32_tensor.values) for answer in messages] == [[1], [0]]
+    assert [list(answer.label["vector"].float32_tensor.values) for answer in messages] == [[1.5, 2], [3, 4]]
+    assert not any(answer.features for answer in messages)
 
     ragged = recordio.answers({"boxes": [np.arange(2), np.arange(3)]}, uid=["a", None])
-    found = [record.message().FromString(payload) for payload in payloads(ragged)]
-    assert [list(answer.label["boxes"].float32_tensor.values) for answer in found] == [[0, 1], [0, 1, 2]]
-    assert [answer.uid for answer in found] == ["a", ""]
+    messages = [record.message().FromString(payload) for payload in payloads(ragged)]
+    assert [list(answer.label["boxes"].float32_tensor.values) for answer in messages] == [[0, 1], [0, 1, 2]]
+    assert [answer.uid for answer in messages] == ["a", ""]
 
 
 def test_a_sparse_matrix_of_scipy_survives():

@@ -31,12 +31,14 @@ class Model:
         return np.asarray(weights / np.maximum(weights.sum(axis=0), 1e-300), np.float32)
 
     def predict(self, records: Any, options: Any = None) -> dict[str, Any]:
-        found = [self.probabilities(pixels(data, records.place(number))) for number, data in enumerate(records.encoded)]
+        probabilities = [
+            self.probabilities(pixels(data, records.place(number))) for number, data in enumerate(records.encoded)
+        ]
         frequency = (self.sums[:, 0] / self.sums[:, 0].sum()).astype(np.float32)
-        columns: dict[str, Any] = {"mask": [each.argmax(axis=0).astype(np.uint8) for each in found]}
+        columns: dict[str, Any] = {"mask": [each.argmax(axis=0).astype(np.uint8) for each in probabilities]}
         columns["frequency"] = np.tile(frequency, (len(records), 1))
         if options is not None and options.accept == "application/x-recordio-protobuf":
-            columns["probabilities"] = found
+            columns["probabilities"] = probabilities
         return columns
 
     def sample(self) -> Masks:

@@ -17,9 +17,9 @@ def fit(job):
     d = settings.feature_dim
     state = {"sums": np.zeros(d), "count": np.zeros(1), "trace": np.zeros(0)}
     epoch = step = 0
-    found = job.checkpoints.latest()
-    if found:
-        state, (epoch, step) = {name: array.copy() for name, array in found[0].items()}, found[1]["at"]
+    checkpoint = job.checkpoints.latest()
+    if checkpoint:
+        state, (epoch, step) = {name: array.copy() for name, array in checkpoint[0].items()}, checkpoint[1]["at"]
     if job.start is not None:
         state["sums"] += job.start.mean * job.start.count
         state["count"] += job.start.count
