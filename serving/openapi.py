@@ -81,8 +81,8 @@ def _invocation(predictor: Predictor) -> Schema:
     columns = "; ".join(f"{column.name}: {column.meaning}" for column in answer.columns)
     wire = predictor.wire
     content = {media: {"schema": _answered(answer, wire, media)} for media in answer.responses}
-    found = {200: (f"An entry for each record. {columns}", content), 204: ("There was no record.", {})}
-    ask = _operation("Ask the model.", found, 400, 404, 405, 406, 408, 413, 415, 500, 503, 507)
+    responses = {200: (f"An entry for each record. {columns}", content), 204: ("There was no record.", {})}
+    ask = _operation("Ask the model.", responses, 400, 404, 405, 406, 408, 413, 415, 500, 503, 507)
     options = predictor.options.settings() if predictor.options is not None else []
     bodies = {media: {"schema": _asked(answer, wire, media, options)} for media in answer.accepts}
     return {**ask, "requestBody": {"required": True, "content": bodies}}

@@ -52,10 +52,10 @@ class Kept:
 
         Left out where the last one was so recent that writing would take more than a tenth of the time.
         """
-        begun = time.monotonic()
-        if self._group.rank != 0 or begun < self._next:
+        start_time = time.monotonic()
+        if self._group.rank != 0 or start_time < self._next:
             return
-        self._last = begun
+        self._last = start_time
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._write(arrays, facts)
@@ -65,7 +65,7 @@ class Kept:
         except OSError as error:
             log.warn(f"{self._folder}: no checkpoint could be written: {error.strerror or error}.")
         ended = time.monotonic()
-        self._next = ended + (ended - begun) * (1 / SHARE - 1)
+        self._next = ended + (ended - start_time) * (1 / SHARE - 1)
 
     def _write(self, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> None:
         from safetensors.numpy import save
@@ -118,10 +118,10 @@ class Kept:
 def _found(folder: Path) -> list[tuple[int, Path]]:
     """The checkpoints of a folder, the newest first."""
     try:
-        found = [(path.stem, path) for path in folder.iterdir() if path.suffix == SUFFIX]
+        checkpoints = [(path.stem, path) for path in folder.iterdir() if path.suffix == SUFFIX]
     except OSError:
         return []
-    return sorted(((int(stem), path) for stem, path in found if stem.isdigit()), reverse=True)
+    return sorted(((int(stem), path) for stem, path in checkpoints if stem.isdigit()), reverse=True)
 
 
 def _read(data: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:

@@ -85,7 +85,7 @@ class Metrics:
     _passes: dict[str, _Pass] = field(default_factory=dict)
     _resets: dict[str, int] = field(default_factory=dict)
     _epoch: int = 0
-    _begun: float = field(default_factory=time.time)
+    _start_time: float = field(default_factory=time.time)
     _clock: float = field(default_factory=time.monotonic)  # since when, for what is measured: clocks are set
     _training: float = field(default_factory=time.monotonic)  # since when rows are counted by the second
     _last: float = field(default_factory=time.monotonic)
@@ -201,12 +201,12 @@ class Metrics:
         self._emit(figures, self._epoch_begun, epoch=epoch)
         self._epoch_begun, self._epoch_clock = time.time(), time.monotonic()
 
-    def _emit(self, figures: Mapping[str, float], begun: float, **more: Any) -> None:
+    def _emit(self, figures: Mapping[str, float], since: float, **more: Any) -> None:
         if not self.first:
             return
         dimensions = {"Algorithm": self.algorithm.log_name, "Host": self.host, "Operation": "training", **more}
         whole = {
-            "StartTime": round(begun, 6),
+            "StartTime": round(since, 6),
             "EndTime": round(time.time(), 6),
             "Dimensions": dimensions,
             "Metrics": {name: {"sum": v, "count": 1, "min": v, "max": v} for name, v in figures.items()},
@@ -216,14 +216,14 @@ class Metrics:
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
         """Count the seconds of a part of the job. Passes over the data begin with that of training."""
-        begun = time.monotonic()
+        start_time = time.monotonic()
         if name == TRAINING:
-            self._training = self._last = self._epoch_clock = begun
+            self._training = self._last = self._epoch_clock = start_time
             self._epoch_begun = time.time()
         try:
             yield
         finally:
-            self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - begun
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - start_time
 
     def keep(self, name: str, what: Any) -> None:
         """Leave a table or a figure in `output/data`."""
@@ -235,7 +235,7 @@ class Metrics:
         peak = peak_memory()
         times = {f"{name}.time": 1000 * seconds for name, seconds in self.seconds.items()}
         total = 1000 * (time.monotonic() - self._clock)
-        self._emit({**times, "totaltime": total, "peak.memory": float(peak)}, self._begun)
+        self._emit({**times, "totaltime": total, "peak.memory": float(peak)}, self._start_time)
         phases = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in self.seconds.items())
         log.note(f"Time: {phases}. Peak memory: {peak / 2**20:,.0f} MiB.")
         if not self.first:

@@ -103,7 +103,7 @@ def run(places: Places, parts: Parts, job: Configuration, membership: cluster.Me
         opening = Opening(places, job, parts.algorithm, group, local=membership.local, meter=metrics, asked=stop.asked)
         sources, files = opening.sources(), opening.files()
         start = artifacts.start(places.data / MODEL, parts.load) if MODEL in job.channels else None
-        kept = _checkpoints(job, parts, opening, sources, membership)
+        checkpoints = _checkpoints(job, parts, opening, sources, membership)
         fit = parts.fit
     with metrics.phase("training"):
         model = fit(
@@ -113,7 +113,7 @@ def run(places: Places, parts: Parts, job: Configuration, membership: cluster.Me
                 files=files,
                 group=group,
                 reporter=metrics.reporter(),
-                checkpoints=kept,
+                checkpoints=checkpoints,
                 stop_requested=stop.asked,
                 start=start,
                 device=_device(parts.algorithm, membership.local[0]),
@@ -221,10 +221,10 @@ def _device(algorithm: contract.Algorithm, local: int) -> str:
     """The GPU of this member where the algorithm computes on one and there is one; else the processor."""
     if not _wants_gpu(algorithm):
         return "cpu"
-    begun = time.monotonic()
+    start_time = time.monotonic()
     import torch
 
     if not torch.cuda.is_available():
         return "cpu"
-    log.note(f"Computing on {torch.cuda.get_device_name(local)} (found in {time.monotonic() - begun:.1f} s).")
+    log.note(f"Computing on {torch.cuda.get_device_name(local)} (found in {time.monotonic() - start_time:.1f} s).")
     return f"cuda:{local}"

@@ -86,7 +86,7 @@ def main() -> int:
     given = parser.parse_args()
     _die_with_parent()
     compiled.prepare()
-    begun = time.monotonic()
+    start_time = time.monotonic()
     with _alone():
         parts = missing(given.parts, whole=given.whole)
         workers = _workers()
@@ -94,7 +94,7 @@ def main() -> int:
         for part in parts:
             _note(part, given.whole).touch()
     processor = os.environ.get("NUMBA_CPU_NAME") or "this processor"
-    seconds = time.monotonic() - begun
+    seconds = time.monotonic() - start_time
     print(f"Compiled {count} kernels for {processor} in {seconds:.1f} s, {workers} at a time.")
     return 0
 

@@ -68,13 +68,13 @@ def _mapped(path: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
     with open(path, "rb") as file:
         length = int.from_bytes(file.read(8), "little")
         header = json.loads(file.read(length))
-    found: dict[str, NDArray[Any]] = {}
+    arrays: dict[str, NDArray[Any]] = {}
     for name in names:
         kind, shape = np.dtype(_TYPES[header[name]["dtype"]]), tuple(header[name]["shape"])
         start = 8 + length + header[name]["data_offsets"][0]
         # Of nothing there is nothing to map.
-        found[name] = np.memmap(path, kind, "r", start, shape) if math.prod(shape) else np.empty(shape, kind)
-    return found
+        arrays[name] = np.memmap(path, kind, "r", start, shape) if math.prod(shape) else np.empty(shape, kind)
+    return arrays
 
 
 def check_finished(folder: Path) -> None:

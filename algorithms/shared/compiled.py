@@ -189,8 +189,8 @@ def _mine(path: Path) -> bool:
 def _prune(place: Path) -> None:
     """Leave the latest few; a process that still uses another one keeps what it has loaded."""
     with contextlib.suppress(OSError):
-        kept = sorted(place.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
-        for old in kept[CACHED_VERSIONS:]:
+        versions = sorted(place.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
+        for old in versions[CACHED_VERSIONS:]:
             shutil.rmtree(old, ignore_errors=True)
 
 

@@ -31,8 +31,8 @@ def section(folder: Path, title: str) -> str:
     if not path.is_file():
         return ""
     parts = re.split(r"^## ", path.read_text(), flags=re.MULTILINE)[1:]
-    found = {part.partition("\n")[0].strip(): part.partition("\n")[2].strip() for part in parts}
-    return found.get(title, "")
+    sections = {part.partition("\n")[0].strip(): part.partition("\n")[2].strip() for part in parts}
+    return sections.get(title, "")
 
 
 def code(text: str) -> str:

@@ -63,7 +63,7 @@ class Channel:
         self._width = width
         self._meter = meter
         self._asked = asked
-        self._held: Iterator[Any] | None = None  # a pass that `head` has begun
+        self._peeked_pass: Iterator[Any] | None = None  # a pass that `head` has begun
 
     @property
     def rows(self) -> int | None:
@@ -118,7 +118,7 @@ class Channel:
         ordered = blocks if shuffle is None else stream.shuffled(blocks, shuffle, kinds.find(self.kind))
         if share.sharded:
             start, rows = consumed(start, rows, share.rank, share.size), part(rows, share.rank, share.size)
-        begun, used = time.monotonic(), 0
+        start_time, used = time.monotonic(), 0
         try:
             for batch in stream.rebatched(stream.skipped(ordered, start) if start else ordered, rows):
                 mine = self._mine(batch)
@@ -129,7 +129,7 @@ class Channel:
         finally:
             stream.close(blocks)
             if self._meter and used:
-                self._meter.passed(self.name, used, time.monotonic() - begun)
+                self._meter.passed(self.name, used, time.monotonic() - start_time)
 
     def all(self) -> Any:
         """This member's share of all records, decoded once and kept."""
@@ -158,13 +158,13 @@ class Channel:
 
     def _pass(self, shuffle: int | None) -> Iterator[Any]:
         """The blocks of a pass: of the one that `head` has begun, or of a new one."""
-        held, self._held = self._held, None
-        if held is None:
+        blocks, self._peeked_pass = self._peeked_pass, None
+        if blocks is None:
             return self._open(shuffle)
         if shuffle is not None and isinstance(self._records, Files):
-            stream.close(held)
+            stream.close(blocks)
             return self._open(shuffle)
-        return held
+        return blocks
 
     def _open(self, shuffle: int | None) -> Iterator[Any]:
         share = self._share
@@ -186,19 +186,19 @@ class Channel:
         `Stopped` where a stop is asked for while a pipe has not brought them: what came is no first batch, and
         nobody knows what it lacks.
         """
-        held = self._pass(None)
+        blocks = self._pass(None)
         parts: list[Any] = []
-        while sum(map(len, parts)) < rows and (block := next(held, None)) is not None:
+        while sum(map(len, parts)) < rows and (block := next(blocks, None)) is not None:
             if len(block):
                 parts.append(block)
         if self.is_piped and self._asked() and sum(map(len, parts)) < rows:
-            stream.close(held)
+            stream.close(blocks)
             raise Stopped
         if not parts:
-            stream.close(held)
+            stream.close(blocks)
             return None
         whole = joined(parts)
-        self._held = _begun(whole, held)
+        self._peeked_pass = _begun(whole, blocks)
         return whole
 
 

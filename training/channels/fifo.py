@@ -38,9 +38,9 @@ def opened(path: Path, over: Callable[[], bool]) -> BinaryIO:
 
 def _await(path: Path, over: Callable[[], bool]) -> None:
     patience = environment.seconds("ALGOPORT_PIPE_TIMEOUT", PATIENCE)
-    begun, pause, reminded = time.monotonic(), 0.01, 0.0
+    start_time, pause, reminded = time.monotonic(), 0.01, 0.0
     while not path.exists():
-        waited = time.monotonic() - begun
+        waited = time.monotonic() - start_time
         if over():
             raise Abandoned
         if waited > patience:

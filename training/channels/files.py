@@ -64,11 +64,11 @@ def shards(place: Path, channel: str) -> list[Shard]:
     """
     if place.is_file():
         return [Shard(channel, place, place.stat().st_size)] if place.stat().st_size else []
-    found = sorted(_below(place, channel), key=lambda shard: shard.name)
-    manifests = [shard for shard in found if _is_manifest(shard)]
+    files = sorted(_below(place, channel), key=lambda shard: shard.name)
+    manifests = [shard for shard in files if _is_manifest(shard)]
     if not manifests:
-        return found
-    there = {shard.name: shard for shard in found}
+        return files
+    there = {shard.name: shard for shard in files}
     return [shard for manifest in manifests for shard in _listed(manifest, channel, there)]
 
 

@@ -68,12 +68,12 @@ class Pictures(Generic[I]):
         self._entries: Sequence[Any] = entries
         self._read: Callable[[Sequence[Any], ThreadPoolExecutor], I] = read
         self._bytes = sum(entry.size for entry in entries)
-        self._kept: list[I] | None = None  # in the order of the list
+        self._cache: list[I] | None = None  # in the order of the list
 
     def blocks(self, shuffle: int | None, over: Callable[[], bool]) -> Iterator[I]:
         """A pass. Where all that is shuffled at a time is less than all, files are read in an order of their own."""
-        if self._kept is not None:
-            yield from self._kept
+        if self._cache is not None:
+            yield from self._cache
             return
         order = np.arange(len(self._entries))
         if shuffle is not None and self._bytes > WINDOW:
@@ -90,7 +90,7 @@ class Pictures(Generic[I]):
                     blocks.append(block)
                 yield block
         if keeps and bool((order == np.arange(len(order))).all()):
-            self._kept = blocks
+            self._cache = blocks
 
     def all(self) -> I | None:
         """All of them in one piece, which is kept, or None where there are none."""
@@ -98,7 +98,7 @@ class Pictures(Generic[I]):
         if not parts:
             return None
         whole = joined(parts)
-        self._kept = [whole]
+        self._cache = [whole]
         return whole
 
 

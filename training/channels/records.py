@@ -42,38 +42,38 @@ class Files:
         self._decode = decode
         self._kind = kinds.find(kind)
         self._read = 0  # bytes of the files that are through
-        self._kept: list[list[Any]] | None = None  # by file
+        self._cache: list[list[Any]] | None = None  # by file
         self._may_keep = True
         self._first: tuple[str, int] | None = None  # the first file whose width all must share, and what it is
 
     def blocks(self, shuffle: int | None, over: Callable[[], bool]) -> Iterator[Any]:
         """A pass over all files, in the order of their names or in one that the seed gives."""
         order = self._order(shuffle)
-        if self._kept is not None:
+        if self._cache is not None:
             for number in order:
-                yield from self._kept[number]
+                yield from self._cache[number]
             return
-        kept: dict[int, list[Any]] = {}
+        cache: dict[int, list[Any]] = {}
         room = KEEP * (memory_free() or 0) if self._may_keep else 0.0
         count = self._read = 0
         for number in order:
-            kept[number] = []
+            cache[number] = []
             for block in self._decoded(self.shards[number]):
                 count += len(block)
                 room -= block.nbytes
                 if room >= 0:
-                    kept[number].append(block)
+                    cache[number].append(block)
                 else:
-                    kept = {number: []}
+                    cache = {number: []}
                     self._may_keep = False
                 yield block
         self.rows = count
         if self._may_keep:
-            self._kept = [kept[number] for number in range(len(self.shards))]
+            self._cache = [cache[number] for number in range(len(self.shards))]
 
     def all(self) -> Any:
         """All records in one piece, which is kept whatever its size, or None where there are none."""
-        by_file = self._kept or [list(self._decoded(shard)) for shard in self.shards]
+        by_file = self._cache or [list(self._decoded(shard)) for shard in self.shards]
         parts = [block for blocks in by_file for block in blocks]
         if not parts:
             self.rows = 0
@@ -82,7 +82,7 @@ class Files:
         self.rows = len(whole)
         ends = np.cumsum([sum(map(len, blocks)) for blocks in by_file])
         starts = [0, *ends[:-1]]
-        self._kept = [[whole[start:end]] if end > start else [] for start, end in zip(starts, ends, strict=True)]
+        self._cache = [[whole[start:end]] if end > start else [] for start, end in zip(starts, ends, strict=True)]
         return whole
 
     def _order(self, shuffle: int | None) -> list[int]:

@@ -139,17 +139,17 @@ class _Table:
         if any(number is None for number in numbers):
             raise self.layout.fault(place, self._no_numbers(self.delimiter.join(fields), numbers, first))
         expected = self.layout.width if first and self.layout.width is not None else self.columns - self.labels
-        found = len(fields) - self.labels
-        if found <= 0 and (first or expected > 0):
+        count = len(fields) - self.labels
+        if count <= 0 and (first or expected > 0):
             raise self.layout.fault(
                 place, f"has {len(fields)} columns and no features, where label_size is {self.labels}."
             )
-        if found != expected:
-            told = {0: "numbers", 1: "numbers after the label"}
-            noun = told.get(self.labels, f"numbers after the {self.labels} labels")
+        if count != expected:
+            nouns = {0: "numbers", 1: "numbers after the label"}
+            noun = nouns.get(self.labels, f"numbers after the {self.labels} labels")
             if self.layout.weighted:
                 noun = "numbers after the label and the weight"
-            raise self.layout.misfit(place, found, expected, self.layout.label_remedy(MEDIA[0], found, expected), noun)
+            raise self.layout.misfit(place, count, expected, self.layout.label_remedy(MEDIA[0], count, expected), noun)
         complete = [number for number in numbers if number is not None]
         if not self.layout.missing:
             for column, number in enumerate(complete[self.labels :]):

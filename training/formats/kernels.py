@@ -162,16 +162,16 @@ def _record(data, start, stop, features, label, texts):
     configuration, -1 where there is none. True where the record is usual."""
     label[:] = 0
     texts[:] = -1
-    found, labeled = False, False
+    has_values, labeled = False, False
     while start < stop:
         field, begin, end = _field(data, start, stop)
         if field == 0:
             return False
         if field == 1:
             kind = _tensor(data, begin, end, features)
-            if kind < 0 or (kind == 1 and found):
+            if kind < 0 or (kind == 1 and has_values):
                 return False
-            found = found or kind == 1
+            has_values = has_values or kind == 1
         elif field == 2:
             # An entry of another name must not wipe out what was found: `label` is set only where it is returned 1.
             kind = _tensor(data, begin, end, label)
@@ -181,7 +181,7 @@ def _record(data, start, stop, features, label, texts):
         elif field <= 5:
             texts[field - 3, 0], texts[field - 3, 1] = begin, end
         start = end
-    return found
+    return has_values
 
 
 @numba.njit(nogil=True, cache=True)

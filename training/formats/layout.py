@@ -46,19 +46,19 @@ class Layout:
         """The error that names the place: "line 3", "record 7"; an empty place is the whole stream."""
         return UserError(f"{self.name}, {place}: {sentence}" if place else f"{self.name}: {sentence}")
 
-    def misfit(self, place: str, found: int, expected: int, remedy: str = "", noun: str = "features") -> UserError:
+    def misfit(self, place: str, count: int, expected: int, remedy: str = "", noun: str = "features") -> UserError:
         """The error of a row that is too short or too long."""
         norm = f"{self.width_name} is {expected}" if self.width == expected else f"the first row has {expected}"
-        return self.fault(place, f"{found} {noun}, where {norm}.{' ' if remedy else ''}{remedy}")
+        return self.fault(place, f"{count} {noun}, where {norm}.{' ' if remedy else ''}{remedy}")
 
-    def label_remedy(self, media: str, found: int, expected: int) -> str:
+    def label_remedy(self, media: str, count: int, expected: int) -> str:
         """What helps where features were taken for a label, or a label for a feature; empty where that is not it."""
         if expected != self.width:
             return ""
         labels = self.label_size
-        if labels and found + labels == expected:
+        if labels and count + labels == expected:
             return f"If the rows have no label, their content type is {media};label_size=0."
-        if not labels and found == expected + 1:
+        if not labels and count == expected + 1:
             return f"If the first of them is a label, their content type is {media};label_size=1."
         return ""
 

@@ -44,7 +44,7 @@ class _Lines:
 def read(stream: BinaryIO, layout: Layout) -> Iterator[Rows]:
     """Sparse rows. Where the layout has no width, it is one more than the largest key of the stream, which must be
     read to its end for that: the rows are then held in memory, as sparse as they are."""
-    held: list[tuple[_Lines, bytes]] = []
+    pending: list[tuple[_Lines, bytes]] = []
     labeled: bool | None = None
     for block in blocks(stream, layout):
         data = bytes(block.data)
@@ -56,12 +56,12 @@ def read(stream: BinaryIO, layout: Layout) -> Iterator[Rows]:
         labeled = _labeled(lines, data, layout, labeled)
         if layout.width is None:
             # Of the text, only what faults would need: none are left but keys that come twice.
-            held.append((lines, b""))
+            pending.append((lines, b""))
         else:
             yield _rows(lines, data, layout, layout.width)
-    width = max((int(lines.keys.max()) + 1 for lines, _ in held if len(lines.keys)), default=1)
-    while held:
-        yield _rows(*held.pop(0), layout, width)
+    width = max((int(lines.keys.max()) + 1 for lines, _ in pending if len(lines.keys)), default=1)
+    while pending:
+        yield _rows(*pending.pop(0), layout, width)
 
 
 def write(rows: Rows) -> bytes:

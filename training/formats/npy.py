@@ -29,12 +29,12 @@ def read(stream: BinaryIO, layout: Layout) -> Iterator[Rows]:
     while source.more():
         for matrix in source.array():
             labels = layout.label_size
-            found = matrix.shape[1] - labels
-            if width is not None and found != width:
-                raise layout.misfit(f"row {row}", found, width, layout.label_remedy(MEDIA[0], found, width))
-            if found <= 0:
+            count = matrix.shape[1] - labels
+            if width is not None and count != width:
+                raise layout.misfit(f"row {row}", count, width, layout.label_remedy(MEDIA[0], count, width))
+            if count <= 0:
                 raise layout.fault("", f"has {matrix.shape[1]} columns and no features, where label_size is {labels}.")
-            width, row = found, row + len(matrix)
+            width, row = count, row + len(matrix)
             features = np.ascontiguousarray(matrix[:, labels:])
             label = np.ascontiguousarray(matrix[:, :labels]) if labels else None
             if len(matrix):

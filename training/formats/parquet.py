@@ -58,8 +58,8 @@ def opened(stream: BinaryIO, layout: Layout) -> Iterator[Any]:
                 layout.spend(_unpacked(file, layout))
             yield Opened(table, _promised(table, file, layout))
         except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError) as error:
-            told = (str(error).splitlines() or [type(error).__name__])[0]
-            raise layout.fault("", f"cannot be read as Parquet: {told[:200]}.") from None
+            message = (str(error).splitlines() or [type(error).__name__])[0]
+            raise layout.fault("", f"cannot be read as Parquet: {message[:200]}.") from None
 
 
 def write(rows: Rows) -> bytes:
@@ -166,8 +166,8 @@ def _rows(batch: Any, labels: int, layout: Layout, row: int) -> Rows:
     else:
         features = _matrix(columns[labels:])
     if layout.width is not None and features.shape[1] != layout.width:
-        found, expected = features.shape[1], layout.width
-        raise layout.misfit(f"row {row}", found, expected, layout.label_remedy(MEDIA[0], found, expected))
+        count, expected = features.shape[1], layout.width
+        raise layout.misfit(f"row {row}", count, expected, layout.label_remedy(MEDIA[0], count, expected))
     return Rows(features=features, label=_matrix(columns[:labels]) if labels else None)
 
 

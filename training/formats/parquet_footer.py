@@ -29,20 +29,20 @@ def unpacked(file: BinaryIO, most: int) -> int:
 
     `ValueError` where a page is none: a reader sets aside what a header asks for before it looks at the page.
     """
-    found = 0
+    size = 0
     for meta in _columns(file):
         at, dictionary = _whole(meta, _PAGES), meta.get(_DICTIONARY)
         if isinstance(dictionary, int) and 0 < dictionary < at:
             at = dictionary
         end = at + _whole(meta, _STORED)
-        while at < end and found <= most:
+        while at < end and size <= most:
             file.seek(at)
             reader = _Reader(file.read(_HEADER))
             page = reader.struct()
-            found += _whole(page, _UNPACKED)
+            size += _whole(page, _UNPACKED)
             at += reader.read + _whole(page, _PACKED)
     file.seek(0)
-    return found
+    return size
 
 
 def _columns(file: BinaryIO) -> Iterator[dict[int, Any]]:
@@ -66,10 +66,10 @@ def _whole(holder: dict[int, Any], field: int) -> int:
 
 
 def _entries(holder: Any, field: int) -> list[Any]:
-    found = holder.get(field, []) if isinstance(holder, dict) else None
-    if not isinstance(found, list):
+    entries = holder.get(field, []) if isinstance(holder, dict) else None
+    if not isinstance(entries, list):
         raise ValueError("its footer has no groups of rows")
-    return found
+    return entries
 
 
 class _Reader:
@@ -88,13 +88,13 @@ class _Reader:
         """Fields by number."""
         if depth > _DEEPEST:
             raise ValueError("its footer is nested too deeply")
-        found: dict[int, Any] = {}
+        fields: dict[int, Any] = {}
         field = 0
         while head := self._byte():
             field = field + (head >> 4) if head >> 4 else self._zigzag()
             kind = head & 15
-            found[field] = kind == _TRUE if kind in (_TRUE, _FALSE) else self._value(kind, depth)
-        return found
+            fields[field] = kind == _TRUE if kind in (_TRUE, _FALSE) else self._value(kind, depth)
+        return fields
 
     def _value(self, kind: int, depth: int) -> Any:
         if kind in (_TRUE, _FALSE, _BYTE):  # within a list a truth value takes a byte

@@ -234,11 +234,11 @@ class _Reader:
             if flag in (_WHOLE, _LAST):
                 return Frame(start, at, tuple(parts))
 
-    def _check(self, magic: int, flag: int, at: int, begun: bool) -> None:
+    def _check(self, magic: int, flag: int, at: int, inside: bool) -> None:
         if magic != MAGIC:
             raise self._strange(at)
-        if flag not in ((_MIDDLE, _LAST) if begun else (_WHOLE, _FIRST)):
-            place = "inside" if begun else "outside"
+        if flag not in ((_MIDDLE, _LAST) if inside else (_WHOLE, _FIRST)):
+            place = "inside" if inside else "outside"
             raise self._fault(at, f"has a part with flag {flag} {place} a split record")
 
     def _cut(self, at: int, start: int) -> None:
@@ -266,20 +266,20 @@ class _Reader:
             count = self._template.run(data, at, not self.window.ended)
             if count:
                 return count
-        found = template(data[at : frame.parts[0][1]].tobytes())
-        if found is None:
+        parts = template(data[at : frame.parts[0][1]].tobytes())
+        if parts is None:
             return 0
-        count = found.run(data, at, not self.window.ended)
-        if count < _FEW and at + count * found.stride < len(data):
+        count = parts.run(data, at, not self.window.ended)
+        if count < _FEW and at + count * parts.stride < len(data):
             return 0
-        self._template = found
+        self._template = parts
         return count
 
     def _table(self, at: int, count: int) -> Rows:
-        found = self._template
-        assert found is not None
+        parts = self._template
+        assert parts is not None
         data = self.window.padded
-        width, size = found.features.count, found.label.count if found.label else 0
+        width, size = parts.features.count, parts.label.count if parts.label else 0
         if self._width not in (None, width):
             raise self.layout.misfit(f"record {self.record}", width, self._width or 0)
         if self._labels not in (None, size):
@@ -287,8 +287,8 @@ class _Reader:
                 f"record {self.record}", f"{size} labels, where the first record has {self._labels}."
             )
         return Rows(
-            features=found.numbers(data, at, count, found.features),
-            label=found.numbers(data, at, count, found.label) if found.label and size else None,
+            features=parts.numbers(data, at, count, parts.features),
+            label=parts.numbers(data, at, count, parts.label) if parts.label and size else None,
         )
 
     def _parsed(self, frame: Frame) -> tuple[Rows, int]:

@@ -117,12 +117,12 @@ def template(frame: bytes) -> Template | None:
 
 
 def _parts(frame: bytes) -> tuple[Numbers | None, Numbers | None]:
-    found: dict[int, Numbers] = {}
+    parts: dict[int, Numbers] = {}
     for field, start, stop in _fields(frame, HEADER, len(frame)):
-        if field not in (1, 2) or field in found:
+        if field not in (1, 2) or field in parts:
             raise ValueError
-        found[field] = _entry(frame, start, stop)
-    return found.get(1), found.get(2)
+        parts[field] = _entry(frame, start, stop)
+    return parts.get(1), parts.get(2)
 
 
 def _entry(frame: bytes, start: int, stop: int) -> Numbers:

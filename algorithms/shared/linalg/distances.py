@@ -111,7 +111,7 @@ def search(
 ):
     """The nearest centers of some rows, as float32 has it."""
     tiles, norms, widths, offset, _, _ = packed
-    panel, squares, best, second, index, scores, found = space
+    panel, squares, best, second, index, scores, labels = space
     d = rows.shape[1]
     size = PANEL
     if len(widths) == 1 and d > 256:
@@ -128,12 +128,12 @@ def search(
             if first == 0:
                 _apply(width, panel, some, tiles, first, norms, d, best, second, index, start, ahead)
             else:
-                _apply(width, panel, some, tiles, first, norms, d, scores[0], scores[1], found, 0, panel)
+                _apply(width, panel, some, tiles, first, norms, d, scores[0], scores[1], labels, 0, panel)
                 for r in range(some):
                     i = start + r
                     if scores[0, r] < best[i]:
                         second[i] = min(best[i], scores[1, r])
-                        best[i], index[i] = scores[0, r], first + found[r]
+                        best[i], index[i] = scores[0, r], first + labels[r]
                     else:
                         second[i] = min(second[i], scores[0, r])
             first += width * LANES

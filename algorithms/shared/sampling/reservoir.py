@@ -34,7 +34,7 @@ class Sample:
         self.seen = 0  # rows of all members together
         self._seed = seed
         self._half_life = half_life
-        self._kept = 0  # rows that are there, some of them only until the sample is cut down
+        self._size = 0  # rows that are there, some of them only until the sample is cut down
         self._least = -math.inf  # no row of a lower priority can belong to the sample
         room = capacity + max(capacity // SPARE, 1)
         self._rows = np.empty((room, d), np.float32)  # pages that are not written to cost nothing
@@ -49,27 +49,27 @@ class Sample:
         keys = self._priorities(numbers)
         waiting = np.arange(len(rows)) if self._least == -math.inf else np.flatnonzero(keys > self._least)
         while len(waiting):
-            some = waiting[: len(self._keys) - self._kept]
-            place, taken = slice(self._kept, self._kept + len(some)), _run(some)
-            self._rows[place], self._keys[place], self._numbers[place] = rows[taken], keys[taken], numbers[taken]
-            self._kept += len(some)
+            some = waiting[: len(self._keys) - self._size]
+            place, run = slice(self._size, self._size + len(some)), _run(some)
+            self._rows[place], self._keys[place], self._numbers[place] = rows[run], keys[run], numbers[run]
+            self._size += len(some)
             waiting = waiting[len(some) :]
-            if self._kept == len(self._keys):
+            if self._size == len(self._keys):
                 self._cut_down()
                 waiting = waiting[keys[waiting] > self._least]
 
     def merged(self, group: Group) -> Arrays:
         """The sample of all members together, in the order of the rows' numbers; an exchange of the sample."""
         self._cut_down()
-        keys = self._keys[: self._kept]
+        keys = self._keys[: self._size]
         everyone = np.concatenate(group.gather(keys))
         least = -math.inf
         if len(everyone) > self.capacity:
             least = np.partition(everyone, len(everyone) - self.capacity)[len(everyone) - self.capacity]
         mine = np.flatnonzero(keys >= least)
         mine = mine[np.argsort(self._numbers[mine], kind="stable")]
-        kept: Arrays = {"rows": _taken(self._rows, mine), "keys": keys[mine], "numbers": self._numbers[mine]}
-        gathered = {name: group.gather(array) for name, array in kept.items()}
+        arrays: Arrays = {"rows": _taken(self._rows, mine), "keys": keys[mine], "numbers": self._numbers[mine]}
+        gathered = {name: group.gather(array) for name, array in arrays.items()}
         if len(gathered["keys"]) == 1:
             return {name: array for name, (array,) in gathered.items()}
         whole = {name: np.concatenate(arrays) for name, arrays in gathered.items()}
@@ -102,24 +102,24 @@ class Sample:
         """Take this member's share of what `merged` returned."""
         share = slice(group.rank, None, group.size)
         self.seen, self._least = seen, -math.inf
-        self._kept = len(merged["keys"][share])
-        self._rows[: self._kept] = merged["rows"][share]
-        self._keys[: self._kept] = merged["keys"][share]
-        self._numbers[: self._kept] = merged["numbers"][share]
+        self._size = len(merged["keys"][share])
+        self._rows[: self._size] = merged["rows"][share]
+        self._keys[: self._size] = merged["keys"][share]
+        self._numbers[: self._size] = merged["numbers"][share]
 
     def _cut_down(self) -> None:
         """Drop the rows that are beyond the capacity, those of lowest priority, and put others into their places."""
-        excess = self._kept - self.capacity
+        excess = self._size - self.capacity
         if excess <= 0:
             return
-        order = np.argpartition(self._keys[: self._kept], excess)
+        order = np.argpartition(self._keys[: self._size], excess)
         self._least, dropped = float(self._keys[order[excess]]), order[:excess]
         stays = np.ones(excess, np.bool_)
         stays[dropped[dropped >= self.capacity] - self.capacity] = False
         places, moved = dropped[dropped < self.capacity], self.capacity + np.flatnonzero(stays)
         for array in (self._rows, self._keys, self._numbers):
             array[places] = array[moved]
-        self._kept = self.capacity
+        self._size = self.capacity
 
     def _priorities(self, numbers: NDArray[np.int64]) -> NDArray[np.float64]:
         """Logarithms, as the weights of a long stream are beyond any float."""
