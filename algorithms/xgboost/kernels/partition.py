@@ -34,7 +34,7 @@ def _goes_left(column, at, most, also):
 
 @numba.njit(parallel=True, nogil=True, cache=True)
 def split(
-    columns,  # in   (d, n) codes
+    columns,  # in   (d, n) codes, uint8 or uint16
     entries,  # sets (m,) uint64
     spare,  # sets (2, m) uint64
     begins,  # in   (k,) int64 where the rows of each node begin in `entries`
@@ -86,7 +86,7 @@ def split(
 
 @numba.njit(parallel=True, nogil=True, cache=True)
 def split_last(
-    columns,  # in   (d, n) codes
+    columns,  # in   (d, n) codes, uint8 or uint16
     entries,  # in   (m,) uint64
     begins,  # in   (k,) int64
     ends,  # in   (k,) int64
@@ -126,7 +126,7 @@ def label(
 
 @numba.njit(parallel=True, nogil=True, cache=True)
 def descend(
-    columns,  # in   (d, n) codes
+    columns,  # in   (d, n) codes, uint8 or uint16
     left,  # in   (nodes,) int32; -1 at leaves; the right child's number is the next
     features,  # in   (nodes,) int64
     bins,  # in   (nodes,) int64
