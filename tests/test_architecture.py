@@ -206,10 +206,10 @@ def test_the_platform_names_no_algorithm(package: str) -> None:
     ]
 
     wrong = [
-        f"{where(path)}:{number}: {found.group()}"
+        f"{where(path)}:{number}: {match.group()}"
         for path in files
         for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1)
-        if (found := names.search(line))
+        if (match := names.search(line))
     ]
 
     assert files

@@ -75,11 +75,11 @@ def test_rows_that_another_machine_left_keep_its_facts(results: Path) -> None:
     record.keep("races", FACTS, [{"case": "b", "s": 3}])
     record.keep("races", FACTS, [{"case": "c", "s": 4}])
 
-    kept = json.loads((results / "races.json").read_text())
-    own = {row["case"]: record.facts_of(row, kept)["processor"]["family"] for row in kept["rows"]}
+    document = json.loads((results / "races.json").read_text())
+    own = {row["case"]: record.facts_of(row, document)["processor"]["family"] for row in document["rows"]}
     assert own == {"a": "2", "b": "1", "c": "1"}
-    assert [row["s"] for row in kept["rows"]] == [1, 3, 4]
-    assert kept["rows"][0]["on"]["date"] == "2026-11-01"
+    assert [row["s"] for row in document["rows"]] == [1, 3, 4]
+    assert document["rows"][0]["on"]["date"] == "2026-11-01"
 
 
 def test_rows_of_a_file_that_names_no_flags_are_not_taken_for_this_machine_s() -> None:

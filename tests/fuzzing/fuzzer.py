@@ -38,7 +38,7 @@ class Report:
 
     target: str
     inputs: int = 0
-    taken: int = 0
+    accepted_inputs: int = 0
     slowest: float = 0.0
     seconds: float = 0.0
     growth: int = 0  # bytes of memory in the second half of the inputs
@@ -50,8 +50,8 @@ class Report:
         return {
             "target": self.target,
             "inputs": self.inputs,
-            "taken": self.taken,
-            "refused": self.inputs - self.taken - len(self.findings),
+            "taken": self.accepted_inputs,
+            "refused": self.inputs - self.accepted_inputs - len(self.findings),
             "slowest_s": round(self.slowest, 3),
             "seconds": round(self.seconds, 1),
             "growth_mb": round(self.growth / 1e6, 1),
@@ -99,11 +99,11 @@ def _feed(target: Target, report: Report, data: bytes) -> None:
     begin, most = time.perf_counter(), machine.peak_memory()
     signal.setitimer(signal.ITIMER_REAL, PATIENCE)
     try:
-        taken = target.feed(data)
+        acceptance = target.feed(data)
         more = machine.peak_memory() - most
         if more > ROOM:
             raise Large(f"took {more >> 20} MB")
-        report.taken += bool(taken)
+        report.accepted_inputs += bool(acceptance)
     except (Exception, Late) as error:
         if len(report.findings) < FINDINGS:
             report.findings.setdefault(_described(error), data)

@@ -175,15 +175,15 @@ def check_ragged(part: object) -> None:
 
 
 def _ragged(part: object) -> Iterator[Ragged]:
-    held: list[object] = [part]
-    while held:
-        value = held.pop()
+    stack: list[object] = [part]
+    while stack:
+        value = stack.pop()
         if isinstance(value, Ragged):
             yield value
         elif isinstance(value, tuple | dict):
-            held += value.values() if isinstance(value, dict) else value
+            stack += value.values() if isinstance(value, dict) else value
         elif dataclasses.is_dataclass(value):
-            held += [getattr(value, field.name) for field in dataclasses.fields(value)]
+            stack += [getattr(value, field.name) for field in dataclasses.fields(value)]
 
 
 def bomb(size: int) -> bytes:

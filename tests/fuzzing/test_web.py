@@ -10,4 +10,4 @@ def test_changed_requests_over_http_are_answered_or_refused_with_a_reason() -> N
     reports = [fuzz(target, 100) for target in web.targets("kmeans")]
 
     assert {report.target: report.findings for report in reports if report.findings} == {}
-    assert all(report.taken for report in reports)
+    assert all(report.accepted_inputs for report in reports)

@@ -162,8 +162,8 @@ def test_a_model_of_which_only_some_files_stand_there_is_none(tmp_path):
 
 
 def test_a_checkpoint_folder_that_cannot_be_written_is_worth_a_warning_only(tmp_path):
-    (tmp_path / "taken").write_text("a file")
-    place = digits_job(tmp_path).config("checkpointconfig", {"LocalPath": str(tmp_path / "taken")})
+    (tmp_path / "file").write_text("a file")
+    place = digits_job(tmp_path).config("checkpointconfig", {"LocalPath": str(tmp_path / "file")})
 
     run = place.run()
 

@@ -195,9 +195,9 @@ def test_a_list_item_of_the_wrong_type_is_told_by_the_setting_s_name() -> None:
 
 
 def test_all_faults_are_told_together() -> None:
-    told = findings({"width": "1", "rate": "2", "colour": "red", "solver": "x"})
+    sentences = findings({"width": "1", "rate": "2", "colour": "red", "solver": "x"})
 
-    assert [sentence.partition(":")[0] for sentence in sorted(told)] == ["colour", "k", "rate", "solver", "width"]
+    assert [sentence.partition(":")[0] for sentence in sorted(sentences)] == ["colour", "k", "rate", "solver", "width"]
 
 
 def test_required_settings_that_are_missing_are_told_in_one_sentence() -> None:
@@ -220,8 +220,8 @@ def test_an_unknown_name_is_told_with_the_nearest_valid_ones(written: str, neare
     (sentence,) = findings({"k": "1", written: "1"})
 
     hint = r"is not a hyperparameter of this algorithm; the nearest valid name(?:s are| is) (.*)\.$"
-    found = re.match(re.escape(f"{written}: ") + hint, sentence)
-    assert found and nearest in found.group(1).split(", "), sentence
+    match = re.match(re.escape(f"{written}: ") + hint, sentence)
+    assert match and nearest in match.group(1).split(", "), sentence
 
 
 def test_a_name_like_no_other_is_told_with_all_there_are() -> None:

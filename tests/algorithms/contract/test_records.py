@@ -51,10 +51,10 @@ def test_a_range_or_every_nth_row_is_that_of_every_part(rows: Rows, first: int, 
 def test_rows_taken_in_an_order_are_in_that_order_in_every_part(rows: Rows, random: Any) -> None:
     order = [random.randrange(len(rows)) for _ in range(len(rows))] if len(rows) else []
 
-    taken = rows.take(np.array(order, np.int64))
+    selection = rows.take(np.array(order, np.int64))
 
     everything = told(rows)
-    assert told(taken) == [everything[i] for i in order]
+    assert told(selection) == [everything[i] for i in order]
 
 
 @given(tables(), some.lists(some.integers(0, 12), max_size=3))
@@ -113,11 +113,11 @@ def test_nothing_is_no_rows_of_a_width() -> None:
 
 def test_joined_rows_without_a_label_or_weight_miss_it_beside_those_with_one() -> None:
     plain = Rows(features=np.zeros((2, 3), np.float32))
-    told = Rows(
+    weighty = Rows(
         features=np.ones((1, 3), np.float32), label=np.array([[4]], np.float32), weight=np.array([5], np.float32)
     )
 
-    whole = joined([plain, told])
+    whole = joined([plain, weighty])
 
     assert whole.label is not None and whole.weight is not None
     np.testing.assert_array_equal(whole.label, [[np.nan], [np.nan], [4]])
@@ -125,9 +125,9 @@ def test_joined_rows_without_a_label_or_weight_miss_it_beside_those_with_one() -
 
 
 def test_joined_rows_without_a_group_are_in_none_beside_those_in_one() -> None:
-    plain, told = (Rows(features=np.zeros((2, 3), np.float32), group=group) for group in (None, np.array([7, 7])))
+    plain, members = (Rows(features=np.zeros((2, 3), np.float32), group=group) for group in (None, np.array([7, 7])))
 
-    whole = joined([plain, told])
+    whole = joined([plain, members])
 
     assert whole.group is not None and whole.group.dtype == np.int64
     np.testing.assert_array_equal(whole.group, [-1, -1, 7, 7])

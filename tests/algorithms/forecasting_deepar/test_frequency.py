@@ -35,16 +35,16 @@ def _calendar(frequency: str, start: str, points: int) -> np.ndarray:
     reader = Reader(Schema(frequency=Frequency(frequency), likelihood="gaussian", categories=0, features=0))
     reader.add(Objects(values=[{"start": start, "target": [1.0] * (points + 1)}]))
     series = reader.series()
-    found = own.windows(series, own.calendar(series), np.zeros(1, np.int64), np.array([points]))
+    windows = own.windows(series, own.calendar(series), np.zeros(1, np.int64), np.array([points]))
     first = len(own.lags) + 1
-    return found.inputs[0, :, first : first + own.frequency.calendar]
+    return windows.inputs[0, :, first : first + own.frequency.calendar]
 
 
 @pytest.mark.parametrize("multiple", ["", "3"])
 @pytest.mark.parametrize("letter", ["M", "W", "D", "H", "min"])
 @pytest.mark.parametrize("start", ["1967-12-30 21:58:00", "2019-12-29 00:00:00", "2024-02-27 23:59:00"])
 def test_calendar_is_that_of_pandas(letter: str, multiple: str, start: str) -> None:
-    found = _calendar(multiple + letter, start, 800)
+    columns = _calendar(multiple + letter, start, 800)
 
     step = int(multiple or 1) * {"W": 7}.get(letter, 1)
     if letter == "M":
@@ -60,7 +60,7 @@ def test_calendar_is_that_of_pandas(letter: str, multiple: str, start: str) -> N
             "H": [at.hour / 23 - 0.5, *days],
             "min": [at.minute / 59 - 0.5, at.hour / 23 - 0.5, *days],
         }[letter]
-    np.testing.assert_allclose(found, np.stack([np.asarray(column, float) for column in want], 1), atol=1e-6)
+    np.testing.assert_allclose(columns, np.stack([np.asarray(column, float) for column in want], 1), atol=1e-6)
 
 
 @pytest.mark.parametrize("text", ["", "tomorrow", "2020-13-01", "2020-01-01T00:00:00Z", "NaT"])

@@ -43,16 +43,16 @@ def batch(plan: Plan, windows: int, seed: int = 0) -> tuple[Windows, NDArray[np.
         targets /= targets.max()
     if plan.likelihood == NEGATIVE_BINOMIAL:
         targets = np.floor(targets)
-    found = Windows(
+    examples = Windows(
         inputs=random.normal(size=(windows, steps, plan.shape.inputs)).astype(np.float32),
         targets=targets.astype(np.float32),
         observed=(random.random((windows, steps)) > 0.2).astype(np.uint8),
         scales=np.float32(1) if plan.likelihood == BETA else random.uniform(2, 9, windows).astype(np.float32),
     )
     if plan.likelihood == BETA:
-        found = Windows(**{**vars(found), "scales": np.ones(windows, np.float32)})
+        examples = Windows(**{**vars(examples), "scales": np.ones(windows, np.float32)})
     categories = np.stack([random.integers(0, most, windows) for most in plan.cardinality], 1).astype(np.int32)
-    return found, categories, random.integers(0, 2**63, windows, np.uint64)
+    return examples, categories, random.integers(0, 2**63, windows, np.uint64)
 
 
 @pytest.mark.parametrize("windows", [1, 7, 8, 9, 33])
@@ -60,14 +60,14 @@ def batch(plan: Plan, windows: int, seed: int = 0) -> tuple[Windows, NDArray[np.
 @pytest.mark.parametrize("rate", [0.0, 0.3])
 def test_the_gradient_by_hand_is_that_of_torch(likelihood: str, rate: float, windows: int) -> None:
     own = plan(likelihood=likelihood, dropout_rate=rate, num_layers=3 if windows == 7 else 2)
-    found, categories, keys = batch(own, windows)
+    examples, categories, keys = batch(own, windows)
     flat = initial_weights(own.shape, [1])
     mine, theirs = np.empty_like(flat), np.empty_like(flat)
 
-    loss, points = gradients.gradient_(own, flat, found, categories, keys, mine)
-    want, count = network.gradient_(own, flat, found, categories, keys, theirs, "cpu")
+    loss, points = gradients.gradient_(own, flat, examples, categories, keys, mine)
+    want, count = network.gradient_(own, flat, examples, categories, keys, theirs, "cpu")
 
-    assert points == count == found.observed.sum()
+    assert points == count == examples.observed.sum()
     # Near 1 float32 has few digits of the distance to it, on which the beta distribution lives.
     near = 1e-2 if likelihood == BETA else 0
     np.testing.assert_allclose(loss, want, rtol=1e-5, atol=near)

@@ -63,10 +63,10 @@ def test_the_same_series_has_the_same_key_and_others_another() -> None:
     ],
 )
 def test_a_faulty_record_is_named(value: dict[str, Any], more: dict[str, Any], sentence: str) -> None:
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as error:
         read(value, **more)
 
-    assert str(told.value).startswith("record 1: ") and sentence in str(told.value)
+    assert str(error.value).startswith("record 1: ") and sentence in str(error.value)
 
 
 def test_records_that_differ_in_what_they_have_are_refused() -> None:

@@ -21,7 +21,7 @@ def labeled(rows: list[list[float]]) -> tuple[np.ndarray, Images]:
 
 
 @pytest.mark.parametrize(
-    ("rows", "more", "told"),
+    ("rows", "more", "message"),
     [
         ([[0], [3]], {}, "record 2: the label must be a class from 0 to 2 (num_classes is 3); it is 3."),
         ([[-1]], {}, "record 1: the label must be a class from 0 to 2"),
@@ -32,11 +32,11 @@ def labeled(rows: list[list[float]]) -> tuple[np.ndarray, Images]:
         ([[0, 1, 1], [0, 2, 0]], {"multi_label": 1}, "record 2: labels must be 0 or 1"),
     ],
 )
-def test_a_label_that_is_none_is_told_with_its_record(rows, more, told):
+def test_a_label_that_is_none_is_told_with_its_record(rows, more, message):
     with pytest.raises(UserError) as caught:
         losses.targets(*labeled(rows), settings(**more), "train")
 
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_pictures_without_labels_are_refused():
@@ -48,10 +48,10 @@ def test_the_loss_is_the_cross_entropy_summed():
     scores = torch.tensor([[1.0, 2.0, 0.5], [0.0, 0.0, 3.0]])
     wanted = torch.tensor([1, 0])
 
-    found = losses.Loss(False)(scores, wanted)
+    loss = losses.Loss(False)(scores, wanted)
 
     chances = np.exp(scores.numpy()) / np.exp(scores.numpy()).sum(axis=1, keepdims=True)
-    assert float(found) == pytest.approx(-np.log(chances[[0, 1], [1, 0]]).sum(), rel=1e-6)
+    assert float(loss) == pytest.approx(-np.log(chances[[0, 1], [1, 0]]).sum(), rel=1e-6)
 
 
 def test_what_is_rare_weighs_more():
@@ -59,10 +59,10 @@ def test_what_is_rare_weighs_more():
     wanted = torch.tensor([[1.0, 0.0]])
     weights = losses.positive_weights(np.array([25.0, 0.0]), 100.0)
 
-    found = losses.Loss(True, weights)(scores, wanted)
+    loss = losses.Loss(True, weights)(scores, wanted)
 
     assert weights.tolist() == [3.0, losses.MOST_WEIGHT]
-    assert float(found) == pytest.approx((3 * np.log1p(np.exp(-1.0)) + np.log1p(np.exp(-2.0))) / 2, rel=1e-6)
+    assert float(loss) == pytest.approx((3 * np.log1p(np.exp(-1.0)) + np.log1p(np.exp(-2.0))) / 2, rel=1e-6)
 
 
 def test_hits_are_counted_by_class_and_by_picture():

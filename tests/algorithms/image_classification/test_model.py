@@ -22,28 +22,28 @@ def model() -> Model:
 
 
 def test_probabilities_are_one_a_class_and_sum_to_one(model):
-    found = model.predict(example.channels()["train"])["prediction"]
+    probabilities = model.predict(example.channels()["train"])["prediction"]
 
-    assert found.shape == (24, 2)
-    np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-5)
+    assert probabilities.shape == (24, 2)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
 
 
 def test_a_picture_of_another_size_is_brought_to_that_of_the_network(model):
     """Whatever that does to its proportions."""
     pixels = np.random.default_rng(0).integers(0, 256, (20, 13, 3)).astype(np.uint8)
 
-    found = model.predict(Images(encoded=[encoded(pixels)]))["prediction"]
+    probabilities = model.predict(Images(encoded=[encoded(pixels)]))["prediction"]
 
     same = model.predict(Images(encoded=[encoded(resized(pixels, 8, 8))]))["prediction"]
-    np.testing.assert_array_equal(found, same)
+    np.testing.assert_array_equal(probabilities, same)
 
 
 def test_a_gray_picture_is_taken_as_one_of_colors(model):
     pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 1)).astype(np.uint8)
 
-    found, same = (model.predict(Images(encoded=[encoded(each)])) for each in (pixels, np.repeat(pixels, 3, axis=2)))
+    answer, same = (model.predict(Images(encoded=[encoded(each)])) for each in (pixels, np.repeat(pixels, 3, axis=2)))
 
-    np.testing.assert_array_equal(found["prediction"], same["prediction"])
+    np.testing.assert_array_equal(answer["prediction"], same["prediction"])
 
 
 def test_the_sample_can_be_asked_about(model):
@@ -57,7 +57,7 @@ def test_a_picture_that_is_none_is_told(model):
 
 
 @pytest.mark.parametrize(
-    ("fact", "value", "told"),
+    ("fact", "value", "message"),
     [
         ("algorithm", "kmeans", "is a model of 'kmeans'"),
         ("num_layers", 19, "num_layers must be one of"),
@@ -71,17 +71,17 @@ def test_a_picture_that_is_none_is_told(model):
         ("epoch", -1, "epoch must be a whole number"),
     ],
 )
-def test_facts_that_do_not_fit_are_told(model, fact, value, told, tmp_path):
+def test_facts_that_do_not_fit_are_told(model, fact, value, message, tmp_path):
     model.save(tmp_path)
     facts = json.loads((tmp_path / artifact.FACTS).read_text())
     (tmp_path / artifact.FACTS).write_text(json.dumps({**facts, fact: value}))
 
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         Model.load(tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (lambda arrays: arrays.pop("bn1_gamma"), "has no array 'bn1_gamma'"),
         (lambda arrays: arrays.update(more=np.zeros(3, np.float32)), "has an array 'more'"),
@@ -91,13 +91,13 @@ def test_facts_that_do_not_fit_are_told(model, fact, value, told, tmp_path):
         (lambda arrays: arrays.update({"epoch0001.fc1_bias": np.zeros(2, np.float32)}), "has no array"),
     ],
 )
-def test_arrays_that_do_not_fit_are_told(model, change, told, tmp_path):
+def test_arrays_that_do_not_fit_are_told(model, change, message, tmp_path):
     model.save(tmp_path)
     arrays, facts = artifact.load(tmp_path)
     change(arrays)
     artifact.save(tmp_path, arrays, {key: value for key, value in facts.items() if key != "format_version"})
 
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         Model.load(tmp_path)
 
 

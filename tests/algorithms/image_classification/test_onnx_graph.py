@@ -42,10 +42,10 @@ def test_it_answers_as_the_model_does(layers, channels, side, multiple):
     pixels = np.random.default_rng(0).integers(0, 256, (3, side, side + 4, channels)).astype(np.uint8)
 
     session = runtime.InferenceSession(model.onnx())
-    (found,) = session.run(None, {"data": pixels.transpose(0, 3, 1, 2).astype(np.float32)})
+    (probabilities,) = session.run(None, {"data": pixels.transpose(0, 3, 1, 2).astype(np.float32)})
 
     assert [each.name for each in session.get_outputs()] == ["prediction"]
-    np.testing.assert_allclose(found, model._predictor.probabilities(pixels), atol=1e-4)
+    np.testing.assert_allclose(probabilities, model._predictor.probabilities(pixels), atol=1e-4)
 
 
 def test_it_lies_beside_the_model_unless_a_stop_presses(tmp_path):

@@ -34,5 +34,5 @@ def test_the_middle_of_all_draws_changes_nothing():
     pixels = gradients(8, 6)
 
     for level in LEVELS:
-        found = prepared(pixels, np.full(10, 0.5), augmentation=level)
-        assert np.abs(found.astype(int) - pixels).max() <= 4, level  # colors are rounded on the way there and back
+        output = prepared(pixels, np.full(10, 0.5), augmentation=level)
+        assert np.abs(output.astype(int) - pixels).max() <= 4, level  # colors are rounded on the way there and back

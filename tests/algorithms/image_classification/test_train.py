@@ -89,9 +89,9 @@ def test_several_classes_can_be_true_of_a_picture():
         )
 
         assert max(recorder.of("validation:accuracy")) > 0.9
-        found = model.predict(channels["train"])["prediction"]
-        assert ((found > 0.5) == (label > 0.5)).mean() > 0.9
-        assert not np.allclose(found.sum(axis=1), 1, atol=0.05)
+        prediction = model.predict(channels["train"])["prediction"]
+        assert ((prediction > 0.5) == (label > 0.5)).mean() > 0.9
+        assert not np.allclose(prediction.sum(axis=1), 1, atol=0.05)
 
 
 def test_the_model_is_that_of_the_best_epoch():
@@ -206,7 +206,7 @@ def test_a_picture_smaller_than_the_network_s_is_told():
 
 
 @pytest.mark.parametrize(
-    ("how", "told"),
+    ("how", "setting"),
     [
         ({"num_layers": 32}, "num_layers"),
         ({"image_shape": "3,8,9"}, "image_shape"),
@@ -214,10 +214,10 @@ def test_a_picture_smaller_than_the_network_s_is_told():
         ({"multi_label": 1, "top_k": None}, "multi_label"),
     ],
 )
-def test_a_model_to_go_on_from_must_fit(how, told):
+def test_a_model_to_go_on_from_must_fit(how, setting):
     start = fit(epochs=1)
 
-    with pytest.raises(UserError, match=f"{told}: must be that of the model to go on from"):
+    with pytest.raises(UserError, match=f"{setting}: must be that of the model to go on from"):
         fit(more={"start": start}, **how)
 
 

@@ -38,16 +38,16 @@ def test_it_is_lloyds_method(n, d, k, apart, weighted):
     weights = np.random.default_rng(1).random(n) + 0.5
 
     for passes in (1, 2, 3, 12):
-        found = lloyd(rows, rows[:k], weights=weights if weighted else None, passes=passes, tol=0)
+        result = lloyd(rows, rows[:k], weights=weights if weighted else None, passes=passes, tol=0)
         centers, msd = plainly(rows, rows[:k], weights if weighted else np.ones(n), passes)
 
-        np.testing.assert_allclose(found.centers, centers, rtol=1e-5, atol=1e-5)
-        assert found.msd == pytest.approx(msd, rel=1e-6, abs=1e-12)
+        np.testing.assert_allclose(result.centers, centers, rtol=1e-5, atol=1e-5)
+        assert result.msd == pytest.approx(msd, rel=1e-6, abs=1e-12)
 
 
 def test_bounds_hold_in_spite_of_rounding(monkeypatch):
     """Every label that a bound keeps is the nearest, on rows far from the origin and on tight heaps far apart."""
-    kept = []
+    savings = []
 
     def watched(rows, weights, centers, mode, state, sums, counts):
         answer = revise(rows, weights, centers, mode, state, sums, counts)
@@ -58,7 +58,7 @@ def test_bounds_hold_in_spite_of_rounding(monkeypatch):
             distance[np.arange(len(rows)), state.labels] = np.inf
             assert (state.upper >= own * (1 - 1e-12)).all()
             assert (state.lower <= np.sqrt(distance.min(axis=1)) * (1 + 1e-12)).all()
-        kept.append((mode, len(rows) - answer[0]))
+        savings.append((mode, len(rows) - answer[0]))
         return answer
 
     revise = inner.revise
@@ -70,7 +70,7 @@ def test_bounds_hold_in_spite_of_rounding(monkeypatch):
         rows = (middles[random.integers(0, 12, 2000)] + tight * random.normal(size=(2000, 9)) + far).astype(np.float32)
         lloyd(rows, rows[:30], passes=15, tol=0)
 
-    assert sum(count for mode, count in kept if mode == inner.USE) > 10_000
+    assert sum(count for mode, count in savings if mode == inner.USE) > 10_000
 
 
 def test_the_number_of_threads_changes_no_bit():
@@ -88,11 +88,11 @@ def test_a_center_without_rows_stays():
     rows = np.array([[0], [1], [10], [11]], np.float32)
     start = np.array([[0], [10], [1000]], np.float32)
 
-    found = lloyd(rows, start)
+    result = lloyd(rows, start)
 
-    np.testing.assert_array_equal(found.centers, [[0.5], [10.5], [1000]])
-    assert found.msd == 0.25
-    assert found.passes == 2
+    np.testing.assert_array_equal(result.centers, [[0.5], [10.5], [1000]])
+    assert result.msd == 0.25
+    assert result.passes == 2
 
 
 def test_no_rows_and_no_passes_leave_the_start():
@@ -129,10 +129,10 @@ def test_it_goes_where_scikit_learn_goes(data, k):
     rows = data()[0] + random.normal(scale=0.01, size=data()[0].shape).astype(np.float32)
     start = rows[random.choice(len(rows), k, replace=False)]
 
-    found = lloyd(rows, start, passes=15, tol=0)
+    result = lloyd(rows, start, passes=15, tol=0)
     theirs = KMeans(k, init=start, n_init=1, max_iter=15, tol=0, algorithm="lloyd").fit(rows)
 
-    distance = kernels.nearest(rows, found.centers)[1].astype(np.float64)
+    distance = kernels.nearest(rows, result.centers)[1].astype(np.float64)
     assert (distance**2).mean() == pytest.approx(theirs.inertia_ / len(rows), rel=1e-3)
 
 

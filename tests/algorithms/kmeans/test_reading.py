@@ -45,13 +45,13 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[Path
         timeout=300,
     )
     assert run.returncode == 0, run.stderr
-    found: dict[str, list[tuple[Path, str]]] = {}
+    chains: dict[str, list[tuple[Path, str]]] = {}
     for line in run.stdout.splitlines():
         if line.startswith("CALLS "):
             frames = [(Path(file), name) for file, _, name in (word.rpartition(":") for word in line.split()[1:])]
             start = next(i for i, (file, name) in enumerate(frames) if (file.name, name) == ("__main__.py", "main"))
-            found.setdefault(frames[-1][1], frames[start:])
-    return found
+            chains.setdefault(frames[-1][1], frames[start:])
+    return chains
 
 
 @pytest.mark.parametrize("loop", ["the first", "finite", "accumulate", "streaming_update"])
@@ -67,7 +67,7 @@ def test_from_train_to_an_inner_loop_are_few_functions_in_few_files(
 def test_the_chain_is_the_one_that_the_module_tells(calls: dict[str, list[tuple[Path, str]]]) -> None:
     from algoport.algorithms.kmeans import train
 
-    told = train.__doc__ or ""
+    text = train.__doc__ or ""
 
     assert [name for _, name in calls["accumulate"]] == [
         "main",
@@ -79,4 +79,4 @@ def test_the_chain_is_the_one_that_the_module_tells(calls: dict[str, list[tuple[
         "accumulate",
     ]
     for file, name in calls["accumulate"]:
-        assert f"`{name}`" in told and (file.name in told or file.name == "train.py"), (file, name)
+        assert f"`{name}`" in text and (file.name in text or file.name == "train.py"), (file, name)

@@ -48,13 +48,13 @@ def scores(rows, shift, scale, weights, bias):
 def gradients(rows, shift, scale, targets, row_weights, positive, weights, bias, loss, parameter):
     """Of the weights (d, c), of the bias (c,), and the losses (m,)."""
     m = len(positive)
-    found, slopes = losses_and_slopes(scores(rows, shift, scale, weights, bias), targets, loss, parameter, m)
+    losses, slopes = losses_and_slopes(scores(rows, shift, scale, weights, bias), targets, loss, parameter, m)
     heavy = np.repeat(row_weights[:, None].astype(np.float64), m, axis=1)
     if loss in (kernels.LOGISTIC, kernels.HINGE):
         heavy = np.where(targets[:, None] > 0.5, heavy * positive, heavy)
     slopes = slopes * np.repeat(heavy, len(bias) // m, axis=1)
     moved = (rows.astype(np.float64) - shift) * scale
-    return moved.T @ slopes, slopes.sum(axis=0), (found * heavy).sum(axis=0)
+    return moved.T @ slopes, slopes.sum(axis=0), (losses * heavy).sum(axis=0)
 
 
 def problem(n, d, m, k, loss, seed):
@@ -89,6 +89,6 @@ def room(sizes):
     return np.ones((sizes.d, sizes.c), np.float32), np.ones(sizes.c, np.float32), np.ones(sizes.m)
 
 
-def near(found, want, tolerance=2e-6):
+def near(values, want, tolerance=2e-6):
     """Sums in float32, so that what counts is the largest."""
-    np.testing.assert_allclose(found, want, rtol=0, atol=tolerance * (1 + np.abs(want).max(initial=0)))
+    np.testing.assert_allclose(values, want, rtol=0, atol=tolerance * (1 + np.abs(want).max(initial=0)))

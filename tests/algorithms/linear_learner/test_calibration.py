@@ -19,12 +19,12 @@ def settings_of(criterion, **more):
 
 def worth(margins, positive, threshold, asked):
     """The value of a threshold, as scikit-learn measures it."""
-    taken = margins >= threshold
-    recall = recall_score(positive, taken, zero_division=0)
-    precision = precision_score(positive, taken, zero_division=0)
+    predictions = margins >= threshold
+    recall = recall_score(positive, predictions, zero_division=0)
+    precision = precision_score(positive, predictions, zero_division=0)
     return {
-        "accuracy": (taken == positive).mean(),
-        "f_beta": fbeta_score(positive, taken, beta=asked.f_beta, zero_division=0),
+        "accuracy": (predictions == positive).mean(),
+        "f_beta": fbeta_score(positive, predictions, beta=asked.f_beta, zero_division=0),
         "precision_at_target_recall": precision if recall >= asked.target_recall else -1.0,
         "recall_at_target_precision": recall if precision >= asked.target_precision else precision - 1.0,
     }[asked.binary_classifier_model_selection_criteria]

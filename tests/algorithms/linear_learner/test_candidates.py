@@ -13,10 +13,10 @@ def models(balance=1.0, width=10, seed=0, **given):
 
 
 def test_there_are_thirty_two_and_the_first_has_the_published_settings():
-    found = models()
+    pool = models()
 
-    assert len(found) == len(set(found)) == 32
-    shown = found[0].shown("adam")
+    assert len(pool) == len(set(pool)) == 32
+    shown = pool[0].shown("adam")
     published = {
         "optimizer": "adam",
         "learning_rate": 0.1,
@@ -31,20 +31,20 @@ def test_there_are_thirty_two_and_the_first_has_the_published_settings():
 
 @pytest.mark.parametrize(("name", "value", "left"), [("learning_rate", 0.03, 8), ("wd", 0.5, 8), ("l1", 0.25, 32)])
 def test_what_the_user_gave_does_not_vary(name, value, left):
-    found = models(**{name: value})
+    pool = models(**{name: value})
 
-    assert {getattr(model, name) for model in found} == {value}
-    assert len(found) == len(set(found)) == left
+    assert {getattr(model, name) for model in pool} == {value}
+    assert len(pool) == len(set(pool)) == left
 
 
 def test_more_models_than_there_are_combinations_lie_near_them():
-    found = models(num_models=100, learning_rate=0.1, wd=0.01, l1=0.0)
+    pool = models(num_models=100, learning_rate=0.1, wd=0.01, l1=0.0)
 
-    assert len(found) == 100
-    assert found[0].learning_rate == 0.1
-    assert len(set(found)) >= 98
-    assert all(0.1 / 3 <= model.learning_rate <= 0.3 and model.l1 == 0 for model in found)
-    assert found == models(num_models=100, learning_rate=0.1, wd=0.01, l1=0.0)
+    assert len(pool) == 100
+    assert pool[0].learning_rate == 0.1
+    assert len(set(pool)) >= 98
+    assert all(0.1 / 3 <= model.learning_rate <= 0.3 and model.l1 == 0 for model in pool)
+    assert pool == models(num_models=100, learning_rate=0.1, wd=0.01, l1=0.0)
 
 
 @pytest.mark.parametrize("count", [1, 5, 32])
@@ -64,12 +64,12 @@ def test_so_many_models_are_trained_under_auto_as_fit_into_memory():
 
 
 def test_the_weight_of_positive_rows_is_given_balanced_or_searched():
-    def found(given):
+    def weights(given):
         return {model.positive for model in models(balance=4.0, positive_example_weight_mult=given)}
 
-    assert found("2.5") == {2.5}
-    assert found("balanced") == {4.0}
-    assert found("auto") == {1.0, 4.0}
+    assert weights("2.5") == {2.5}
+    assert weights("balanced") == {4.0}
+    assert weights("auto") == {1.0, 4.0}
 
 
 def test_the_learning_rate_falls_in_steps_and_not_below_its_least():

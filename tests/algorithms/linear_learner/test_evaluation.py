@@ -35,27 +35,27 @@ def random():
 def test_errors_of_numbers(random):
     targets, margins = random.normal(size=(2, 100)).astype(np.float32)
 
-    found = scored(settings_of("regressor"), targets, margins[:, None])
+    figures = scored(settings_of("regressor"), targets, margins[:, None])
 
-    assert found["mse"] == pytest.approx(metrics.mean_squared_error(targets, margins))
-    assert found["rmse"] == pytest.approx(metrics.mean_squared_error(targets, margins) ** 0.5)
-    assert found["absolute_loss"] == pytest.approx(metrics.mean_absolute_error(targets, margins))
+    assert figures["mse"] == pytest.approx(metrics.mean_squared_error(targets, margins))
+    assert figures["rmse"] == pytest.approx(metrics.mean_squared_error(targets, margins) ** 0.5)
+    assert figures["absolute_loss"] == pytest.approx(metrics.mean_absolute_error(targets, margins))
 
 
 @pytest.mark.parametrize("threshold", [0.0, 0.4, 9.0])
 def test_scores_of_two_classes(random, threshold):
     targets = random.random(200) < 0.3
     margins = np.round(random.normal(size=200) + targets, 1)
-    taken = margins.astype(np.float32) >= threshold
+    predictions = margins.astype(np.float32) >= threshold
 
-    found = scored(settings_of("binary_classifier", f_beta=2), targets, margins[:, None], threshold)
+    figures = scored(settings_of("binary_classifier", f_beta=2), targets, margins[:, None], threshold)
 
-    assert found == pytest.approx(
+    assert figures == pytest.approx(
         {
-            "binary_classification_accuracy": metrics.accuracy_score(targets, taken),
-            "binary_f_beta": metrics.fbeta_score(targets, taken, beta=2, zero_division=0),
-            "precision": metrics.precision_score(targets, taken, zero_division=0),
-            "recall": metrics.recall_score(targets, taken),
+            "binary_classification_accuracy": metrics.accuracy_score(targets, predictions),
+            "binary_f_beta": metrics.fbeta_score(targets, predictions, beta=2, zero_division=0),
+            "precision": metrics.precision_score(targets, predictions, zero_division=0),
+            "recall": metrics.recall_score(targets, predictions),
             "roc_auc_score": metrics.roc_auc_score(targets, margins),
         }
     )
@@ -67,37 +67,39 @@ def test_scores_of_several_classes(random):
     margins = random.normal(size=(300, 6)).astype(np.float32)
     margins[np.arange(300), targets] += 1
     margins[:, 1] = -9
-    taken = margins.argmax(axis=1)
+    predictions = margins.argmax(axis=1)
     powers = np.exp(margins.astype(np.float64))
     shares = powers / powers.sum(axis=1, keepdims=True)
 
-    found = scored(settings_of("multiclass_classifier", f_beta=0.5, accuracy_top_k=2), targets, margins)
+    figures = scored(settings_of("multiclass_classifier", f_beta=0.5, accuracy_top_k=2), targets, margins)
 
     means = {"average": "macro", "zero_division": 0}
     place = (-margins).argsort(axis=1).argsort(axis=1)[np.arange(300), targets]
-    assert found == pytest.approx(
+    assert figures == pytest.approx(
         {
-            "multiclass_accuracy": metrics.accuracy_score(targets, taken),
+            "multiclass_accuracy": metrics.accuracy_score(targets, predictions),
             "multiclass_top_k_accuracy": metrics.top_k_accuracy_score(targets, margins, k=2, labels=range(6)),
             "dcg": metrics.dcg_score(np.eye(6)[targets], margins),
-            "macro_recall": metrics.recall_score(targets, taken, **means),
-            "macro_precision": metrics.precision_score(targets, taken, **means),
-            "macro_f_beta": metrics.fbeta_score(targets, taken, beta=0.5, **means),
+            "macro_recall": metrics.recall_score(targets, predictions, **means),
+            "macro_precision": metrics.precision_score(targets, predictions, **means),
+            "macro_f_beta": metrics.fbeta_score(targets, predictions, beta=0.5, **means),
             "multiclass_balanced_accuracy": metrics.balanced_accuracy_score(
-                targets[np.isin(targets, taken) | True], taken
+                targets[np.isin(targets, predictions) | True], predictions
             )
-            if set(taken) <= set(targets)
-            else metrics.recall_score(targets, taken, labels=sorted(set(targets)), average="macro", zero_division=0),
+            if set(predictions) <= set(targets)
+            else metrics.recall_score(
+                targets, predictions, labels=sorted(set(targets)), average="macro", zero_division=0
+            ),
             "multiclass_log_loss": metrics.log_loss(targets, shares, labels=range(6)),
         }
     )
-    assert found["dcg"] == pytest.approx((1 / np.log2(place + 2)).mean())
+    assert figures["dcg"] == pytest.approx((1 / np.log2(place + 2)).mean())
 
 
 def test_among_equal_scores_the_lower_class_comes_first():
-    found = scored(settings_of("multiclass_classifier", accuracy_top_k=1), np.array([0, 1]), np.zeros((2, 6)))
+    figures = scored(settings_of("multiclass_classifier", accuracy_top_k=1), np.array([0, 1]), np.zeros((2, 6)))
 
-    assert found["multiclass_accuracy"] == found["multiclass_top_k_accuracy"] == 0.5
+    assert figures["multiclass_accuracy"] == figures["multiclass_top_k_accuracy"] == 0.5
 
 
 @pytest.mark.parametrize("kind", ["regressor", "binary_classifier", "multiclass_classifier"])
@@ -110,15 +112,15 @@ def test_members_find_together_what_one_finds(random, kind):
     )
 
     alone = scored(settings_of(kind), targets, margins, 0.1)
-    for found in shared:
-        assert found == pytest.approx(alone)
+    for figures in shared:
+        assert figures == pytest.approx(alone)
 
 
 @pytest.mark.parametrize("kind", ["regressor", "binary_classifier", "multiclass_classifier"])
 def test_no_rows_are_no_error(kind):
-    found = scored(settings_of(kind), np.empty(0), np.empty((0, 6 if kind == "multiclass_classifier" else 1)))
+    figures = scored(settings_of(kind), np.empty(0), np.empty((0, 6 if kind == "multiclass_classifier" else 1)))
 
-    assert all(np.isfinite(value) for value in found.values())
+    assert all(np.isfinite(value) for value in figures.values())
 
 
 def test_names_that_vary_are_written_as_the_original_writes_them():

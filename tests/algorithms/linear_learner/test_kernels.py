@@ -46,12 +46,12 @@ many = settings(deadline=None, max_examples=150, suppress_health_check=slow)
 @given(ROWS, FEATURES, CANDIDATES, OUTPUTS, some.sampled_from(LOSSES), SEEDS)
 def test_gradients_are_the_plain_sums_of_dense_rows_and_of_sparse_ones(n, d, m, k, loss, seed):
     sizes = plainly.problem(n, d, m, k, loss, seed)
-    found, sparsely = plainly.room(sizes), plainly.room(sizes)
+    outputs, sparsely = plainly.room(sizes), plainly.room(sizes)
 
-    kernels.gradients(*sizes.given.values(), *found)
+    kernels.gradients(*sizes.given.values(), *outputs)
     kernels.sparse_gradients(*compressed(sizes.given), *list(sizes.given.values())[1:], *sparsely)
 
-    for want, mine, other in zip(plainly.gradients(**sizes.given), found, sparsely, strict=True):
+    for want, mine, other in zip(plainly.gradients(**sizes.given), outputs, sparsely, strict=True):
         plainly.near(mine, want + 1)
         plainly.near(other, want + 1)
 
@@ -63,11 +63,11 @@ def test_gradients_are_the_plain_sums_of_dense_rows_and_of_sparse_ones(n, d, m, 
 def test_gradients_of_wide_problems_are_the_same_sums(n, d, m, k, monkeypatch):
     monkeypatch.setattr(wide, "WIDE", 0)
     sizes = plainly.problem(n, d, m, k, kernels.SOFTMAX if k > 1 else kernels.HINGE, n)
-    found = plainly.room(sizes)
+    outputs = plainly.room(sizes)
 
-    kernels.gradients(*sizes.given.values(), *found)
+    kernels.gradients(*sizes.given.values(), *outputs)
 
-    for want, mine in zip(plainly.gradients(**sizes.given), found, strict=True):
+    for want, mine in zip(plainly.gradients(**sizes.given), outputs, strict=True):
         plainly.near(mine, want + 1)
 
 
@@ -75,44 +75,44 @@ def test_gradients_of_wide_problems_are_the_same_sums(n, d, m, k, monkeypatch):
 @given(ROWS, FEATURES, CANDIDATES, OUTPUTS, some.sampled_from(LOSSES), SEEDS)
 def test_judging_gives_the_scores_to_the_last_bit_and_the_losses_of_the_gradients(n, d, m, k, loss, seed):
     sizes = plainly.problem(n, d, m, k, loss, seed)
-    found, plain, losses = np.empty((n, sizes.c), np.float32), np.empty((n, sizes.c), np.float32), np.ones(m)
+    scores, plain, losses = np.empty((n, sizes.c), np.float32), np.empty((n, sizes.c), np.float32), np.ones(m)
 
-    kernels.judge(*sizes.given.values(), found, losses)
+    kernels.judge(*sizes.given.values(), scores, losses)
 
     kernels.scores(*(sizes.given[name] for name in ("rows", "shift", "scale", "weights", "bias")), plain)
-    np.testing.assert_array_equal(found, plain)
+    np.testing.assert_array_equal(scores, plain)
     plainly.near(losses, plainly.gradients(**sizes.given)[2] + 1)
 
 
 @many
 @given(ROWS, FEATURES, some.integers(1, 40), SEEDS)
 def test_scores_are_the_plain_product_of_dense_rows_and_of_sparse_ones(n, d, c, seed):
-    told = plainly.problem(n, d, c, 1, kernels.SQUARED, seed).given
+    inputs = plainly.problem(n, d, c, 1, kernels.SQUARED, seed).given
     names = ("shift", "scale", "weights", "bias")
-    found, sparsely = np.empty((n, c), np.float32), np.empty((n, c), np.float32)
+    outputs, sparsely = np.empty((n, c), np.float32), np.empty((n, c), np.float32)
 
-    kernels.scores(told["rows"], *(told[name] for name in names), found)
-    kernels.sparse_scores(*compressed(told), *(told[name] for name in names), sparsely)
+    kernels.scores(inputs["rows"], *(inputs[name] for name in names), outputs)
+    kernels.sparse_scores(*compressed(inputs), *(inputs[name] for name in names), sparsely)
 
-    want = plainly.scores(told["rows"], *(told[name] for name in names))
-    np.testing.assert_array_equal(found, want)  # few digits: float32 is exact
+    want = plainly.scores(inputs["rows"], *(inputs[name] for name in names))
+    np.testing.assert_array_equal(outputs, want)  # few digits: float32 is exact
     np.testing.assert_array_equal(sparsely, want)
-    plain = kernels.predict(told["rows"], told["weights"], told["bias"])
-    np.testing.assert_array_equal(plain, told["rows"] @ told["weights"] + told["bias"])
+    plain = kernels.predict(inputs["rows"], inputs["weights"], inputs["bias"])
+    np.testing.assert_array_equal(plain, inputs["rows"] @ inputs["weights"] + inputs["bias"])
 
 
 @many
 @given(ROWS, CANDIDATES, OUTPUTS, some.sampled_from(LOSSES), SEEDS)
 def test_losses_of_scores_are_the_plain_sums(n, m, k, loss, seed):
     sizes = plainly.problem(n, 4, m, k, loss, seed)
-    told = sizes.given
-    scores = plainly.scores(*(told[name] for name in ("rows", "shift", "scale", "weights", "bias")))
-    found = np.ones(sizes.m)
+    inputs = sizes.given
+    scores = plainly.scores(*(inputs[name] for name in ("rows", "shift", "scale", "weights", "bias")))
+    outputs = np.ones(sizes.m)
 
     names = ("targets", "row_weights", "positive", "loss", "parameter")
-    kernels.loss_sums(scores.astype(np.float32), *(told[name] for name in names), found)
+    kernels.loss_sums(scores.astype(np.float32), *(inputs[name] for name in names), outputs)
 
-    plainly.near(found, plainly.gradients(**told)[2] + 1)
+    plainly.near(outputs, plainly.gradients(**inputs)[2] + 1)
 
 
 @pytest.mark.parametrize("c", [1, 2, 10, 33, 70])
@@ -133,49 +133,51 @@ def test_a_row_has_the_same_scores_alone_and_in_company(c):
 def test_the_gradient_is_what_differences_say(loss, m):
     """Of the plain losses in float64; where a corner is crossed they say something in between."""
     sizes = plainly.problem(40, 3, m, 4, loss, 5)
-    told = sizes.given
+    inputs = sizes.given
     random = np.random.default_rng(1)
-    told["weights"] = random.normal(size=told["weights"].shape)
-    step, found = 1e-6, plainly.room(sizes)
-    kernels.gradients(*told.values(), *found)
+    inputs["weights"] = random.normal(size=inputs["weights"].shape)
+    step, outputs = 1e-6, plainly.room(sizes)
+    kernels.gradients(*inputs.values(), *outputs)
 
     for f in range(sizes.d):
         for j in range(sizes.c):
-            there = [told["weights"].copy() for _ in range(2)]
+            there = [inputs["weights"].copy() for _ in range(2)]
             there[0][f, j] += step
             there[1][f, j] -= step
-            up, down = (plainly.gradients(**(told | {"weights": weights}))[2].sum() for weights in there)
-            assert abs(found[0][f, j] - 1 - (up - down) / (2 * step)) < 1e-4 * (1 + np.abs(found[0]).max())
+            up, down = (plainly.gradients(**(inputs | {"weights": weights}))[2].sum() for weights in there)
+            assert abs(outputs[0][f, j] - 1 - (up - down) / (2 * step)) < 1e-4 * (1 + np.abs(outputs[0]).max())
 
 
 @pytest.mark.parametrize("loss", ["logistic", "softmax", "huber", "squared", "absolute"])
 def test_gradients_are_those_of_torch(loss):
     number = getattr(kernels, loss.upper())
     sizes = plainly.problem(150, 12, 5, 4, number, 2)
-    told = sizes.given
-    weights, bias = (torch.tensor(told[name], dtype=torch.float64, requires_grad=True) for name in ("weights", "bias"))
-    moved = torch.tensor((told["rows"].astype(np.float64) - told["shift"]) * told["scale"])
+    inputs = sizes.given
+    weights, bias = (
+        torch.tensor(inputs[name], dtype=torch.float64, requires_grad=True) for name in ("weights", "bias")
+    )
+    moved = torch.tensor((inputs["rows"].astype(np.float64) - inputs["shift"]) * inputs["scale"])
     scores = (moved @ weights + bias).reshape(sizes.n, sizes.m, sizes.k)
-    target = torch.tensor(told["targets"].astype(np.float64))[:, None].expand(sizes.n, sizes.m)
+    target = torch.tensor(inputs["targets"].astype(np.float64))[:, None].expand(sizes.n, sizes.m)
     functional = torch.nn.functional
     each = {
         "logistic": lambda s, y: functional.binary_cross_entropy_with_logits(s[..., 0], y, reduction="none"),
         "softmax": lambda s, y: functional.cross_entropy(s.movedim(2, 1), y.long(), reduction="none"),
-        "huber": lambda s, y: functional.huber_loss(s[..., 0], y, reduction="none", delta=told["parameter"]),
+        "huber": lambda s, y: functional.huber_loss(s[..., 0], y, reduction="none", delta=inputs["parameter"]),
         "squared": lambda s, y: functional.mse_loss(s[..., 0], y, reduction="none"),
         "absolute": lambda s, y: functional.l1_loss(s[..., 0], y, reduction="none"),
     }[loss](scores, target)
-    heavy = torch.tensor(told["row_weights"].astype(np.float64))[:, None]
+    heavy = torch.tensor(inputs["row_weights"].astype(np.float64))[:, None]
     if loss == "logistic":
-        heavy = torch.where(target > 0, heavy * torch.tensor(told["positive"]), heavy)
+        heavy = torch.where(target > 0, heavy * torch.tensor(inputs["positive"]), heavy)
     (each * heavy).sum().backward()
 
-    found = plainly.room(sizes)
-    kernels.gradients(*told.values(), *found)
+    outputs = plainly.room(sizes)
+    kernels.gradients(*inputs.values(), *outputs)
 
-    plainly.near(found[0], weights.grad.numpy() + 1)
-    plainly.near(found[1], bias.grad.numpy() + 1)
-    plainly.near(found[2], (each * heavy).sum(dim=0).detach().numpy() + 1)
+    plainly.near(outputs[0], weights.grad.numpy() + 1)
+    plainly.near(outputs[1], bias.grad.numpy() + 1)
+    plainly.near(outputs[2], (each * heavy).sum(dim=0).detach().numpy() + 1)
 
 
 @pytest.mark.parametrize("far", [30.0, 80.0, 200.0, 1e6])
@@ -184,15 +186,15 @@ def test_gradients_are_those_of_torch(loss):
 def test_far_scores_neither_overflow_nor_lose_their_loss(loss, far, m):
     k = 3 if loss == kernels.SOFTMAX else 1
     sizes = plainly.problem(4, 1, m, k, loss, 0)
-    told = sizes.given | {"shift": np.zeros(1, np.float32), "scale": np.ones(1, np.float32)}
-    told["rows"] = np.array([[far], [-far], [far], [-far]], np.float32)
-    told["targets"], told["row_weights"] = np.array([1, 1, 0, 0], np.float32), np.ones(4, np.float32)
-    told["weights"] = np.tile(np.array([-1, 1, 0], np.float32)[:k], m)[None]
-    found = plainly.room(sizes)
+    inputs = sizes.given | {"shift": np.zeros(1, np.float32), "scale": np.ones(1, np.float32)}
+    inputs["rows"] = np.array([[far], [-far], [far], [-far]], np.float32)
+    inputs["targets"], inputs["row_weights"] = np.array([1, 1, 0, 0], np.float32), np.ones(4, np.float32)
+    inputs["weights"] = np.tile(np.array([-1, 1, 0], np.float32)[:k], m)[None]
+    outputs = plainly.room(sizes)
 
-    kernels.gradients(*told.values(), *found)
+    kernels.gradients(*inputs.values(), *outputs)
 
-    for mine, want in zip(found, plainly.gradients(**told), strict=True):
+    for mine, want in zip(outputs, plainly.gradients(**inputs), strict=True):
         np.testing.assert_allclose(mine, want + 1, rtol=1e-6, atol=1e-9)
 
 
@@ -204,32 +206,32 @@ def test_what_is_missing_or_infinite_shows_in_the_losses(loss, bad, m):
     sizes.given["rows"][7, 1] = bad
     sizes.given["row_weights"][7] = 1
     sizes.given["weights"][1] = -2 if sizes.given["targets"][7] > 0.5 or loss not in (0, 1) else 2  # the wrong side
-    found = plainly.room(sizes)
+    outputs = plainly.room(sizes)
 
-    kernels.gradients(*sizes.given.values(), *found)
+    kernels.gradients(*sizes.given.values(), *outputs)
 
-    assert not np.isfinite(found[2]).any()
+    assert not np.isfinite(outputs[2]).any()
 
 
 def test_a_mean_that_dwarfs_the_spread_costs_no_digits():
     random = np.random.default_rng(0)
     sizes = plainly.problem(200, 20, 8, 1, kernels.LOGISTIC, 0)
-    told = sizes.given
-    told["shift"], told["scale"] = np.full(20, 1e6, np.float32), np.full(20, 0.5, np.float32)
-    told["rows"] = (1e6 + random.integers(-4, 5, (200, 20))).astype(np.float32)
-    found = plainly.room(sizes)
+    inputs = sizes.given
+    inputs["shift"], inputs["scale"] = np.full(20, 1e6, np.float32), np.full(20, 0.5, np.float32)
+    inputs["rows"] = (1e6 + random.integers(-4, 5, (200, 20))).astype(np.float32)
+    outputs = plainly.room(sizes)
 
-    kernels.gradients(*told.values(), *found)
+    kernels.gradients(*inputs.values(), *outputs)
 
-    for mine, want in zip(found, plainly.gradients(**told), strict=True):
+    for mine, want in zip(outputs, plainly.gradients(**inputs), strict=True):
         plainly.near(mine, want + 1)
 
 
 def test_class_weights_and_rows_without_weight():
     """A row of weight zero is as if it were not there."""
     sizes = plainly.problem(100, 6, 4, 3, kernels.SOFTMAX, 1)
-    kept = sizes.given["row_weights"] > 0
-    few = {name: value[kept] if name in ("rows", "targets", "row_weights") else value for name, value in
+    mask = sizes.given["row_weights"] > 0
+    few = {name: value[mask] if name in ("rows", "targets", "row_weights") else value for name, value in
            sizes.given.items()}  # fmt: skip
     every, some_ = plainly.room(sizes), plainly.room(sizes)
 
@@ -251,10 +253,10 @@ def test_the_number_of_threads_changes_no_bit(shape):
     answers = []
     for threads in (1, numba.config.NUMBA_NUM_THREADS):
         numba.set_num_threads(threads)
-        found, sparsely = plainly.room(sizes), plainly.room(sizes)
-        kernels.gradients(*sizes.given.values(), *found)
+        outputs, sparsely = plainly.room(sizes), plainly.room(sizes)
+        kernels.gradients(*sizes.given.values(), *outputs)
         kernels.sparse_gradients(*compressed(sizes.given), *list(sizes.given.values())[1:], *sparsely)
-        answers.append([array.tobytes() for array in (*found, *sparsely)])
+        answers.append([array.tobytes() for array in (*outputs, *sparsely)])
 
     assert answers[0] == answers[1]
 
@@ -266,9 +268,9 @@ def test_one_thread_and_all_of_them_run_programs_that_agree_in_every_bit(monkeyp
         answers = []
         for few in (0, np.inf):
             monkeypatch.setattr(kernels, "FEW", few)
-            found = plainly.room(sizes)
-            kernels.gradients(*sizes.given.values(), *found)
-            answers.append([array.tobytes() for array in found])
+            outputs = plainly.room(sizes)
+            kernels.gradients(*sizes.given.values(), *outputs)
+            answers.append([array.tobytes() for array in outputs])
         assert answers[0] == answers[1]
 
 
@@ -289,14 +291,14 @@ def test_steps_are_those_of_torch(name, d, m, k):
     for j in range(c):
         column, one = (torch.tensor(a[..., j].astype(np.float64), requires_grad=True) for a in (weights, bias))
         groups = [{"params": [column]}, {"params": [one], "lr": 2 * rates[j // k], "weight_decay": decays[j // k]}]
-        told = {"lr": rates[j // k], "weight_decay": 2 * decays[j // k]}
+        options = {"lr": rates[j // k], "weight_decay": 2 * decays[j // k]}
         rule = {
-            "adam": lambda groups, told: torch.optim.Adam(groups, betas=(0.9, 0.99), **told),
-            "rmsprop": lambda groups, told: torch.optim.RMSprop(groups, alpha=0.99, **told),
-        }.get(name, lambda groups, told: torch.optim.SGD(groups, momentum=momentum, **told))
-        theirs.append((column, one, rule(groups, told)))
+            "adam": lambda groups, options: torch.optim.Adam(groups, betas=(0.9, 0.99), **options),
+            "rmsprop": lambda groups, options: torch.optim.RMSprop(groups, alpha=0.99, **options),
+        }.get(name, lambda groups, options: torch.optim.SGD(groups, momentum=momentum, **options))
+        theirs.append((column, one, rule(groups, options)))
     number = {"adam": kernels.ADAM, "rmsprop": kernels.RMSPROP}.get(name, kernels.SGD)
-    kept = moments(d, c)
+    state = moments(d, c)
     mean, mean_bias = weights.copy(), bias.copy()
     want = [weights.astype(np.float64), bias.astype(np.float64)]
 
@@ -308,7 +310,7 @@ def test_steps_are_those_of_torch(name, d, m, k):
             rule.step()
         beta = momentum if number == kernels.SGD else 0.9
         kernels.update(
-            weights, bias, *kept, gradient, bias_gradient, 50.0, step, number, rates, decays, np.zeros(m), beta, 0.99,
+            weights, bias, *state, gradient, bias_gradient, 50.0, step, number, rates, decays, np.zeros(m), beta, 0.99,
             2.0, 0.5, True, mean, mean_bias, 1 / step,
         )  # fmt: skip
         want = [array + (now - array) / step for array, now in zip(want, (weights, bias), strict=True)]
@@ -326,10 +328,10 @@ def test_l1_leads_to_the_lasso_with_exact_zeros(optimizer):
     """Of a diagonal problem, whose lasso is known: sum (w - t)^2 + l1 |w| is least at t with its size less l1 / 2."""
     target = np.linspace(-1, 1, 21).astype(np.float32)[:, None]
     weights, bias = np.full((21, 1), 0.3, np.float32), np.zeros(1, np.float32)
-    kept, rates = moments(21, 1), {kernels.SGD: 0.02, kernels.ADAM: 0.01, kernels.RMSPROP: 0.001}[optimizer]
+    state, rates = moments(21, 1), {kernels.SGD: 0.02, kernels.ADAM: 0.01, kernels.RMSPROP: 0.001}[optimizer]
 
     for step in range(1, 3000):
-        kernels.update(weights, bias, *kept, 2 * (weights - target), bias * 0, 1.0, step, optimizer, [rates], [0.0],
+        kernels.update(weights, bias, *state, 2 * (weights - target), bias * 0, 1.0, step, optimizer, [rates], [0.0],
                        [0.5], 0.9, 0.99, 1.0, 0.0, True)  # fmt: skip
 
     want = np.sign(target) * np.maximum(np.abs(target) - 0.25, 0)
@@ -349,16 +351,16 @@ def test_without_a_bias_it_stays():
 
 def test_nothing_is_compiled_again_for_a_mapped_file_or_other_numbers(tmp_path):
     sizes = plainly.problem(30, 4, 2, 1, kernels.LOGISTIC, 0)
-    told = sizes.given
-    kernels.gradients(*told.values(), *plainly.room(sizes))
-    np.save(tmp_path / "rows.npy", told["rows"])
+    inputs = sizes.given
+    kernels.gradients(*inputs.values(), *plainly.room(sizes))
+    np.save(tmp_path / "rows.npy", inputs["rows"])
     before = compiled.compilations()
 
-    for rows in (np.load(tmp_path / "rows.npy", mmap_mode="r"), told["rows"].astype(np.float64),
-                 np.asfortranarray(told["rows"])):  # fmt: skip
-        found = plainly.room(sizes)
-        kernels.gradients(*(told | {"rows": rows}).values(), *found)
-        plainly.near(found[0], plainly.gradients(**told)[0] + 1)
+    for rows in (np.load(tmp_path / "rows.npy", mmap_mode="r"), inputs["rows"].astype(np.float64),
+                 np.asfortranarray(inputs["rows"])):  # fmt: skip
+        outputs = plainly.room(sizes)
+        kernels.gradients(*(inputs | {"rows": rows}).values(), *outputs)
+        plainly.near(outputs[0], plainly.gradients(**inputs)[0] + 1)
 
     assert compiled.compilations() == before
 

@@ -24,37 +24,37 @@ NAMES = ("shift", "scale", "weights", "bias")
 )
 def test_gradients_losses_and_scores_are_the_plain_ones(n, d, m, k, loss, seed):
     sizes = plainly.problem(n, d, m, k, loss, seed)
-    told = sizes.given
-    matrix = sparse.csr_matrix(told["rows"])
+    inputs = sizes.given
+    matrix = sparse.csr_matrix(inputs["rows"])
     entries = matrix.indptr, matrix.indices, matrix.data
     dense, sparsely, only = plainly.room(sizes), plainly.room(sizes), np.ones(m)
-    found, other = (np.empty((n, sizes.c), np.float32) for _ in range(2))
+    output, other = (np.empty((n, sizes.c), np.float32) for _ in range(2))
 
-    kernels_torch.gradients(*told.values(), *dense)
-    kernels_torch.sparse_gradients(*entries, *list(told.values())[1:], *sparsely)
-    kernels_torch.scores(told["rows"], *(told[name] for name in NAMES), found)
-    kernels_torch.sparse_scores(*entries, *(told[name] for name in NAMES), other)
+    kernels_torch.gradients(*inputs.values(), *dense)
+    kernels_torch.sparse_gradients(*entries, *list(inputs.values())[1:], *sparsely)
+    kernels_torch.scores(inputs["rows"], *(inputs[name] for name in NAMES), output)
+    kernels_torch.sparse_scores(*entries, *(inputs[name] for name in NAMES), other)
     of = ("targets", "row_weights", "positive", "loss", "parameter")
-    kernels_torch.loss_sums(found, *(told[name] for name in of), only)
+    kernels_torch.loss_sums(output, *(inputs[name] for name in of), only)
 
-    want = plainly.gradients(**told)
+    want = plainly.gradients(**inputs)
     for plain, mine, apart in zip(want, dense, sparsely, strict=True):
         plainly.near(mine, plain + 1)
         plainly.near(apart, plain + 1)
     plainly.near(only, want[2] + 1)
-    scores = plainly.scores(told["rows"], *(told[name] for name in NAMES))
-    plainly.near(found, scores)
+    scores = plainly.scores(inputs["rows"], *(inputs[name] for name in NAMES))
+    plainly.near(output, scores)
     plainly.near(other, scores)
 
 
 def test_scores_are_made_in_parts(monkeypatch):
     monkeypatch.setattr(kernels_torch, "SCORES", 4 * 3 * 10)
     sizes = plainly.problem(101, 4, 3, 1, kernels.LOGISTIC, 0)
-    found = plainly.room(sizes)
+    outputs = plainly.room(sizes)
 
-    kernels_torch.gradients(*sizes.given.values(), *found)
+    kernels_torch.gradients(*sizes.given.values(), *outputs)
 
-    for plain, mine in zip(plainly.gradients(**sizes.given), found, strict=True):
+    for plain, mine in zip(plainly.gradients(**sizes.given), outputs, strict=True):
         plainly.near(mine, plain + 1)
 
 

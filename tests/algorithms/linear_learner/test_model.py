@@ -103,7 +103,7 @@ def test_a_saved_threshold_keeps_every_digit(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"algorithm": "kmeans"}, "is a model of 'kmeans' and not of 'linear-learner'"),
         ({"predictor_type": "tree"}, "predictor_type and loss do not fit"),
@@ -115,17 +115,17 @@ def test_a_saved_threshold_keeps_every_digit(tmp_path):
         ({"label_shift": None}, "label_shift must be a finite number"),
     ],
 )
-def test_facts_that_do_not_fit_are_told(tmp_path, change, told):
+def test_facts_that_do_not_fit_are_told(tmp_path, change, message):
     model_of().save(tmp_path)
     facts = json.loads((tmp_path / artifact.FACTS).read_text())
     (tmp_path / artifact.FACTS).write_text(json.dumps({**facts, **change}))
 
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         Model.load(tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"weights": None}, "has no array 'weights'"),
         ({"weights": np.ones(4, np.float32)}, "'weights' must be finite numbers in 2 dimensions"),
@@ -136,12 +136,12 @@ def test_facts_that_do_not_fit_are_told(tmp_path, change, told):
         ({"scale": np.zeros(4, np.float32)}, "scales must be above 0"),
     ],
 )
-def test_arrays_that_do_not_fit_are_told(tmp_path, change, told):
+def test_arrays_that_do_not_fit_are_told(tmp_path, change, message):
     model_of().save(tmp_path)
     arrays, facts = artifact.load(tmp_path)
     arrays = {name: array for name, array in {**arrays, **change}.items() if array is not None}
     del facts["format_version"]
     artifact.save(tmp_path, arrays, facts)
 
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         Model.load(tmp_path)

@@ -27,14 +27,14 @@ def ndarrays(arrays):
 
 def artifact(folder, weights, bias, *, facts=None, symbol=SYMBOL, entries=None, method=zipfile.ZIP_DEFLATED):
     """A folder as an original image leaves it."""
-    held = {
+    files = {
         "additional-params.json": json.dumps(facts or {}).encode(),
         "manifest.json": b"{}",
         "mx-mod-symbol.json": json.dumps(symbol).encode(),
         "mx-mod-0000.params": ndarrays({"arg:fc0_weight": weights, "arg:fc0_bias": bias}),
     }
     with zipfile.ZipFile(folder / "model_algo-1", "w", method) as archive:
-        for name, data in {**held, **(entries or {})}.items():
+        for name, data in {**files, **(entries or {})}.items():
             if data is not None:
                 archive.writestr(name, data)
     return folder
@@ -105,7 +105,7 @@ def test_it_is_saved_as_ours_and_says_the_same(tmp_path, binary):
 
 
 @pytest.mark.parametrize(
-    ("entries", "told"),
+    ("entries", "message"),
     [
         ({"mx-mod-0000.params": None}, "has no entry 'mx-mod-0000.params'"),
         ({"mx-mod-0000.params": b"not an array"}, "does not begin like an MXNet NDArray file"),
@@ -121,10 +121,10 @@ def test_it_is_saved_as_ours_and_says_the_same(tmp_path, binary):
         ({"mx-mod-0000.params": b"\0" * (1 << 24)}, "would be"),
     ],
 )
-def test_what_is_no_model_is_told(tmp_path, binary, entries, told):
+def test_what_is_no_model_is_told(tmp_path, binary, entries, message):
     artifact(tmp_path, *binary, entries=entries)
 
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         Model.load(tmp_path)
 
 

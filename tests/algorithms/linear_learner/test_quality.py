@@ -44,8 +44,8 @@ def test_two_classes_are_told_apart_as_well_as_by_the_best_reference(name, given
         scores = [roc_auc_score(label, reference.decision_function(test)) for reference in references]
         areas.append((ours[1], max(scores)))
 
-    for found, best in (np.mean(accuracies, axis=0), np.mean(areas, axis=0)):
-        assert found >= (1 - WITHIN) * best
+    for mean, best in (np.mean(accuracies, axis=0), np.mean(areas, axis=0)):
+        assert mean >= (1 - WITHIN) * best
 
 
 def test_prices_are_foretold_as_well_as_by_the_best_reference():

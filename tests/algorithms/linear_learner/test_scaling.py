@@ -96,14 +96,14 @@ def test_classes_are_never_scaled(table):
 def test_it_does_not_matter_at_which_member_rows_lie(table, cuts):
     shards = np.split(table, cuts)
 
-    found = together(2, lambda group: scaling_of(shards[group.rank], shards[group.rank][:, 0], group)[0])
+    scalings = together(2, lambda group: scaling_of(shards[group.rank], shards[group.rank][:, 0], group)[0])
 
     alone, _ = scaling_of(table, table[:, 0])
-    for scaling in found:
+    for scaling in scalings:
         np.testing.assert_allclose(scaling.shift, alone.shift, rtol=1e-6)
         np.testing.assert_allclose(scaling.scale, alone.scale, rtol=1e-6)
         assert scaling.label_scale == pytest.approx(alone.label_scale)
-    np.testing.assert_array_equal(found[0].scale, found[1].scale)
+    np.testing.assert_array_equal(scalings[0].scale, scalings[1].scale)
 
 
 def test_a_folded_map_says_what_the_scaled_one_says(table):

@@ -96,16 +96,16 @@ def test_its_facts_bring_it_back():
 
 @pytest.mark.parametrize("room", [0, 3, 7, 10])
 def test_margins_are_kept_of_as_many_rows_as_there_is_room_for_in_every_epoch(room):
-    kept, random = Kept(2), np.random.default_rng(0)
+    store, random = Kept(2), np.random.default_rng(0)
     for _ in range(2):
         margins, targets = random.normal(size=(10, 2)).astype(np.float32), np.float32(np.arange(10) % 2)
-        kept.clear()
+        store.clear()
         left = room
         for part in (slice(0, 4), slice(4, 5), slice(5, 10)):
-            kept.room(len(margins[part]))[...] = margins[part]
-            kept.keep(targets[part][:left])
+            store.room(len(margins[part]))[...] = margins[part]
+            store.keep(targets[part][:left])
             left -= len(targets[part][:left])
 
-        found, positive = kept.all()
-        np.testing.assert_array_equal(found, margins[:room])
+        sample, positive = store.all()
+        np.testing.assert_array_equal(sample, margins[:room])
         np.testing.assert_array_equal(positive, targets[:room] > 0)

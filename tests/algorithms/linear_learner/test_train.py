@@ -22,7 +22,7 @@ def answers(run, rows):
 
 
 @pytest.mark.parametrize(
-    ("settings", "label", "told"),
+    ("settings", "label", "message"),
     [
         (BINARY, 2.0, "label: must be 0 or 1; it is 2.0."),
         (BINARY, np.nan, "label: must be 0 or 1; it is nan."),
@@ -33,12 +33,12 @@ def answers(run, rows):
     ],
 )
 @pytest.mark.parametrize("channel", ["train", "validation", "test"])
-def test_a_label_that_is_not_allowed_is_told_with_its_channel(heaps, settings, label, told, channel):
+def test_a_label_that_is_not_allowed_is_told_with_its_channel(heaps, settings, label, message, channel):
     label_of = heaps[channel].label.copy()
     label_of[-1] = label
     channels = {**heaps, channel: labeled(heaps[channel].features, label_of)}
 
-    with pytest.raises(UserError, match=f"Channel '{channel}': {re.escape(told)}"):
+    with pytest.raises(UserError, match=f"Channel '{channel}': {re.escape(message)}"):
         trained(channels, **settings)
 
 
@@ -272,26 +272,26 @@ def test_training_goes_on_from_a_model_of_the_original(table):
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         (REGRESSION, "predictor_type: must be that of the model to go on from, binary_classifier; it is regressor"),
         (MULTICLASS, "predictor_type: must be"),
         ({**BINARY, "feature_dim": 5}, "feature_dim: must be that of the model to go on from, 4; it is 5"),
     ],
 )
-def test_a_model_of_another_kind_is_not_gone_on_from(heaps, given, told):
+def test_a_model_of_another_kind_is_not_gone_on_from(heaps, given, message):
     start = trained(heaps, **BINARY).model
 
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         trained(heaps, **given, start=start)
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "rmsprop"])
 def test_every_optimizer_goes_on_from_a_checkpoint_to_the_same_bits(heaps, optimizer, tmp_path):
     whole = trained(heaps, **BINARY, optimizer=optimizer).model
-    kept = Kept(tmp_path)
-    trained(heaps, **BINARY, optimizer=optimizer, job={"checkpoints": kept})
-    for number in range(8, kept.saved + 1):
+    checkpoints = Kept(tmp_path)
+    trained(heaps, **BINARY, optimizer=optimizer, job={"checkpoints": checkpoints})
+    for number in range(8, checkpoints.saved + 1):
         for file in (tmp_path / f"{number:06d}").iterdir():
             file.unlink()
         (tmp_path / f"{number:06d}").rmdir()

@@ -98,11 +98,11 @@ def test_sparse_rows_have_the_product_of_the_dense_ones(n, d, seed):
 )
 def test_projections_are_the_plain_product(n, d, k, seed):
     rows, components, mean = whole(n, d, seed), whole(d, k, seed + 1), whole(1, d, seed + 2)[0]
-    found = np.full((n, k), np.nan, np.float32)
+    projection = np.full((n, k), np.nan, np.float32)
 
-    kernels.project(fixed(rows), fixed(mean), fixed(kernels.packed(components)), found)
+    kernels.project(fixed(rows), fixed(mean), fixed(kernels.packed(components)), projection)
 
-    np.testing.assert_array_equal(found, (rows - mean) @ components)
+    np.testing.assert_array_equal(projection, (rows - mean) @ components)
 
 
 def test_a_row_is_projected_the_same_whoever_is_beside_it():

@@ -56,9 +56,9 @@ def test_components_and_projections_are_those_of_scikit_learn_the_other_way_roun
     model = trained(rows, num_components=k)
 
     want = theirs.transform(rows.astype(np.float64))[:, ::-1]
-    found = model.predict(Rows(features=rows))["projection"]
-    signs = np.sign((want * found).sum(axis=0))
-    np.testing.assert_allclose(found * signs, want, atol=1e-4 * abs(want).max())
+    projection = model.predict(Rows(features=rows))["projection"]
+    signs = np.sign((want * projection).sum(axis=0))
+    np.testing.assert_allclose(projection * signs, want, atol=1e-4 * abs(want).max())
     np.testing.assert_allclose(model.singular_values, theirs.singular_values_[::-1], rtol=1e-6)
 
 
@@ -126,11 +126,11 @@ def test_sparse_rows_give_what_dense_ones_give(mode, centered, density):
     thin = sparse.csr_array(thin, dtype=np.float32)
     settings = {"num_components": 4, "algorithm_mode": mode, "extra_components": 20, "subtract_mean": centered}
 
-    found = trained(Rows(features=thin), **settings)
+    model = trained(Rows(features=thin), **settings)
     want = trained(thin.toarray(), **settings)
 
-    assert sine(want.components, found.components) < 1e-5
-    np.testing.assert_allclose(found.singular_values, want.singular_values, rtol=1e-5)
+    assert sine(want.components, model.components) < 1e-5
+    np.testing.assert_allclose(model.singular_values, want.singular_values, rtol=1e-5)
 
 
 def test_dense_batches_may_follow_sparse_ones_and_sparse_ones_dense():

@@ -48,10 +48,10 @@ def test_scores_are_those_of_the_plain_walk(n, d, asked, levels, seed):
     grove, points = grown(n, d, trees, seed, levels)
     rows = queries(points, asked, seed)
 
-    found = kernels.scores(rows, grove) * np.log2(grove.size + 1)
+    scores = kernels.scores(rows, grove) * np.log2(grove.size + 1)
 
     # A walk mixes float32 values at each of some twenty nodes.
-    np.testing.assert_allclose(found, plainly.scores(grove, rows), rtol=3e-6)
+    np.testing.assert_allclose(scores, plainly.scores(grove, rows), rtol=3e-6)
 
 
 @settings(deadline=None, max_examples=30)
@@ -138,12 +138,12 @@ def test_neither_threads_nor_company_change_a_bit(threads):
     want = kernels.scores(rows, grove)
     numba.set_num_threads(min(threads, before))
     try:
-        found = kernels.scores(rows, grove)
+        scores = kernels.scores(rows, grove)
         again, _ = grown(600, 5, 4, 1)
     finally:
         numba.set_num_threads(before)
 
-    np.testing.assert_array_equal(found, want)
+    np.testing.assert_array_equal(scores, want)
     np.testing.assert_array_equal(
         np.concatenate([kernels.scores(rows[i : i + 1], grove) for i in range(50)]), want[:50]
     )
@@ -158,10 +158,10 @@ def test_scores_stay_finite_whatever_the_size_of_the_numbers(scale):
     points = (random.integers(0, 100, (300, 4)) * scale).astype(np.float32)
     grove, _ = forest.grown(points, np.arange(300), 3, 0)
 
-    found = kernels.scores(np.concatenate([points[:20] * 5, np.full((1, 4), kernels.MOST, np.float32)]), grove)
+    scores = kernels.scores(np.concatenate([points[:20] * 5, np.full((1, 4), kernels.MOST, np.float32)]), grove)
 
-    assert np.isfinite(found).all() and (found > 0).all()
-    assert found[-1] > 0.9  # parted from all at the first cut, mostly
+    assert np.isfinite(scores).all() and (scores > 0).all()
+    assert scores[-1] > 0.9  # parted from all at the first cut, mostly
 
 
 def test_values_next_to_each_other_are_parted():

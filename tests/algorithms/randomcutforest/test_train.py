@@ -63,11 +63,11 @@ def test_fewer_points_than_wanted_are_all_taken_and_dealt_out_equally():
     model = fit(job(line(4032), num_samples_per_tree=512, notes=notes))
 
     assert model.forest.size == 80 and "4032 samples gathered" in notes
-    told = (
+    prefix = (
         "Random Cut Forest built: ForestInfo{num_trees: 50, num_samples_in_forest: 4000, "
         "num_samples_per_tree: 80, sample_dim: 1, shingle_size: 1,"
     )
-    assert any(note.startswith(told) for note in notes)
+    assert any(note.startswith(prefix) for note in notes)
     assert sorted(model.numbers) == list(range(4032))
 
 
@@ -114,15 +114,15 @@ def test_the_metrics_are_those_of_three_standard_deviations_above_the_mean():
 
 
 @pytest.mark.parametrize(
-    ("asked", "told"),
+    ("asked", "names"),
     [("accuracy", {"test:accuracy"}), ("precision_recall_fscore", {"test:precision", "test:recall", "test:f1"})],
 )
-def test_only_the_metrics_that_are_asked_for_are_told(asked, told):
+def test_only_the_metrics_that_are_asked_for_are_told(asked, names):
     reports = {}
 
     fit(job(line(100), test=(line(30), np.zeros(30)), eval_metrics=[asked], reports=reports))
 
-    assert set(reports) == told
+    assert set(reports) == names
 
 
 def test_where_all_test_points_are_alike_none_is_flagged():
@@ -171,11 +171,11 @@ def test_a_label_that_is_neither_one_nor_zero_is_a_users_error(label):
 def test_shingles_are_the_windows_of_the_series_however_it_is_read(batch):
     series, shingles = np.arange(60, dtype=np.float32).reshape(20, 3), Shingles(4, 3)
 
-    found = np.concatenate([shingles.add(series[i : i + batch]) for i in range(0, 20, batch)])
+    vectors = np.concatenate([shingles.add(series[i : i + batch]) for i in range(0, 20, batch)])
 
-    np.testing.assert_array_equal(found, [series[i : i + 4].ravel() for i in range(17)])
+    np.testing.assert_array_equal(vectors, [series[i : i + 4].ravel() for i in range(17)])
     np.testing.assert_array_equal(windows(series[:3], 4), np.empty((0, 12)))
-    np.testing.assert_array_equal(padded(series, 4)[3:], found)
+    np.testing.assert_array_equal(padded(series, 4)[3:], vectors)
     np.testing.assert_array_equal(padded(series, 4)[1], np.concatenate([series[0]] * 3 + [series[1]]))
 
 
@@ -197,10 +197,10 @@ def test_a_series_that_was_interrupted_goes_on_with_the_readings_that_waited(siz
 
     def run(place, dies_after=None):
         def member(group):
-            kept = Kept(tmp_path / place / str(group.rank), dies_after=dies_after)
+            checkpoints = Kept(tmp_path / place / str(group.rank), dies_after=dies_after)
             part = np.array_split(rows, size)[group.rank]
             settings = {"shingle_size": 5, "num_samples_per_tree": 4, "mini_batch_size": 100}
-            return fit(replace(job(part, group=group, sharded=True, **settings), checkpoints=kept))
+            return fit(replace(job(part, group=group, sharded=True, **settings), checkpoints=checkpoints))
 
         return together(size, member)[0]
 
@@ -294,8 +294,8 @@ def test_the_estimate_of_memory_covers_the_forest(n, d):
     points = np.random.default_rng(0).normal(size=(n, d)).astype(np.float32)
     grove, _ = forest.grown(points, np.arange(n), n // 100, 0)
 
-    held = sum(array.nbytes for array in (*grove.nodes, grove.points, grove.boxes))
-    assert held + points.nbytes <= forest.bytes_of(n // 100, 100, d) <= 3 * (held + points.nbytes)
+    size = sum(array.nbytes for array in (*grove.nodes, grove.points, grove.boxes))
+    assert size + points.nbytes <= forest.bytes_of(n // 100, 100, d) <= 3 * (size + points.nbytes)
 
 
 @pytest.mark.parametrize(("given", "says"), [({"mini_batch_size": 0}, "mini_batch_size"), ({"epochs": 0}, "epochs"),

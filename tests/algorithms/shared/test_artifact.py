@@ -47,13 +47,13 @@ def test_an_array_comes_back_bit_for_bit_whatever_its_shape_type_and_order(tmp_p
     given = {"plain": array, "turned": array.T, "every other": array[::2] if array.ndim else array}
 
     artifact.save(tmp_path, given, {})
-    found, _ = artifact.load(tmp_path)
+    arrays, _ = artifact.load(tmp_path)
 
     for name, want in given.items():
-        assert found[name].shape == want.shape
-        assert found[name].dtype == want.dtype.newbyteorder("=")
+        assert arrays[name].shape == want.shape
+        assert arrays[name].dtype == want.dtype.newbyteorder("=")
         assert (
-            np.ascontiguousarray(found[name]).tobytes()
+            np.ascontiguousarray(arrays[name]).tobytes()
             == np.ascontiguousarray(want, want.dtype.newbyteorder("=")).tobytes()
         )
 
@@ -223,10 +223,10 @@ def test_a_mapped_array_is_the_same_and_outlives_its_file(tmp_path: Path, shape:
     array = np.random.default_rng(0).normal(size=shape)
     artifact.save(tmp_path, {"centers": CENTERS, "large": array, "after": CENTERS}, FACTS)
 
-    found, _ = artifact.load(tmp_path, mapped=("large", "not there"))
+    arrays, _ = artifact.load(tmp_path, mapped=("large", "not there"))
     (tmp_path / artifact.ARRAYS).unlink()
 
-    assert set(found) == {"centers", "large", "after"}
-    assert isinstance(found["large"], np.memmap) is bool(array.size) and not isinstance(found["centers"], np.memmap)
-    np.testing.assert_array_equal(found["large"], array)
-    np.testing.assert_array_equal(found["after"], CENTERS)
+    assert set(arrays) == {"centers", "large", "after"}
+    assert isinstance(arrays["large"], np.memmap) is bool(array.size) and not isinstance(arrays["centers"], np.memmap)
+    np.testing.assert_array_equal(arrays["large"], array)
+    np.testing.assert_array_equal(arrays["after"], CENTERS)

@@ -24,10 +24,10 @@ print(compiled.compilations())
 
 def run(environment, *before):
     """How many kernels a new process compiles that uses one."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("NUMBA_", "ALGOPORT_"))}
+    base = {name: value for name, value in os.environ.items() if not name.startswith(("NUMBA_", "ALGOPORT_"))}
     done = subprocess.run(
         [*before, sys.executable, "-c", TWICE],
-        env=kept | environment,
+        env=base | environment,
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,

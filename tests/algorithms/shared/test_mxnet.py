@@ -55,8 +55,8 @@ def test_no_changed_byte_allocates_more_than_the_file_or_fails_otherwise(whole, 
             arrays = mxnet.load(path)
         except UserError:
             continue
-        held = arrays.values() if isinstance(arrays, dict) else arrays
-        assert sum(array.nbytes for array in held) <= len(data)
+        values = arrays.values() if isinstance(arrays, dict) else arrays
+        assert sum(array.nbytes for array in values) <= len(data)
 
 
 def test_an_array_of_no_numbers_that_says_it_is_longer_than_any_is_refused(tmp_path):

@@ -21,27 +21,27 @@ class Heard:
 
     notes: list[str] = field(default_factory=list)
     figures: dict[int, dict[str, float]] = field(default_factory=dict)
-    kept: dict[str, Any] = field(default_factory=dict)
+    files: dict[str, Any] = field(default_factory=dict)
 
 
-def job(rows: dict[str, Rows], given: dict[str, Any], heard: Heard | None = None, **more: Any) -> Job:
-    heard = heard or Heard()
+def job(rows: dict[str, Rows], given: dict[str, Any], reports: Heard | None = None, **more: Any) -> Job:
+    reports = reports or Heard()
 
     def report(values: dict[str, float], epoch: int = -1, **_: Any) -> None:
-        heard.figures[epoch] = dict(values)
+        reports.figures[epoch] = dict(values)
 
     sources = {name: Memory(part) for name, part in rows.items()}
     settings = Hyperparameters.read({"num_round": 5, **given})
     return Job(
         hyperparameters=settings,
         channels=sources,
-        reporter=Reporter(report=report, note=heard.notes.append, keep=heard.kept.__setitem__),
+        reporter=Reporter(report=report, note=reports.notes.append, keep=reports.files.__setitem__),
         **more,
     )
 
 
-def trained(rows: dict[str, Rows], given: dict[str, Any], heard: Heard | None = None, **more: Any) -> Model:
-    return fit(job(rows, given, heard, **more))
+def trained(rows: dict[str, Rows], given: dict[str, Any], reports: Heard | None = None, **more: Any) -> Model:
+    return fit(job(rows, given, reports, **more))
 
 
 def matrix(rows: Rows) -> xgboost.DMatrix:
@@ -59,12 +59,12 @@ def by_library(
     settings = {"num_round": 5, **given}
     number = settings.pop("num_round")
     matrices = {name: matrix(part) for name, part in rows.items()}
-    told: dict[str, dict[str, list[float]]] = {}
+    results: dict[str, dict[str, list[float]]] = {}
     booster = xgboost.train(
         settings, matrices["train"], number, evals=[(own, name) for name, own in matrices.items()],
-        evals_result=told, verbose_eval=False, **how,
+        evals_result=results, verbose_eval=False, **how,
     )  # fmt: skip
-    return booster, told
+    return booster, results
 
 
 def table(n: int = 600, d: int = 5, *, classes: int = 2, missing: float = 0.1, seed: int = 0) -> dict[str, Rows]:

@@ -51,9 +51,9 @@ def shown(bins: Dense) -> np.ndarray:
 def test_on_small_data_the_cuts_are_the_librarys(load, max_bin):
     rows = load()[0][:4000]
 
-    found = binning.cuts(rows, None, max_bin, Alone())
+    cuts = binning.cuts(rows, None, max_bin, Alone())
 
-    for mine, other in zip(ours(found), theirs(rows, max_bin), strict=True):
+    for mine, other in zip(ours(cuts), theirs(rows, max_bin), strict=True):
         np.testing.assert_array_equal(mine, other)
 
 
@@ -63,18 +63,18 @@ def test_with_few_bins_and_missing_values_the_cuts_are_the_librarys():
     rows[:, 3] = np.nan
     rows[:, 4] = 7
 
-    found = binning.cuts(rows, None, 128, Alone())
+    cuts = binning.cuts(rows, None, 128, Alone())
 
-    for mine, other in zip(ours(found), theirs(rows, 128), strict=True):
+    for mine, other in zip(ours(cuts), theirs(rows, 128), strict=True):
         np.testing.assert_array_equal(mine, other)
 
 
 def test_however_many_rows_distinct_values_up_to_the_bins_are_all_cuts():
     rows = np.random.default_rng(0).integers(0, 200, (50_000, 2)).astype(np.float32)
 
-    found = binning.cuts(rows, None, 256, Alone())
+    cuts = binning.cuts(rows, None, 256, Alone())
 
-    for f, mine in enumerate(ours(found)):
+    for f, mine in enumerate(ours(cuts)):
         np.testing.assert_array_equal(mine[:-1], np.unique(rows[:, f])[1:])
 
 
@@ -159,9 +159,10 @@ def test_256_bins_and_missing_values_still_are_bytes():
 def test_sparse_rows_lack_what_they_do_not_mention():
     random = np.random.default_rng(0)
     dense = np.where(random.random((500, 40)) < 0.1, random.integers(0, 5, (500, 40)), np.nan).astype(np.float32)
-    kept = ~np.isnan(dense)
+    present = ~np.isnan(dense)
     rows = sparse.csr_array(
-        (dense[kept], np.nonzero(kept)[1], np.concatenate([[0], np.cumsum(kept.sum(axis=1))])), shape=dense.shape
+        (dense[present], np.nonzero(present)[1], np.concatenate([[0], np.cumsum(present.sum(axis=1))])),
+        shape=dense.shape,
     )
 
     cut = binning.cuts(rows, None, 256, Alone())
@@ -171,9 +172,9 @@ def test_sparse_rows_lack_what_they_do_not_mention():
     np.testing.assert_array_equal(cut.values, same.values)
     np.testing.assert_array_equal(cut.missing, same.missing)
     assert isinstance(bins, Sparse)
-    found = np.repeat(cut.bins[None], len(dense), axis=0)
-    found[kept] = bins.codes - cut.offsets[rows.indices]
-    np.testing.assert_array_equal(found, plain_codes(dense, cut))
+    codes = np.repeat(cut.bins[None], len(dense), axis=0)
+    codes[present] = bins.codes - cut.offsets[rows.indices]
+    np.testing.assert_array_equal(codes, plain_codes(dense, cut))
     again = binning.binned(dense, cut)
     np.testing.assert_array_equal(again.codes, bins.codes)
     np.testing.assert_array_equal(again.column_rows, bins.column_rows)
@@ -189,10 +190,10 @@ def test_a_pruned_summary_keeps_what_is_nearest_to_even_ranks(n, size, seed):
     high = np.cumsum(weight)
     low = high - weight
 
-    kept = kernels.pruned(low, high, weight, size, 1.0, False)
+    places = kernels.pruned(low, high, weight, size, 1.0, False)
 
     want = plainly_pruned(low, high, weight, size)
-    assert kept.tolist() == want
+    assert places.tolist() == want
 
 
 def plainly_pruned(low, high, weight, size):
@@ -200,7 +201,7 @@ def plainly_pruned(low, high, weight, size):
     m = len(low)
     if m <= size:
         return list(range(m))
-    kept, last = [0], 0
+    places, last = [0], 0
     begin, reach, n, i = high[0], low[-1] - high[0], size - 1, 1
     for k in range(1, n):
         twice = 2 * (k * reach / n + begin)
@@ -210,9 +211,9 @@ def plainly_pruned(low, high, weight, size):
             break
         chosen = i if twice < low[i] + weight[i] + high[i + 1] - weight[i + 1] else i + 1
         if chosen != last:
-            kept.append(chosen)
+            places.append(chosen)
             last = chosen
-    return kept if last == m - 1 else [*kept, m - 1]
+    return places if last == m - 1 else [*places, m - 1]
 
 
 @settings(deadline=None, max_examples=50)
@@ -224,7 +225,7 @@ def test_selected_values_are_those_that_sorting_finds(n, seed, weighted):
     (column,) = quantiles.columns(values[:, None], weights)
     ranks = np.sort(random.integers(0, column.weight, 5))
 
-    (found,) = quantiles.selected([column], [ranks], Alone())
+    (quantile_values,) = quantiles.selected([column], [ranks], Alone())
 
     every = np.repeat(np.sort(values), (weights if weighted else np.ones(n, np.int64))[np.argsort(values)])
-    np.testing.assert_array_equal(found, every[ranks])
+    np.testing.assert_array_equal(quantile_values, every[ranks])

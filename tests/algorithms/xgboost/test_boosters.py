@@ -31,14 +31,14 @@ SAME = {
 @pytest.mark.parametrize("case", SAME)
 def test_models_are_the_library_s(case: str) -> None:
     """The figures of every round, the answers, and the answers of the library to the file that we write."""
-    rows, given, heard = table(), {**BINARY, **SAME[case]}, Heard()
+    rows, given, reports = table(), {**BINARY, **SAME[case]}, Heard()
 
-    ours = trained(rows, given, heard)
+    ours = trained(rows, given, reports)
 
-    theirs, told = by_library(rows, given)
+    theirs, results = by_library(rows, given)
     for channel in ("train", "validation"):
-        found = [heard.figures[i][f"{channel}:logloss"] for i in range(5)]
-        np.testing.assert_allclose(found, told[channel]["logloss"], rtol=1e-5)
+        losses = [reports.figures[i][f"{channel}:logloss"] for i in range(5)]
+        np.testing.assert_allclose(losses, results[channel]["logloss"], rtol=1e-5)
     want = answers(theirs, rows["validation"])
     np.testing.assert_allclose(ours.prediction(rows["validation"]), want, atol=2e-6)
     read = xgboost.Booster(model_file=bytearray(interchange.write(ours.booster)))
@@ -48,30 +48,30 @@ def test_models_are_the_library_s(case: str) -> None:
 @pytest.mark.parametrize("objective", ["multi:softprob", "multi:softmax"])
 @pytest.mark.parametrize("booster", ["gbtree", "gblinear"])
 def test_several_classes_are_the_library_s(objective: str, booster: str) -> None:
-    rows, heard = table(classes=3), Heard()
+    rows, reports = table(classes=3), Heard()
     given = {"objective": objective, "num_class": 3, "booster": booster}
     given |= {"max_depth": 3} if booster == "gbtree" else {"updater": "coord_descent"}
 
-    ours = trained(rows, given, heard)
+    ours = trained(rows, given, reports)
 
-    theirs, told = by_library(rows, given)
-    found = [heard.figures[i]["validation:mlogloss"] for i in range(5)]
-    np.testing.assert_allclose(found, told["validation"]["mlogloss"], rtol=1e-5)
+    theirs, results = by_library(rows, given)
+    losses = [reports.figures[i]["validation:mlogloss"] for i in range(5)]
+    np.testing.assert_allclose(losses, results["validation"]["mlogloss"], rtol=1e-5)
     np.testing.assert_allclose(ours.prediction(rows["validation"]), answers(theirs, rows["validation"]), atol=2e-6)
 
 
 @pytest.mark.parametrize("objective", ["reg:squarederror", "reg:pseudohubererror", "reg:absoluteerror", "reg:gamma"])
 def test_regressions_are_the_library_s(objective: str) -> None:
-    rows, heard = table(classes=0), Heard()
+    rows, reports = table(classes=0), Heard()
     rows = {name: replace(part, label=np.abs(part.label) + np.float32(0.1)) for name, part in rows.items()}
     given = {"objective": objective, "max_depth": 3, "eval_metric": ["rmse", "mae"]}
 
-    ours = trained(rows, given, heard)
+    ours = trained(rows, given, reports)
 
-    theirs, told = by_library(rows, given)
+    theirs, results = by_library(rows, given)
     for metric in ("rmse", "mae"):
-        found = [heard.figures[i][f"validation:{metric}"] for i in range(5)]
-        np.testing.assert_allclose(found, told["validation"][metric], rtol=2e-5)
+        losses = [reports.figures[i][f"validation:{metric}"] for i in range(5)]
+        np.testing.assert_allclose(losses, results["validation"][metric], rtol=2e-5)
     want = answers(theirs, rows["validation"])
     np.testing.assert_allclose(ours.prediction(rows["validation"]), want, rtol=1e-5, atol=1e-5)
 
@@ -79,39 +79,39 @@ def test_regressions_are_the_library_s(objective: str) -> None:
 @pytest.mark.parametrize("objective", ["count:poisson", "reg:tweedie", "reg:quantileerror", "survival:cox"])
 def test_other_losses_come_close_to_the_library(objective: str) -> None:
     """Their Hessians span so much that roundings decide near ties; after five rounds the figures agree."""
-    rows, heard = table(classes=0), Heard()
+    rows, reports = table(classes=0), Heard()
     rows = {name: replace(part, label=np.floor(np.abs(part.label) * 2) + 1) for name, part in rows.items()}
     given = {"objective": objective, "max_depth": 3, **({"quantile_alpha": 0.7} if "quantile" in objective else {})}
 
-    trained(rows, given, heard)
+    trained(rows, given, reports)
 
-    _, told = by_library(rows, given)
-    for channel, metrics in told.items():
+    _, results = by_library(rows, given)
+    for channel, metrics in results.items():
         ((metric, values),) = metrics.items()
-        np.testing.assert_allclose(heard.figures[4][f"{channel}:{metric}"], values[-1], rtol=5e-3)
+        np.testing.assert_allclose(reports.figures[4][f"{channel}:{metric}"], values[-1], rtol=5e-3)
 
 
 def test_weights_count_as_in_the_library() -> None:
-    rows, heard = table(), Heard()
+    rows, reports = table(), Heard()
     random = np.random.default_rng(1)
     rows = {name: replace(part, weight=random.choice(np.float32([0, 1, 3]), len(part))) for name, part in rows.items()}
 
-    ours = trained(rows, BINARY, heard)
+    ours = trained(rows, BINARY, reports)
 
-    theirs, told = by_library(rows, BINARY)
-    np.testing.assert_allclose(heard.figures[4]["validation:logloss"], told["validation"]["logloss"][4], rtol=2e-3)
+    theirs, results = by_library(rows, BINARY)
+    np.testing.assert_allclose(reports.figures[4]["validation:logloss"], results["validation"]["logloss"][4], rtol=2e-3)
     difference = ours.prediction(rows["validation"]) - answers(theirs, rows["validation"])
     assert np.abs(difference).mean() < 0.01  # a weighted cut may lie elsewhere
 
 
 def test_approx_comes_close_to_the_library() -> None:
-    rows, heard = table(3000), Heard()
+    rows, reports = table(3000), Heard()
     given = {**BINARY, "tree_method": "approx", "max_bin": 64}
 
-    trained(rows, given, heard)
+    trained(rows, given, reports)
 
-    _, told = by_library(rows, given)
-    assert heard.figures[4]["validation:logloss"] == pytest.approx(told["validation"]["logloss"][4], rel=0.02)
+    _, results = by_library(rows, given)
+    assert reports.figures[4]["validation:logloss"] == pytest.approx(results["validation"]["logloss"][4], rel=0.02)
 
 
 @pytest.mark.parametrize("booster", ["gbtree", "gblinear"])
@@ -125,9 +125,9 @@ def test_sparse_rows_give_what_dense_rows_with_holes_give(booster: str) -> None:
         thin[name] = replace(part, features=csr)
     given = {"objective": "binary:logistic", "booster": booster}
 
-    dense, found = trained(rows, given), trained(thin, given)
+    dense, compressed = trained(rows, given), trained(thin, given)
 
-    np.testing.assert_array_equal(found.prediction(rows["validation"]), dense.prediction(rows["validation"]))
+    np.testing.assert_array_equal(compressed.prediction(rows["validation"]), dense.prediction(rows["validation"]))
 
 
 def test_dart_draws_by_the_settings() -> None:

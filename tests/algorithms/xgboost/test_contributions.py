@@ -33,11 +33,11 @@ def test_contributions_are_the_librarys_and_sum_to_the_margin(objective, more, a
     theirs, matrix, rows = trained.model(objective, rounds=8, **more)
     model = interchange.read(bytes(theirs.save_raw("ubj")), "a model")
 
-    found = model.contributions(Rows(features=rows), approximate=approximate)
+    contributions = model.contributions(Rows(features=rows), approximate=approximate)
 
     want = theirs.predict(matrix, pred_contribs=True, approx_contribs=approximate)
-    np.testing.assert_allclose(found, want.reshape(found.shape), rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(found.sum(axis=2), model.margin(Rows(features=rows)), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(contributions, want.reshape(contributions.shape), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(contributions.sum(axis=2), model.margin(Rows(features=rows)), rtol=1e-4, atol=1e-5)
 
 
 def expectation(tree: Tree, row: np.ndarray, known: tuple[int, ...], node: int = 0) -> float:
@@ -56,18 +56,18 @@ def expectation(tree: Tree, row: np.ndarray, known: tuple[int, ...], node: int =
 
 def plainly(model: Booster, row: np.ndarray) -> np.ndarray:
     d = model.num_feature
-    found = np.zeros(d + 1)
-    found[d] = float(model.base_margin[0])
+    values = np.zeros(d + 1)
+    values[d] = float(model.base_margin[0])
     for tree in model.forest.trees:
-        found[d] += expectation(tree, row, ())
+        values[d] += expectation(tree, row, ())
         for feature in range(d):
             others = [other for other in range(d) if other != feature]
             for size in range(d):
                 factor = factorial(size) * factorial(d - 1 - size) / factorial(d)
                 for some in combinations(others, size):
                     gain = expectation(tree, row, (*some, feature)) - expectation(tree, row, some)
-                    found[feature] += factor * gain
-    return found
+                    values[feature] += factor * gain
+    return values
 
 
 def test_contributions_are_shapley_values():
@@ -75,21 +75,21 @@ def test_contributions_are_shapley_values():
     theirs, _, _ = trained.model("reg:squarederror", rounds=3, data=data, max_depth=6)
     model = interchange.read(bytes(theirs.save_raw("ubj")), "a model")
 
-    found = model.contributions(Rows(features=data[:12]))
+    contributions = model.contributions(Rows(features=data[:12]))
 
-    np.testing.assert_allclose(found[:, 0], [plainly(model, row) for row in data[:12]], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(contributions[:, 0], [plainly(model, row) for row in data[:12]], rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("approximate", [False, True])
 def test_sparse_rows_have_the_contributions_of_rows_that_miss_the_rest(approximate):
     theirs, _, rows = trained.model("multi:softprob")
     model = interchange.read(bytes(theirs.save_raw("ubj")), "a model")
-    held = ~np.isnan(rows)
-    mentioned = sparse.csr_array((rows[held], np.nonzero(held)), shape=rows.shape)
+    present = ~np.isnan(rows)
+    mentioned = sparse.csr_array((rows[present], np.nonzero(present)), shape=rows.shape)
 
-    found = model.contributions(Rows(features=mentioned), approximate=approximate)
+    contributions = model.contributions(Rows(features=mentioned), approximate=approximate)
 
-    np.testing.assert_array_equal(found, model.contributions(Rows(features=rows), approximate=approximate))
+    np.testing.assert_array_equal(contributions, model.contributions(Rows(features=rows), approximate=approximate))
 
 
 def test_of_no_rows_and_no_trees_there_is_the_bias_only():

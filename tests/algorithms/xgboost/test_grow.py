@@ -140,17 +140,17 @@ def test_any_number_of_threads_grows_the_same_tree(n, policy):
     gradients = derivatives(label)
     most = numba.get_num_threads()
 
-    found = []
+    results = []
     for threads in {1, 2, most} & set(range(1, most + 1)):
         numba.set_num_threads(threads)
         try:
-            found.append(ours(rows, gradients, **settings))
+            results.append(ours(rows, gradients, **settings))
         finally:
             numba.set_num_threads(most)
 
-    for tree, leaf in found[1:]:
-        same(tree, found[0][0])
-        np.testing.assert_array_equal(leaf, found[0][1])
+    for tree, leaf in results[1:]:
+        same(tree, results[0][0])
+        np.testing.assert_array_equal(leaf, results[0][1])
 
 
 @pytest.mark.parametrize("n", [10, 2000, FEW + 4000])
@@ -186,11 +186,11 @@ def test_sparse_rows_grow_the_tree_of_dense_ones():
     random = np.random.default_rng(0)
     dense = np.where(random.random((3000, 60)) < 0.1, random.integers(1, 30, (3000, 60)), np.nan).astype(np.float32)
     label = (np.nansum(dense[:, :5], axis=1) > 3).astype(np.float32)
-    kept = ~np.isnan(dense)
-    ends = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])
+    present = ~np.isnan(dense)
+    ends = np.concatenate([[0], np.cumsum(present.sum(axis=1))])
     # The library falls over indices of 64 bits.
-    places = np.nonzero(kept)[1].astype(np.int32), ends.astype(np.int32)
-    rows = sparse.csr_array((dense[kept], *places), shape=dense.shape)
+    places = np.nonzero(present)[1].astype(np.int32), ends.astype(np.int32)
+    rows = sparse.csr_array((dense[present], *places), shape=dense.shape)
 
     for drawn in (None, np.arange(0, 3000, 3, dtype=np.int32)):
         tree, leaf = ours(rows, derivatives(label), drawn=drawn)
@@ -290,10 +290,10 @@ def test_draws_are_those_of_the_rows_places():
     counts, seed = np.array([5, 0, 9]), np.uint64(7)
 
     for rank in (0, 2):
-        found = np.empty(counts[rank], np.bool_)
-        draws.drawn(counts, rank, seed, np.array([0.5], np.float32), found)
+        sample = np.empty(counts[rank], np.bool_)
+        draws.drawn(counts, rank, seed, np.array([0.5], np.float32), sample)
 
-        assert found.tolist() == [splitmix(place) < 0.5 for place in positions(counts, rank).tolist()]
+        assert sample.tolist() == [splitmix(place) < 0.5 for place in positions(counts, rank).tolist()]
 
 
 def splitmix(place: int, seed: int = 7) -> float:

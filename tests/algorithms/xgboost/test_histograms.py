@@ -76,13 +76,13 @@ def test_halves_of_gradients_join_to_what_they_were(n, seed):
     random = np.random.default_rng(seed)
     gradients = random.normal(size=(n, 2)).astype(np.float32)
     gradients[:, 1] = abs(gradients[:, 1])
-    entries, lower, found = np.empty(n, np.uint64), np.empty(n, np.uint64), np.empty(n, np.uint64)
+    entries, lower, upper = np.empty(n, np.uint64), np.empty(n, np.uint64), np.empty(n, np.uint64)
     scale = 2.0 ** (29 - np.frexp(abs(gradients).max())[1])
 
     histograms.enter(gradients, False, np.empty(0, np.int32), scale, scale, entries, lower)
-    histograms.descended(entries, np.array([0]), np.array([n]), lower, found)
+    histograms.descended(entries, np.array([0]), np.array([n]), lower, upper)
 
-    whole = (histograms.totals(entries)[:2] << histograms.HALF) + histograms.totals(found)[:2]
+    whole = (histograms.totals(entries)[:2] << histograms.HALF) + histograms.totals(upper)[:2]
     np.testing.assert_array_equal(whole, np.rint(gradients.astype(np.float64) * scale).sum(axis=0))
     pool, below = np.array([[[7], [8]]]), np.array([[[-3], [4]]])
     histograms.join(pool, np.array([0]), below)

@@ -50,8 +50,8 @@ def load(data: bytes) -> xgboost.Booster:
 
 
 def facts(model: xgboost.Booster) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(model.save_raw("json"))
-    return found
+    document: dict[str, Any] = json.loads(model.save_raw("json"))
+    return document
 
 
 def alike(ours: Booster, theirs: xgboost.Booster, matrix: xgboost.DMatrix, values: np.ndarray) -> None:
@@ -86,8 +86,8 @@ def test_nothing_is_lost_between_reading_and_writing(form):
 
     again = load(interchange.write(interchange.read(raw(theirs, form), "a model"), form))
 
-    want, found = facts(theirs), facts(again)
-    assert found == want
+    want, result = facts(theirs), facts(again)
+    assert result == want
 
 
 def test_our_ubjson_is_the_librarys_to_the_byte():
@@ -198,8 +198,8 @@ def test_what_is_no_model_is_refused_in_one_sentence(data, sentence):
 
 
 def _tree(model: dict[str, Any], number: int = 0) -> dict[str, Any]:
-    found: dict[str, Any] = model["learner"]["gradient_booster"]["model"]["trees"][number]
-    return found
+    tree: dict[str, Any] = model["learner"]["gradient_booster"]["model"]["trees"][number]
+    return tree
 
 
 def _set(name: str, place: int, value: Any, number: int = 2) -> Any:
@@ -257,9 +257,9 @@ def _put(path: str, value: Any) -> Any:
 )
 def test_a_model_that_makes_no_sense_is_refused_in_one_sentence(change, sentence):
     theirs, matrix, values = trained.model("binary:logistic")
-    found = facts(theirs)
-    change(found)
-    data = json.dumps(found).encode()
+    document = facts(theirs)
+    change(document)
+    data = json.dumps(document).encode()
 
     if not sentence:
         alike(interchange.read(data, "xgboost-model"), theirs, matrix, values)
@@ -311,10 +311,10 @@ def test_ubjson_reads_what_it_writes(value):
 def test_ubjson_reads_typed_arrays(kind):
     array = np.arange(7).astype(kind)
 
-    found = ubjson.loads(ubjson.dumps({"a": array}), "a file")["a"]
+    values = ubjson.loads(ubjson.dumps({"a": array}), "a file")["a"]
 
-    assert found.dtype == array.dtype
-    np.testing.assert_array_equal(found, array)
+    assert values.dtype == array.dtype
+    np.testing.assert_array_equal(values, array)
 
 
 @pytest.mark.parametrize(

@@ -123,17 +123,17 @@ def test_what_is_chosen_of_two_classes(tmp_path):
     put(tmp_path, model=theirs)
     keys = "predicted_label, labels, probability, probabilities, raw_score, raw_scores, predicted_score"
 
-    found = Model.load(tmp_path).predict(Rows(features=rows), asked(SAGEMAKER_INFERENCE_OUTPUT=keys))
+    answer = Model.load(tmp_path).predict(Rows(features=rows), asked(SAGEMAKER_INFERENCE_OUTPUT=keys))
 
     want = theirs.predict(matrix)
-    assert list(found) == keys.split(", ")
-    np.testing.assert_array_equal(found["predicted_label"], want > 0.5)
-    np.testing.assert_array_equal(found["labels"], [[0, 1]] * len(rows))
+    assert list(answer) == keys.split(", ")
+    np.testing.assert_array_equal(answer["predicted_label"], want > 0.5)
+    np.testing.assert_array_equal(answer["labels"], [[0, 1]] * len(rows))
     for name in ("probability", "raw_score"):
-        np.testing.assert_allclose(found[name], want, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(answer[name], want, rtol=1e-5, atol=1e-6)
     for name in ("probabilities", "raw_scores"):
-        np.testing.assert_allclose(found[name], np.stack([1 - want, want], axis=1), rtol=1e-5, atol=1e-6)
-    assert np.isnan(found["predicted_score"]).all()
+        np.testing.assert_allclose(answer[name], np.stack([1 - want, want], axis=1), rtol=1e-5, atol=1e-6)
+    assert np.isnan(answer["predicted_score"]).all()
 
 
 def test_what_is_chosen_of_several_classes(tmp_path):
@@ -141,15 +141,15 @@ def test_what_is_chosen_of_several_classes(tmp_path):
     put(tmp_path, model=theirs)
     keys = ["predicted_label", "labels", "probability", "probabilities", "raw_score", "raw_scores"]
 
-    found = Model.load(tmp_path).predict(Rows(features=rows), asked(output=keys))
+    answer = Model.load(tmp_path).predict(Rows(features=rows), asked(output=keys))
 
     want = theirs.predict(matrix)
-    np.testing.assert_array_equal(found["predicted_label"], want.argmax(axis=1))
-    np.testing.assert_array_equal(found["labels"], [[0, 1, 2]] * len(rows))
+    np.testing.assert_array_equal(answer["predicted_label"], want.argmax(axis=1))
+    np.testing.assert_array_equal(answer["labels"], [[0, 1, 2]] * len(rows))
     for name in ("probability", "raw_score"):
-        np.testing.assert_allclose(found[name], want.max(axis=1), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(answer[name], want.max(axis=1), rtol=1e-5, atol=1e-6)
     for name in ("probabilities", "raw_scores"):
-        np.testing.assert_allclose(found[name], want, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(answer[name], want, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -169,13 +169,13 @@ def test_what_fits_no_objective_is_answered_with_nan(objective, fits, label, tmp
     put(tmp_path, model=theirs)
     keys = ["predicted_label", "labels", "probability", "probabilities", "raw_score", "raw_scores", "predicted_score"]
 
-    found = Model.load(tmp_path).predict(Rows(features=rows), asked(output=keys))
+    answer = Model.load(tmp_path).predict(Rows(features=rows), asked(output=keys))
 
-    assert {name for name, values in found.items() if not np.isnan(values).any()} == fits
+    assert {name for name, values in answer.items() if not np.isnan(values).any()} == fits
     if label is None:
-        np.testing.assert_allclose(found["predicted_score"], theirs.predict(matrix), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(answer["predicted_score"], theirs.predict(matrix), rtol=1e-5, atol=1e-6)
     else:
-        np.testing.assert_array_equal(found["predicted_label"], label(theirs.predict(matrix)))
+        np.testing.assert_array_equal(answer["predicted_label"], label(theirs.predict(matrix)))
 
 
 @pytest.mark.parametrize(
@@ -193,19 +193,21 @@ def test_contributions_come_beside_the_score_where_they_are_asked_for(objective,
     theirs, matrix, rows = trained.model(objective)
     put(tmp_path, model=theirs)
 
-    found = Model.load(tmp_path).predict(Rows(features=rows), asked(contributions="shapley"))
+    answer = Model.load(tmp_path).predict(Rows(features=rows), asked(contributions="shapley"))
 
-    assert list(found) == ["score", "contributions"]
-    np.testing.assert_allclose(found["contributions"], theirs.predict(matrix, pred_contribs=True), rtol=1e-4, atol=1e-5)
+    assert list(answer) == ["score", "contributions"]
+    np.testing.assert_allclose(
+        answer["contributions"], theirs.predict(matrix, pred_contribs=True), rtol=1e-4, atol=1e-5
+    )
 
 
 def test_no_rows_have_no_answers(tmp_path):
     several("multi:softmax", tmp_path)
     keys = ["predicted_label", "labels", "raw_scores"]
 
-    found = Model.load(tmp_path).predict(Rows(features=trained.rows(5)[:0]), asked(output=keys))
+    answer = Model.load(tmp_path).predict(Rows(features=trained.rows(5)[:0]), asked(output=keys))
 
-    assert {len(values) for values in found.values()} == {0}
+    assert {len(values) for values in answer.values()} == {0}
 
 
 def test_prediction_uses_the_best_round(tmp_path):
@@ -241,6 +243,6 @@ def test_leaves_are_the_library_s(tmp_path):
     theirs = xgboost.train({"max_depth": 3}, matrix, 5)
     theirs.save_model(tmp_path / "model.ubj")
 
-    found = Model.load(tmp_path).predict(Rows(features=rows), asked(leaves=True))
+    answer = Model.load(tmp_path).predict(Rows(features=rows), asked(leaves=True))
 
-    np.testing.assert_array_equal(found["leaves"], theirs.predict(matrix, pred_leaf=True))
+    np.testing.assert_array_equal(answer["leaves"], theirs.predict(matrix, pred_leaf=True))

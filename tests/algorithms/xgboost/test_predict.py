@@ -113,9 +113,11 @@ def test_sparse_rows_miss_what_they_do_not_mention(n, seed):
     model = forest(seed, 12, 300, 2, 6)
     rows = np.full((n, 300), np.nan, np.float32)
     random = np.random.default_rng(seed)
-    held = random.random(rows.shape) < 0.3
-    rows[held] = values(seed, n, 300)[held]
-    mentioned = sparse.csr_array((rows[held], np.nonzero(held)), shape=rows.shape)  # NaN and zeros are mentioned, too
+    present = random.random(rows.shape) < 0.3
+    rows[present] = values(seed, n, 300)[present]
+    mentioned = sparse.csr_array(
+        (rows[present], np.nonzero(present)), shape=rows.shape
+    )  # NaN and zeros are mentioned, too
 
     for form in (mentioned, mentioned[:, :200]):
         wide = np.full_like(rows, np.nan)
@@ -197,8 +199,8 @@ def test_a_search_meets_thresholds_in_its_order():
     assert sorted(places) == list(range(1, 256))
     assert (places[127], places[63], places[191]) == (1, 2, 3)
     for i, place in enumerate(places):
-        number, found = 1, []
+        number, path = 1, []
         for _ in range(8):
-            found.append(number)
+            path.append(number)
             number = 2 * number + bool(places.tolist().index(number) <= i)
-        assert (place in found, number - 256) == (True, i + 1)
+        assert (place in path, number - 256) == (True, i + 1)

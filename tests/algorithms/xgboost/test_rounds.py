@@ -24,15 +24,15 @@ BINARY = {"objective": "binary:logistic", "max_depth": 4}
 
 
 def test_training_ends_early_and_is_cut_to_the_best_round_as_in_the_library() -> None:
-    rows, heard = table(400), Heard()
+    rows, reports = table(400), Heard()
     given = {**BINARY, "num_round": 60, "eta": 0.8, "eval_metric": ["auc", "logloss"], "early_stopping_rounds": 5}
 
-    ours = trained(rows, given, heard)
+    ours = trained(rows, given, reports)
 
     stop = xgboost.callback.EarlyStopping(rounds=5, metric_name="logloss", data_name="validation", save_best=True)
     settings = {name: value for name, value in given.items() if name != "early_stopping_rounds"}
-    theirs, told = by_library(rows, settings, callbacks=[stop])
-    assert len(heard.figures) == len(told["validation"]["logloss"]) < 60
+    theirs, results = by_library(rows, settings, callbacks=[stop])
+    assert len(reports.figures) == len(results["validation"]["logloss"]) < 60
     assert ours.booster.rounds == theirs.num_boosted_rounds() == ours.booster.best_iteration + 1
     assert ours.booster.best_iteration == theirs.best_iteration
     assert float(ours.booster.attributes["best_score"]) == pytest.approx(theirs.best_score, rel=1e-5)
@@ -40,25 +40,25 @@ def test_training_ends_early_and_is_cut_to_the_best_round_as_in_the_library() ->
 
 
 def test_the_metric_of_a_tuner_is_measured_and_watched() -> None:
-    rows, heard = table(400), Heard()
+    rows, reports = table(400), Heard()
     given = {**BINARY, "num_round": 40, "eta": 0.9, "eval_metric": "logloss", "early_stopping_rounds": 3}
 
-    model = trained(rows, {**given, "_tuning_objective_metric": "validation:auc"}, heard)
+    model = trained(rows, {**given, "_tuning_objective_metric": "validation:auc"}, reports)
 
-    best = [figures["validation:auc"] for figures in heard.figures.values()]
+    best = [figures["validation:auc"] for figures in reports.figures.values()]
     assert model.booster.best_iteration == int(np.argmax(best)) and len(best) == np.argmax(best) + 4
 
 
 @pytest.mark.parametrize("without", ["validation", "eval_metric"])
 def test_nothing_ends_early_without_validation_or_metric_and_the_log_says_so(without: str) -> None:
-    rows, heard = table(400), Heard()
+    rows, reports = table(400), Heard()
     given = {**BINARY, "num_round": 12, "eta": 1, "eval_metric": "logloss", "early_stopping_rounds": 1}
     rows.pop(without, None)
     given.pop(without, None)
 
-    model = trained(rows, given, heard)
+    model = trained(rows, given, reports)
 
-    assert model.booster.rounds == 12 and any("early_stopping_rounds does nothing" in note for note in heard.notes)
+    assert model.booster.rounds == 12 and any("early_stopping_rounds does nothing" in note for note in reports.notes)
 
 
 @pytest.mark.parametrize("booster", ["gbtree", "dart", "gblinear"])
@@ -98,23 +98,23 @@ def test_what_was_interrupted_goes_on_as_if_it_had_not_been(more: dict, tmp_path
     for cut in {1, whole.saved // 2, whole.saved - 1} - {0}:
         with pytest.raises(Interrupted):
             trained(rows, given, checkpoints=Kept(tmp_path / str(cut), dies_after=cut))
-        found = trained(rows, given, checkpoints=Kept(tmp_path / str(cut)))
-        pairs = zip(found.boosters, want.boosters, strict=True)
+        model = trained(rows, given, checkpoints=Kept(tmp_path / str(cut)))
+        pairs = zip(model.boosters, want.boosters, strict=True)
         assert all(interchange.write(one) == interchange.write(other) for one, other in pairs)
 
 
 def test_folds_leave_models_figures_and_the_answers_of_models_that_have_not_seen_a_row() -> None:
-    rows, heard = table(400), Heard()
+    rows, reports = table(400), Heard()
     given = {**BINARY, "_kfold": 4, "_num_cv_round": 2, "num_round": 3}
 
-    model = trained(rows, given, heard)
+    model = trained(rows, given, reports)
 
     assert len(model.boosters) == 8
-    columns = heard.kept["predictions.csv"]
+    columns = reports.files["predictions.csv"]
     assert list(columns) == ["label", "prediction", "predicted_label"] and len(columns["label"]) == 400
     np.testing.assert_array_equal(columns["label"], np.concatenate([part.label[:, 0] for part in rows.values()]))
     assert (columns["predicted_label"] == columns["label"]).mean() > 0.8
-    assert set(heard.figures[3]) == {"train:logloss", "validation:logloss"}
+    assert set(reports.figures[3]) == {"train:logloss", "validation:logloss"}
 
 
 def test_folds_are_of_one_size_and_have_the_same_share_of_each_class() -> None:
@@ -136,17 +136,22 @@ def test_ranking_learns_each_query_as_the_library_does(rank: str) -> None:
     group = np.repeat(np.arange(30), 10)
     order = random.permutation(300)
     rows = {"train": Rows(features=features[order], label=label[order], group=group[order])}
-    heard = Heard()
+    reports = Heard()
 
-    trained(rows, {"objective": rank, "max_depth": 3}, heard)
+    trained(rows, {"objective": rank, "max_depth": 3}, reports)
 
     data_ = xgboost.DMatrix(features, label=label[:, 0], qid=group)
-    told: dict = {}
+    results: dict = {}
     xgboost.train(
-        {"objective": rank, "max_depth": 3}, data_, 5, evals=[(data_, "train")], evals_result=told, verbose_eval=False
+        {"objective": rank, "max_depth": 3},
+        data_,
+        5,
+        evals=[(data_, "train")],
+        evals_result=results,
+        verbose_eval=False,
     )
-    ((metric, values),) = told["train"].items()
-    assert heard.figures[4][f"train:{metric}"] == pytest.approx(values[-1], abs=2e-3)
+    ((metric, values),) = results["train"].items()
+    assert reports.figures[4][f"train:{metric}"] == pytest.approx(values[-1], abs=2e-3)
 
 
 def test_the_answer_rises_where_it_must() -> None:
@@ -173,7 +178,7 @@ def test_features_meet_only_where_they_may() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         ({"objective": "multi:softprob"}, "num_class: must be given"),
         ({"objective": "binary:logistic", "base_score": 1}, "base_score: must be above 0 and below 1"),
@@ -200,15 +205,15 @@ def test_features_meet_only_where_they_may() -> None:
     ],
     ids=str,
 )
-def test_settings_that_do_not_go_together_are_told(given: dict, told: str) -> None:
+def test_settings_that_do_not_go_together_are_told(given: dict, message: str) -> None:
     with pytest.raises(UserError) as caught:
         Hyperparameters.read({"num_round": 1, **given})
 
-    assert any(finding.startswith(told) for finding in caught.value.findings), caught.value.findings
+    assert any(finding.startswith(message) for finding in caught.value.findings), caught.value.findings
 
 
 @pytest.mark.parametrize(
-    ("objective", "label", "told"),
+    ("objective", "label", "message"),
     [
         ("binary:logistic", 2, "a label must be from 0 to 1"),
         ("multi:softmax", 3, "a label must be a whole number from 0 to num_class - 1, which is 2"),
@@ -219,10 +224,10 @@ def test_settings_that_do_not_go_together_are_told(given: dict, told: str) -> No
         ("survival:cox", 0, "a label must be other than 0"),
     ],
 )
-def test_labels_that_a_loss_cannot_have_are_told(objective: str, label: float, told: str) -> None:
+def test_labels_that_a_loss_cannot_have_are_told(objective: str, label: float, message: str) -> None:
     rows = {"train": replace(table()["train"], label=np.full((450, 1), label, np.float32))}
 
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         trained(rows, {"objective": objective, **({"num_class": 3} if "multi" in objective else {})})
 
 
@@ -266,9 +271,9 @@ def test_times_may_be_intervals_or_censored() -> None:
     by_sign = trained({"train": Rows(features=features, label=one)}, given)
     by_bounds = trained({"train": Rows(features=features, label=two)}, given)
 
-    found = by_sign.prediction(Rows(features=features))
-    np.testing.assert_array_equal(found, by_bounds.prediction(Rows(features=features)))
-    assert stats.spearmanr(found, time).statistic > 0.7
+    prediction = by_sign.prediction(Rows(features=features))
+    np.testing.assert_array_equal(prediction, by_bounds.prediction(Rows(features=features)))
+    assert stats.spearmanr(prediction, time).statistic > 0.7
 
 
 @pytest.mark.parametrize("name", ["magic", "letters"])
@@ -285,9 +290,9 @@ def test_quality_on_real_rows_is_the_library_s(name: str) -> None:
     ours, theirs = [], []
     for seed in range(5):
         given = {**BINARY, "num_round": 40, "subsample": 0.9, "colsample_bytree": 0.9, "max_depth": 6, "seed": seed}
-        heard = Heard()
-        trained({**rows}, given, heard)
-        ours.append(heard.figures[39]["validation:logloss"])
+        reports = Heard()
+        trained({**rows}, given, reports)
+        ours.append(reports.figures[39]["validation:logloss"])
         theirs.append(by_library(rows, given)[1]["validation"]["logloss"][-1])
 
     assert np.mean(ours) <= np.mean(theirs) * 1.01

@@ -69,10 +69,10 @@ def test_metrics_are_the_library_s(name: str, weighted: bool) -> None:
     objective = objectives.Objective(name, num_class=4)
     wanted = [Score.named(metric) for metric in asked]
 
-    found = scores.Measured.of(objective, targets, Alone(), wanted).values(wanted, margins)
+    figures = scores.Measured.of(objective, targets, Alone(), wanted).values(wanted, margins)
 
     for metric in asked:
-        np.testing.assert_allclose(found[metric], theirs["x"][metric][0], rtol=1e-5, err_msg=metric)
+        np.testing.assert_allclose(figures[metric], theirs["x"][metric][0], rtol=1e-5, err_msg=metric)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -99,25 +99,27 @@ def test_metrics_of_classes_are_scikit_learn_s(name: str, weighted: bool) -> Non
         }
     wanted = [Score.named(metric) for metric in want]
 
-    found = scores.Measured.of(objectives.Objective(name, num_class=4), targets, Alone(), wanted).values(
+    figures = scores.Measured.of(objectives.Objective(name, num_class=4), targets, Alone(), wanted).values(
         wanted, margins
     )
 
     for metric, value in want.items():
-        np.testing.assert_allclose(found[metric], value, rtol=1e-12, err_msg=metric)
+        np.testing.assert_allclose(figures[metric], value, rtol=1e-12, err_msg=metric)
 
 
 def test_squares_and_r2_are_scikit_learn_s() -> None:
     targets, _, margins = given("reg:squarederror", weighted=True)
     wanted = [Score.named(metric) for metric in ("mse", "r2")]
 
-    found = scores.Measured.of(objectives.Objective("reg:squarederror"), targets, Alone(), wanted).values(
+    figures = scores.Measured.of(objectives.Objective("reg:squarederror"), targets, Alone(), wanted).values(
         wanted, margins
     )
 
     how = {"sample_weight": targets.weight}
-    np.testing.assert_allclose(found["mse"], metrics.mean_squared_error(targets.label, margins[:, 0], **how), rtol=1e-6)
-    np.testing.assert_allclose(found["r2"], metrics.r2_score(targets.label, margins[:, 0], **how), rtol=1e-6)
+    np.testing.assert_allclose(
+        figures["mse"], metrics.mean_squared_error(targets.label, margins[:, 0], **how), rtol=1e-6
+    )
+    np.testing.assert_allclose(figures["r2"], metrics.r2_score(targets.label, margins[:, 0], **how), rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", OF_LIBRARY)
@@ -133,10 +135,10 @@ def test_every_member_measures_all_rows(name: str) -> None:
 
     alone, shared = member(Alone()), together(3, member)
 
-    for found in shared:
-        assert found == shared[0]
+    for figures in shared:
+        assert figures == shared[0]
         # The log losses of 256 rows are added up in float32.
-        np.testing.assert_allclose(list(found.values()), list(alone.values()), rtol=1e-6)
+        np.testing.assert_allclose(list(figures.values()), list(alone.values()), rtol=1e-6)
 
 
 @pytest.mark.parametrize("labels_", [[0.0, 0.0], [1.0, 1.0], []])
@@ -146,11 +148,11 @@ def test_there_is_no_area_where_there_is_one_class(metric: str, labels_: list[fl
     wanted = [Score.named(metric)]
     margins = np.ones((len(labels_), 1), np.float32)
 
-    found = scores.Measured.of(objectives.Objective("binary:logistic"), targets, Alone(), wanted).values(
+    figures = scores.Measured.of(objectives.Objective("binary:logistic"), targets, Alone(), wanted).values(
         wanted, margins
     )
 
-    assert np.isnan(found[metric])
+    assert np.isnan(figures[metric])
 
 
 @pytest.mark.parametrize(
@@ -164,9 +166,9 @@ def test_what_is_no_metric_is_none(written: str) -> None:
 def test_logarithms_are_right_to_float32() -> None:
     values = np.concatenate([np.exp(np.linspace(-36, 30, 5000)), 1 + np.linspace(-1e-3, 1e-3, 999)]).astype(np.float32)
 
-    found = np.array([_logged(value) for value in values])
+    logarithms = np.array([_logged(value) for value in values])
 
-    np.testing.assert_allclose(found, np.log(values.astype(np.float64)), rtol=3e-7, atol=3e-8)
+    np.testing.assert_allclose(logarithms, np.log(values.astype(np.float64)), rtol=3e-7, atol=3e-8)
 
 
 @numba.njit

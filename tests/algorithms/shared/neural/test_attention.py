@@ -41,7 +41,7 @@ def test_contexts_weights_and_gradients_are_those_of_the_formulas(kind, queries,
 
     contexts, weights = own(q, s, LENGTHS)
     contexts.square().sum().backward()
-    found = [q.grad, s.grad, *(each.grad for each in own.parameters())]
+    gradients = [q.grad, s.grad, *(each.grad for each in own.parameters())]
     q.grad = s.grad = None
     own.zero_grad()
 
@@ -53,10 +53,10 @@ def test_contexts_weights_and_gradients_are_those_of_the_formulas(kind, queries,
             assert not weights[n, m, length:].any()
             loss = loss + (expected @ s[n, :length]).square().sum()
     loss.backward()
-    for mine, theirs in zip(found, [q.grad, s.grad, *(each.grad for each in own.parameters())], strict=True):
+    for mine, theirs in zip(gradients, [q.grad, s.grad, *(each.grad for each in own.parameters())], strict=True):
         if mine is not None and theirs is not None:
             torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-5)
-    assert found[1] is not None and (kind == "fixed" or all(each is not None for each in found))
+    assert gradients[1] is not None and (kind == "fixed" or all(each is not None for each in gradients))
 
 
 def test_dot_is_torch_s_product_without_its_scale():

@@ -26,11 +26,11 @@ def test_vectors_and_gradients_of_tokens_are_torch_s():
     own, peer = Embedding(table()), nn.Embedding.from_pretrained(torch.from_numpy(table()), freeze=False)
     weights = torch.randn(4, 7, WIDTH, generator=torch.Generator().manual_seed(0))
 
-    found, want = own(ids), peer(torch.from_numpy(ids))
-    (found * weights).sum().backward()
+    vectors, want = own(ids), peer(torch.from_numpy(ids))
+    (vectors * weights).sum().backward()
     (want * weights).sum().backward()
 
-    assert torch.equal(found.detach(), want.detach())
+    assert torch.equal(vectors.detach(), want.detach())
     torch.testing.assert_close(dense(own), peer.weight.grad)
     assert len(own.take_gradient().rows) == 0 and not list(own.parameters())
 
@@ -45,11 +45,11 @@ def test_pooled_sequences_are_torch_s(mean):
     peer = nn.EmbeddingBag.from_pretrained(torch.from_numpy(table()), freeze=False, mode="mean" if mean else "sum")
     weights = torch.randn(5, WIDTH, generator=torch.Generator().manual_seed(0))
 
-    found, want = own.pool(ids, lengths, mean=mean), peer(torch.from_numpy(ids), begins)
-    (found * weights).sum().backward()
+    vectors, want = own.pool(ids, lengths, mean=mean), peer(torch.from_numpy(ids), begins)
+    (vectors * weights).sum().backward()
     (want * weights).sum().backward()
 
-    torch.testing.assert_close(found.detach(), want.detach(), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(vectors.detach(), want.detach(), rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(dense(own), peer.weight.grad, rtol=1e-5, atol=1e-6)
 
 

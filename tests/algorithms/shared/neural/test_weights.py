@@ -125,5 +125,5 @@ def test_members_get_the_gradients_of_one(shares):
         weights.exchange()
         return weights.gradients
 
-    for found in together(len(shares), member):
-        torch.testing.assert_close(found, alone.gradients, rtol=1e-4, atol=1e-4)
+    for gradients in together(len(shares), member):
+        torch.testing.assert_close(gradients, alone.gradients, rtol=1e-4, atol=1e-4)

@@ -66,13 +66,13 @@ def test_it_is_the_same_for_any_number_of_members():
 
 def test_every_row_is_as_likely_as_any_other():
     """400 rows, 50 places, 300 seeds: each row is expected 37.5 times, with a deviation of 5.7."""
-    held = np.zeros(400)
+    counts = np.zeros(400)
     for seed in range(300):
-        held[streamed(numbered(400), 100, seed=seed).merged(Alone())["numbers"]] += 1
+        counts[streamed(numbered(400), 100, seed=seed).merged(Alone())["numbers"]] += 1
 
-    assert held.sum() == 50 * 300
-    assert held.min() > 37.5 - 5 * 5.7
-    assert held.max() < 37.5 + 5 * 5.7
+    assert counts.sum() == 50 * 300
+    assert counts.min() > 37.5 - 5 * 5.7
+    assert counts.max() < 37.5 + 5 * 5.7
 
 
 def test_with_a_half_life_what_is_held_stands_for_the_faded_whole():

@@ -43,11 +43,11 @@ def test_a_png_is_read_as_it_is():
     ids=["jpeg", "cmyk", "alpha", "palette"],
 )
 def test_colors_come_out_whatever_they_are_written_as(image, kind):
-    found = decoding.decoded(saved(image, kind), 3, "a")
+    pixels = decoding.decoded(saved(image, kind), 3, "a")
 
     want = np.asarray(image.convert("RGB"), int)
-    assert found.shape == want.shape
-    assert np.abs(found.astype(int) - want).mean() < 12
+    assert pixels.shape == want.shape
+    assert np.abs(pixels.astype(int) - want).mean() < 12
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -55,9 +55,9 @@ def test_gray_of_one_two_eight_and_sixteen_bits(channels):
     gray = gradients(channels=1)[:, :, 0]
     wide = Image.fromarray(gray.astype(np.uint16) * 257)
     for data in (saved(Image.fromarray(gray)), saved(wide)):
-        found = decoding.decoded(data, channels, "a")
-        assert found.shape == (24, 32, channels)
-        assert np.abs(found.astype(int) - gray[:, :, None]).max() <= 1
+        pixels = decoding.decoded(data, channels, "a")
+        assert pixels.shape == (24, 32, channels)
+        assert np.abs(pixels.astype(int) - gray[:, :, None]).max() <= 1
     bits = Image.fromarray(gray > 90)
     np.testing.assert_array_equal(decoding.decoded(saved(bits), 1, "a")[:, :, 0] > 127, gray > 90)
 
@@ -123,11 +123,11 @@ def test_damage_is_told_or_harmless(data):
     for _ in range(data.draw(some.integers(1, 5))):
         whole[data.draw(some.integers(0, len(whole) - 1))] = data.draw(some.integers(0, 255))
     try:
-        found = decoding.decoded(bytes(whole), 3, "a", most=1 << 20)
+        pixels = decoding.decoded(bytes(whole), 3, "a", most=1 << 20)
     except UserError as error:
         assert str(error).startswith("a: ")
     else:
-        assert found.ndim == 3 and found.shape[2] == 3
+        assert pixels.ndim == 3 and pixels.shape[2] == 3
 
 
 @pytest.mark.parametrize(

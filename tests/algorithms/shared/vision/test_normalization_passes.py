@@ -29,19 +29,19 @@ def test_kernels_are_what_torch_computes(shape, kind, rectified, seed):
     x, gradient = made(shape, kind, seed), made(shape, kind, seed + 1)
     mean, slope, level, f, g, h = channels(shape, seed)
     near = {"rtol": CLOSE[kind], "atol": CLOSE[kind]}
-    found, want = Compiled(), Plain()
+    own, want = Compiled(), Plain()
 
-    for mine, theirs in zip(found.moments(x), want.moments(x.float()), strict=True):
+    for mine, theirs in zip(own.moments(x), want.moments(x.float()), strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-4)
     given_ = x, slope, level, rectified
-    torch.testing.assert_close(found.normalize(*given_), want.normalize(*given_), **near)
+    torch.testing.assert_close(own.normalize(*given_), want.normalize(*given_), **near)
     # Where the line passes near 0, rounding decides what the rectifier lets through: such values are put aside.
     clear = (x.float() * slope.view(1, -1, 1, 1) + level.view(1, -1, 1, 1)).abs() > 1e-4
     gradient = torch.where(clear, gradient, 0).contiguous(memory_format=torch.channels_last)
     given_ = gradient, x, mean, slope, level, rectified
-    torch.testing.assert_close(found.slopes(*given_), want.slopes(*given_), rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(own.slopes(*given_), want.slopes(*given_), rtol=1e-3, atol=1e-3)
     given_ = gradient, x, slope, level, rectified, torch.stack([f, g, h])
-    torch.testing.assert_close(found.backward(*given_), want.backward(*given_), **near)
+    torch.testing.assert_close(own.backward(*given_), want.backward(*given_), **near)
 
 
 def test_bfloat16_is_rounded_to_the_nearest_and_of_two_to_the_even_one():
@@ -50,9 +50,9 @@ def test_bfloat16_is_rounded_to_the_nearest_and_of_two_to_the_even_one():
     for slope in (1.0, 1.0 + 2.0**-8, 1.0 + 2.0**-9, -3.14159):
         line = torch.tensor([slope]), torch.tensor([0.0])
 
-        found = Compiled().normalize(x, *line, False)
+        output = Compiled().normalize(x, *line, False)
 
-        assert torch.equal(found, (x.float() * slope).to(torch.bfloat16))
+        assert torch.equal(output, (x.float() * slope).to(torch.bfloat16))
 
 
 def test_a_mean_that_dwarfs_the_spread_keeps_its_digits():

@@ -61,9 +61,9 @@ def block(order: str, at: int, count: int, entries: bytes) -> bytes:
 def test_tags_that_lead_nowhere_say_nothing(order: str, at: int, count: int) -> None:
     entry = struct.pack(f"{order}HHIHH", 0x0112, 3, 1, 6, 0)
 
-    found = orientation(block(order, at, count, entry))
+    code = orientation(block(order, at, count, entry))
 
-    assert found == (6 if (at, count > 0) == (8, True) else 1)
+    assert code == (6 if (at, count > 0) == (8, True) else 1)
 
 
 @settings(deadline=None, max_examples=200)

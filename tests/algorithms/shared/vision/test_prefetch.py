@@ -13,11 +13,11 @@ def test_batches_come_in_order_and_as_they_were():
     images = Images(encoded=[encoded(each) for each in parts], label=np.arange(40, dtype=np.float32)[:, None])
     batches = (images[first : first + 7] for first in range(0, 40, 7))
 
-    found = list(prepared(batches, (8, 6, 3), lambda number: lambda pixels, at, place: pixels, threads=3))
+    output = list(prepared(batches, (8, 6, 3), lambda number: lambda pixels, at, place: pixels, threads=3))
 
-    assert [len(batch) for batch in found] == [7] * 5 + [5]
-    np.testing.assert_array_equal(np.concatenate([batch.pixels for batch in found]), np.stack(parts))
-    np.testing.assert_array_equal(np.concatenate([batch.label for batch in found]), images.label)
+    assert [len(batch) for batch in output] == [7] * 5 + [5]
+    np.testing.assert_array_equal(np.concatenate([batch.pixels for batch in output]), np.stack(parts))
+    np.testing.assert_array_equal(np.concatenate([batch.label for batch in output]), images.label)
 
 
 def test_whoever_stops_looking_lets_go_of_the_threads_and_of_the_source():
