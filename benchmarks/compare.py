@@ -21,7 +21,7 @@ from typing import Any
 from benchmarks import record
 
 
-class Refused(Exception):
+class NotComparable(Exception):
     """Two results that say nothing about each other, and why."""
 
 
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         for before, after in files(options.before, options.after):
             codes.append(_compared(before, after))
-    except Refused as reason:
+    except NotComparable as reason:
         print(reason, file=sys.stderr)
         return 2
     return max(codes)
@@ -74,27 +74,27 @@ def files(before: Path, after: Path) -> list[tuple[Path, Path]]:
     if before.is_dir() and after.is_dir():
         names = sorted({path.name for path in before.glob("*.json")} & {path.name for path in after.glob("*.json")})
         if not names:
-            raise Refused(f"{before} and {after}: no file of results has the same name in both.")
+            raise NotComparable(f"{before} and {after}: no file of results has the same name in both.")
         return [(before / name, after / name) for name in names]
     for path in (before, after):
         if not path.is_file():
-            raise Refused(f"{path}: must be a file of results, or both must be folders of them.")
+            raise NotComparable(f"{path}: must be a file of results, or both must be folders of them.")
     return [(before, after)]
 
 
 def pairs(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[list[Pair], list[str]]:
     """The timed rows that both have, and what is left out, in words. Refused where one was measured elsewhere."""
-    olds, news = ({(row["case"], row["peer"]): row for row in _timed(results)} for results in (before, after))
+    olds, news = ({(row["case"], row["peer"]): row for row in _time(results)} for results in (before, after))
     both = [Pair(*key, old, news[key]) for key, old in olds.items() if key in news]
     for pair in both:
         other = record.difference(record.facts_of(pair.before, before), record.facts_of(pair.after, after))
         if other:
-            raise Refused(f"{pair.case}, {pair.peer}: not comparable, {other}.")
+            raise NotComparable(f"{pair.case}, {pair.peer}: not comparable, {other}.")
     left = [f"only before: {case}, {peer}" for case, peer in olds if (case, peer) not in news]
     return both, left + [f"only after: {case}, {peer}" for case, peer in news if (case, peer) not in olds]
 
 
-def _timed(results: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _time(results: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [row for row in results["rows"] if row.get("ours_s") and row.get("ours_range")]
 
 
@@ -102,7 +102,7 @@ def _compared(before: Path, after: Path) -> int:
     old, new = record.read(before), record.read(after)
     try:
         both, left = pairs(old, new)
-    except Refused as reason:
+    except NotComparable as reason:
         print(f"{before.name}: {reason}", file=sys.stderr)
         return 2
     print(f"\n### {before.stem}: {old['date']} and {new['date']}, {new['machine']}, {new['cores']} cores")

@@ -127,7 +127,7 @@ def missing_package(name: str) -> str:
     """What to say of a module that cannot be imported."""
     from benchmarks import peers
 
-    peer = next((peer for peer in peers.listed() if peer.module == name), None)
+    peer = next((peer for peer in peers.peers_of() if peer.module == name), None)
     if peer and peer.alone:
         return f"The package {name} is not here: make bench-networks, then PYTHONPATH=.peers/networks make bench A=…"
     requirement = peer.package if peer else name.replace("_", "-")

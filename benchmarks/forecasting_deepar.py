@@ -122,15 +122,15 @@ def theirs(data: Data, seed: int) -> Any:
             num_parallel_samples=PATHS,
             trainer_kwargs={"max_epochs": EPOCHS, "default_root_dir": folder, **quiet},
         )
-        return estimator.train(_listed(data))
+        return estimator.train(_list(data))
 
 
 def their_paths(data: Data, predictor: Any) -> Any:
     """Paths of all series."""
-    return [forecast.samples for forecast in predictor.predict(_listed(data), num_samples=PATHS)]
+    return [forecast.samples for forecast in predictor.predict(_list(data), num_samples=PATHS)]
 
 
-def _listed(data: Data) -> Any:
+def _list(data: Data) -> Any:
     import pandas
     from gluonts.dataset.common import ListDataset
 
@@ -163,7 +163,7 @@ def naive(data: Data) -> float:
 
 
 @dataclass
-class Trained:
+class Seeds:
     """Trains with one seed after another, and keeps what came of each."""
 
     train: Callable[[int], Any]
@@ -178,14 +178,14 @@ class Trained:
 def training_race(load: Callable[[], Data], goal: float, laps: int = SEEDS) -> list[Row]:
     """The whole job from records to model; quality is the mean of the seeds, the first of which is not timed."""
     data = load()
-    mine, other = Trained(partial(ours, data)), Trained(partial(theirs, data))
+    mine, other = Seeds(partial(ours, data)), Seeds(partial(theirs, data))
     seconds = race({US: mine, "gluonts": other}, laps=laps)
     losses = [[loss(data, our_paths(data, model)) for model in mine.models[:SEEDS]]]
     losses += [[loss(data, their_paths(data, model)) for model in other.models[:SEEDS]]]
     own, peers = (sum(each) / len(each) for each in losses)
     note = (
-        f"{EPOCHS} epochs of {STEPS} batches of {BATCH}. Losses by seed: ours {_told(losses[0])}, "
-        f"gluonts {_told(losses[1])}; seasonal naive {naive(data):.5f}."
+        f"{EPOCHS} epochs of {STEPS} batches of {BATCH}. Losses by seed: ours {_note(losses[0])}, "
+        f"gluonts {_note(losses[1])}; seasonal naive {naive(data):.5f}."
     )
     case = f"training, {data.name}"
     return [_row(case, seconds, goal, own, peers, note)]
@@ -203,7 +203,7 @@ def forecast_race(load: Callable[[], Data], goal: float) -> list[Row]:
 def zoneout_cost(load: Callable[[], Data]) -> list[Row]:
     """What a dropout_rate of 0.1 costs, beside none."""
     data = load()
-    with_, without = Trained(lambda seed: ours(data, seed, 0.1)), Trained(partial(ours, data))
+    with_, without = Seeds(lambda seed: ours(data, seed, 0.1)), Seeds(partial(ours, data))
     seconds = race({US: with_, "without": without}, laps=SEEDS)
     losses = [
         sum(loss(data, our_paths(data, model)) for model in each.models[:SEEDS]) / SEEDS for each in (with_, without)
@@ -285,7 +285,7 @@ def _row(
     )
 
 
-def _told(losses: Sequence[float]) -> str:
+def _note(losses: Sequence[float]) -> str:
     return ", ".join(f"{each:.5f}" for each in losses)
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from algoport.algorithms.contract.records import Rows, joined
+from algoport.algorithms.contract.records import Rows, concatenate
 from algoport.algorithms.shared import compiled
 from algoport.training.formats import Layout, find
 from benchmarks.measure import US, Case, Laps, Row, main, race
@@ -32,7 +32,7 @@ COPY = "memory copy"
 def ours(path: Path, media: str, width: int) -> Callable[[], Rows]:
     def run() -> Rows:
         with open(path, "rb") as stream:
-            return joined(find(media).read(stream, Layout(path.name, labels=1, width=width)))
+            return concatenate(find(media).read(stream, Layout(path.name, labels=1, width=width)))
 
     return run
 
@@ -72,7 +72,7 @@ def sagemaker(path: Path, what: str) -> Iterator[Callable[[], str] | None]:
 
 def dense_records(n: int, d: int) -> Sequence[Row]:
     table = numbers(n, d)
-    with written(RECORDIO, table) as path, sagemaker(path, "matrix") as theirs, sagemaker(path, "records") as objects:
+    with write(RECORDIO, table) as path, sagemaker(path, "matrix") as theirs, sagemaker(path, "records") as objects:
         laps = race(
             {US: ours(path, RECORDIO, d), COPY: copy(path)}
             | ({"sagemaker": theirs, "sagemaker (records only)": objects} if theirs and objects else {})
@@ -94,7 +94,7 @@ def sparse_records(n: int, d: int) -> Sequence[Row]:
     random = np.random.default_rng(0)
     matrix = sparse.random_array((n, d), density=0.02, dtype=np.float32, rng=random, format="csr")
     table = Rows(features=matrix, label=np.ones((n, 1), np.float32))
-    with written(RECORDIO, table) as path, sagemaker(path, "records") as objects:
+    with write(RECORDIO, table) as path, sagemaker(path, "records") as objects:
         laps = race(
             {US: ours(path, RECORDIO, d), COPY: copy(path)} | ({"sagemaker (records only)": objects} if objects else {})
         )
@@ -111,7 +111,7 @@ def csv(n: int, d: int) -> Sequence[Row]:
     names = [str(number) for number in range(d + 1)]
     types = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(names, pyarrow.float32()))
 
-    with written(CSV, table) as path:
+    with write(CSV, table) as path:
 
         def by_pyarrow() -> NDArray[np.float32]:
             """The quickest that pyarrow offers: float32 from the start, and its own way to a matrix."""
@@ -140,7 +140,7 @@ def libsvm(n: int, d: int) -> Sequence[Row]:
     random = np.random.default_rng(0)
     matrix = sparse.random_array((n, d), density=0.02, dtype=np.float32, rng=random, format="csr")
     table = Rows(features=matrix, label=np.ones((n, 1), np.float32))
-    with written(LIBSVM, table) as path:
+    with write(LIBSVM, table) as path:
         laps = race(
             {
                 US: ours(path, LIBSVM, d),
@@ -160,7 +160,7 @@ def numbers(n: int, d: int) -> Rows:
 
 
 @contextlib.contextmanager
-def written(media: str, table: Rows) -> Iterator[Path]:
+def write(media: str, table: Rows) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows"
         path.write_bytes(find(media).write(table))

@@ -63,13 +63,13 @@ def pictograms() -> tuple[Any, Any]:
 
 def pixels(images: Any, side: int) -> Any:
     """Decoded, (n, side, side, 3)."""
-    from algoport.algorithms.shared.vision.decoding import decoded
-    from algoport.algorithms.shared.vision.transforms import resized
+    from algoport.algorithms.shared.vision.decoding import decode
+    from algoport.algorithms.shared.vision.transforms import resize_to
 
-    return np.stack([resized(decoded(data, 3, ""), side, side) for data in images.encoded])
+    return np.stack([resize_to(decode(data, 3, ""), side, side) for data in images.encoded])
 
 
-def normalized(given: Any) -> Any:
+def normalize(given: Any) -> Any:
     """As the reference's transforms leave pictures: (n, 3, h, w) about zero."""
     import torch
 
@@ -125,7 +125,7 @@ def steps(kind: str, goal: float) -> list[Row]:
     train, _ = pictograms()
     some = train[: BATCH * STEPS]
     own, wanted = pixels(some, SIDE), some.label
-    theirs = normalized(own)
+    theirs = normalize(own)
     classes, parts = 9, [slice(first, first + BATCH) for first in range(0, len(own), BATCH)]
     _, their_step = their_loop(classes, 0.01)
     our_step = our_loop(classes, 0.01, kind)
@@ -150,7 +150,7 @@ def steps(kind: str, goal: float) -> list[Row]:
 
 def photographs(count: int = 256) -> list[bytes]:
     """JPEG files of 500 x 375, as photographs of data sets are: smooth, with some noise."""
-    from algoport.algorithms.shared.vision.decoding import encoded
+    from algoport.algorithms.shared.vision.decoding import encode
 
     random = np.random.default_rng(0)
     y, x = np.mgrid[:375, :500]
@@ -158,7 +158,7 @@ def photographs(count: int = 256) -> list[bytes]:
     for _ in range(count):
         waves = random.uniform(0.005, 0.08, (3, 2))
         colors = [127 + 90 * np.sin(x * a + y * b) + random.normal(0, 6, x.shape) for a, b in waves]
-        files.append(encoded(np.stack(colors, axis=2).clip(0, 255).astype(np.uint8), 90))
+        files.append(encode(np.stack(colors, axis=2).clip(0, 255).astype(np.uint8), 90))
     return files
 
 
@@ -187,7 +187,7 @@ def decoding() -> list[Row]:
     from algoport.algorithms.contract.records import Images
     from algoport.algorithms.image_classification.preparation import DRAWS, Preparation
     from algoport.algorithms.shared.machine import cores
-    from algoport.algorithms.shared.vision.prefetch import prepared
+    from algoport.algorithms.shared.vision.prefetch import prepare_ahead
     from algoport.algorithms.shared.vision.transforms import draws
 
     files = photographs()
@@ -203,7 +203,7 @@ def decoding() -> list[Row]:
             random = draws(0, 0, np.arange(number * BATCH, (number + 1) * BATCH), DRAWS)
             return lambda given, at, place: preparation.training(given, random[at], place)
 
-        return sum(len(batch) for batch in prepared(parts, (SIDE, SIDE, 3), prepare))
+        return sum(len(batch) for batch in prepare_ahead(parts, (SIDE, SIDE, 3), prepare))
 
     laps = race({PEER: lambda: sum(len(batch) for batch in loader), US: ours})
     return [
@@ -261,8 +261,8 @@ def _their_job(train: Any, validation: Any, seed: int) -> float:
     import torch
 
     torch.manual_seed(seed)
-    own = normalized(pixels(train, SMALL + 8))
-    judged = normalized(pixels(validation, SMALL + 8))[:, :, 4:-4, 4:-4]
+    own = normalize(pixels(train, SMALL + 8))
+    judged = normalize(pixels(validation, SMALL + 8))[:, :, 4:-4, 4:-4]
     target, wanted = (torch.from_numpy(part.label[:, 0].astype(np.int64)) for part in (train, validation))
     network, step = their_loop(9, 0.05)
     best = 0.0
@@ -354,12 +354,12 @@ def fashion() -> int:
     from algoport.algorithms.contract.records import Images
     from algoport.algorithms.image_classification.hyperparameters import Hyperparameters
     from algoport.algorithms.image_classification.train import fit
-    from algoport.algorithms.shared.vision.decoding import encoded
+    from algoport.algorithms.shared.vision.decoding import encode
 
     channels = {}
     for name, part in (("train", "train"), ("validation", "t10k")):
         given, label = clothes(part)
-        files = [encoded(each) for each in given.astype(np.uint8).reshape(-1, 28, 28, 1)]
+        files = [encode(each) for each in given.astype(np.uint8).reshape(-1, 28, 28, 1)]
         channels[name] = Memory(Images(encoded=files, label=label[:, None].astype(np.float32)))
     best = [0.0]
 

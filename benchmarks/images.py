@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--keep", action="store_true", help="write benchmarks/results/images-NAME.json")
     given = parser.parse_args()
     image = f"algoport/{given.name}:cpu"
-    rows = measured(given.name, image)
+    rows = measure(given.name, image)
     facts = {**header(), "image": image, "docker": _docker("version", "--format", "{{.Server.Version}}")}
     if given.keep:
         keep(f"images-{given.name}", facts, rows)
@@ -55,7 +55,7 @@ def main() -> None:
         print(f"| {row['case']:<44} | {figure:>20} | {row['limit'] or '':>4} |")
 
 
-def measured(name: str, image: str) -> list[dict[str, Any]]:
+def measure(name: str, image: str) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         example_job(name, folder)
@@ -65,7 +65,7 @@ def measured(name: str, image: str) -> list[dict[str, Any]]:
     size = int(_docker("image", "inspect", "--format", "{{.Size}}", image)) / 1e9
     return [
         _row("size unpacked", "GB", [size], GOALS["unpacked"]),
-        _row("size compressed, as a registry holds it", "GB", [compressed(image) / 1e9], None),
+        _row("size compressed, as a registry holds it", "GB", [compressed_size(image) / 1e9], None),
         _row("docker run IMAGE train to the first log line", "s", lines, GOALS["first line"]),
         _row("docker run IMAGE train, the example job", "s", jobs, None),
         _row("docker run IMAGE serve to the first ping", "s", pings, GOALS["first ping"]),
@@ -158,7 +158,7 @@ def _train(image: str, folder: Path) -> list[str]:
     return ["docker", "run", "--rm", "-v", f"{folder}:/opt/ml", image, "train"]
 
 
-def compressed(image: str) -> float:
+def compressed_size(image: str) -> float:
     """Bytes of the image's archive through gzip, which is what a registry keeps of each layer."""
     if shutil.which("gzip") is None:
         return float("nan")

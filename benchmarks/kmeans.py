@@ -19,7 +19,7 @@ SEEDS = range(5)
 TUNED = {"OPENBLAS_CORETYPE": "SkylakeX"}  # the setting that lets OpenBLAS use 512-bit vectors where it does not
 
 
-def separated(n: int = 1_000_000, d: int = 50, k: int = 100) -> Any:
+def distinct_heaps(n: int = 1_000_000, d: int = 50, k: int = 100) -> Any:
     """Heaps that hardly touch: middles twice as far spread as the rows around them."""
     import numpy as np
 
@@ -41,7 +41,7 @@ def clothes() -> Any:
 
 
 LLOYD: dict[str, tuple[Callable[[], Any], int]] = {
-    "1,000,000 rows of 50, k = 100, separated": (separated, 100),
+    "1,000,000 rows of 50, k = 100, separated": (distinct_heaps, 100),
     "1,000,000 rows of 50, k = 100, overlapping": (overlapping, 100),
     "Fashion-MNIST, 70,000 rows of 784, k = 10": (clothes, 10),
 }
@@ -66,12 +66,12 @@ def lloyd_race(name: str, goals: dict[str, float]) -> list[Row]:
     share = work / min(laps[US].seconds) / peak()
     note = f"All {work / 1e9:.0f} Gflop of plain Lloyd in this time are {share:.0%} of the processor's float32 peak."
     return [
-        _scored(Row(case=f"Lloyd, {name}", peer=peer, ours=laps[US], peers=laps[peer], goal=goal, note=note), rows)
+        _with_msd(Row(case=f"Lloyd, {name}", peer=peer, ours=laps[US], peers=laps[peer], goal=goal, note=note), rows)
         for peer, goal in goals.items()
     ]
 
 
-def _scored(row: Row, rows: Any) -> Row:
+def _with_msd(row: Row, rows: Any) -> Row:
     """With the mean squared distance to the nearest center, by the same function for both."""
     import dataclasses
 

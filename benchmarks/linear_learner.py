@@ -107,7 +107,7 @@ def ours(data: Split, models: int) -> Any:
     return fit(Job(hyperparameters=settings, channels={"train": Memory(rows)}))
 
 
-def _answered(data: Split, model: Any) -> Any:
+def _answer(data: Split, model: Any) -> Any:
     from algoport.algorithms.contract.records import Rows
 
     answers = model.predict(Rows(features=data.others), None)
@@ -232,7 +232,7 @@ def whole_jobs(name: str) -> list[Row]:
 
 def _qualities(data: Split, laps: Mapping[str, Laps], wabbit: Wabbit) -> dict[str, float]:
     choose = max if data.better == "higher" else min
-    qualities = {name: data.quality(_answered(data, laps[name].result)) for name in (US, ALONE)}
+    qualities = {name: data.quality(_answer(data, laps[name].result)) for name in (US, ALONE)}
     for name in ("four of SGD", "SGD"):
         qualities[name] = choose(data.quality(model.predict(data.others)) for model in laps[name].result)
     qualities["solver"] = data.quality(laps["solver"].result.predict(data.others))

@@ -38,7 +38,7 @@ class Load:
 
 
 @dataclass(frozen=True)
-class Asked:
+class Call:
     """A request that is made again and again."""
 
     url: str
@@ -46,12 +46,12 @@ class Asked:
     body: bytes
 
 
-def saturating(asked: Asked, folder: Path, seconds: int, connections: Sequence[int] = CONNECTIONS) -> Load:
+def saturating(asked: Call, folder: Path, seconds: int, connections: Sequence[int] = CONNECTIONS) -> Load:
     """The best of several numbers of connections."""
     return max((wrk(asked, folder, number, seconds) for number in connections), key=lambda load: load.requests)
 
 
-def paced(asked: Asked, folder: Path, rate: float, seconds: int) -> Load:
+def at_rate(asked: Call, folder: Path, rate: float, seconds: int) -> Load:
     """Requests at about that rate a second: connections that wait, at random so that they do not come as one.
 
     The pause is right after a first try, which tells how long the answers take.
@@ -67,7 +67,7 @@ def paced(asked: Asked, folder: Path, rate: float, seconds: int) -> Load:
     return load
 
 
-def wrk(asked: Asked, folder: Path, connections: int, seconds: int, *, more: str = "", counted: bool = False) -> Load:
+def wrk(asked: Call, folder: Path, connections: int, seconds: int, *, more: str = "", counted: bool = False) -> Load:
     """One run; `counted`: with the number of answers of each code."""
     content, script = folder / "asked", folder / "ask.lua"
     content.write_bytes(asked.body)

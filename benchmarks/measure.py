@@ -136,7 +136,7 @@ def main(name: str, cases: Sequence[Case], arguments: Sequence[str] | None = Non
         print(record.headline(facts))
     rows: list[Row] = []
     gaps: list[str] = []
-    for row in _measured(cases, options.all, options.only, gaps):
+    for row in _rows(cases, options.all, options.only, gaps):
         rows.append(row)
         if options.json:
             print(json.dumps(row.as_json()), flush=True)
@@ -147,7 +147,7 @@ def main(name: str, cases: Sequence[Case], arguments: Sequence[str] | None = Non
     return 2 if gaps and not rows else 0
 
 
-def _measured(cases: Sequence[Case], every: bool, only: str, gaps: list[str]) -> Iterator[Row]:
+def _rows(cases: Sequence[Case], every: bool, only: str, gaps: list[str]) -> Iterator[Row]:
     """The rows of the options cases; adds to `gaps`, and says, which ones need what is not installed."""
     for case in cases:
         if (case.promised or every or only) and only.lower() in case.name.lower():

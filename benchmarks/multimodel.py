@@ -43,7 +43,7 @@ ROW = ",".join(["0"] * D).encode()
 
 
 @dataclass
-class Seen:
+class Outcome:
     """What came of the calls, by kind and code; and what must not have come."""
 
     codes: dict[str, collections.Counter[int]] = field(
@@ -72,7 +72,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--keep", action="store_true", help="write benchmarks/results/multimodel.json")
     given = parser.parse_args()
-    row = measured(given.seconds, given.models, given.hold, given.clients)
+    row = measure(given.seconds, given.models, given.hold, given.clients)
     facts = {**header(), "image": IMAGE}
     if given.keep:
         keep("multimodel", facts, [row])
@@ -85,7 +85,7 @@ def main() -> int:
     return 0 if row["met"] else 1
 
 
-def measured(seconds: int, models: int, hold: int, clients: int) -> dict[str, Any]:
+def measure(seconds: int, models: int, hold: int, clients: int) -> dict[str, Any]:
     """The row."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -106,7 +106,7 @@ def _row(server: Server, limit: int, seconds: int, models: int, hold: int, clien
         server.load(number)
         server.ask(number)
         server.unload(number)
-    before, seen, start = server.used(), Seen(), time.monotonic()
+    before, seen, start = server.used(), Outcome(), time.monotonic()
     threads = [threading.Thread(target=client, args=(server, seen, models, start + seconds, n)) for n in range(clients)]
     for thread in threads:
         thread.start()
@@ -142,7 +142,7 @@ def _row(server: Server, limit: int, seconds: int, models: int, hold: int, clien
     }
 
 
-def client(server: Server, seen: Seen, models: int, end: float, seed: int) -> None:
+def client(server: Server, seen: Outcome, models: int, end: float, seed: int) -> None:
     """One client: asks mostly; what is not there it loads, and where it does not fit it unloads another."""
     chance = random.Random(seed)
     while time.monotonic() < end:
@@ -161,7 +161,7 @@ def client(server: Server, seen: Seen, models: int, end: float, seed: int) -> No
                 seen.strange.append(f"lost: {type(error).__name__}: {error}")
 
 
-def _load(server: Server, seen: Seen, number: int, chance: random.Random) -> None:
+def _load(server: Server, seen: Outcome, number: int, chance: random.Random) -> None:
     code, body = server.call("POST", "/models", order(number))
     seen.note("load", code, body)
     there = server.there()

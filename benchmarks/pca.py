@@ -56,7 +56,9 @@ def exact_race(name: str) -> list[Row]:
     share = 1.0 * rows.size * rows.shape[1] / min(laps[US].seconds) / peak()
     note = f"Half of the symmetric product in the whole time: {share:.0%} of the processor's float32 peak."
     return [
-        _angled(Row(case=f"exact, {name}", peer=peer, ours=laps[US], peers=laps[peer], goal=1.5, note=note), rows, k)
+        _with_angle(
+            Row(case=f"exact, {name}", peer=peer, ours=laps[US], peers=laps[peer], goal=1.5, note=note), rows, k
+        )
         for peer in ("scikit-learn", "scikit-learn-intelex")
     ]
 
@@ -71,7 +73,7 @@ def slow_race(name: str, peer: str) -> list[Row]:
     }[peer]
     laps = race({US: lambda: fit(rows, k).components, "scikit-learn": theirs}, laps=1)
     row = Row(case=f"{peer}, {name}", peer="scikit-learn", ours=laps[US], peers=laps["scikit-learn"], goal=1.5)
-    return [_angled(row, rows, k)]
+    return [_with_angle(row, rows, k)]
 
 
 def randomized_race(name: str) -> list[Row]:
@@ -87,8 +89,8 @@ def randomized_race(name: str) -> list[Row]:
         laps=3,
     )
     row = Row(case=f"randomized, {name}", peer="scikit-learn", ours=laps[US], peers=laps["scikit-learn"], goal=1.5)
-    shares = [_kept(rows, each.result) for each in (laps[US], laps["scikit-learn"])]
-    whole = _kept(rows, _truth(name, rows, k))
+    shares = [_variance(rows, each.result) for each in (laps[US], laps["scikit-learn"])]
+    whole = _variance(rows, _truth(name, rows, k))
     return [
         dataclasses.replace(
             row, metric="share of the variance", better="higher", quality=shares[0], peer_quality=shares[1],
@@ -203,7 +205,7 @@ def _truth(name: str, rows: Any, k: int) -> Any:
     return _truths[name][:, -k:]
 
 
-def _angled(row: Row, rows: Any, k: int) -> Row:
+def _with_angle(row: Row, rows: Any, k: int) -> Row:
     """With the sine of the largest angle to the components in float64, by the same function for both."""
     name = row.case.partition(", ")[2]
     truth = _truth(name, rows, k)
@@ -222,7 +224,7 @@ def _sine(one: Any, other: Any) -> float:
     return float(np.linalg.norm(other - one @ (one.T @ other), 2))
 
 
-def _kept(rows: Any, components: Any) -> float:
+def _variance(rows: Any, components: Any) -> float:
     import numpy as np
 
     some = rows[::10].astype(np.float64)

@@ -30,7 +30,7 @@ class Peer:
     alone: bool  # whether it is installed without its dependencies, by `make bench-networks`
 
 
-def listed(name: str = "*") -> Iterator[Peer]:
+def peers_of(name: str = "*") -> Iterator[Peer]:
     """The peers of a benchmark module; of all, if none is named."""
     for path in sorted(HERE.glob(f"{name}.txt")) + sorted(HERE.glob(f"{name}{ALONE}")):
         for line in path.read_text().splitlines():

@@ -50,7 +50,7 @@ def _tenth(rows: Any, anomalous: Any) -> Any:
     return rows[order], anomalous[order]
 
 
-def grown(rows: Any, seed: int = 0, trees: int = TREES, samples: int = SAMPLES) -> Any:
+def train(rows: Any, seed: int = 0, trees: int = TREES, samples: int = SAMPLES) -> Any:
     """The model of a whole job."""
     from algoport import algorithms
     from algoport.algorithms.contract import Job, Memory
@@ -77,7 +77,7 @@ def scoring_race(name: str, load: Callable[[], Any], goal: float | None) -> list
     from pyod.models.iforest import IForest
 
     rows, labels = load()
-    ours, theirs = grown(rows), isolation(rows)
+    ours, theirs = train(rows), isolation(rows)
     other = IForest(n_estimators=TREES, max_samples=min(SAMPLES, len(rows)), random_state=0, n_jobs=THREADS).fit(rows)
 
     laps = race(
@@ -145,7 +145,7 @@ def robust_race(n: int = 300, trees: int = 50, samples: int = 256) -> list[Row]:
     asked, answers = rows[-n:], labels[-n:]
 
     def ours() -> Any:
-        return grown(rows[: trees * samples], 0, trees, samples).scores(asked)
+        return train(rows[: trees * samples], 0, trees, samples).scores(asked)
 
     def theirs() -> Any:
         displaced = np.zeros(n)
@@ -175,7 +175,7 @@ def training_race(n: int = 1_000_000, d: int = 50) -> list[Row]:
     rows = np.random.default_rng(0).standard_normal(size=(n, d), dtype=np.float32)
     room = np.empty_like(rows)
     laps = race(
-        {US: lambda: grown(rows), "scikit-learn": lambda: isolation(rows), "copy": lambda: np.copyto(room, rows)}
+        {US: lambda: train(rows), "scikit-learn": lambda: isolation(rows), "copy": lambda: np.copyto(room, rows)}
     )
     note = f"{n / laps[US].median / 1e6:.1f} million rows a second, in batches of 1,000."
     return [
@@ -195,7 +195,7 @@ def quality_race(name: str, load: Callable[[], Any], samples: Sequence[int] = (S
         scores: dict[str, list[Any]] = {US: [], "scikit-learn": []}
 
         def ours(size: int = size, seeds: Any = seeds, scores: Any = scores) -> None:
-            scores[US].append(grown(rows, next(seeds[US]), samples=size).scores(rows))
+            scores[US].append(train(rows, next(seeds[US]), samples=size).scores(rows))
 
         def theirs(size: int = size, seeds: Any = seeds, scores: Any = scores) -> None:
             scores["scikit-learn"].append(-isolation(rows, next(seeds["scikit-learn"]), size).score_samples(rows))

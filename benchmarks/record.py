@@ -51,7 +51,7 @@ def _versions(benchmark: str) -> Iterator[tuple[str, str]]:
     own = [entry for entry in metadata.requires("algoport") or [] if "extra ==" not in entry]
     more = RESULTS.parents[1] / "algorithms" / benchmark / "requirements.txt"
     own += more.read_text().splitlines() if more.is_file() else []
-    names = [re.split(r"[^\w.-]", entry)[0] for entry in own] + [peer.package for peer in peers.listed(benchmark)]
+    names = [re.split(r"[^\w.-]", entry)[0] for entry in own] + [peer.package for peer in peers.peers_of(benchmark)]
     for name in filter(None, dict.fromkeys(names)):
         with contextlib.suppress(metadata.PackageNotFoundError):
             yield name, metadata.version(name)

@@ -23,7 +23,7 @@ from algoport import algorithms
 from algoport.algorithms.contract import Job, Memory
 from algoport.algorithms.contract.records import Images, Objects, Rows
 from algoport.algorithms.shared import machine
-from benchmarks.load import Asked
+from benchmarks.load import Call
 
 ROOT = Path(__file__).parents[1]
 MLSERVER = ROOT / ".peers" / "mlserver" / "bin"
@@ -33,12 +33,12 @@ RAISED = 20  # seconds that an answer may take before there is none
 
 
 @dataclass(frozen=True)
-class Served:
+class Endpoint:
     """A server that runs, and what it is asked."""
 
     name: str
     process: subprocess.Popen[bytes]
-    cases: Mapping[str, Asked]
+    cases: Mapping[str, Call]
     first: float  # ms from its first healthy answer to the answer to the first request
 
     @property
@@ -53,7 +53,7 @@ class Served:
             with urllib.request.urlopen(asked.url.replace("/invocations", "/ping"), timeout=5) as answer:
                 if answer.status != 200:
                     return None
-            if answered(asked) is not None:
+            if ask(asked) is not None:
                 return round(time.monotonic() - start, 3)
             time.sleep(0.05)
         return None
@@ -63,36 +63,36 @@ Bodies = Mapping[str, tuple[str, bytes]]  # case: content type, body
 
 
 @contextlib.contextmanager
-def kmeans(folder: Path) -> Iterator[Served]:
+def kmeans(folder: Path) -> Iterator[Endpoint]:
     """K-Means of the digits, ten clusters."""
     rows = digits().data
     channels = {"train": Rows(features=rows.astype(np.float32))}
-    trained("kmeans", folder, {"k": K, "feature_dim": rows.shape[1]}, channels)
+    train("kmeans", folder, {"k": K, "feature_dim": rows.shape[1]}, channels)
     with ours("kmeans", folder, bodies(rows)) as served:
         yield served
 
 
 @contextlib.contextmanager
-def xgboost(folder: Path) -> Iterator[Served]:
+def xgboost(folder: Path) -> Iterator[Endpoint]:
     """A hundred trees that tell digits below five from the others."""
     data = digits()
     label = (data.target > 4).astype(np.float32)[:, None]
     channels = {"train": Rows(features=data.data.astype(np.float32), label=label)}
-    trained("xgboost", folder, {"num_round": TREES, "objective": "binary:logistic"}, channels)
+    train("xgboost", folder, {"num_round": TREES, "objective": "binary:logistic"}, channels)
     asked = {case: body for case, body in bodies(data.data).items() if "CSV" in case}
     with ours("xgboost", folder, asked) as served:
         yield served
 
 
 @contextlib.contextmanager
-def deepar(folder: Path) -> Iterator[Served]:
+def deepar(folder: Path) -> Iterator[Endpoint]:
     """Hourly series; 100 paths of 24 steps for one of them, and for ten. Two layers of 40 cells, as by default."""
     random, at = np.random.default_rng(0), np.arange(24 * 21)
     day = 10 + 5 * np.sin(2 * np.pi * at / 24)
     targets = [(day * (1 + number % 5) + random.normal(size=len(at))).round(3).tolist() for number in range(20)]
     values = [{"start": "2024-01-01 00:00:00", "target": target} for target in targets]
     settings = {"time_freq": "H", "context_length": 24, "prediction_length": HORIZON, "epochs": 1}
-    trained("forecasting-deepar", folder, settings, {"train": Objects(values=values)})
+    train("forecasting-deepar", folder, settings, {"train": Objects(values=values)})
 
     def asked(count: int) -> tuple[str, bytes]:
         chosen = {"num_samples": PATHS, "output_types": ["mean", "quantiles"], "quantiles": ["0.1", "0.5", "0.9"]}
@@ -104,7 +104,7 @@ def deepar(folder: Path) -> Iterator[Served]:
 
 
 @contextlib.contextmanager
-def resnet(folder: Path) -> Iterator[Served]:
+def resnet(folder: Path) -> Iterator[Endpoint]:
     """ResNet-18 for pictures of 224 by 224, asked about a JPEG of that size. How well it was trained is no matter."""
     import cv2
 
@@ -114,13 +114,13 @@ def resnet(folder: Path) -> Iterator[Served]:
     label = (np.arange(8) % 2).astype(np.float32)[:, None]
     settings = {"num_classes": 10, "num_training_samples": 8, "num_layers": 18, "mini_batch_size": 8, "epochs": 1}
     pictures = Images(encoded=files, label=label)
-    trained("image-classification", folder, settings, {"train": pictures, "validation": pictures})
+    train("image-classification", folder, settings, {"train": pictures, "validation": pictures})
     with ours("image-classification", folder, {"1 picture of 224 x 224": (PICTURE, files[0])}) as served:
         yield served
 
 
 @contextlib.contextmanager
-def mlserver(folder: Path) -> Iterator[Served | None]:
+def mlserver(folder: Path) -> Iterator[Endpoint | None]:
     """MLServer with scikit-learn's K-Means of the same rows, as many workers; None where it is not installed."""
     if not (MLSERVER / "mlserver").is_file():
         print("MLServer is not installed (make bench-mlserver); our rows stand alone.", file=sys.stderr)
@@ -144,10 +144,10 @@ def mlserver(folder: Path) -> Iterator[Served | None]:
         url = f"http://127.0.0.1:{port}/v2/models/kmeans"
         until(f"{url}/ready", process)
         cases = {
-            case: Asked(f"{url}/infer", JSON, _v2(np.resize(rows, (count, rows.shape[1]))))
+            case: Call(f"{url}/infer", JSON, _v2(np.resize(rows, (count, rows.shape[1]))))
             for case, count in (("1 row, JSON", 1), ("1,000 rows, JSON", 1000))
         }
-        yield Served("MLServer, scikit-learn KMeans", process, cases, _first(cases))
+        yield Endpoint("MLServer, scikit-learn KMeans", process, cases, _first(cases))
 
 
 SERVERS: dict[str, Callable[[Path], Any]] = {
@@ -159,7 +159,7 @@ SERVERS: dict[str, Callable[[Path], Any]] = {
 }
 
 
-def trained(name: str, folder: Path, settings: Mapping[str, object], channels: Mapping[str, Any]) -> None:
+def train(name: str, folder: Path, settings: Mapping[str, object], channels: Mapping[str, Any]) -> None:
     """A model in the folder's `model`."""
     declared = algorithms.part(name, "hyperparameters").Hyperparameters.read(dict(settings))
     job: Any = Job(hyperparameters=declared, channels={key: Memory(records) for key, records in channels.items()})
@@ -168,7 +168,7 @@ def trained(name: str, folder: Path, settings: Mapping[str, object], channels: M
 
 
 @contextlib.contextmanager
-def ours(name: str, folder: Path, asked: Bodies, **more: str) -> Iterator[Served]:
+def ours(name: str, folder: Path, asked: Bodies, **more: str) -> Iterator[Endpoint]:
     """Our server with the model that lies there, once it is healthy and has answered every case."""
     port = free_port()
     environment = {**os.environ, "ALGORITHM": name, "SAGEMAKER_BASE_DIR": str(folder), "PYTHONPATH": str(ROOT), **more}
@@ -176,8 +176,8 @@ def ours(name: str, folder: Path, asked: Bodies, **more: str) -> Iterator[Served
     with running([sys.executable, "-m", "algoport.serving"], environment, folder) as process:
         until(f"http://127.0.0.1:{port}/ping", process)
         url = f"http://127.0.0.1:{port}/invocations"
-        cases = {case: Asked(url, media, body) for case, (media, body) in asked.items()}
-        yield Served(f"Algoport {name}", process, cases, _first(cases))
+        cases = {case: Call(url, media, body) for case, (media, body) in asked.items()}
+        yield Endpoint(f"Algoport {name}", process, cases, _first(cases))
 
 
 def digits() -> Any:
@@ -210,19 +210,19 @@ def _v2(rows: Any) -> bytes:
     return json.dumps({"inputs": [tensor]}).encode()
 
 
-def _first(cases: Mapping[str, Asked]) -> float:
+def _first(cases: Mapping[str, Call]) -> float:
     """How long the first request takes, in ms. Then every case is asked by each worker, so that nothing is still
     compiled, which outside images happens at first use, when it is measured."""
     seconds = []
     for asked in [case for case in cases.values() for _ in range(8 * machine.cores())]:
         start = time.perf_counter()
-        if answered(asked, 300) is None:
+        if ask(asked, 300) is None:
             raise SystemExit(f"{asked.url}: a {asked.media} of {len(asked.body)} bytes is not answered.")
         seconds.append(time.perf_counter() - start)
     return round(1000 * seconds[0], 1)
 
 
-def answered(asked: Asked, seconds: float = RAISED) -> bytes | None:
+def ask(asked: Call, seconds: float = RAISED) -> bytes | None:
     """The answer, or None where there is none."""
     request = urllib.request.Request(asked.url, asked.body, {"Content-Type": asked.media})
     try:

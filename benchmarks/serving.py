@@ -25,9 +25,9 @@ from pathlib import Path
 from typing import Any
 
 from algoport.algorithms.shared import machine
-from benchmarks.load import Load, memory, paced, saturating, wrk
+from benchmarks.load import Load, at_rate, memory, saturating, wrk
 from benchmarks.record import header, keep
-from benchmarks.served import MLSERVER, SERVERS, Served
+from benchmarks.served import MLSERVER, SERVERS, Endpoint
 
 # Times MLServer's requests/s; ms at half of saturation; ms of the first answer; the growth of memory that is none.
 GOAL_SPEED, GOAL_P99, GOAL_FIRST, GROWTH = 2.0, 10.0, 200.0, 1.02
@@ -48,7 +48,7 @@ def main() -> int:
         return 2
     facts = {**header(), "wrk": _version("wrk", "-v"), "mlserver": _version(str(MLSERVER / "mlserver"), "--version")}
     facts |= {"seconds": given.seconds, "overload": given.overload}
-    rows = list(measured(given.only, given.seconds, given.overload))
+    rows = list(measure(given.only, given.seconds, given.overload))
     if given.keep:
         keep("serving", facts, rows, by=("server",))
     if given.json:
@@ -59,7 +59,7 @@ def main() -> int:
     return 0
 
 
-def measured(names: Sequence[str], seconds: int, overload: int) -> Iterator[dict[str, Any]]:
+def measure(names: Sequence[str], seconds: int, overload: int) -> Iterator[dict[str, Any]]:
     """A row a server and case."""
     for name in names:
         with tempfile.TemporaryDirectory() as temporary, SERVERS[name](Path(temporary)) as served:
@@ -69,13 +69,13 @@ def measured(names: Sequence[str], seconds: int, overload: int) -> Iterator[dict
             for case, asked in served.cases.items():
                 print(f"{served.name}: {case}", file=sys.stderr)
                 best = saturating(asked, folder, seconds)
-                yield _row(served, case, best, paced(asked, folder, best.requests / 2, seconds))
+                yield _row(served, case, best, at_rate(asked, folder, best.requests / 2, seconds))
             if overload and served.ours:
                 print(f"{served.name}: overload", file=sys.stderr)
-                yield overloaded(served, folder, overload)
+                yield overload_row(served, folder, overload)
 
 
-def overloaded(served: Served, folder: Path, seconds: int) -> dict[str, Any]:
+def overload_row(served: Endpoint, folder: Path, seconds: int) -> dict[str, Any]:
     """Four times the connections there is room for; then it must be healthy, and no larger than it was."""
     asked = next(iter(served.cases.values()))
     connections = 4 * PLACES * machine.cores()
@@ -102,7 +102,7 @@ def overloaded(served: Served, folder: Path, seconds: int) -> dict[str, Any]:
     }
 
 
-def _row(served: Served, case: str, best: Load, half: Load) -> dict[str, Any]:
+def _row(served: Endpoint, case: str, best: Load, half: Load) -> dict[str, Any]:
     return {
         "server": served.name,
         "case": case,

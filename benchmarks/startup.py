@@ -39,7 +39,7 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="write benchmarks/results/startup.json")
     given = parser.parse_args()
     facts = header()
-    rows = [measured(name, given.laps, cold=not given.warm) for name in given.names]
+    rows = [measure(name, given.laps, cold=not given.warm) for name in given.names]
     if given.keep:
         keep("startup", facts, rows, by=("image", "caches"))
     if given.json:
@@ -54,18 +54,18 @@ def main() -> int:
     return 0
 
 
-def measured(name: str, laps: int, *, cold: bool) -> dict[str, Any]:
+def measure(name: str, laps: int, *, cold: bool) -> dict[str, Any]:
     """The row of an image."""
     image = f"algoport/{name}:cpu"
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         example_job(name, folder)
-        cold = cold and dropped()
+        cold = cold and drop_page_cache()
         train, serve, ping = [], [], []
         for _ in range(laps):
-            train.append(_begun(cold, lambda: first_line(image, folder)))
-            serve.append(_begun(cold, lambda: first_line_of_server(image, folder)))
-            ping.append(_begun(cold, lambda: first_ping(image, folder)))
+            train.append(_start_time(cold, lambda: first_line(image, folder)))
+            serve.append(_start_time(cold, lambda: first_line_of_server(image, folder)))
+            ping.append(_start_time(cold, lambda: first_ping(image, folder)))
     figures = {}
     for what, seconds in (("train", train), ("serve", serve), ("ping", ping)):
         figures |= {f"{what}_s": round(statistics.median(seconds), 3)}
@@ -73,7 +73,7 @@ def measured(name: str, laps: int, *, cold: bool) -> dict[str, Any]:
     return {"image": image, "caches": "cold" if cold else "warm", "laps": laps, **figures}
 
 
-def dropped() -> bool:
+def drop_page_cache() -> bool:
     """Drop the page cache; False where that is not allowed."""
     os.sync()
     try:
@@ -101,10 +101,10 @@ def first_line_of_server(image: str, folder: Path) -> float:
     return seconds
 
 
-def _begun(cold: bool, start: Callable[[], float]) -> float:
+def _start_time(cold: bool, start: Callable[[], float]) -> float:
     """What a start takes, from a page cache without the image where that is wanted."""
     if cold:
-        dropped()
+        drop_page_cache()
     return start()
 
 

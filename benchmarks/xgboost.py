@@ -85,7 +85,7 @@ def jewels(seed: int) -> Any:
     import numpy as np
 
     rows, price = data.diamonds()
-    return _parted(rows, np.log(price), 50_000, seed)
+    return _split(rows, np.log(price), 50_000, seed)
 
 
 def clothes(seed: int) -> Any:
@@ -97,10 +97,10 @@ def clothes(seed: int) -> Any:
 def shuttle(seed: int) -> Any:
     """The readings of a space shuttle."""
     rows, label = data.shuttle()
-    return _parted(rows, label.astype("float32"), 40_000, seed)
+    return _split(rows, label.astype("float32"), 40_000, seed)
 
 
-def _parted(rows: Any, label: Any, n: int, seed: int) -> Any:
+def _split(rows: Any, label: Any, n: int, seed: int) -> Any:
     import numpy as np
 
     order = np.random.default_rng(seed).permutation(len(rows))
@@ -108,7 +108,7 @@ def _parted(rows: Any, label: Any, n: int, seed: int) -> Any:
     return rows[a], label[a], rows[b], label[b]
 
 
-def trained(task: Task, given: Any, seed: int) -> Any:
+def train_booster(task: Task, given: Any, seed: int) -> Any:
     """Train as a job does, without files; returns a function that answers the other rows."""
     from algoport.algorithms.contract import Job, Memory
     from algoport.algorithms.contract.records import Rows
@@ -196,7 +196,7 @@ def training_race(name: str, goal: float | None) -> list[Row]:
         return lap
 
     made: dict[str, list[tuple[int, Any]]] = {}
-    competitors = {US: trained, "xgboost": by_xgboost, "lightgbm": by_lightgbm}
+    competitors = {US: train_booster, "xgboost": by_xgboost, "lightgbm": by_lightgbm}
     laps = race({who: laps_of(who, train) for who, train in competitors.items()}, laps=task.seeds)
     for who, trainings in made.items():
         losses[who] = [loss(task, given[seed][3], answer()) for seed, answer in trainings[1:]]

@@ -47,7 +47,7 @@ def clothes() -> tuple[Any, Any]:
 
 
 @cache
-def trained(load: Callable[[], tuple[Any, Any]], rounds: int, **settings: Any) -> tuple[Any, Any]:
+def train(load: Callable[[], tuple[Any, Any]], rounds: int, **settings: Any) -> tuple[Any, Any]:
     """The library's booster, and ours of its file."""
     import xgboost
 
@@ -82,7 +82,7 @@ def batch(
 
     from algoport.algorithms.contract.records import Rows
 
-    theirs, ours = trained(load, rounds, **settings)
+    theirs, ours = train(load, rounds, **settings)
     rows = np.ascontiguousarray(load()[0][:n])
     laps = race(
         {
@@ -100,7 +100,7 @@ def single(name: str, rounds: int, *, goal: float | None = None, **settings: Any
 
     from algoport.algorithms.contract.records import Rows
 
-    theirs, ours = trained(physics, rounds, **settings)
+    theirs, ours = train(physics, rounds, **settings)
     rows = physics()[0][:REQUESTS]
     laps = race(
         {
@@ -113,14 +113,14 @@ def single(name: str, rounds: int, *, goal: float | None = None, **settings: Any
     return [_row(name, laps, goal)]
 
 
-def explained(name: str, rounds: int, n: int) -> list[Row]:
+def explain(name: str, rounds: int, n: int) -> list[Row]:
     """Shapley values."""
     import numpy as np
     import xgboost
 
     from algoport.algorithms.contract.records import Rows
 
-    theirs, ours = trained(physics, rounds)
+    theirs, ours = train(physics, rounds)
     rows = np.ascontiguousarray(physics()[0][:n])
     matrix = xgboost.DMatrix(rows)
     laps = race(
@@ -153,7 +153,7 @@ INFORMING: dict[str, Callable[[str], list[Row]]] = {
     "Fashion-MNIST, 70,000 rows of 784, 10 classes, 100 trees of depth 6": lambda name: batch(
         name, clothes, 10, **CLASSES
     ),
-    "Shapley values of 2,000 rows of 28, 100 trees of depth 6": lambda name: explained(name, 100, 2000),
+    "Shapley values of 2,000 rows of 28, 100 trees of depth 6": lambda name: explain(name, 100, 2000),
 }
 CASES = [
     *(Case(name := f"{ONE}, {t} trees of depth 6", partial(single, name, t, goal=2.0)) for t in (100, 500)),

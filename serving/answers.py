@@ -36,7 +36,7 @@ def answer_type(text: str) -> ContentType:
     return ContentType(given, canonical.parameters) if given == PNG else canonical
 
 
-def encoded(
+def encode(
     columns: Columns,
     answer: Answer,
     media: str,
@@ -47,7 +47,7 @@ def encoded(
 ) -> bytes:
     """The answer to these records: one entry each, in their order. In batch mode no newline ends it. `UserError` where
     the type cannot hold what was asked for, such as several pictures."""
-    ordered = _ordered(columns, answer)
+    ordered = _in_order(columns, answer)
     if any(len(column) != len(records) for column in ordered.values()):
         sizes = {name: len(column) for name, column in ordered.items()}
         raise ValueError(f"A prediction of {len(records)} records has columns of other lengths: {sizes}.")
@@ -58,16 +58,16 @@ def encoded(
     return content if isinstance(content, bytes) else _ARRANGED[media](content, records, batch)
 
 
-def _ordered(columns: Columns, answer: Answer) -> dict[str, Any]:
+def _in_order(columns: Columns, answer: Answer) -> dict[str, Any]:
     """The columns that every answer has, in the declared order; then those that were asked for, in the order in which
     the model gives them. Each in its declared number type."""
     kinds = {column.name: column.number for column in answer.columns}
     always = [column.name for column in answer.columns if column.name in columns and not column.optional]
     names = [*always, *(name for name in columns if name not in always)]
-    return {name: _typed(columns[name], kinds.get(name, "float")) for name in names}
+    return {name: _as_declared(columns[name], kinds.get(name, "float")) for name in names}
 
 
-def _typed(column: Any, number: str) -> Any:
+def _as_declared(column: Any, number: str) -> Any:
     """As it shall be printed. A list whose vectors are of one length becomes a table, which is faster."""
     if number in ("json", "pixels"):
         return Values(column)
@@ -76,7 +76,7 @@ def _typed(column: Any, number: str) -> Any:
             return np.ascontiguousarray(column, np.int64)
         kind = np.float64 if column.dtype == np.float64 else np.float32
         return np.ascontiguousarray(column, kind)
-    return [_typed(np.atleast_1d(vector), number) for vector in column]
+    return [_as_declared(np.atleast_1d(vector), number) for vector in column]
 
 
 def _json(columns: Mapping[str, Any], answer: Answer, records: Records, batch: bool) -> bytes:
@@ -135,7 +135,7 @@ def _picture(pixels: Any, records: Records, batch: bool) -> bytes:
     """A PNG file of (h, w) or (h, w, 3) pixels."""
     from algoport.algorithms.shared.vision import decoding
 
-    return decoding.encoded(np.ascontiguousarray(pixels, np.uint8).reshape(*pixels.shape[:2], -1))
+    return decoding.encode(np.ascontiguousarray(pixels, np.uint8).reshape(*pixels.shape[:2], -1))
 
 
 def _value(content: Any, records: Records, batch: bool) -> bytes:

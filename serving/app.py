@@ -19,8 +19,8 @@ from algoport.serving import log
 from algoport.serving.bodies import body
 from algoport.serving.metrics import Metrics
 from algoport.serving.models import PAGE, Table
-from algoport.serving.openapi import described
-from algoport.serving.prediction import Answered, Predictor
+from algoport.serving.openapi import api_document
+from algoport.serving.prediction import Predictor, Reply
 from algoport.serving.refusals import EVALUATE, Refusal
 from algoport.serving.room import Room
 from algoport.serving.settings import Settings
@@ -43,7 +43,7 @@ class Service:
     model: Callable[[], Model] | None = None
     table: Table | None = None
 
-    def answer(self, model: Model, sent: bytes) -> Answered:
+    def answer(self, model: Model, sent: bytes) -> Reply:
         """The answer to the request at hand, when it is its turn."""
         content_type, accept = request.headers.get("Content-Type"), request.headers.get("Accept")
         connection = request.environ.get("gunicorn.socket")
@@ -64,7 +64,7 @@ def application(service: Service) -> Flask:
     _route(app, "/ping", lambda: ping(service))
     _route(app, "/execution-parameters", lambda: _json(service.settings.execution))
     _route(app, "/metrics", lambda: _page(service))
-    document = orjson.dumps(described(service.predictor, many=service.table is not None))
+    document = orjson.dumps(api_document(service.predictor, many=service.table is not None))
     _route(app, "/openapi.json", lambda: Response(document, 200, JSON))
     _route(app, "/invocations", lambda: invocations(service), "POST")
     if service.table is not None:

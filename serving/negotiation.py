@@ -11,7 +11,7 @@ from algoport.serving.refusals import EVALUATE, Refusal
 from algoport.training.formats import ContentType
 
 
-def requested(header: str | None, answer: Answer) -> ContentType:
+def request_type(header: str | None, answer: Answer) -> ContentType:
     """What the body is. Nothing is guessed: a missing header means the documented default, where there is one.
 
     Refuses with 415 what the algorithm does not read, naming what it does.
@@ -23,11 +23,11 @@ def requested(header: str | None, answer: Answer) -> ContentType:
     known = ", ".join(answer.accepts)
     if not header:
         raise Refusal(415, f"{EVALUATE}Content-Type is missing; this model reads {known}.")
-    raise Refusal(415, f"{EVALUATE}Content-Type '{_shown(header)}' is not one this model reads: {known}.")
+    raise Refusal(415, f"{EVALUATE}Content-Type '{_excerpt(header)}' is not one this model reads: {known}.")
 
 
 @dataclass(frozen=True)
-class Wanted:
+class AnswerType:
     """The content type of an answer, and what came along with it in the `Accept` header."""
 
     media: str
@@ -39,7 +39,7 @@ class Wanted:
         return f"{self.media}; charset=utf-8" if self.media.startswith("text/") else self.media
 
 
-def wanted(header: str | None, answer: Answer, default: str) -> Wanted:
+def accepted_type(header: str | None, answer: Answer, default: str) -> AnswerType:
     """The type that the request likes best among those that can be given; at equal liking the one named first.
 
     Nothing and `*/*` mean the default. Refuses with 406 where none will do, naming those there are.
@@ -54,9 +54,9 @@ def wanted(header: str | None, answer: Answer, default: str) -> Wanted:
             break
         for media in ordered:
             if media not in refused and _within(media, asked.media):
-                return Wanted(media, asked.parameters)
+                return AnswerType(media, asked.parameters)
     known = ", ".join(answer.responses)
-    raise Refusal(406, f"{EVALUATE}Accept '{_shown(header or '')}' names none that this model answers in: {known}.")
+    raise Refusal(406, f"{EVALUATE}Accept '{_excerpt(header or '')}' names none that this model answers in: {known}.")
 
 
 def _range(entry: str) -> tuple[ContentType, float]:
@@ -74,7 +74,7 @@ def _within(media: str, asked: str) -> bool:
     return asked in (media, "*/*") or (asked.endswith("/*") and media.startswith(asked[:-1]))
 
 
-def _shown(text: str, limit: int = 80) -> str:
+def _excerpt(text: str, limit: int = 80) -> str:
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
 

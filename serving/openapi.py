@@ -27,7 +27,7 @@ _NAME: Schema = {"name": "name", "in": "path", "required": True, "schema": _TEXT
 _ANY: Schema = {"application/json": {"schema": {"type": "object"}}}
 
 
-def described(predictor: Predictor, *, many: bool) -> Schema:
+def api_document(predictor: Predictor, *, many: bool) -> Schema:
     """The document; `many`: of multi-model mode."""
     algorithm = predictor.algorithm
     ask = _invocation(predictor)
@@ -80,15 +80,15 @@ def _invocation(predictor: Predictor) -> Schema:
     answer = predictor.algorithm.answer
     columns = "; ".join(f"{column.name}: {column.meaning}" for column in answer.columns)
     wire = predictor.wire
-    content = {media: {"schema": _answered(answer, wire, media)} for media in answer.responses}
+    content = {media: {"schema": _answer_body(answer, wire, media)} for media in answer.responses}
     responses = {200: (f"An entry for each record. {columns}", content), 204: ("There was no record.", {})}
     ask = _operation("Ask the model.", responses, 400, 404, 405, 406, 408, 413, 415, 500, 503, 507)
     options = predictor.options.settings() if predictor.options is not None else []
-    bodies = {media: {"schema": _asked(answer, wire, media, options)} for media in answer.accepts}
+    bodies = {media: {"schema": _request_body(answer, wire, media, options)} for media in answer.accepts}
     return {**ask, "requestBody": {"required": True, "content": bodies}}
 
 
-def _asked(answer: Answer, wire: Wire, media: str, options: list[Setting]) -> Schema:
+def _request_body(answer: Answer, wire: Wire, media: str, options: list[Setting]) -> Schema:
     """The body of a request."""
     form = wire.requests.get(ContentType.parse(media).media)
     if form is not None:
@@ -107,7 +107,7 @@ def _asked(answer: Answer, wire: Wire, media: str, options: list[Setting]) -> Sc
     return {"type": "object", "required": ["instances"], "properties": properties}
 
 
-def _answered(answer: Answer, wire: Wire, media: str) -> Schema:
+def _answer_body(answer: Answer, wire: Wire, media: str) -> Schema:
     """The body of an answer."""
     form = wire.answers.get(answer_type(media).media)
     if form is not None:

@@ -20,7 +20,7 @@ from algoport.algorithms.contract.setting import Setting
 from algoport.algorithms.contract.wire import Wire
 from algoport.algorithms.shared import artifact, compiled
 from algoport.serving import answers
-from algoport.serving.negotiation import Wanted, requested, wanted
+from algoport.serving.negotiation import AnswerType, accepted_type, request_type
 from algoport.serving.refusals import EVALUATE, Refusal
 from algoport.training import formats
 from algoport.training.formats import ContentType, Layout, recordio
@@ -29,7 +29,7 @@ DENSE = 1 << 26  # bytes that records may take when they are spread out; more ar
 
 
 @dataclass(frozen=True)
-class Answered:
+class Reply:
     """An answer."""
 
     body: bytes
@@ -82,19 +82,17 @@ class Predictor:
         model: Model = algorithms.part(self.name, "model").Model.load(folder)
         return model
 
-    def answer(self, model: Model, body: bytes, content_type: str | None, accept: str | None) -> Answered:
+    def answer(self, model: Model, body: bytes, content_type: str | None, accept: str | None) -> Reply:
         """What the server answers to these bytes and headers; `Refusal` says why where it answers nothing."""
-        kind = requested(content_type, self.algorithm.answer)
-        want = wanted(accept, self.algorithm.answer, self.default)
+        kind = request_type(content_type, self.algorithm.answer)
+        want = accepted_type(accept, self.algorithm.answer, self.default)
         try:
             records = self._records(model, body, kind)
-            columns = self._predicted(model, records, _asked(kind, want))
-            text = answers.encoded(
-                columns, self.algorithm.answer, want.media, records, wire=self.wire, batch=self.batch
-            )
+            columns = self._predicted(model, records, _header_options(kind, want))
+            text = answers.encode(columns, self.algorithm.answer, want.media, records, wire=self.wire, batch=self.batch)
         except UserError as error:
             raise Refusal(400, self.preface + " ".join(error.findings)) from None
-        return Answered(text, want.header, len(records))
+        return Reply(text, want.header, len(records))
 
     def request(self, media: str, records: Any) -> bytes:
         """The body that asks about these records."""
@@ -107,7 +105,7 @@ class Predictor:
         if form is not None:
             return form.read(body, self.source)
         if kind.media == recordio.MEDIA[0]:
-            body = recordio.framed(body)
+            body = recordio.with_frame(body)
         layout = replace(self._layout, width=model.width)
         return formats.whole(body, kind, layout, self.algorithm.answer.kind)
 
@@ -154,7 +152,7 @@ class Predictor:
         for numbers in groups.values():
             options = self._chosen(asked, own[numbers[0]])
             parts.append(_in_parts(model, records.take(np.array(numbers, np.int64)), options, self._kind))
-        return _scattered(parts, list(groups.values()))
+        return _scatter(parts, list(groups.values()))
 
     def _chosen(self, asked: Mapping[str, str], configuration: object) -> Any:
         """Options from the environment, over which go the headers' parameters, over which goes the body."""
@@ -186,7 +184,7 @@ class Predictor:
             yield value
 
 
-def _asked(kind: ContentType, want: Wanted) -> dict[str, str]:
+def _header_options(kind: ContentType, want: AnswerType) -> dict[str, str]:
     """What the headers say: their parameters, and the types themselves for options of that name."""
     return {"content_type": kind.media, "accept": want.media, **kind.parameters, **want.parameters}
 
@@ -202,22 +200,22 @@ def _in_parts(model: Model, records: Records, options: Any, kind: Kind) -> answe
     for start in range(0, len(records), size):
         with compiled.turn():
             parts.append(model.predict(records[start : start + size], options))
-    return {name: _joined([part[name] for part in parts]) for name in parts[0]}
+    return {name: _concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _joined(parts: Sequence[Any]) -> Any:
+def _concatenate(parts: Sequence[Any]) -> Any:
     if all(isinstance(part, np.ndarray) for part in parts) and len({part.shape[1:] for part in parts}) == 1:
         return np.concatenate(parts)
     return [vector for part in parts for vector in part]
 
 
-def _scattered(parts: Sequence[answers.Columns], numbers: Iterable[Sequence[int]]) -> dict[str, Any]:
+def _scatter(parts: Sequence[answers.Columns], numbers: Iterable[Sequence[int]]) -> dict[str, Any]:
     """Columns of parts of the records, back in the order of the records."""
     order = np.argsort(np.concatenate([np.array(some) for some in numbers]), kind="stable")
     names = dict.fromkeys(name for part in parts for name in part)
     if any(set(part) != set(names) for part in parts):
         raise UserError("configuration: must ask for the same columns of every record of a request.")
-    whole = {name: _joined([part[name] for part in parts]) for name in names}
+    whole = {name: _concatenate([part[name] for part in parts]) for name in names}
     return {
         name: column[order] if isinstance(column, np.ndarray) else [column[number] for number in order]
         for name, column in whole.items()

@@ -31,7 +31,7 @@ def fingerprint(facts: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
 
-class Kept:
+class CheckpointFolder:
     """Checkpoints in a folder: written by the first member, read by it for all."""
 
     def __init__(self, folder: Path, facts: Mapping[str, Any], group: Group) -> None:
@@ -41,7 +41,7 @@ class Kept:
         self._interval = environment.seconds("ALGOPORT_CHECKPOINT_INTERVAL", INTERVAL)
         self._last = time.monotonic()
         self._next = 0.0  # when a write is worth its time again
-        self._number = max((number for number, _ in _found(folder)), default=0)
+        self._number = max((number for number, _ in _newest_first(folder)), default=0)
 
     def due(self, *, ended: bool = False) -> bool:
         """True where a pass has ended or the last checkpoint is old enough; only the first member says so."""
@@ -59,7 +59,7 @@ class Kept:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._write(arrays, facts)
-            for _, path in _found(self._folder)[KEEP:]:
+            for _, path in _newest_first(self._folder)[KEEP:]:
                 path.unlink(missing_ok=True)
             hand_over([self._folder])  # at once, for a job that is interrupted does not come to its end
         except OSError as error:
@@ -99,7 +99,7 @@ class Kept:
 
     def _newest(self) -> bytes:
         """The newest that is whole and of this job; empty where there is none, and the log says why."""
-        for _, path in _found(self._folder):
+        for _, path in _newest_first(self._folder):
             try:
                 data = path.read_bytes()
                 _, about = _read(data)
@@ -115,7 +115,7 @@ class Kept:
         return b""
 
 
-def _found(folder: Path) -> list[tuple[int, Path]]:
+def _newest_first(folder: Path) -> list[tuple[int, Path]]:
     """The checkpoints of a folder, the newest first."""
     try:
         checkpoints = [(path.stem, path) for path in folder.iterdir() if path.suffix == SUFFIX]

@@ -64,12 +64,12 @@ def main(places: Places, stop: Stop, local: int = 0, locals_: int = 1) -> int:
             os.environ.setdefault("NUMBA_NUM_THREADS", str(max(1, machine.cores() // locals_)))
         compiled.prepare()
         _introduce(job, parts.declaration, places)
-        membership = cluster.join(job.hosts, stop, (local, locals_), lambda error: os._exit(_ended(error, places)))
+        membership = cluster.join(job.hosts, stop, (local, locals_), lambda error: os._exit(_end(error, places)))
         run(places, parts, job, membership, stop)
         membership.finish()
     except BaseException as raised:
         error = membership.explain(raised)
-        code = _ended(error, places)
+        code = _end(error, places)
         if isinstance(error, Stopped):
             membership.leave_stopped()
         else:
@@ -78,7 +78,7 @@ def main(places: Places, stop: Stop, local: int = 0, locals_: int = 1) -> int:
     return 0
 
 
-def _ended(error: BaseException, places: Places) -> int:
+def _end(error: BaseException, places: Places) -> int:
     """Say why the job has ended without a model; the exit code."""
     if isinstance(error, Stopped):
         log.note("A stop was asked for before there was a model to keep; none is left.")
@@ -154,9 +154,9 @@ def _introduce(job: Configuration, declaration: type[Settings], places: Places) 
     """The lines of the original images on the configuration, and versions."""
     defaults = configuration.defaults(declaration)
     path = places.config / "hyperparameters.json"
-    log.note(f"Reading default configuration from {declaration.__module__}: {_shown(defaults)}")
-    log.note(f"Merging with provided configuration from {path}: {_shown(job.given)}")
-    log.note(f"Final configuration: {_shown(job.settings.effective() | {configuration.SEED: job.seed})}")
+    log.note(f"Reading default configuration from {declaration.__module__}: {_as_json(defaults)}")
+    log.note(f"Merging with provided configuration from {path}: {_as_json(job.given)}")
+    log.note(f"Final configuration: {_as_json(job.settings.effective() | {configuration.SEED: job.seed})}")
     versions = ", ".join(f"{name} {_version(name)}" for name in ("algoport", "numpy", "numba"))
     revision = os.environ.get("ALGOPORT_REVISION")
     log.note(
@@ -165,7 +165,7 @@ def _introduce(job: Configuration, declaration: type[Settings], places: Places) 
     )
 
 
-def _shown(values: Mapping[str, Any]) -> str:
+def _as_json(values: Mapping[str, Any]) -> str:
     return json.dumps(dict(values), default=str)
 
 
@@ -200,7 +200,7 @@ def _checkpoints(
         "members": group.size,
         "data": checkpoints.fingerprint({"files": files}),
     }
-    return checkpoints.Kept(job.checkpoints or opening.places.checkpoints, facts, group)
+    return checkpoints.CheckpointFolder(job.checkpoints or opening.places.checkpoints, facts, group)
 
 
 def _all_files(mine: list[list[Any]], group: Group) -> list[tuple[Any, ...]]:

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from algoport.algorithms.contract.reporter import Reporter as Reporter
     from algoport.algorithms.contract.source import Memory as Memory
     from algoport.algorithms.contract.source import Source as Source
-    from algoport.algorithms.contract.source import consumed as consumed
-    from algoport.algorithms.contract.source import part as part
+    from algoport.algorithms.contract.source import records_used as records_used
+    from algoport.algorithms.contract.source import share_of_batch as share_of_batch
 
 _MODULES = {
     "ANSWERS": "algorithm",
@@ -56,8 +56,8 @@ _MODULES = {
     "Reporter": "reporter",
     "Memory": "source",
     "Source": "source",
-    "consumed": "source",
-    "part": "source",
+    "records_used": "source",
+    "share_of_batch": "source",
 }
 
 

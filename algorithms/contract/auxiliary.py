@@ -42,7 +42,7 @@ class Auxiliary:
         it is read, where it has more than `limit` bytes."""
         file = self._named(name)
         place = f"Channel '{self.channel}'" if self.nameless else f"{self.channel}/{file}"
-        return cast("BinaryIO", io.BufferedReader(_Bounded(self.files[file](limit), limit, place), _CHUNK))
+        return cast("BinaryIO", io.BufferedReader(_LimitedStream(self.files[file](limit), limit, place), _CHUNK))
 
     def read(self, name: str = "", *, limit: int) -> bytes:
         """All of a file."""
@@ -85,7 +85,7 @@ def _opener(data: bytes) -> Callable[[int], BinaryIO]:
     return lambda limit: io.BytesIO(data)
 
 
-class _Bounded(io.RawIOBase):
+class _LimitedStream(io.RawIOBase):
     """A stream of at most so many bytes."""
 
     def __init__(self, stream: BinaryIO, limit: int, place: str) -> None:

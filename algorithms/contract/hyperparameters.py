@@ -29,7 +29,7 @@ def _words(auto: bool, words: Sequence[str] = ()) -> tuple[str, ...]:
     return (*words, AUTO) if auto and AUTO not in words else tuple(words)
 
 
-def _declared(kind: str, meaning: str, default: Any, name: str | None, **facts: Any) -> Any:
+def _field(kind: str, meaning: str, default: Any, name: str | None, **facts: Any) -> Any:
     """A pydantic field that carries the declaration; `Settings` finds it there."""
     facts = {"kind": kind, "meaning": meaning, "default": default, "name": name, **facts}
     return Field(default, description=meaning, json_schema_extra={"setting": facts})
@@ -51,7 +51,7 @@ def integer(
     each_host: bool = False,
 ) -> Any:
     """A whole number, or one of `words`; `role` says what the platform knows it for."""
-    return _declared(
+    return _field(
         "integer",
         meaning,
         default,
@@ -83,7 +83,7 @@ def real(
     aliases: Sequence[str] = (),
 ) -> Any:
     """A finite number, or one of `words`; `above` and `below` are bounds that are not reached themselves."""
-    return _declared(
+    return _field(
         "real",
         meaning,
         default,
@@ -108,7 +108,7 @@ def choice(
     aliases: Sequence[str] = (),
 ) -> Any:
     """One word of several."""
-    return _declared("choice", meaning, default, name, values=values, tune=tune, aliases=aliases)
+    return _field("choice", meaning, default, name, values=values, tune=tune, aliases=aliases)
 
 
 def boolean(
@@ -121,7 +121,7 @@ def boolean(
     aliases: Sequence[str] = (),
 ) -> Any:
     """True or false."""
-    return _declared("boolean", meaning, default, name, words=_words(auto), tune=tune, aliases=aliases)
+    return _field("boolean", meaning, default, name, words=_words(auto), tune=tune, aliases=aliases)
 
 
 def listing(
@@ -133,12 +133,12 @@ def listing(
     aliases: Sequence[str] = (),
 ) -> Any:
     """Several values; with `values`, only those, and at least one."""
-    return _declared("list", meaning, default, name, words=_words(auto), values=values, aliases=aliases)
+    return _field("list", meaning, default, name, words=_words(auto), values=values, aliases=aliases)
 
 
 def text(meaning: str, *, default: str | None = REQUIRED, name: str | None = None) -> Any:
     """Any text."""
-    return _declared("text", meaning, default, name)
+    return _field("text", meaning, default, name)
 
 
 @dataclass(frozen=True)
@@ -239,7 +239,7 @@ class Settings(BaseModel):
                 return setting.read(given)
             sentence = f"{setting.name}: must be given once; it is given again, and differently, as {given.name}."
         except (ValueError, OverflowError, TypeError):
-            sentence = f"{setting.name}: must be {setting.allowed}; it is {_shown(given)}."
+            sentence = f"{setting.name}: must be {setting.allowed}; it is {_excerpt(given)}."
         raise PydanticCustomError("setting", "{sentence}", {"sentence": sentence})
 
     @classmethod
@@ -254,7 +254,7 @@ class Settings(BaseModel):
             elif fault["type"] == "setting":
                 yield str(fault["ctx"]["sentence"])
             else:
-                yield f"{cls._setting(field).name}: {fault['msg']}; it is {_shown(fault['input'])}."
+                yield f"{cls._setting(field).name}: {fault['msg']}; it is {_excerpt(fault['input'])}."
         if missing:
             verb = "is a required hyperparameter and was" if len(missing) == 1 else "are required and were"
             yield f"{', '.join(missing)}: {verb} not given."
@@ -268,6 +268,6 @@ class Settings(BaseModel):
         return f"{name}: is not {noun}; {hint}."
 
 
-def _shown(value: object, limit: int = 80) -> str:
+def _excerpt(value: object, limit: int = 80) -> str:
     shown = repr(value)
     return shown if len(shown) <= limit else shown[: limit - 3] + "..."

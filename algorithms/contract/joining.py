@@ -47,7 +47,7 @@ class Records(Protocol):
 R = TypeVar("R", bound=Records)
 
 
-def joined(parts: Iterable[R]) -> R:
+def concatenate(parts: Iterable[R]) -> R:
     """The records of all parts, one after another; there must be one part.
 
     Where only some parts have labels, the others' are missing (NaN); where only some have weights, the others' are 1,
@@ -57,7 +57,7 @@ def joined(parts: Iterable[R]) -> R:
     return first.followed(others) if others else first
 
 
-def joined_arrays(
+def concatenate_arrays(
     parts: Sequence[Records], arrays: Sequence[NDArray[Any] | None], missing: float
 ) -> NDArray[Any] | None:
     """One array of all parts; `missing` where a part has none. None where no part has."""
@@ -72,7 +72,7 @@ def joined_arrays(
     return np.concatenate(filled)
 
 
-def joined_lists(parts: Sequence[Records], columns: Sequence[Sequence[Any] | None]) -> list[Any] | None:
+def concatenate_lists(parts: Sequence[Records], columns: Sequence[Sequence[Any] | None]) -> list[Any] | None:
     """One list of all parts; None where a part has none, and None alone where no part has."""
     if all(column is None for column in columns):
         return None

@@ -87,7 +87,7 @@ class Memory(Generic[R]):
             data = data.take(np.random.default_rng(shuffle).permutation(len(data)))
         rank, size = self._group.rank, self._group.size
         if self.sharded:
-            share, skip = part(rows, rank, size), consumed(start, rows, rank, size)
+            share, skip = share_of_batch(rows, rank, size), records_used(start, rows, rank, size)
             for first in range(skip, len(data), max(share, 1)):
                 yield data[first : first + share]
         else:
@@ -99,12 +99,12 @@ class Memory(Generic[R]):
         return self._rows if self.sharded else self._rows[self._group.rank :: self._group.size]
 
 
-def part(rows: int, rank: int, size: int) -> int:
+def share_of_batch(rows: int, rank: int, size: int) -> int:
     """How many of a batch's records a member brings from sharded data; at least one, for a member that brought
     none would never come to the end of what it has."""
     return max(1, rows // size + (rank < rows % size))
 
 
-def consumed(start: int, rows: int, rank: int, size: int) -> int:
+def records_used(start: int, rows: int, rank: int, size: int) -> int:
     """How many of its own records a member has used after the batches that `start` counts, `rows` each."""
-    return start // rows * part(rows, rank, size)
+    return start // rows * share_of_batch(rows, rank, size)

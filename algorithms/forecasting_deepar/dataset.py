@@ -48,7 +48,7 @@ def training_series(reader: Reader, settings: Hyperparameters, group: Group, rep
     reader.dynamic = _alike(group, "dynamic_feat", reader.dynamic)
     series = reader.series()
     level = _describe("Training", reader, series, group, reporter)
-    seen = _seen(group, series)
+    seen = _category_values(group, series)
     plan = Plan(
         time_freq=settings.time_freq,
         context_length=settings.context_length,
@@ -107,7 +107,7 @@ def _alike(group: Group, name: str, mine: int | None) -> int:
 def _describe(name: str, reader: Reader, series: Series, group: Group, reporter: Reporter) -> float:
     """Report what there is in all members' series, and refuse to learn from too little; the mean size of a target."""
     seen = series.observed > 0
-    sizes = _blocked(series, seen)
+    sizes = _target_sums(series, seen)
     count, size, points, several, missing, broken = total(
         group, seen.sum(), sizes[0], len(series.values), len(series), reader.missing, not reader.whole
     )
@@ -129,7 +129,7 @@ def _describe(name: str, reader: Reader, series: Series, group: Group, reporter:
     return float(size / max(count, 1))
 
 
-def _blocked(series: Series, seen: NDArray[np.bool_]) -> tuple[float, float, float, float]:
+def _target_sums(series: Series, seen: NDArray[np.bool_]) -> tuple[float, float, float, float]:
     """Sum of absolute values, sum, least and greatest of the observed targets, without a copy of all."""
     size, whole, low, high = 0.0, 0.0, np.inf, -np.inf
     for first in range(0, len(seen), 1 << 20):
@@ -141,7 +141,7 @@ def _blocked(series: Series, seen: NDArray[np.bool_]) -> tuple[float, float, flo
     return size, whole, low, high
 
 
-def _seen(group: Group, series: Series) -> list[NDArray[np.int32]]:
+def _category_values(group: Group, series: Series) -> list[NDArray[np.int32]]:
     """The values of each entry of cat, of all members."""
     columns = [np.unique(column).astype(np.int32) for column in series.categories.T]
     return [np.unique(np.concatenate(group.gather(column))) for column in columns]

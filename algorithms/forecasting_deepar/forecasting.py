@@ -33,7 +33,7 @@ def _paths(plan: Plan, weights: Weights, series: Series, paths: int) -> NDArray[
     n, context, horizon = len(series), plan.context_length, plan.prediction_length
     shape = plan.shape
     windows = plan.windows(series, plan.calendar(series), np.arange(n), series.lengths)
-    fixed = _fixed(plan, weights, series, windows.scales)
+    fixed = _static_gates(plan, weights, series, windows.scales)
     gates = products(windows.inputs, weights["inputs0"].T, fixed, 0, context + horizon)
     hidden, cells = (
         np.empty((n, shape.layers, shape.cells), np.float32),
@@ -65,7 +65,7 @@ def _paths(plan: Plan, weights: Weights, series: Series, paths: int) -> NDArray[
     )
 
 
-def _fixed(plan: Plan, weights: Weights, series: Series, scales: NDArray[np.float32]) -> NDArray[np.float32]:
+def _static_gates(plan: Plan, weights: Weights, series: Series, scales: NDArray[np.float32]) -> NDArray[np.float32]:
     """What scale and categories give to the first layer's gates (n, 4h) at every step."""
     static = [np.log(scales / np.float32(plan.level))[:, None]]
     static += [weights[f"embedding{place}"][series.categories[:, place]] for place in range(len(plan.cardinality))]

@@ -62,7 +62,7 @@ def outputs(
         if rate:
             hidden = _stepwise(functional.linear(hidden, own, bias), state, layer_keys(keys, layer), rate)
         else:
-            hidden = _fused(hidden, own, state, bias)
+            hidden = _fused_layer(hidden, own, state, bias)
     return functional.linear(hidden, weights["head"], weights["head_bias"])
 
 
@@ -73,7 +73,7 @@ def split(flat: Tensor, shape: Shape) -> dict[str, Tensor]:
     return {name: part.view(own) for (name, own), part in zip(shapes.items(), parts, strict=True)}
 
 
-def _fused(inputs: Tensor, own: Tensor, state: Tensor, bias: Tensor) -> Tensor:
+def _fused_layer(inputs: Tensor, own: Tensor, state: Tensor, bias: Tensor) -> Tensor:
     """Hidden states (b, t, h) of a layer by the kernel of the device."""
     start = inputs.new_zeros(1, len(inputs), state.shape[1])
     weights = [own.contiguous(), state.contiguous(), bias, torch.zeros_like(bias)]

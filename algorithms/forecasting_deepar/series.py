@@ -107,13 +107,13 @@ class Reader:
         feature_lengths = np.array(self._feature_lengths, np.int64)
         stops, feature_stops = np.cumsum(lengths), np.cumsum(feature_lengths) * (self.dynamic or 0)
         return Series(
-            values=_joined(self._values, np.float32),
-            observed=_joined(self._observed, np.uint8),
+            values=_concatenate(self._values, np.float32),
+            observed=_concatenate(self._observed, np.uint8),
             begins=stops - lengths,
             stops=stops,
             starts=np.array(self._starts, np.int64),
             categories=np.array(self._categories, np.int32).reshape(taken, self.entries or 0),
-            features=_joined(self._features, np.float32),
+            features=_concatenate(self._features, np.float32),
             feature_begins=feature_stops - feature_lengths * (self.dynamic or 0),
             feature_lengths=feature_lengths,
             keys=np.array(self._keys, np.uint64),
@@ -254,7 +254,7 @@ def _key(target: NDArray[np.float32], start: int, categories: NDArray[np.int32],
     return int.from_bytes(digest.digest(), "little")
 
 
-def _joined(parts: list[Any], kind: Any) -> NDArray[Any]:
+def _concatenate(parts: list[Any], kind: Any) -> NDArray[Any]:
     """One array of all parts, which are given back as they are copied: both never stand side by side in full."""
     whole = np.empty(sum(len(part) for part in parts), kind)
     parts.reverse()

@@ -3,7 +3,7 @@
 import numpy as np
 
 from algoport.algorithms.contract.records import Images
-from algoport.algorithms.shared.vision.decoding import encoded
+from algoport.algorithms.shared.vision.decoding import encode
 
 from .model import Model
 
@@ -33,7 +33,7 @@ def pictures(count: int, seed: int) -> Images:
     pixels = random.integers(0, 128, (count, 8, 8, 3))
     for number, side in enumerate(label):
         pixels[number, :, 4 * side : 4 * side + 4] += 100
-    files = [encoded(each) for each in pixels.astype(np.uint8)]
+    files = [encode(each) for each in pixels.astype(np.uint8)]
     return Images(encoded=files, label=label.astype(np.float32)[:, None])
 
 

@@ -42,7 +42,7 @@ class Predictor:
             return np.asarray(values.numpy(), np.float32)
 
 
-class _Packed(nn.Module):
+class _PackedConvolution(nn.Module):
     """A convolution whose weights lie as the processor's library wants them.
 
     It would otherwise bring them into that order for each request: of one picture of 224 x 224 and 18 layers, 27 ms
@@ -77,4 +77,4 @@ def _pack(network: Classifier, x: Tensor) -> None:
         for name, size in sizes.items():
             parent, _, own = name.rpartition(".")
             plain: Any = network.get_submodule(name)
-            setattr(network.get_submodule(parent), own, _Packed(plain, size))
+            setattr(network.get_submodule(parent), own, _PackedConvolution(plain, size))

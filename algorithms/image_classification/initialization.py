@@ -36,7 +36,7 @@ def set_weights(
         reporter.note("Performing random weight initialization")
         return
     reporter.note("Using pretrained model for initializing weights and transfer learning.")
-    fill(network, {**arrays(network), **_pretrained(settings)})
+    fill(network, {**arrays(network), **_pretrained_weights(settings)})
 
 
 def product_type(settings: Hyperparameters, device: str, reporter: Reporter) -> torch.dtype | None:
@@ -49,7 +49,7 @@ def product_type(settings: Hyperparameters, device: str, reporter: Reporter) -> 
     return dtype
 
 
-def _pretrained(settings: Hyperparameters) -> dict[str, Any]:
+def _pretrained_weights(settings: Hyperparameters) -> dict[str, Any]:
     """What the image carries, but for the last layer."""
     folder = PRETRAINED / f"resnet-{settings.num_layers}"
     if not artifact.exists(folder):

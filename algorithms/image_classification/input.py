@@ -15,7 +15,7 @@ from algoport.algorithms.image_classification import losses
 from algoport.algorithms.image_classification.hyperparameters import Hyperparameters
 from algoport.algorithms.image_classification.preparation import DRAWS, Preparation
 from algoport.algorithms.shared.randomness import seed_of
-from algoport.algorithms.shared.vision.prefetch import Batch, Prepare, prepared
+from algoport.algorithms.shared.vision.prefetch import Batch, Prepare, prepare_ahead
 from algoport.algorithms.shared.vision.transforms import draws
 
 
@@ -34,14 +34,14 @@ def training(
         random = draws(seed, epoch, (step + number) * size + places, DRAWS)
         return lambda pixels, at, place: preparation.training(pixels, random[at], place)
 
-    return prepared(batches, (height, width, channels), prepare)
+    return prepare_ahead(batches, (height, width, channels), prepare)
 
 
 def validation(channel: Source[Images], settings: Hyperparameters) -> Iterator[Batch]:
     """All pictures of a channel, as they are."""
     channels, height, width = settings.shape
     preparation = _preparation(settings)
-    return prepared(
+    return prepare_ahead(
         channel.batches(max(settings.mini_batch_size, 64)),
         (height, width, channels),
         lambda number: lambda pixels, at, place: preparation.validation(pixels, place),

@@ -17,7 +17,7 @@ from algoport.algorithms.image_classification import original, schema
 from algoport.algorithms.image_classification.preparation import Preparation
 from algoport.algorithms.shared import artifact
 from algoport.algorithms.shared.vision import prefetch
-from algoport.algorithms.shared.vision.decoding import encoded
+from algoport.algorithms.shared.vision.decoding import encode
 from algoport.algorithms.shared.vision.residual.design import Design
 
 NAME, ONNX = "image-classification", "model.onnx"
@@ -50,7 +50,7 @@ class Model:
     def sample(self) -> Images:
         """A gray picture, to warm up with."""
         gray = np.full((self.height, self.width_, self.channels), 127, np.uint8)
-        return Images(encoded=[encoded(gray)])
+        return Images(encoded=[encode(gray)])
 
     def predict(self, records: Images, options: object = None) -> Mapping[str, NDArray[Any]]:
         """The probability of each class: of one among all, or with several labels each for itself. A picture is
@@ -59,7 +59,7 @@ class Model:
         shape = (self.height, self.width_, self.channels)
         parts = [np.empty((0, self.num_classes), np.float32)]
         prepare = Preparation(channels=self.channels, height=self.height, width=self.width_).request
-        for batch in prefetch.prepared(batches, shape, lambda number: lambda pixels, at, place: prepare(pixels)):
+        for batch in prefetch.prepare_ahead(batches, shape, lambda number: lambda pixels, at, place: prepare(pixels)):
             parts.append(self._predictor.probabilities(batch.pixels))
         return {"prediction": np.concatenate(parts)}
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.shared.vision.decoding import Pixels
-from algoport.algorithms.shared.vision.transforms import recolored, resized, shorter_side, transformed
+from algoport.algorithms.shared.vision.transforms import affine, recolor, resize_to, shorter_side
 
 LEVELS = ("crop", "crop_color", "crop_color_transform")  # of augmentation, each with those before it
 DRAWS = 10  # random numbers a picture: place of the crop, mirroring, geometry, colors
@@ -36,13 +36,13 @@ class Preparation:
 
     def request(self, pixels: Pixels) -> Pixels:
         """A picture of a request: brought to the size of the network, whatever that does to its proportions."""
-        return resized(pixels, self.height, self.width)
+        return resize_to(pixels, self.height, self.width)
 
     def _crop(self, pixels: Pixels, draws: NDArray[np.float64] | None, place: str) -> Pixels:
         if self.resize is not None:
             pixels = shorter_side(pixels, self.resize)
         if draws is not None and self.augmentation == LEVELS[2]:
-            pixels = transformed(pixels, draws[3:7])
+            pixels = affine(pixels, draws[3:7])
         h, w = pixels.shape[:2]
         if h < self.height or w < self.width:
             raise UserError(
@@ -57,7 +57,7 @@ class Preparation:
         if draws[2] < 0.5:
             pixels = pixels[:, ::-1]
         pixels = np.ascontiguousarray(pixels)
-        return recolored(pixels, draws[7:10], COLORS) if self.augmentation != LEVELS[0] else pixels
+        return recolor(pixels, draws[7:10], COLORS) if self.augmentation != LEVELS[0] else pixels
 
 
 def _offset(room: int, share: float) -> int:

@@ -27,8 +27,8 @@ def accumulate(
     counts: NDArray[np.float64],  # adds (k,)
 ) -> float:
     """Give every row to its nearest center; returns the sum of squared distances. Ties go to the lower index."""
-    there = _moved(centers)
-    total, number = _moved(np.zeros_like(sums)), _moved(np.zeros_like(counts))
+    there = _move(centers)
+    total, number = _move(np.zeros_like(sums)), _move(np.zeros_like(counts))
     loss = 0.0
     for block in _blocks(rows, len(centers)):
         index, square = _nearest(block, there)
@@ -42,7 +42,7 @@ def accumulate(
 
 def nearest(rows: NDArray[np.float32], centers: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Index (n,) int32 of the nearest center, and the Euclidean distance (n,) float32 to it."""
-    there = _moved(centers)
+    there = _move(centers)
     index, distance = np.empty(len(rows), np.int32), np.empty(len(rows), np.float32)
     done = 0
     for block in _blocks(rows, len(centers)):
@@ -56,7 +56,7 @@ def nearest(rows: NDArray[np.float32], centers: NDArray[np.float32]) -> tuple[ND
 def _blocks(rows: NDArray[np.float32], k: int) -> Iterator[Tensor]:
     size = max(1, SCORES // (4 * k))
     for first in range(0, len(rows), size):
-        yield _moved(rows[first : first + size])
+        yield _move(rows[first : first + size])
 
 
 def _nearest(rows: Tensor, centers: Tensor) -> tuple[Tensor, Tensor]:
@@ -68,7 +68,7 @@ def _nearest(rows: Tensor, centers: Tensor) -> tuple[Tensor, Tensor]:
     return index, (rows - centers[index]).square().sum(dim=1)
 
 
-def _moved(array: NDArray[np.float32] | NDArray[np.float64]) -> Tensor:
+def _move(array: NDArray[np.float32] | NDArray[np.float64]) -> Tensor:
     if not array.flags.writeable:
         array = array.copy()  # torch warns of arrays that it must not write to
     return torch.from_numpy(np.ascontiguousarray(array)).to(DEVICE)

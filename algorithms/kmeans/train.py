@@ -65,15 +65,15 @@ def fit(job: Job) -> Model:
     """
     settings, note = job.hyperparameters, job.reporter.note
     inner = _kernels(job.device)
-    state = resume(job, lambda arrays, facts: _restored(job, arrays, facts)) or _first(job)
+    state = resume(job, lambda arrays, facts: _restore(job, arrays, facts)) or _first(job)
     for batch in stream(job, state, empty=nothing(settings.feature_dim), size=job.batch, epochs=settings.epochs):
-        _move(state, _checked(batch, settings.feature_dim, "train"), settings.half_life_time_size, job.group, inner)
+        _move(state, _check(batch, settings.feature_dim, "train"), settings.half_life_time_size, job.group, inner)
     note(f"processed a total of {state.seen} examples")
     if not state.position.total and job.start is None:
         raise Stopped
     over = job.grace(scoring.GRACE)
     candidates = shrink(state.centers, state.weights, settings, job.seed, note, over)
-    best = refine(candidates, *_sampled(state, settings, job.group), settings, note, over)
+    best = refine(candidates, *_weighted_sample(state, settings, job.group), settings, note, over)
     centers = np.ascontiguousarray(best.centers, np.float32)
     job.group.broadcast_(centers)  # all members compute the same, and what counts is the first one's
     job.reporter.report({"train:msd": best.msd})
@@ -99,7 +99,7 @@ def _move(state: State, rows: NDArray[np.float32], half_life: int, group: Group,
     state.seen += int(n)
 
 
-def _checked(batch: Rows, d: int, channel: str) -> NDArray[np.float32]:
+def _check(batch: Rows, d: int, channel: str) -> NDArray[np.float32]:
     """The rows; `UserError` where one has not d numbers, or one that is not finite."""
     check_width(batch, d, channel)
     rows = batch.dense()
@@ -134,7 +134,7 @@ def _state(job: Job, centers: NDArray[np.float32], weights: NDArray[np.float64],
     )
 
 
-def _restored(job: Job, arrays: Arrays, facts: Facts) -> State:
+def _restore(job: Job, arrays: Arrays, facts: Facts) -> State:
     """The state of a snapshot."""
     state = _state(job, arrays["centers"].copy(), arrays["weights"].copy(), inherited=0)
     state.inherited, state.inherited_weights = arrays["inherited"].copy(), arrays["inherited_weights"].copy()
@@ -143,7 +143,7 @@ def _restored(job: Job, arrays: Arrays, facts: Facts) -> State:
     return state
 
 
-def _sampled(
+def _weighted_sample(
     state: State, settings: Hyperparameters, group: Group
 ) -> tuple[NDArray[np.float32], NDArray[np.float64] | None, int]:
     """What stands for all rows ever seen: the sample, and, where training started from a model, its centers with the
@@ -161,7 +161,7 @@ def _score(job: Job, model: Model, inner: ModuleType, over: contract.Deadline) -
     """The metrics of the test channel."""
 
     def loss_and_count(batch: Rows) -> tuple[float, float]:
-        rows = _checked(batch, model.width, "test")
+        rows = _check(batch, model.width, "test")
         return float((inner.nearest(rows, model.centers)[1].astype(np.float64) ** 2).sum()), float(len(rows))
 
     loss, count = scoring.sums(job, job.batch, over, loss_and_count, 2) or (0.0, 0.0)

@@ -35,19 +35,19 @@ def valued(margins: Singles, positive: NDArray[np.bool_], settings: Hyperparamet
     no sorting.
     """
     if len(margins) <= EXACT:
-        return calibrated(margins, positive, settings)[0]
-    criterion, target = _asked(settings)
+        return calibrate(margins, positive, settings)[0]
+    criterion, target = _criterion(settings)
     values = np.empty(margins.shape[1])
     given = np.ascontiguousarray(margins), np.ascontiguousarray(positive)
     sweep.coarse(*given, criterion, float(settings.f_beta), target, values)
     return values
 
 
-def calibrated(margins: Singles, positive: NDArray[np.bool_], settings: Hyperparameters) -> tuple[Numbers, Numbers]:
+def calibrate(margins: Singles, positive: NDArray[np.bool_], settings: Hyperparameters) -> tuple[Numbers, Numbers]:
     """As `valued`, at the best threshold of every model, and that threshold (m,)."""
-    criterion, target = _asked(settings)
+    criterion, target = _criterion(settings)
     middle = natural(settings)
-    each = zip(*parted(margins, positive), np.asarray(np.isfinite(margins).all(axis=0)), strict=True)
+    each = zip(*split_margins(margins, positive), np.asarray(np.isfinite(margins).all(axis=0)), strict=True)
     found = [
         sweep.best(positives, negatives, criterion, settings.f_beta, target, middle) if finite else (-np.inf, middle)
         for positives, negatives, finite in each
@@ -56,14 +56,14 @@ def calibrated(margins: Singles, positive: NDArray[np.bool_], settings: Hyperpar
     return values, thresholds
 
 
-def _asked(settings: Hyperparameters) -> tuple[int, float]:
+def _criterion(settings: Hyperparameters) -> tuple[int, float]:
     """The criterion's number, and the recall or precision to keep."""
     criterion = _CRITERIA[settings.binary_classifier_model_selection_criteria]
     target = settings.target_recall if criterion == sweep.PRECISION_AT_RECALL else settings.target_precision
     return criterion, float(target)
 
 
-def parted(margins: Singles, positive: NDArray[np.bool_]) -> tuple[Singles, Singles]:
+def split_margins(margins: Singles, positive: NDArray[np.bool_]) -> tuple[Singles, Singles]:
     """The margins (n, m) of the positives (m, p) and of the negatives (m, q), those of a model in ascending order."""
     whole = np.ascontiguousarray(margins.T)
     return np.sort(whole[:, positive], axis=1), np.sort(whole[:, ~positive], axis=1)
@@ -71,5 +71,5 @@ def parted(margins: Singles, positive: NDArray[np.bool_]) -> tuple[Singles, Sing
 
 def area(margins: Singles, positive: NDArray[np.bool_]) -> float:
     """The area under the ROC curve."""
-    (positives,), (negatives,) = parted(margins[:, None], positive)
+    (positives,), (negatives,) = split_margins(margins[:, None], positive)
     return float(sweep.area(positives, negatives))

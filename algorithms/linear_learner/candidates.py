@@ -72,7 +72,7 @@ def candidates(settings: Hyperparameters, width: int, balance: float, seed: int)
     if settings.tuning_objective_metric is not None:
         return grid[:1]
     if settings.num_models != "auto":
-        return [*grid[: settings.num_models], *_drawn(grid, settings.num_models - len(grid), seed)]
+        return [*grid[: settings.num_models], *_draw(grid, settings.num_models - len(grid), seed)]
     fitting = MOST_BYTES // (ARRAYS * settings.outputs * max(width, 1))
     return grid[: int(max(1, min(MOST, fitting)))]
 
@@ -89,11 +89,11 @@ def _grid(settings: Hyperparameters, balance: float) -> list[Candidate]:
     schedule = Candidate(
         learning_rate=0.0,
         wd=0.0,
-        l1=_resolved(settings.l1, 0.0),
+        l1=_resolve(settings.l1, 0.0),
         scheduled=settings.use_lr_scheduler,
-        factor=_resolved(settings.lr_scheduler_factor, FACTOR),
-        step=int(_resolved(settings.lr_scheduler_step, STEP)),
-        least=_resolved(settings.lr_scheduler_minimum_lr, LEAST),
+        factor=_resolve(settings.lr_scheduler_factor, FACTOR),
+        step=int(_resolve(settings.lr_scheduler_step, STEP)),
+        least=_resolve(settings.lr_scheduler_minimum_lr, LEAST),
     )
     return [
         replace(schedule, learning_rate=rate, wd=wd, positive=positive, averaged=averaged)
@@ -105,11 +105,11 @@ def _axis(given: float | str, searched: Sequence[float]) -> Sequence[float]:
     return searched if isinstance(given, str) else (given,)
 
 
-def _resolved(given: float | str, auto: float) -> float:
+def _resolve(given: float | str, auto: float) -> float:
     return auto if isinstance(given, str) else given
 
 
-def _drawn(grid: Sequence[Candidate], count: int, seed: int) -> list[Candidate]:
+def _draw(grid: Sequence[Candidate], count: int, seed: int) -> list[Candidate]:
     """So many more, each near one of the grid: its three numbers times something from a third to three."""
     random = np.random.default_rng([seed, len(grid)])
     more = []

@@ -74,10 +74,10 @@ class Descent:
         self._averaged: NDArray[np.bool_] = averaged
         first, second = settings.beta_1, settings.beta_2
         if self._optimizer == kernels.SGD:
-            self._beta_1 = _resolved(settings.momentum, _MOMENTUM)
+            self._beta_1 = _resolve(settings.momentum, _MOMENTUM)
         else:
-            self._beta_1 = _resolved(first, _FIRST_DECAY)
-        self._beta_2 = _resolved(second, _SECOND_DECAY if self._optimizer == kernels.ADAM else _FIRST_DECAY)
+            self._beta_1 = _resolve(first, _FIRST_DECAY)
+        self._beta_2 = _resolve(second, _SECOND_DECAY if self._optimizer == kernels.ADAM else _FIRST_DECAY)
 
     def step(self, gradient: NDArray[Any], bias_gradient: NDArray[Any], weight: float) -> None:
         """One step by gradients summed over rows that together weigh so much."""
@@ -100,8 +100,8 @@ class Descent:
             self._l1,
             self._beta_1,
             self._beta_2,
-            _resolved(settings.bias_lr_mult, 1.0),
-            _resolved(settings.bias_wd_mult, 0.0),
+            _resolve(settings.bias_lr_mult, 1.0),
+            _resolve(settings.bias_wd_mult, 0.0),
             settings.use_bias,
             own.mean if self._averages else None,
             own.mean_bias if self._averages else None,
@@ -119,7 +119,7 @@ class Descent:
         return chosen
 
 
-def drawn(settings: Hyperparameters, varies: NDArray[np.bool_], seed: int) -> tuple[Singles, Singles]:
+def draw_weights(settings: Hyperparameters, varies: NDArray[np.bool_], seed: int) -> tuple[Singles, Singles]:
     """The weights (d, k) and bias (k,) to start from. A feature that does not vary (d,) starts at 0: nothing
     would take its weight from where it is."""
     random = np.random.default_rng(seed)
@@ -132,5 +132,5 @@ def drawn(settings: Hyperparameters, varies: NDArray[np.bool_], seed: int) -> tu
     return (weights * varies[:, None]).astype(np.float32), bias
 
 
-def _resolved(given: float | str, auto: float) -> float:
+def _resolve(given: float | str, auto: float) -> float:
     return auto if isinstance(given, str) else float(given)

@@ -35,7 +35,7 @@ def tally(settings: Hyperparameters, threshold: float) -> Tally:
     return _Binary(settings, threshold) if settings.is_binary else _Multiclass(settings)
 
 
-def written(settings: Hyperparameters, channel: str) -> Mapping[str, str]:
+def log_names(settings: Hyperparameters, channel: str) -> Mapping[str, str]:
     """How metrics whose names vary stand in the log."""
     beta, k = f"{settings.f_beta:.3f}", settings.accuracy_top_k
     names = {
@@ -151,5 +151,5 @@ def summary(
     scores: Mapping[str, Any], settings: Hyperparameters, objective: str, loss: float
 ) -> list[tuple[str, float]]:
     """The metrics by their names in the log, the objective first, as the original lists them."""
-    names = written(settings, "")
+    names = log_names(settings, "")
     return [(objective, loss), *((names.get(f":{name}", name), float(value)) for name, value in scores.items())]

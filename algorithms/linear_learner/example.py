@@ -27,12 +27,12 @@ SIZE = 360
 
 def channels() -> dict[str, Rows]:
     """A training, a validation and a test channel."""
-    return _parted(_heaps(2))
+    return _split(_heaps(2))
 
 
 def others() -> list[tuple[dict[str, object], dict[str, Rows]]]:
     """Every loss; every optimizer and criterion; sparse rows; without a validation channel, and with weights."""
-    numbers, classes, two = _parted(_numbers()), _parted(_heaps(4)), channels()
+    numbers, classes, two = _split(_numbers()), _split(_heaps(4)), channels()
     short = {"epochs": 1, "mini_batch_size": 100}
     regression = {**short, "predictor_type": "regressor"}
     binary = {**short, "predictor_type": "binary_classifier"}
@@ -49,7 +49,7 @@ def others() -> list[tuple[dict[str, object], dict[str, Rows]]]:
         (multiclass, classes),
         ({**multiclass, "balance_multiclass_weights": True}, _sparse(_unvalidated(classes))),
     ]
-    jobs.append(({**multiclass, "num_classes": 40, "num_models": 32, "mini_batch_size": 1000}, _parted(_wide())))
+    jobs.append(({**multiclass, "num_classes": 40, "num_models": 32, "mini_batch_size": 1000}, _split(_wide())))
     many = _wide()  # rows enough for thresholds to be counted
     jobs.append((binary, {"train": replace(many, label=np.asarray(many.label) % 2)}))
     for criterion in ("f_beta", "precision_at_target_recall", "recall_at_target_precision", "loss_function"):
@@ -84,7 +84,7 @@ def _rows(features: NDArray[np.float64], label: NDArray[np.generic]) -> Rows:
     return Rows(features=np.ascontiguousarray(features, np.float32), label=label.astype(np.float32)[:, None])
 
 
-def _parted(rows: Rows) -> dict[str, Rows]:
+def _split(rows: Rows) -> dict[str, Rows]:
     third = len(rows) // 6
     return {
         "train": rows[: -2 * third],

@@ -40,12 +40,12 @@ def gradients(
     losses: Array,  # adds (m,) float64
 ) -> None:
     """Adds the sums over the rows: of the losses, and of their derivatives by weights and bias."""
-    there, start = _moved(weights), _moved(bias)
-    middle, unit = _moved(shift), _moved(scale)
+    there, start = _move(weights), _move(bias)
+    middle, unit = _move(shift), _move(scale)
     total = torch.zeros_like(there)
     sums = torch.zeros(len(bias), dtype=torch.float64, device=DEVICE)
     for part in _parts(len(rows), len(bias)):
-        moved = (_moved(rows[part]) - middle) * unit
+        moved = (_move(rows[part]) - middle) * unit
         slopes = _slopes(
             torch.addmm(start, moved, there), targets[part], row_weights[part], positive, loss, parameter, losses
         )
@@ -73,7 +73,7 @@ def sparse_gradients(
     losses: Array,
 ) -> None:
     """As `gradients`, of rows in CSR."""
-    scaled, start = _folded(shift, scale, weights, bias)
+    scaled, start = _fold_scaling(shift, scale, weights, bias)
     total = torch.zeros(weights.shape, device=DEVICE)
     sums = torch.zeros(len(bias), dtype=torch.float64, device=DEVICE)
     for part in _parts(len(indptr) - 1, len(bias)):
@@ -83,24 +83,24 @@ def sparse_gradients(
         )
         total += torch.sparse.mm(matrix.t(), slopes)
         sums += slopes.sum(dim=0, dtype=torch.float64)
-    found = total.double() - torch.outer(_moved(shift).double(), sums)
-    gradient += (_moved(scale)[:, None] * found).float().cpu().numpy()
+    found = total.double() - torch.outer(_move(shift).double(), sums)
+    gradient += (_move(scale)[:, None] * found).float().cpu().numpy()
     bias_gradient += sums.cpu().numpy().astype(bias_gradient.dtype)
 
 
 def scores(rows: Array, shift: Array, scale: Array, weights: Array, bias: Array, out: Array) -> None:
     """Sets `out` (n, c) float32: ((x - shift) * scale) @ weights + bias."""
-    there, start = _moved(weights), _moved(bias)
-    middle, unit = _moved(shift), _moved(scale)
+    there, start = _move(weights), _move(bias)
+    middle, unit = _move(shift), _move(scale)
     for part in _parts(len(rows), len(bias)):
-        out[part] = torch.addmm(start, (_moved(rows[part]) - middle) * unit, there).cpu().numpy()
+        out[part] = torch.addmm(start, (_move(rows[part]) - middle) * unit, there).cpu().numpy()
 
 
 def sparse_scores(
     indptr: Array, indices: Array, values: Array, shift: Array, scale: Array, weights: Array, bias: Array, out: Array
 ) -> None:
     """As `scores`, of rows in CSR."""
-    scaled, start = _folded(shift, scale, weights, bias)
+    scaled, start = _fold_scaling(shift, scale, weights, bias)
     for part in _parts(len(indptr) - 1, len(bias)):
         matrix = _matrix(indptr, indices, values, part, len(shift))
         out[part] = (torch.sparse.mm(matrix, scaled) + start).cpu().numpy()
@@ -111,7 +111,7 @@ def loss_sums(
 ) -> None:
     """Adds the weighted sums (m,) float64 of the losses of scores (n, c)."""
     for part in _parts(len(scores), scores.shape[1]):
-        _slopes(_moved(scores[part]), targets[part], row_weights[part], positive, loss, parameter, losses)
+        _slopes(_move(scores[part]), targets[part], row_weights[part], positive, loss, parameter, losses)
 
 
 def predict(rows: Array, weights: Array, bias: Array) -> NDArray[np.float32]:
@@ -131,19 +131,19 @@ def _parts(n: int, c: int) -> list[slice]:
     return [slice(first, min(n, first + size)) for first in range(0, n, size)]
 
 
-def _folded(shift: Array, scale: Array, weights: Array, bias: Array) -> tuple[Tensor, Tensor]:
+def _fold_scaling(shift: Array, scale: Array, weights: Array, bias: Array) -> tuple[Tensor, Tensor]:
     """Weights and bias of the same map for rows as they are: a shift would make every row dense."""
-    scaled = _moved(weights) * _moved(scale)[:, None]
-    start = _moved(bias).double() - _moved(shift).double() @ scaled.double()
+    scaled = _move(weights) * _move(scale)[:, None]
+    start = _move(bias).double() - _move(shift).double() @ scaled.double()
     return scaled, start.float()
 
 
 def _matrix(indptr: Array, indices: Array, values: Array, part: slice, width: int) -> Tensor:
     first, last = int(indptr[part.start]), int(indptr[part.stop])
-    starts = _moved(np.asarray(indptr[part.start : part.stop + 1], np.int64) - first)
-    columns = _moved(np.asarray(indices[first:last], np.int64))
+    starts = _move(np.asarray(indptr[part.start : part.stop + 1], np.int64) - first)
+    columns = _move(np.asarray(indices[first:last], np.int64))
     size = (part.stop - part.start, width)
-    return torch.sparse_csr_tensor(starts, columns, _moved(values[first:last]), size, check_invariants=False)
+    return torch.sparse_csr_tensor(starts, columns, _move(values[first:last]), size, check_invariants=False)
 
 
 def _slopes(
@@ -151,10 +151,10 @@ def _slopes(
 ) -> Tensor:
     """The weighted derivatives (n, c) by the scores; adds the losses."""
     m = len(positive)
-    heavy = _moved(row_weights)[:, None].expand(-1, m)
-    target = _moved(targets)
+    heavy = _move(row_weights)[:, None].expand(-1, m)
+    target = _move(targets)
     if loss in (kernels.LOGISTIC, kernels.HINGE):
-        heavy = torch.where(target[:, None] > 0.5, heavy * _moved(positive).float(), heavy)
+        heavy = torch.where(target[:, None] > 0.5, heavy * _move(positive).float(), heavy)
     if loss == kernels.SOFTMAX:
         value, slope = _softmax(found.reshape(len(found), m, found.shape[1] // m), target.long())
         weighted = (slope * heavy[:, :, None]).reshape(found.shape)
@@ -182,7 +182,7 @@ def _hinge(s: Tensor, y: Tensor, p: float) -> tuple[Tensor, Tensor]:
     return value, torch.where(y > 0.5, -(up > 0).float(), (down > 0).float())
 
 
-def _squared(s: Tensor, y: Tensor, p: float) -> tuple[Tensor, Tensor]:
+def _squared_loss(s: Tensor, y: Tensor, p: float) -> tuple[Tensor, Tensor]:
     return (s - y) ** 2, 2 * (s - y)
 
 
@@ -219,7 +219,7 @@ _Loss = Callable[[Tensor, Tensor, float], tuple[Tensor, Tensor]]
 _LOSSES: dict[int, _Loss] = {
     kernels.LOGISTIC: _logistic,
     kernels.HINGE: _hinge,
-    kernels.SQUARED: _squared,
+    kernels.SQUARED: _squared_loss,
     kernels.ABSOLUTE: _absolute,
     kernels.EPS_SQUARED: _insensitive_squared,
     kernels.EPS_ABSOLUTE: _insensitive_absolute,
@@ -228,7 +228,7 @@ _LOSSES: dict[int, _Loss] = {
 }
 
 
-def _moved(array: Array) -> Tensor:
+def _move(array: Array) -> Tensor:
     if not array.flags.writeable:
         array = array.copy()  # torch warns of arrays that it must not write to
     return torch.from_numpy(np.ascontiguousarray(array)).to(DEVICE)

@@ -31,7 +31,7 @@ _THRESHOLDS = ("threshold", "binary_classifier_threshold", "decision_threshold",
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class Contents:
     """What the file says."""
 
     weights: NDArray[np.float32]  # (d, k)
@@ -41,19 +41,19 @@ class Found:
     threshold: float  # of the score
 
 
-def load(path: Path) -> Found:
+def load(path: Path) -> Contents:
     """The model of a file; `UserError` where it is none."""
     try:
         with zipfile.ZipFile(path) as archive:
             entries = _entries(archive)
-            params = _unpacked(archive, entries, _PARAMS, _MOST_PARAMS)
+            params = _unpack(archive, entries, _PARAMS, _MOST_PARAMS)
             texts = {name: _json(archive, entries, name) for name in (_FACTS, _SYMBOL)}
     except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError, OSError, ValueError) as error:
         raise UserError(f"{FILE}: cannot be read as a zip: {error}.") from None
     weights, bias = _arrays(params)
     facts = dict(_facts(texts[_FACTS]))
     predictor_type, loss = _kind(facts, json.dumps(texts[_SYMBOL]), weights.shape[1])
-    return Found(weights, bias, predictor_type, loss, _threshold(facts))
+    return Contents(weights, bias, predictor_type, loss, _threshold(facts))
 
 
 def _entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
@@ -66,7 +66,7 @@ def _entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     return entries
 
 
-def _unpacked(archive: zipfile.ZipFile, entries: dict[str, zipfile.ZipInfo], name: str, most: int) -> bytes:
+def _unpack(archive: zipfile.ZipFile, entries: dict[str, zipfile.ZipInfo], name: str, most: int) -> bytes:
     """The bytes of an entry; what its header says of their number is not believed beyond the bounds."""
     entry = entries.get(name)
     if entry is None:
@@ -86,7 +86,7 @@ def _json(archive: zipfile.ZipFile, entries: dict[str, zipfile.ZipInfo], name: s
     if name not in entries:
         return {}
     try:
-        return json.loads(_unpacked(archive, entries, name, _MOST_JSON))
+        return json.loads(_unpack(archive, entries, name, _MOST_JSON))
     except (ValueError, RecursionError):
         raise UserError(f"{FILE}: the entry '{name}' is not JSON.") from None
 

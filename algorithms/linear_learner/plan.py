@@ -16,12 +16,12 @@ from algoport.algorithms.contract.group import Group, agreed, total
 from algoport.algorithms.contract.records import Rows
 from algoport.algorithms.linear_learner.batch import Batch, batch, check_features
 from algoport.algorithms.linear_learner.candidates import Candidate, candidates
-from algoport.algorithms.linear_learner.descent import drawn
+from algoport.algorithms.linear_learner.descent import draw_weights
 from algoport.algorithms.linear_learner.hyperparameters import Hyperparameters
 from algoport.algorithms.linear_learner.model import Model
 from algoport.algorithms.linear_learner.objective import Objective, objective
-from algoport.algorithms.linear_learner.scaling import Scaling, measured
-from algoport.algorithms.linear_learner.selection import Judge, Kept, calibrated_rows
+from algoport.algorithms.linear_learner.scaling import Scaling, measure
+from algoport.algorithms.linear_learner.selection import Judge, Margins, calibrated_rows
 from algoport.algorithms.shared.start import check_alike
 
 Job = contract.Job[Hyperparameters, Model]
@@ -63,17 +63,17 @@ def make_plan(job: Job) -> Plan:
     targets = batch(head, settings, width, "train").targets
     check_features(head, "train")
     counts = _counts(targets, settings, group)
-    scaling, varies = measured(head, targets, settings, group)
-    weights, bias = drawn(settings, varies, job.seed)
+    scaling, varies = measure(head, targets, settings, group)
+    weights, bias = draw_weights(settings, varies, job.seed)
     if job.start is not None:
-        scaling, weights, bias = _continued(job.start, scaling)
+        scaling, weights, bias = _from_start(job.start, scaling)
         job.reporter.note(f"going on from a {settings.predictor_type} of {width} features")
     models = candidates(settings, width, float(counts[0] / counts[1]) if counts.all() else 1.0, job.seed)
     loss = objective(settings, scaling.label_scale)
     positive = np.array([model.positive for model in models])
     # Losses in which positive rows weigh differently cannot be compared: there, none weighs more.
     compared = positive if np.ptp(positive) == 0 else np.ones_like(positive)
-    judge = Judge(settings, scaling, loss, compared, Kept(len(models) * settings.outputs))
+    judge = Judge(settings, scaling, loss, compared, Margins(len(models) * settings.outputs))
     classes = _class_weights(counts) if settings.balance_multiclass_weights and settings.outputs > 1 else None
     sample = None if "validation" in job.channels else _sample(job, head, width, classes)
     return Plan(width, scaling, loss, models, positive, classes, weights, bias, judge, sample)
@@ -126,7 +126,7 @@ def _bytes(rows: Rows) -> int:
     return int(rows.dense().nbytes)
 
 
-def _continued(start: Model, measured: Scaling) -> tuple[Scaling, Singles, Singles]:
+def _from_start(start: Model, measured: Scaling) -> tuple[Scaling, Singles, Singles]:
     """Scaling, weights and bias that go on from a model: in its own scaling, so that its weights mean the same, or
     in a new one where it is a model of the original."""
     scaling = measured

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from algoport.algorithms.contract import Reporter
 from algoport.algorithms.linear_learner.batch import Batch, batch
 from algoport.algorithms.linear_learner.candidates import optimizer
-from algoport.algorithms.linear_learner.evaluation import tally, written
+from algoport.algorithms.linear_learner.evaluation import log_names, tally
 from algoport.algorithms.linear_learner.hyperparameters import Hyperparameters
 from algoport.algorithms.linear_learner.model import Model
 from algoport.algorithms.linear_learner.objective import objective
@@ -77,7 +77,7 @@ def _score(job: Job, plan: Plan, model: Model, channel: str, scored: Iterable[Ba
     last = "objective_loss" if channel == "test" else "objective_loss:final"
     values = {f"{channel}:{last}": float(sums[0] / sums[1])}
     values |= {f"{channel}:{name}": value for name, value in scores.items()}
-    names = {**written(settings, channel), f"{channel}:{last}": loss.written}
+    names = {**log_names(settings, channel), f"{channel}:{last}": loss.written}
     values = {name: value for name, value in values.items() if np.isfinite(value)}
     for name, value in values.items():
         job.reporter.note(

@@ -46,7 +46,7 @@ class Scaling:
         return scaled.astype(np.float32), ((moved - self.label_shift) / self.label_scale).astype(np.float32)
 
 
-def measured(head: Rows, labels: Singles, settings: Hyperparameters, group: Group) -> tuple[Scaling, NDArray[np.bool_]]:
+def measure(head: Rows, labels: Singles, settings: Hyperparameters, group: Group) -> tuple[Scaling, NDArray[np.bool_]]:
     """The scaling that the settings ask for, from the rows of all members, and which of the (d,) features vary
     in them; exchanges sums."""
     dense = not agreed(group, head.is_sparse)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from algoport.algorithms.contract import part
+from algoport.algorithms.contract import share_of_batch
 from algoport.algorithms.contract.group import Group
 from algoport.algorithms.linear_learner import calibration
 from algoport.algorithms.linear_learner.batch import Batch
@@ -48,7 +48,7 @@ class Judgement:
         return cls(losses, np.where(np.isfinite(losses), -losses, -np.inf), lambda _: lambda: threshold, 0.0)
 
 
-class Kept:
+class Margins:
     """Margins (n, c) and labels (n,) of the rows seen so far. Every epoch uses the same memory again, as to get fresh
     memory takes longer than to fill it."""
 
@@ -88,7 +88,7 @@ class Judge:
     scaling: Scaling
     objective: Objective
     positive: Numbers  # (m,) what a positive row weighs when losses are compared
-    kept: Kept
+    kept: Margins
 
     def evaluate(
         self,
@@ -133,7 +133,7 @@ class Judge:
 
         def threshold(model: int) -> Callable[[], float]:
             own, labels = margins[:, model : model + 1].copy(), positive.copy()
-            return lambda: float(calibration.calibrated(own, labels, self.settings)[1][0])
+            return lambda: float(calibration.calibrate(own, labels, self.settings)[1][0])
 
         return Judgement(losses, values, threshold, noise)
 
@@ -146,7 +146,7 @@ class Judge:
         """How many rows of this member are calibrated on."""
         if not self._calibrates:
             return 0
-        return part(calibrated_rows(self.settings, models), group.rank, group.size)
+        return share_of_batch(calibrated_rows(self.settings, models), group.rank, group.size)
 
 
 def _together(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:

@@ -16,7 +16,7 @@ from algoport.algorithms.contract.records import Rows
 from algoport.algorithms.pca import kernels
 from algoport.algorithms.pca.moments import Scatter, Sketch, directions
 from algoport.algorithms.shared import artifact, mxnet
-from algoport.algorithms.shared.arrays import fixed
+from algoport.algorithms.shared.arrays import const
 
 # How the original images name their file: an MXNet dict of mean, v and s.
 ORIGINAL = "model_algo-1"
@@ -46,12 +46,12 @@ class Model:
     def project(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         """(rows - mean) times the components."""
         projection = np.empty((len(rows), self.components.shape[1]), np.float32)
-        kernels.project(fixed(rows), fixed(self.mean), self._packed, projection)
+        kernels.project(const(rows), const(self.mean), self._packed, projection)
         return projection
 
     @cached_property
     def _packed(self) -> NDArray[np.float32]:
-        return fixed(kernels.packed(self.components))
+        return const(kernels.pack_components(self.components))
 
     @property
     def sums(self) -> Scatter | Sketch | None:
@@ -79,13 +79,15 @@ class Model:
         if artifact.exists(folder) or not (folder / ORIGINAL).is_file():
             arrays, facts = artifact.load(folder, "pca", mapped=MOMENTS)
             centered = facts.get("subtract_mean", True)
-            model = cls(**_checked(arrays, artifact.ARRAYS), moments=_moments(arrays), centered=bool(centered))
+            model = cls(**_check_arrays(arrays, artifact.ARRAYS), moments=_moments(arrays), centered=bool(centered))
             model._check_moments()
             return model
         original = mxnet.load(folder / ORIGINAL)
         if not isinstance(original, dict):
             raise UserError(f"{ORIGINAL}: must hold arrays named mean, v and s; they have no names.")
-        return cls(**_checked({name.partition(":")[2] or name: array for name, array in original.items()}, ORIGINAL))
+        return cls(
+            **_check_arrays({name.partition(":")[2] or name: array for name, array in original.items()}, ORIGINAL)
+        )
 
     def _check_moments(self) -> None:
         """`UserError` where the sums do not fit the components. Their numbers are looked at when they are used."""
@@ -126,7 +128,7 @@ def _moments(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     return {name: arrays[name] for name in ("count", "center", "seed", "variance", *MOMENTS) if name in arrays}
 
 
-def _checked(arrays: Mapping[str, NDArray[Any]], file: str) -> dict[str, Any]:
+def _check_arrays(arrays: Mapping[str, NDArray[Any]], file: str) -> dict[str, Any]:
     """Mean, components and singular values; `UserError` where one is missing or they do not fit."""
     missing = [name for name in ("mean", "v", "s") if name not in arrays]
     if missing:

@@ -19,7 +19,7 @@ from scipy import sparse
 from algoport.algorithms.contract.group import Group
 from algoport.algorithms.contract.records import Rows
 from algoport.algorithms.pca import kernels
-from algoport.algorithms.shared.arrays import fixed
+from algoport.algorithms.shared.arrays import const
 
 Array = NDArray[Any]
 # Where fewer of the entries are there, sparse rows are multiplied as they are. At 5 % both ways took the same time
@@ -37,9 +37,9 @@ class Panels:
     """
 
     def __init__(self, shift: NDArray[np.float32], *, along: Array | None = None, device: str = "cpu") -> None:
-        self.shift = fixed(shift)
+        self.shift = const(shift)
         self._columns = 0 if along is None else along.shape[1]  # l; 0 for a scatter
-        self._along = None if along is None else fixed(kernels.packed(np.asarray(along, np.float32)))
+        self._along = None if along is None else const(kernels.pack_components(np.asarray(along, np.float32)))
         self.spread = np.zeros(1)  # sum of squares of the shifted rows; of a sketch, which does not know it otherwise
         self._kernels = _on(device)
         self._right = _strips(len(shift) + 1)
@@ -57,7 +57,7 @@ class Panels:
 
     def add(self, rows: NDArray[np.float32]) -> None:
         """Let (n, d) rows stream by."""
-        rows = fixed(rows)
+        rows = const(rows)
         done = 0
         while done < len(rows):
             part = slice(done, done + kernels.PANEL - self.filled)
@@ -73,15 +73,15 @@ class Panels:
         """Rows along W beside the rows themselves."""
         projected = np.empty((len(rows), self._columns), np.float32)
         kernels.project(rows, self.shift, self._along, projected)
-        kernels.pack(fixed(projected), fixed(np.zeros(self._columns, np.float32)), self._left, self.filled)
+        kernels.pack(const(projected), const(np.zeros(self._columns, np.float32)), self._left, self.filled)
         self.spread += kernels.spread(rows, self.shift)
 
     def add_sparse(self, rows: sparse.csr_array) -> None:
         """Let sparse rows stream by, which must be shifted by nothing; of a scatter only."""
         if not self._plain.size:
             self._plain = np.zeros((len(self.shift) + 1, len(self.shift) + 1))
-        indptr, indices = fixed(rows.indptr, np.int64), fixed(rows.indices, np.int32)
-        kernels.multiply_sparse(indptr, indices, fixed(rows.data), self._plain)
+        indptr, indices = const(rows.indptr, np.int64), const(rows.indices, np.int32)
+        kernels.multiply_sparse(indptr, indices, const(rows.data), self._plain)
 
     def takes_sparse(self, rows: sparse.csr_array) -> bool:
         """Whether these rows are better multiplied as they are than spread out."""

@@ -26,7 +26,7 @@ def score(job: contract.Job[Hyperparameters, Model], model: Model) -> None:
     shingles = Shingles(settings.shingle_size, settings.feature_dim)
 
     def labeled_scores(batch: Rows) -> tuple[Scores, Labels]:
-        rows, anomalous = _labeled(batch, settings.feature_dim)
+        rows, anomalous = _test_rows(batch, settings.feature_dim)
         if settings.shingle_size > 1:
             rows, anomalous = _windows(shingles, rows, anomalous, job.group)
         return model.scores(rows), anomalous
@@ -40,7 +40,7 @@ def score(job: contract.Job[Hyperparameters, Model], model: Model) -> None:
     job.reporter.report(_metrics(scores, labels, settings.eval_metrics, job.group))
 
 
-def _labeled(batch: Rows, d: int) -> tuple[NDArray[np.float32], Labels]:
+def _test_rows(batch: Rows, d: int) -> tuple[NDArray[np.float32], Labels]:
     """Rows of the test channel, and whether each is an anomaly."""
     if not len(batch):
         return np.empty((0, d), np.float32), np.empty(0, np.bool_)

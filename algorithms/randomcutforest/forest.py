@@ -126,7 +126,7 @@ def bytes_of(trees: int, size: int, d: int) -> int:
     return points * (4 * d * 2 + 2 * NODE * 2 + 24) + points * 2 // LEAST * 8 * d
 
 
-def grown(
+def grow(
     points: NDArray[np.float32], dealt: NDArray[np.int64], trees: int, seed: int
 ) -> tuple[Forest, NDArray[np.int64]]:
     """A forest over equal parts of the points (r, d), as `dealt` (r,) deals them out, one part after another; and

@@ -16,7 +16,7 @@ from algoport.algorithms.contract.records import Rows
 from algoport.algorithms.randomcutforest import kernels
 from algoport.algorithms.randomcutforest.forest import Forest
 from algoport.algorithms.randomcutforest.options import Options
-from algoport.algorithms.randomcutforest.series import padded
+from algoport.algorithms.randomcutforest.series import padded_windows
 from algoport.algorithms.shared import artifact
 
 
@@ -49,11 +49,11 @@ class Model:
 
     def scores(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
         """On the scale of the original: the mean of what the trees say, times log2(points of a tree + 1)."""
-        return np.asarray(kernels.scores(_bounded(points), self.forest) * self._scale, np.float32)
+        return np.asarray(kernels.scores(_clip(points), self.forest) * self._scale, np.float32)
 
     def _attributed(self, points: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """The share (n, d) of each feature in the score, for lying above and for lying below."""
-        above, below = kernels.attributions(_bounded(points), self.forest)
+        above, below = kernels.attributions(_clip(points), self.forest)
         return above * self._scale, below * self._scale
 
     @property
@@ -64,7 +64,7 @@ class Model:
         """What the forest is asked: rows of readings as shingles."""
         d = self.forest.points.shape[1]
         if self.shingle_size > 1 and rows.shape[1] == d // self.shingle_size:
-            return padded(rows, self.shingle_size) if len(rows) else np.empty((0, d), np.float32)
+            return padded_windows(rows, self.shingle_size) if len(rows) else np.empty((0, d), np.float32)
         if rows.shape[1] != d:
             raise UserError(
                 f"A record has {rows.shape[1]} features, where this model takes readings of {d // self.shingle_size} "
@@ -125,7 +125,7 @@ def _whole(facts: Mapping[str, Any], name: str, least: int) -> int:
     return value
 
 
-def _bounded(points: NDArray[np.float32]) -> NDArray[np.float32]:
+def _clip(points: NDArray[np.float32]) -> NDArray[np.float32]:
     """What is finite and far beyond all points may as well be a little nearer: no sum of distances overflows then."""
     reach = kernels.reach(points)
     if not math.isfinite(reach):

@@ -37,7 +37,7 @@ def windows(readings: NDArray[np.float32], s: int) -> NDArray[np.float32]:
     return np.ascontiguousarray(view.transpose(0, 2, 1)).reshape(n - s + 1, s * d)
 
 
-def padded(readings: NDArray[np.float32], s: int) -> NDArray[np.float32]:
+def padded_windows(readings: NDArray[np.float32], s: int) -> NDArray[np.float32]:
     """A window for each reading (n, s * d), as if the first one had stood for a while."""
     return windows(np.concatenate([np.repeat(readings[:1], s - 1, axis=0), readings]), s)
 

@@ -57,7 +57,7 @@ def fit(job: Job) -> Model:
     _check_memory(settings, note)
     _check_start(start, settings)
     seed = job.seed if start is None else start.seed
-    state = resume(job, lambda arrays, facts: _restored(settings, seed, start, arrays, facts, job.group))
+    state = resume(job, lambda arrays, facts: _restore(settings, seed, start, arrays, facts, job.group))
     state = state or _first(settings, seed, start, job.group, note)
     note("Validating that feature_dim agrees with dimensions in training data...")
     note("Sampling training data...")
@@ -73,7 +73,7 @@ def fit(job: Job) -> Model:
     note(f"{len(sample['rows'])} samples gathered")
     if len(sample["rows"]) < settings.num_trees and job.stopping():
         raise Stopped
-    model = _grown(sample["rows"], sample["numbers"], state.sample, settings, seed)
+    model = _grow(sample["rows"], sample["numbers"], state.sample, settings, seed)
     note(f"Random Cut Forest built: {model.forest.described(settings.shingle_size)}")
     evaluation.score(job, model)
     return model
@@ -110,7 +110,7 @@ def _empty(settings: Hyperparameters, seed: int, start: Model | None) -> State:
     return State(sample, Shingles(settings.shingle_size, settings.feature_dim))
 
 
-def _restored(
+def _restore(
     settings: Hyperparameters, seed: int, start: Model | None, arrays: Arrays, facts: Facts, group: Group
 ) -> State:
     """The state of a snapshot."""
@@ -146,7 +146,7 @@ def _points(shingles: Shingles, readings: Points, own_series: bool, group: Group
     return shingles.add(interleaved(group.gather(readings)))[group.rank :: group.size]
 
 
-def _grown(points: Points, numbers: NDArray[np.int64], sample: Sample, settings: Hyperparameters, seed: int) -> Model:
+def _grow(points: Points, numbers: NDArray[np.int64], sample: Sample, settings: Hyperparameters, seed: int) -> Model:
     """The forest; the same at every member, as it is drawn from the same sample."""
     if len(points) < settings.num_trees:
         raise UserError(
@@ -154,7 +154,7 @@ def _grown(points: Points, numbers: NDArray[np.int64], sample: Sample, settings:
             f"it has {len(points)}."
         )
     dealt = np.random.default_rng(seed_of(seed, DEALING)).permutation(len(points))
-    trees, order = forest.grown(points, dealt, settings.num_trees, seed_of(seed, CUTTING))
+    trees, order = forest.grow(points, dealt, settings.num_trees, seed_of(seed, CUTTING))
     return Model(
         forest=trees,
         numbers=numbers[order],

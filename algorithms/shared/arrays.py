@@ -13,7 +13,7 @@ from algoport.algorithms.contract.errors import UserError
 SINGLE = np.dtype(np.float32)
 
 
-def fixed(array: Any, dtype: DTypeLike = SINGLE) -> NDArray[Any]:
+def const(array: Any, dtype: DTypeLike = SINGLE) -> NDArray[Any]:
     """A contiguous, read-only view of that type: a mapped file or a read-only array is then no case of its own, for
     which numba would compile a second version. Copies only where the type or the order is another."""
     # np.require takes 2 us, of which a small step of a linear model has ten.

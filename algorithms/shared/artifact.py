@@ -53,7 +53,7 @@ def load(
         with safe_open(path, framework="numpy") as file:
             there = list(file.keys())
             arrays = {name: file.get_tensor(name) for name in there if name not in mapped}
-        arrays |= _mapped(path, [name for name in there if name in mapped])
+        arrays |= _map_arrays(path, [name for name in there if name in mapped])
     except FileNotFoundError:
         raise UserError(f"{ARRAYS}: is missing beside {FACTS}.") from None
     except Exception as error:
@@ -61,7 +61,7 @@ def load(
     return arrays, facts
 
 
-def _mapped(path: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
+def _map_arrays(path: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
     """Arrays of a safetensors file that has been found sound, where they lie."""
     if not names:
         return {}

@@ -54,7 +54,7 @@ def prepare() -> None:
     if level is not None:
         os.environ["NUMBA_CPU_NAME"] = level
         os.environ["NUMBA_CPU_FEATURES"] = LEVELS[level][1] if level in LEVELS else ""
-    os.environ["NUMBA_CACHE_LOCATOR_CLASSES"] = f"{__package__}.compiled.Kept"
+    os.environ["NUMBA_CACHE_LOCATOR_CLASSES"] = f"{__package__}.compiled.CacheLocator"
 
 
 def processor() -> str | None:
@@ -93,7 +93,7 @@ def compilations() -> int:
     return _compilations[0]
 
 
-class Kept:
+class CacheLocator:
     """Where the compiled code of a function lies; numba asks this class and not its own locators.
 
     numba's own refuse a folder that cannot be written, and then compile again at every start. And they notice
@@ -106,7 +106,7 @@ class Kept:
         self._path = folder() / _place(Path(file))
 
     @classmethod
-    def from_function(cls, function: Any, file: str) -> Kept:
+    def from_function(cls, function: Any, file: str) -> CacheLocator:
         """The locator of one function. The first call is the first news that numba has been imported."""
         attach()
         return cls(function, file)

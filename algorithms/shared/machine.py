@@ -39,19 +39,19 @@ def memory_limit() -> int | None:
         installed: int | None = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError):
         installed = None
-    return min((bound for bound in (_ceiling(), installed, _given()) if bound is not None), default=None)
+    return min((bound for bound in (_ceiling(), installed, _granted_memory()) if bound is not None), default=None)
 
 
 def memory_free() -> int | None:
     """Bytes that can still be had before the limit. Page cache counts as free, since it gives way."""
     ceiling, used = _ceiling(), _words(_CGROUP / "memory.current") or _words(_CGROUP / "memory/memory.usage_in_bytes")
-    within = max(0, ceiling - int(used[0]) + _cached()) if ceiling is not None and used else None
-    given = _given()
+    within = max(0, ceiling - int(used[0]) + _page_cache()) if ceiling is not None and used else None
+    given = _granted_memory()
     left = max(0, given - _resident()) if given is not None else None
     return min((bound for bound in (within, left, _available()) if bound is not None), default=memory_limit())
 
 
-def _given() -> int | None:
+def _granted_memory() -> int | None:
     """Bytes that `ALGOPORT_MEMORY` grants a job whose processes share the machine with others."""
     given = os.environ.get("ALGOPORT_MEMORY", "")
     return int(given) if given.isdigit() else None
@@ -78,7 +78,7 @@ def _available() -> int | None:
     return int(words[words.index("MemAvailable:") + 1]) * 1024 if "MemAvailable:" in words else None
 
 
-def _cached() -> int:
+def _page_cache() -> int:
     words = _words(_CGROUP / "memory.stat") or _words(_CGROUP / "memory/memory.stat")
     stats = dict(zip(words[::2], words[1::2], strict=False))
     return int(stats.get("inactive_file", 0)) + int(stats.get("active_file", 0))

@@ -21,7 +21,7 @@ from algoport.algorithms.xgboost.kernels import bins as kernels
 from algoport.algorithms.xgboost.kernels import sparse as kernels_sparse
 from algoport.algorithms.xgboost.layouts import Bins, Cuts, Dense, Sparse
 
-__all__ = ["Bins", "Cuts", "binned", "cuts"]
+__all__ = ["Bins", "Cuts", "bin_rows", "cuts"]
 
 Floats = NDArray[np.float32]
 Longs = NDArray[np.int64]
@@ -48,7 +48,7 @@ def cuts(features: Features, weights: Floats | None, max_bin: int, group: Group)
     group.sum_(facts, rows)
     missing = np.asarray(facts[:, 0] < rows[0])
     empty = np.empty(0, np.float32), np.empty(0, np.int64)
-    distinct = quantiles.merged(
+    distinct = quantiles.merge(
         [empty if many else one.distinct() for one, many in zip(mine, facts[:, 2], strict=True)], group
     )
     many = [f for f, (values, _) in enumerate(distinct) if facts[f, 2] or len(values) > few]
@@ -56,7 +56,7 @@ def cuts(features: Features, weights: Floats | None, max_bin: int, group: Group)
         zip(many, _at_quantiles([mine[f] for f in many], facts[many], missing[many], max_bin, group), strict=True)
     )
     parts = [
-        found[f] if f in found else _summarized(*distinct[f], int(facts[f, 0]), max_bin, bool(missing[f]))
+        found[f] if f in found else _summarize(*distinct[f], int(facts[f, 0]), max_bin, bool(missing[f]))
         for f in range(len(mine))
     ]
     return Cuts(
@@ -68,14 +68,14 @@ def cuts(features: Features, weights: Floats | None, max_bin: int, group: Group)
     )
 
 
-def binned(features: Features, cut: Cuts) -> Bins:
+def bin_rows(features: Features, cut: Cuts) -> Bins:
     """The codes of the rows. Values beyond the last cut fall into the last bin. A sparse row lacks what it does not
     mention."""
     return _sparse(features, cut) if cut.sparse else _dense(features, cut)
 
 
 def _dense(features: Features, cut: Cuts) -> Dense:
-    rows = _filled(features) if sparse.issparse(features) else np.ascontiguousarray(features, np.float32)
+    rows = _densify(features) if sparse.issparse(features) else np.ascontiguousarray(features, np.float32)
     dtype = np.uint8 if cut.stride <= 256 else np.uint16
     n, d = rows.shape
     per, row = _layout(d)
@@ -109,7 +109,7 @@ def _sparse(features: Features, cut: Cuts) -> Sparse:
     )  # fmt: skip
 
 
-def _filled(features: Features) -> Floats:
+def _densify(features: Features) -> Floats:
     """Sparse rows as dense ones, missing where nothing is mentioned."""
     matrix = cast(Any, features)
     rows = np.full(matrix.shape, np.nan, np.float32)
@@ -153,33 +153,33 @@ def _at_quantiles(
         for count, weight in zip(bins, facts[:, 1], strict=True)
     ]
     return [
-        _closed(np.unique(values[1:-1][values[1:-1] > values[0]]), values[0], values[-1])
-        for values in quantiles.selected(columns, ranks, group)
+        _close(np.unique(values[1:-1][values[1:-1] > values[0]]), values[0], values[-1])
+        for values in quantiles.select(columns, ranks, group)
     ]
 
 
-def _summarized(values: Floats, sums: Longs, count: int, max_bin: int, missing: bool) -> Part:
+def _summarize(values: Floats, sums: Longs, count: int, max_bin: int, missing: bool) -> Part:
     """Cuts at distinct values: at all, or at those that the library's sketch keeps."""
     if len(values) == 0:
         little = float(np.float32(1e-5))  # what the library writes where a feature has no value
         return np.array([3 * little], np.float32), np.float32(little)
     if len(values) < max_bin:
-        return _closed(values[1:], values[0], values[-1])
+        return _close(values[1:], values[0], values[-1])
     high = np.cumsum(sums)
     unit = count / float(high[-1])  # ranks in rows: as float32 has them, these are the library's
     low = high - sums
     kept = np.arange(len(values))
     for size in _sizes(count, max_bin):
-        kept = kept[kernels.pruned(low[kept], high[kept], sums[kept], size, unit, bool(count < 1 << 24))]
+        kept = kept[kernels.prune(low[kept], high[kept], sums[kept], size, unit, bool(count < 1 << 24))]
     chosen = values[kept]
     inner = chosen[1 : min(max_bin, len(chosen))]
     if missing and max_bin == 256 and len(inner) == 255:  # the two least bins become one
         ranks = np.concatenate([[0], low[np.searchsorted(values, inner)], [high[-1]]])
         inner = np.delete(inner, int(np.argmin(ranks[2:] - ranks[:-2])))
-    return _closed(inner, chosen[0], chosen[-1])
+    return _close(inner, chosen[0], chosen[-1])
 
 
-def _closed(inner: Floats, least: np.float32, most: np.float32) -> Part:
+def _close(inner: Floats, least: np.float32, most: np.float32) -> Part:
     """With a cut beyond all values, and what is below them, as the library has them."""
     little = float(np.float32(1e-5))
     last, first = float(most), float(least)

@@ -17,7 +17,7 @@ from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.records import Rows
 from algoport.algorithms.xgboost import links
 from algoport.algorithms.xgboost.kernels import contributions, linear_margins
-from algoport.algorithms.xgboost.packed import Packed, packed
+from algoport.algorithms.xgboost.packed import PackedTrees, pack
 from algoport.algorithms.xgboost.trees import Forest, nothing
 
 Kind = Literal["gbtree", "dart", "gblinear"]
@@ -114,10 +114,10 @@ class Booster:
         return find(rows.features, self.packed, self.base_margin, self._trees(rounds), shape)
 
     @cached_property
-    def packed(self) -> Packed:
+    def packed(self) -> PackedTrees:
         """The trees as the kernels read them."""
         flat = self.forest.flat
-        return packed(
+        return pack(
             offsets=self.forest.offsets,
             left=flat("left"),
             right=flat("right"),

@@ -18,7 +18,7 @@ from algoport.algorithms.xgboost.data import TRAIN, Part
 from algoport.algorithms.xgboost.exact import centered, exact_cuts
 from algoport.algorithms.xgboost.grow import grow
 from algoport.algorithms.xgboost.kernels import update
-from algoport.algorithms.xgboost.packed import Packed
+from algoport.algorithms.xgboost.packed import PackedTrees
 from algoport.algorithms.xgboost.plan import Plan
 from algoport.algorithms.xgboost.trees import Forest, Tree, nothing
 
@@ -63,7 +63,7 @@ class Trees:
         """A tree for margin k, and the leaf of every row."""
         s, group = self.plan.settings, self.plan.group
         key = self.plan.key(self.rounds, k, p)
-        rows, gradients = sampling.sampled(self.gradients[k], s.subsample, s.sampling_method, key, group)
+        rows, gradients = sampling.sample_rows(self.gradients[k], s.subsample, s.sampling_method, key, group)
         tree, leaf = grow(bins, gradients, self.plan.growth, group, key, rows)
         if s.tree_method == "exact":
             tree = centered(tree, self.parts[TRAIN].rows.features, rows, group)
@@ -106,11 +106,11 @@ class Trees:
             else:
                 weights = self.gradients[k, :, 1].copy() if method == "approx" else (weight if len(weight) else None)
                 cuts = binning.cuts(features, weights, self.plan.settings.max_bin, self.plan.group)
-            self._bins = binning.binned(features, cuts)
+            self._bins = binning.bin_rows(features, cuts)
         return self._bins
 
 
-def one_tree(tree: Tree) -> Packed:
+def one_tree(tree: Tree) -> PackedTrees:
     """A tree alone, as the predictor reads it; it answers what its leaves say."""
     forest: Forest = nothing().plus([tree], [0])
     return Booster(objective="", num_feature=0, base_score=np.zeros(1, np.float32), forest=forest).packed

@@ -14,7 +14,7 @@ from algoport.algorithms.contract import Source
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.group import Group, total
 from algoport.algorithms.contract.records import Rows
-from algoport.algorithms.shared.arrays import fixed
+from algoport.algorithms.shared.arrays import const
 from algoport.algorithms.xgboost.objectives import Objective
 from algoport.algorithms.xgboost.plan import Plan
 from algoport.algorithms.xgboost.related import Targets
@@ -46,7 +46,7 @@ class Part:
         else:
             lacking = ((0, 0), (0, width - self.rows.width))
             whole = np.pad(features, lacking, constant_values=np.nan) if width > self.rows.width else features
-            wide = fixed(whole)
+            wide = const(whole)
         return Part(replace(self.rows, features=wide), self.targets)
 
 

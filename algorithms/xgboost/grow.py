@@ -116,8 +116,8 @@ class _Growth:
         self.interactions = Interactions(bins.width, settings.interactions)
         self.bounds = Bounds(bins.width, settings.monotone)
         m = len(bins) if rows is None else len(rows)
-        self.entries = _kept(bins, "entries", m)
-        self.spare = _kept(bins, "spare", 2 * m).reshape(2, m)
+        self.entries = _workspace(bins, "entries", m)
+        self.spare = _workspace(bins, "spare", 2 * m).reshape(2, m)
         self.leaf = np.full(len(bins), -1, np.int32)
         self.pool = bins.space.get("pool", np.empty((0, 2, bins.size), np.int64))
         self.free: list[int] = list(range(len(self.pool)))[::-1]
@@ -208,7 +208,7 @@ class _Growth:
             more = histograms.HALF if halves else 0
             scales = [_scale(self.most[0], 15 + more), _scale(self.most[1], 16 + more)]
             if halves:
-                self.lower = _kept(self.bins, "lower", len(self.bins))
+                self.lower = _workspace(self.bins, "lower", len(self.bins))
             histograms.enter(
                 self.gradients, self.rows is not None, self.drawn, scales[0], scales[1], self.entries, self.lower
             )
@@ -216,7 +216,7 @@ class _Growth:
             if halves:
                 found = self.spare[0]
                 everything = np.zeros(1, np.int64), np.array([len(self.entries)])
-                histograms.descended(self.entries, *everything, self.lower, found)
+                histograms.compact(self.entries, *everything, self.lower, found)
                 sums = (sums << histograms.HALF) + histograms.totals(found)
             self.group.sum_(sums)
             if halves or sums[2] >= ENOUGH * self.total:
@@ -323,7 +323,7 @@ class _Growth:
         self.bins.sum_up(self.entries, begins, ends, slots, self.pool, _threads())
         if len(self.lower):
             found, sums = self.spare[0], np.empty((len(nodes), 2, self.bins.size), np.int64)
-            histograms.descended(self.entries, begins, ends, self.lower, found)
+            histograms.compact(self.entries, begins, ends, self.lower, found)
             self.bins.sum_up(found, begins, ends, np.arange(len(nodes)), sums, _threads())
             histograms.join(self.pool, slots, sums)
         self.group.sum_(*(self.pool[slot] for slot in slots))
@@ -382,7 +382,7 @@ def _scale(most: float, bits: int) -> float:
     return 2.0 ** min(bits - math.frexp(most)[1], 1000)
 
 
-def _kept(bins: Bins, name: str, count: int) -> NDArray[np.uint64]:
+def _workspace(bins: Bins, name: str, count: int) -> NDArray[np.uint64]:
     """An array that lives as long as the bins do."""
     have = bins.space.get(name)
     if have is None or len(have) < count:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from algoport.algorithms.contract.records import joined
+from algoport.algorithms.contract.records import concatenate
 from algoport.algorithms.xgboost import links
 from algoport.algorithms.xgboost.booster import Booster
 from algoport.algorithms.xgboost.data import TRAIN, VALIDATION, Part
@@ -112,7 +112,7 @@ def _all(parts: list[Part]) -> Part:
     upper = [own.upper for own in targets if own.upper is not None]
     query = [own.query for own in targets if own.query is not None]
     return Part(
-        joined([part.rows for part in parts]),
+        concatenate([part.rows for part in parts]),
         Targets(
             np.concatenate([own.label for own in targets]),
             np.concatenate(weight) if weighted else np.empty(0, np.float32),

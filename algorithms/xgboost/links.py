@@ -32,7 +32,7 @@ def transform(objective: str, margins: Floats) -> Floats:
     return values[:, 0] if values.shape[1] == 1 and objective != "multi:softprob" else values
 
 
-def evaluated(objective: str, margins: Floats) -> Floats:
+def evaluation_scores(objective: str, margins: Floats) -> Floats:
     """(n, k) what evaluation metrics are computed from: as answered, but probabilities for multi:softmax, and the
     margin for survival:aft."""
     if objective == "survival:aft":

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from algoport.algorithms.contract.records import Features
-from algoport.algorithms.shared.arrays import fixed
+from algoport.algorithms.shared.arrays import const
 from algoport.algorithms.xgboost.kernels import planes, walks
 
 MOST_CATEGORIES = 1 << 24  # the library's own limit: what float32 can count
@@ -31,7 +31,7 @@ Found = TypeVar("Found", bound="NDArray[Any]")
 
 
 @dataclass(frozen=True, eq=False)
-class Packed:
+class PackedTrees:
     """Trees as the kernels read them; nodes are numbered anew through all trees, siblings side by side."""
 
     nodes: NDArray[np.int32]  # (m * 4,) threshold as bits, feature * 2 + default_left, left child, value as bits
@@ -52,7 +52,7 @@ class Packed:
     def planes(self) -> tuple[NDArray[Any], ...] | None:
         """The trees for many rows at once, as `planes.prepared` tells; None where none of them is found so."""
         some = (self.depth >= 0).any()
-        found = planes.prepared(self.nodes, self.roots, self.depth) if some else None
+        found = planes.prepare(self.nodes, self.roots, self.depth) if some else None
         return found if found and len(found[0]) <= planes.MOST_COLUMNS else None
 
     @cached_property
@@ -67,16 +67,16 @@ class Packed:
         """(width,) where each feature stands among `features`, or -1."""
         place = np.full(self.width, -1, np.int32)
         place[self.features] = np.arange(len(self.features))
-        return fixed(place, np.int32)
+        return const(place, np.int32)
 
     @cached_property
-    def compact(self) -> Packed:
+    def compact(self) -> PackedTrees:
         """The same trees for rows that hold `features` only, in their order."""
         nodes = self.nodes.reshape(-1, 4).copy()
         split = nodes[:, 2] != np.arange(len(nodes))
         place = np.searchsorted(self.features, nodes[:, 1] >> 1)
         nodes[:, 1] = np.where(split, place * 2 + (nodes[:, 1] & 1), nodes[:, 1] & 1)
-        return replace(self, nodes=fixed(nodes.reshape(-1), np.int32), width=max(len(self.features), 1))
+        return replace(self, nodes=const(nodes.reshape(-1), np.int32), width=max(len(self.features), 1))
 
     def margins(self, features: Features, base: NDArray[np.float32], count: int) -> NDArray[np.float32]:
         """(n, k): `base` (k,) and what the first `count` trees add. Values that are NaN, or absent of sparse rows,
@@ -86,7 +86,7 @@ class Packed:
     def leaves(self, features: Features, count: int) -> NDArray[np.int32]:
         """(n, count) which node of each of the first trees a row ends at, by the library's number."""
 
-        def find(rows: NDArray[np.float32], trees: Packed) -> NDArray[np.int32]:
+        def find(rows: NDArray[np.float32], trees: PackedTrees) -> NDArray[np.int32]:
             found = np.empty((len(rows), count), np.int32)
             walked = trees.nodes, trees.floats, trees.roots, trees.depth, trees.sets, trees.number
             walks.leaves(rows.reshape(-1), rows.shape[1], *walked, count, found)
@@ -110,37 +110,37 @@ class Packed:
             walks.add(*trees, threads, sums)
         return sums
 
-    def _in_parts(self, features: Features, find: Callable[[NDArray[np.float32], Packed], Found]) -> Found:
+    def _in_parts(self, features: Features, find: Callable[[NDArray[np.float32], PackedTrees], Found]) -> Found:
         """What `find` says of the rows, sparse ones spread out over the features that matter, some at a time."""
         if not sparse.issparse(features):
-            rows = fixed(features, np.float32)
+            rows = const(features, np.float32)
             if rows.shape[1] < self.width:
                 lacking = ((0, 0), (0, self.width - rows.shape[1]))
-                rows = fixed(np.pad(rows, lacking, constant_values=np.nan), np.float32)
+                rows = const(np.pad(rows, lacking, constant_values=np.nan), np.float32)
             return find(rows, self)
         held: Any = features
-        entries = fixed(held.indptr, np.int64), fixed(held.indices, np.int32), fixed(held.data, np.float32)
+        entries = const(held.indptr, np.int64), const(held.indices, np.int32), const(held.data, np.float32)
         n, width = held.shape[0], self.compact.width
         parts, step = [], max(1, ROOM // width)
         for start in range(0, max(n, 1), step):
             block = np.full((min(step, n - start), width), np.nan, np.float32)
             walks.spread(*entries, start, self.place, block)
-            parts.append(find(fixed(block, np.float32), self.compact))
+            parts.append(find(const(block, np.float32), self.compact))
         return parts[0] if len(parts) == 1 else cast(Found, np.concatenate(parts))
 
 
-def walked(
+def depths_and_parents(
     offsets: NDArray[np.int64], left: NDArray[np.int32], right: NDArray[np.int32]
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Of each node (m,) its depth and its parent within its tree. The depth is UNREACHED where no root leads to it,
     and NO_TREE at a root whose tree is none: a child that is not there, or is reached twice."""
-    offsets, left, right = fixed(offsets, np.int64), fixed(left, np.int32), fixed(right, np.int32)
+    offsets, left, right = const(offsets, np.int64), const(left, np.int32), const(right, np.int32)
     depth, parent = np.empty(len(left), np.int32), np.empty(len(left), np.int32)
     walks.reach(offsets, left, right, depth, parent)
     return depth, parent
 
 
-def packed(
+def pack(
     *,
     offsets: NDArray[np.int64],
     left: NDArray[np.int32],
@@ -152,17 +152,17 @@ def packed(
     group: NDArray[np.int32],
     factor: NDArray[np.float32] | None,
     categories: Sequence[Mapping[int, NDArray[np.int32]]],
-) -> Packed:
+) -> PackedTrees:
     """From the flat arrays of a forest, whose trees are sound. `factor` (t,): by what the values are multiplied."""
     m, t = len(left), len(group)
-    offsets = fixed(offsets, np.int64)
+    offsets = const(offsets, np.int64)
     factors = np.ones(t, np.float32) if factor is None else factor
     starts, sets = _sets(categories, offsets, m)
     nodes = np.empty(m * 4, np.int32)
     depth, number = np.zeros(t, np.int32), np.zeros(m, np.int32)
     walks.pack(
-        offsets, fixed(left, np.int32), fixed(right, np.int32), fixed(feature, np.int32),
-        fixed(threshold, np.float32).view(np.int32), fixed(default_left, np.uint8), starts, nodes, depth, number,
+        offsets, const(left, np.int32), const(right, np.int32), const(feature, np.int32),
+        const(threshold, np.float32).view(np.int32), const(default_left, np.uint8), starts, nodes, depth, number,
     )  # fmt: skip
     trees = np.repeat(np.arange(t), np.diff(offsets))
     order = number + offsets[trees] if m else number
@@ -172,14 +172,14 @@ def packed(
     view[leaf, 3] = values[leaf].view(np.int32)
     depth[[i for i, some in enumerate(categories) if some]] *= -1
     split = left >= 0
-    return Packed(
-        nodes=fixed(nodes, np.int32),
+    return PackedTrees(
+        nodes=const(nodes, np.int32),
         roots=offsets,
-        depth=fixed(depth, np.int32),
-        group=fixed(group, np.int32),
-        sets=fixed(sets, np.int32),
-        number=fixed(number, np.int32),
-        cover=fixed(cover[order], np.float32),
+        depth=const(depth, np.int32),
+        group=const(group, np.int32),
+        sets=const(sets, np.int32),
+        number=const(number, np.int32),
+        cover=const(cover[order], np.float32),
         width=int(feature[split].max(initial=-1)) + 1,
     )
 

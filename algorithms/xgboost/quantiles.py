@@ -83,12 +83,12 @@ def columns(features: Features, weights: Longs) -> list[Column]:
         rows = np.ascontiguousarray(features, np.float32)
         for first in range(0, d, TURNED):
             turned = np.empty((min(TURNED, d - first), len(rows)), np.float32)
-            kernels.turned(rows, first, turned)
+            kernels.transpose(rows, first, turned)
             found.extend(pool.map(lambda column: _column(column, weights), turned))
     return found
 
 
-def merged(mine: list[tuple[Floats, Longs]], group: Group) -> list[tuple[Floats, Longs]]:
+def merge(mine: list[tuple[Floats, Longs]], group: Group) -> list[tuple[Floats, Longs]]:
     """The distinct values over all members of each column, and what they weigh. An exchange of all of them."""
     sizes = group.gather(np.array([len(values) for values, _ in mine], np.int64))
     values = group.gather(np.concatenate([values for values, _ in mine] or [np.empty(0, np.float32)]))
@@ -108,7 +108,7 @@ def merged(mine: list[tuple[Floats, Longs]], group: Group) -> list[tuple[Floats,
     return found
 
 
-def selected(mine: list[Column], ranks: list[Longs], group: Group) -> list[Floats]:
+def select(mine: list[Column], ranks: list[Longs], group: Group) -> list[Floats]:
     """For each column the least values that the rows up to them outweigh each of `ranks` (t,), which rise.
 
     32 exchanges of as many numbers as there are ranks.

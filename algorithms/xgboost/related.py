@@ -58,8 +58,8 @@ class Whole:
         """Gather it; some exchanges."""
         everyone = Everyone(len(mine), group)
         label = everyone.of(mine.label)
-        weight = everyone.of(_filled(mine.weight, len(mine), 1.0))
-        query = everyone.of(_filled(mine.query, len(mine), 0).astype(np.int64))
+        weight = everyone.of(_fill(mine.weight, len(mine), 1.0))
+        query = everyone.of(_fill(mine.query, len(mine), 0).astype(np.int64))
         best = np.lexsort((-label, query))
         starts = np.flatnonzero(np.diff(query[best], prepend=-2))
         first = weight[np.unique(query, return_index=True)[1]].astype(np.float64)
@@ -147,7 +147,7 @@ def column(margins: Floats, number: int) -> Floats:
     return np.ascontiguousarray(margins[:, number], np.float32)
 
 
-def _filled(values: NDArray[np.float32] | NDArray[np.int64] | None, n: int, usual: float) -> NDArray[np.float32]:
+def _fill(values: NDArray[np.float32] | NDArray[np.int64] | None, n: int, usual: float) -> NDArray[np.float32]:
     if values is None or (len(values) == 0 and n):
         return np.full(n, usual, np.float32)
     return values  # type: ignore[return-value]

@@ -61,7 +61,7 @@ class Columns:
         return np.sort(random.permutation(features)[: max(1, int(share * len(features)))])
 
 
-def sampled(
+def sample_rows(
     gradients: Gradients, share: float, method: str, key: Sequence[int], group: Group
 ) -> tuple[NDArray[np.int32] | None, Gradients]:
     """Which rows a tree is grown on, rising (None: all), and the gradients that it is grown on.
@@ -76,12 +76,12 @@ def sampled(
     seed = np.random.SeedSequence((*key, ROWS)).generate_state(1, np.uint64)[0]
     taken = np.empty(len(gradients), np.bool_)
     if method == "uniform":
-        draws.drawn(counts, group.rank, seed, np.array([share], np.float32), taken)
+        draws.draw_rows(counts, group.rank, seed, np.array([share], np.float32), taken)
         return np.flatnonzero(taken).astype(np.int32), gradients
     norm = np.sqrt(gradients[:, 0] ** 2 + np.float32(LAMBDA) * gradients[:, 1] ** 2)
     threshold = _threshold(np.concatenate(group.gather(norm)), share)
     chance = np.minimum(norm / np.float32(threshold), 1) if threshold > 0 else np.ones_like(norm)
-    draws.drawn(counts, group.rank, seed, chance, taken)
+    draws.draw_rows(counts, group.rank, seed, chance, taken)
     rows = np.flatnonzero(taken).astype(np.int32)
     scaled = np.zeros_like(gradients)
     scaled[rows] = gradients[rows] / chance[rows, None]

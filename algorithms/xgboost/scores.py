@@ -44,7 +44,7 @@ EVERY = 1 << 30  # how many rows of a query count where no number says
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
+class ScoredChannel:
     """The rows of a channel that scores are computed of."""
 
     objective: Objective
@@ -53,7 +53,7 @@ class Measured:
     whole: Whole | None  # where a score is related
 
     @classmethod
-    def of(cls, objective: Objective, targets: Targets, group: Group, scores: Sequence[Score]) -> Measured:
+    def of(cls, objective: Objective, targets: Targets, group: Group, scores: Sequence[Score]) -> ScoredChannel:
         """Some exchanges where they are needed."""
         related = any(score.related for score in scores)
         return cls(objective, targets, group, Whole.of(targets, group) if related else None)
@@ -75,7 +75,7 @@ class Measured:
 
     def _related(self, score: Score, margins: Floats) -> float:
         assert self.whole is not None
-        everyone = self.whole.everyone.of(links.evaluated(self.objective.name, margins))
+        everyone = self.whole.everyone.of(links.evaluation_scores(self.objective.name, margins))
         if score.base == "cox-nloglik":
             return partial_likelihood(everyone[:, 0], self.whole.targets.label)
         if score.base in QUERIES:
@@ -90,7 +90,7 @@ class Measured:
             loss = kernels.log_loss(column(margins, 0), t.label, t.weight)
             sums = np.array([loss, float(t.weight.sum(dtype=np.float64)) if len(t.weight) else len(t)])
         elif score.base == "logloss":
-            answers = links.evaluated(objective.name, margins)[:, 0].astype(np.float64)
+            answers = links.evaluation_scores(objective.name, margins)[:, 0].astype(np.float64)
             losses = _log_losses(t.label.astype(np.float64), answers)
             weight = t.weight if len(t.weight) else np.ones(len(t))
             sums = np.array([(losses * weight).sum(), weight.sum(dtype=np.float64)])
@@ -108,7 +108,7 @@ class Measured:
             link = kernels.SIGMOID
         elif objective.name in links.LOG and objective.name != "survival:aft":
             link = kernels.EXPONENTIAL
-        values = links.evaluated(objective.name, margins) if objective.name == "binary:hinge" else margins
+        values = links.evaluation_scores(objective.name, margins) if objective.name == "binary:hinge" else margins
         sums = np.zeros(2)
         for j in range(values.shape[1]):
             kind = kernels.QUANTILE if score.base == "quantile" else _POINTWISE[score.base]
@@ -153,7 +153,7 @@ class Measured:
         """1 - the squares that are left / those around the mean."""
         weight = self.targets.weight.astype(np.float64) if len(self.targets.weight) else np.ones(len(self.targets))
         label = self.targets.label.astype(np.float64)
-        answers = links.evaluated(self.objective.name, margins)[:, 0]
+        answers = links.evaluation_scores(self.objective.name, margins)[:, 0]
         sums = np.array([weight.sum(), (weight * label).sum(), (weight * (label - answers) ** 2).sum()])
         self.group.sum_(sums)
         around = np.array([(weight * (label - _ratio(sums[1], sums[0])) ** 2).sum()])

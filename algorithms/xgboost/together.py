@@ -30,7 +30,7 @@ def exact(values: NDArray[Any], group: Group) -> NDArray[np.float64]:
     sums = np.empty(flat.shape[1])
     scales = np.array([_scale(m, n) for m in most])
     with np.errstate(invalid="ignore", over="ignore"):
-        whole = np.array([_rounded(flat[:, j], scales[j]) for j in range(len(sums))], np.int64)
+        whole = np.array([_round(flat[:, j], scales[j]) for j in range(len(sums))], np.int64)
         plain = np.where(np.isfinite(most), 0.0, flat.sum(axis=0))
     group.sum_(whole, plain)
     return np.asarray(np.where(np.isfinite(most), whole / scales, plain).reshape(shape))
@@ -73,5 +73,5 @@ def _scale(most: float, n: float) -> float:
     return math.ldexp(1.0, max(min(bits, 1000), -1000))
 
 
-def _rounded(values: NDArray[np.float64], scale: float) -> int:
+def _round(values: NDArray[np.float64], scale: float) -> int:
     return int(np.rint(np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0) * scale).astype(np.int64).sum())

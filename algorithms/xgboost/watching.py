@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from algoport.algorithms.xgboost.booster import Booster
 from algoport.algorithms.xgboost.data import VALIDATION, Part
 from algoport.algorithms.xgboost.plan import Plan
-from algoport.algorithms.xgboost.scores import Measured
+from algoport.algorithms.xgboost.scores import ScoredChannel
 
 
 @dataclass
@@ -45,7 +45,7 @@ class Watch:
     """Measures the channels after each round, prints them, and remembers the best."""
 
     plan: Plan
-    measured: Mapping[str, Measured]
+    measured: Mapping[str, ScoredChannel]
     report: Callable[..., None]
     best: Best = field(default_factory=Best)
     values: dict[str, float] = field(default_factory=dict)  # the last ones, as they were printed
@@ -54,7 +54,7 @@ class Watch:
     def of(cls, plan: Plan, parts: Mapping[str, Part], report: Callable[..., None]) -> Watch:
         """Some exchanges."""
         objective, scores = plan.objective, plan.scores
-        measured = {name: Measured.of(objective, part.targets, plan.group, scores) for name, part in parts.items()}
+        measured = {name: ScoredChannel.of(objective, part.targets, plan.group, scores) for name, part in parts.items()}
         return cls(plan, measured, report)
 
     def measure(self, number: int, rounds: int, margins: Mapping[str, NDArray[np.float32]]) -> None:

@@ -17,7 +17,7 @@ import typer
 from algoport import algorithms
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.shared.artifact import FACTS
-from algoport.containers.cli.look import known
+from algoport.containers.cli.look import checked_name
 from algoport.containers.jobs.channels import by_suffix
 from algoport.containers.jobs.folder import ALGORITHM
 
@@ -129,10 +129,10 @@ def algorithm_of(model: Path, given: str | None) -> str:
     """The algorithm whose model it is: what the user says, else what the model or its job says, else the only one
     there is."""
     if given:
-        return known(given)
+        return checked_name(given)
     for place in (model / FACTS, model.parent / "input" / "config" / ALGORITHM):
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            return known(str(json.loads(place.read_bytes())["algorithm"]))
+            return checked_name(str(json.loads(place.read_bytes())["algorithm"]))
     names = algorithms.names()
     if len(names) == 1:
         return names[0]

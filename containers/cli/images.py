@@ -17,8 +17,8 @@ from algoport.algorithms.contract.hyperparameters import Settings
 from algoport.algorithms.shared.machine import cores
 from algoport.algorithms.shared.vision import decoding as pictures
 from algoport.algorithms.shared.vision.transforms import shorter_side
-from algoport.training.channels.pictures import Labeled, in_classes, listed
-from algoport.training.formats.images.recordio import packed
+from algoport.training.channels.pictures import LabeledFile, class_folders, list_pictures
+from algoport.training.formats.images.recordio import pack
 from algoport.training.formats.recordio import frame
 
 MOST_FAULTS = 20  # that are named one by one
@@ -53,7 +53,7 @@ def images(
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: must be a folder with pictures; there is none.")
-    labeled = listed(folder, folder.name, list_, list_.name) if list_ else in_classes(folder, folder.name)
+    labeled = list_pictures(folder, folder.name, list_, list_.name) if list_ else class_folders(folder, folder.name)
     if not labeled:
         raise UserError(f"{folder}: holds no pictures, files that end in .jpg, .jpeg or .png.")
     order = np.arange(len(labeled)) if ordered else np.random.default_rng(seed).permutation(len(labeled))
@@ -62,11 +62,11 @@ def images(
     try:
         with open(beside, "wb") as file:
             chosen = [labeled[number] for number in order]
-            for number, data in enumerate(_checked(chosen, resize, quality, faults)):
+            for number, data in enumerate(_check_files(chosen, resize, quality, faults)):
                 label = chosen[number].label
                 assert label is not None
                 if not faults:
-                    file.write(frame(packed(data, label, int(order[number]))))
+                    file.write(frame(pack(data, label, int(order[number]))))
         if faults:
             more = f"{len(faults) - MOST_FAULTS} more pictures cannot be read."
             raise UserError([*faults[:MOST_FAULTS], *([more] if len(faults) > MOST_FAULTS else [])])
@@ -76,16 +76,18 @@ def images(
     print("\n".join(_summary(labeled, out)))
 
 
-def _checked(labeled: Sequence[Labeled], resize: int | None, quality: int, faults: list[str]) -> Iterator[bytes]:
+def _check_files(
+    labeled: Sequence[LabeledFile], resize: int | None, quality: int, faults: list[str]
+) -> Iterator[bytes]:
     """The files, decoded to see whether they can be; adds a sentence for each that cannot."""
 
-    def one(picture: Labeled) -> bytes | str:
+    def one(picture: LabeledFile) -> bytes | str:
         data = picture.shard.path.read_bytes()
         try:
-            pixels = pictures.decoded(data, 3, picture.shard.name)
+            pixels = pictures.decode(data, 3, picture.shard.name)
         except UserError as error:
             return str(error)
-        return data if resize is None else pictures.encoded(shorter_side(pixels, resize), quality)
+        return data if resize is None else pictures.encode(shorter_side(pixels, resize), quality)
 
     with ThreadPoolExecutor(cores()) as pool:
         for first in range(0, len(labeled), _BLOCK):
@@ -95,7 +97,7 @@ def _checked(labeled: Sequence[Labeled], resize: int | None, quality: int, fault
                 yield b"" if isinstance(made, str) else made
 
 
-def _summary(labeled: Sequence[Labeled], out: Path) -> Iterator[str]:
+def _summary(labeled: Sequence[LabeledFile], out: Path) -> Iterator[str]:
     """How many pictures of which class there are, and what is odd about the labels."""
     labels = np.stack([picture.label for picture in labeled if picture.label is not None])
     yield f"{out}: {len(labeled)} pictures, {out.stat().st_size:,} bytes."

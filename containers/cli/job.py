@@ -16,7 +16,7 @@ import typer
 
 from algoport.algorithms.contract.errors import UserError
 from algoport.containers.cli import options
-from algoport.containers.cli.look import Name, known
+from algoport.containers.cli.look import Name, checked_name
 from algoport.containers.cli.options import Channels, Model, Settings, Test, Train
 from algoport.containers.cli.progress import Screen
 from algoport.containers.jobs import folder as folders
@@ -36,7 +36,7 @@ def validate(
     """Check settings and data in seconds, without training."""
     from algoport.containers.jobs.validate import findings
 
-    name = known(name)
+    name = checked_name(name)
     channels = options.channels([("train", train), ("test", test), ("model", model)], channel or [])
     with tempfile.TemporaryDirectory(prefix="algoport-") as temporary:
         description = Description(
@@ -67,7 +67,7 @@ def train(
     checkpoints: Annotated[bool, typer.Option("--checkpoints", help="Write checkpoints, and resume.")] = False,
 ) -> int:
     """Train a model. Ends with the job's exit code; Ctrl-C ends the job with the model it has."""
-    name = known(name)
+    name = checked_name(name)
     if image and not docker:
         raise UserError("--image: is for jobs in containers; say --docker, too.")
     job = running.start(

@@ -14,7 +14,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 Specification = Annotated[bool, typer.Option("--json", help="As a TrainingSpecification, for programs.")]
 
 
-def known(name: str) -> str:
+def checked_name(name: str) -> str:
     """The name, if there is such an algorithm; `UserError` with those there are."""
     if name not in algorithms.names():
         algorithms.folder(name)
@@ -41,7 +41,7 @@ def describe(name: Name, as_json: Specification = False) -> None:
     """What an algorithm accepts, sets and reports."""
     from algoport.containers.jobs import describe as pages
 
-    name = known(name)
+    name = checked_name(name)
     if as_json:
         print(json.dumps(pages.training(name, pages.image_of(name)), indent=2))
     else:

@@ -12,7 +12,7 @@ import typer
 from algoport import algorithms
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.shared import compiled
-from algoport.containers.cli.look import known
+from algoport.containers.cli.look import checked_name
 from algoport.containers.image import build as images
 from algoport.containers.image.build import STOCK, Bases
 from algoport.training import warmup
@@ -30,7 +30,7 @@ def build(names: Names, flavor: Flavor = "cpu", builder: Builder = STOCK, runtim
 
     Also of those that lie in a folder of ALGORITHM_PATH.
     """
-    for image in images.build(map(known, names), Bases(flavor=flavor, builder=builder, runtime=runtime)):
+    for image in images.build(map(checked_name, names), Bases(flavor=flavor, builder=builder, runtime=runtime)):
         print(image)
 
 
@@ -40,7 +40,7 @@ def warm_up(names: Names) -> None:
     Else the first job on a machine compiles what it needs.
     """
     compiled.prepare()
-    missing = warmup.missing([warmup.DECODERS, *map(known, names)], whole=True)
+    missing = warmup.missing([warmup.DECODERS, *map(checked_name, names)], whole=True)
     if not missing:
         print(f"There is nothing to compile: all kernels are in {compiled.folder()}.")
         return
@@ -58,7 +58,7 @@ def new(
         raise UserError(f"{folder}: is there already.")
     if name.replace("_", "-") in algorithms.names():
         raise UserError(f"{name}: is the name of an algorithm that there is.")
-    copied(folder, name.replace("_", "-"))
+    copy_template(folder, name.replace("_", "-"))
     print(f"{folder} is an algorithm now. Make it yours:")
     print(f"  export ALGORITHM_PATH={folder.parent.resolve()}")
     print(f"  algoport describe {name.replace('_', '-')}")
@@ -73,7 +73,7 @@ def identifier(name: str) -> str:
     return folder
 
 
-def copied(folder: Path, name: str) -> None:
+def copy_template(folder: Path, name: str) -> None:
     """Copy the template to `folder` under that public name."""
     title = name.replace("-", " ").title()
     words = {"TEMPLATE-NAME": name, "TEMPLATE_FOLDER": folder.name, "TEMPLATE TITLE": title}

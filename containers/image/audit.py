@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 
-from algoport.containers.image.lock import locked
+from algoport.containers.image.lock import locked_versions
 
 UNKNOWN = "could not be audited"
 UNREACHED = ("ConnectionError", "ServiceError", "Max retries", "Name or service not known", "Temporary failure")
@@ -19,7 +19,7 @@ UNREACHED = ("ConnectionError", "ServiceError", "Max retries", "Name or service 
 
 def main() -> int:
     """Audit; what pip-audit says of it."""
-    packages = locked()
+    packages = locked_versions()
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
         file.writelines(f"{name}=={version}\n" for name, version in packages.items())
         file.flush()

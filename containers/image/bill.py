@@ -42,7 +42,7 @@ def main() -> int:
     parser.add_argument("--into", type=Path, metavar="FOLDER", help="where the bills of all images go")
     given = parser.parse_args()
     if given.image:
-        print(written(bill(given.image, contents(given.image))))
+        print(as_json(bill(given.image, contents(given.image))))
         return 0
     if given.into is None:
         parser.error("which image, or --into which folder?")
@@ -67,7 +67,7 @@ def bill(image: str, facts: Mapping[str, Any]) -> Bom:
     return bom
 
 
-def written(bom: Bom) -> str:
+def as_json(bom: Bom) -> str:
     """A bill as JSON."""
     return JsonV1Dot6(bom).output_as_string(indent=1)
 
@@ -102,7 +102,7 @@ def _write_all(folder: Path) -> None:
         facts = contents(image)
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{image.rpartition('/')[2].replace(':', '-')}.json"
-        path.write_text(written(bill(image, facts)) + "\n")
+        path.write_text(as_json(bill(image, facts)) + "\n")
         print(f"{path}: {len(facts['packages'])} packages of Python, {len(facts['linked'])} of {facts['system']}")
 
 

@@ -25,7 +25,7 @@ def main() -> int:
 def _train(words: Sequence[str]) -> int:
     sentence = unmounted(_base(), "input", "train")
     if sentence:
-        return _refused(sentence)
+        return _refuse(sentence)
     sys.argv = list(words)
     from algoport.training.__main__ import main as train
 
@@ -36,7 +36,7 @@ def _serve(words: Sequence[str]) -> int:
     many = os.environ.get("SAGEMAKER_MULTI_MODEL", "").lower() in ("true", "1")
     sentence = None if many else unmounted(_base(), "model", "serve")
     if sentence:
-        return _refused(sentence)
+        return _refuse(sentence)
     sys.argv = list(words)
     from algoport.serving.__main__ import main as serve
 
@@ -52,7 +52,7 @@ def _describe(words: Sequence[str]) -> int:
 def _validate(words: Sequence[str]) -> int:
     sentence = unmounted(_base(), "input", "validate")
     if sentence:
-        return _refused(sentence)
+        return _refuse(sentence)
     from algoport.containers.jobs.validate import main as validate
 
     return validate(words[1:])
@@ -88,7 +88,7 @@ def unmounted(base: Path, folder: str, word: str) -> str | None:
     return f"{base / folder}: is missing; {base} holds {entries}. Start with {how}."
 
 
-def _refused(sentence: str) -> int:
+def _refuse(sentence: str) -> int:
     """Exit code 2, with the sentence in the log and, where that can be written, in the failure file."""
     sentence = f"ClientError: {sentence}"
     print(sentence, file=sys.stderr, flush=True)

@@ -22,7 +22,7 @@ HEAD = """\
 """
 
 
-def asked() -> list[Requirement]:
+def direct_requirements() -> list[Requirement]:
     """What the package and its algorithms ask for themselves, without the package's extras."""
     files = sorted((ROOT / "algorithms").glob("*/requirements.txt"))
     lines = (line.split("#")[0].strip() for path in files for line in path.read_text().splitlines())
@@ -30,9 +30,9 @@ def asked() -> list[Requirement]:
     return list(filter(_applies, wanted))
 
 
-def needed() -> dict[str, str]:
+def all_requirements() -> dict[str, str]:
     """What is asked for, and what that needs in turn, with the versions installed here."""
-    open_, versions = asked(), dict[str, str]()
+    open_, versions = direct_requirements(), dict[str, str]()
     while open_:
         one = open_.pop()
         name = canonicalize_name(one.name)
@@ -47,7 +47,7 @@ def needed() -> dict[str, str]:
     return dict(sorted(versions.items()))
 
 
-def locked() -> dict[str, str]:
+def locked_versions() -> dict[str, str]:
     """The packages of constraints.txt, with their versions."""
     lines = (line.split("#")[0].strip() for line in LOCK.read_text().splitlines())
     pairs = (line.partition("==") for line in lines if line)
@@ -61,7 +61,7 @@ def _applies(one: Requirement) -> bool:
 
 def main() -> int:
     """Write constraints.txt."""
-    packages = needed()
+    packages = all_requirements()
     LOCK.write_text(HEAD + "".join(f"{name}=={version}\n" for name, version in packages.items()))
     print(f"{LOCK.name}: {len(packages)} packages.")
     return 0

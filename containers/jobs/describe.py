@@ -111,7 +111,7 @@ def default(setting: Setting) -> str:
     """What holds where a user says nothing, in words."""
     if setting.required:
         return "required"
-    return f"default {written(setting.default)}" if setting.default is not None else "no default"
+    return f"default {as_setting(setting.default)}" if setting.default is not None else "no default"
 
 
 def sentence(words: str) -> str:
@@ -119,7 +119,7 @@ def sentence(words: str) -> str:
     return f"{words[:1].upper()}{words[1:].rstrip('.')}."
 
 
-def written(value: object) -> str:
+def as_setting(value: object) -> str:
     """A value as a user writes it in a hyperparameter file."""
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -141,7 +141,7 @@ def _hyperparameter(setting: Setting) -> dict[str, Any]:
     }
     # A default must be a value of the type. Where it is a word such as `auto`, saying nothing means the same.
     if setting.default is not None and not (setting.default in setting.words and kind in ("Integer", "Continuous")):
-        entry["DefaultValue"] = written(setting.default)
+        entry["DefaultValue"] = as_setting(setting.default)
     if bounds:
         entry["Range"] = bounds
     return entry
@@ -155,7 +155,7 @@ def _kind(setting: Setting) -> tuple[str, dict[str, Any]]:
             return "FreeText", {}
         kind = "Integer" if setting.kind == "integer" else "Continuous"
         low, high = _ends(setting)
-        return kind, {f"{kind}ParameterRangeSpecification": {"MinValue": written(low), "MaxValue": written(high)}}
+        return kind, {f"{kind}ParameterRangeSpecification": {"MinValue": as_setting(low), "MaxValue": as_setting(high)}}
     if setting.kind in ("choice", "boolean"):
         values = [*(setting.values or ("true", "false")), *setting.words]
         return "Categorical", {"CategoricalParameterRangeSpecification": {"Values": values}}

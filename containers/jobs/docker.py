@@ -171,7 +171,7 @@ def bind(source: Path, target: str, *more: str) -> list[str]:
     return ["--mount", text.getvalue()]
 
 
-def labeled() -> Iterator[Label]:
+def labeled_containers() -> Iterator[Label]:
     """The hosts of jobs whose containers the engine still has, whether they run or not."""
     asked = ["ps", "--all", "--no-trunc", "--filter", f"label={JOB}", "--format", "{{json .ID}}"]
     names = [json.loads(line) for line in _docker(*asked).stdout.splitlines()]

@@ -147,7 +147,7 @@ def start_time(pid: int) -> str | None:
     return None if fields[0] in "ZX" else fields[19]
 
 
-def labeled() -> Iterator[tuple[int, Label]]:
+def labeled_guards() -> Iterator[tuple[int, Label]]:
     """The guards that run on this machine, of jobs that anybody of this user has started, by their labels."""
     for entry in os.listdir("/proc") if os.path.isdir("/proc/self") else ():
         if not entry.isdigit():
@@ -164,7 +164,7 @@ def labeled() -> Iterator[tuple[int, Label]]:
 
 def labeled_of(job: str) -> Iterator[tuple[int, Label]]:
     """Those of one job."""
-    return ((number, label) for number, label in labeled() if label.job == job)
+    return ((number, label) for number, label in labeled_guards() if label.job == job)
 
 
 def _label(environment: Mapping[str, str]) -> Label | None:

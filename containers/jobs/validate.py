@@ -74,12 +74,12 @@ def _read(places: Places, job: Configuration, parts: Parts, seconds: float, repo
     for number, source in enumerate(sources):
         left = max(0.0, seconds - (time.monotonic() - start_time))
         try:
-            report.notes.append(_scanned(source, left / (len(sources) - number)))
+            report.notes.append(_scan(source, left / (len(sources) - number)))
         except UserError as error:
             report.faults += error.findings
 
 
-def _scanned(source: Channel, seconds: float) -> str:
+def _scan(source: Channel, seconds: float) -> str:
     if source.is_piped:
         return f"Channel '{source.name}': is a pipe, which can be read but once; not read."
     end, rows = time.monotonic() + seconds, 0

@@ -52,7 +52,7 @@ def parts() -> Iterator[Part]:
         yield Part(page, "speed", partial(speed.races, ROOT / "benchmarks" / "results" / f"{folder.name}.json"))
 
 
-def renewed(text: str, word: str, part: str) -> str:
+def renew(text: str, word: str, part: str) -> str:
     """The page with that part between the markers; the page itself where it has none."""
     pattern = re.compile(_BETWEEN.format(word=word), re.DOTALL)
     return pattern.sub(lambda match: f"{match[1]}{part}{match[2]}", text)
@@ -65,7 +65,7 @@ def old_pages(*, write: bool) -> list[Path]:
         if not part.path.is_file():
             continue
         text = part.path.read_text()
-        new = renewed(text, part.word, part.make())
+        new = renew(text, part.word, part.make())
         if new != text:
             old[part.path] = None
             if write:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from algoport.algorithms.contract.setting import Setting
-from algoport.containers.jobs.describe import sentence, settings, written
+from algoport.containers.jobs.describe import as_setting, sentence, settings
 from algoport.containers.pages.markdown import table
 
 
@@ -16,7 +16,7 @@ def hyperparameters(name: str) -> str:
 def _meaning(setting: Setting) -> str:
     tuned = ""
     if setting.tune is not None:
-        ends = [written(value) for value in setting.tune]
+        ends = [as_setting(value) for value in setting.tune]
         span = " to ".join(ends) if setting.kind in ("integer", "real") else ", ".join(ends)
         tuned = f" Tuners search {span}."
     return sentence(setting.meaning) + tuned
@@ -25,4 +25,4 @@ def _meaning(setting: Setting) -> str:
 def _default(setting: Setting) -> str:
     if setting.required:
         return "*required*"
-    return "" if setting.default is None else f"`{written(setting.default)}`"
+    return "" if setting.default is None else f"`{as_setting(setting.default)}`"

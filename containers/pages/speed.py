@@ -31,7 +31,7 @@ def summary(results: Path) -> str:
     for name in algorithms.names():
         path = results / f"{algorithms.folder(name).name}.json"
         recorded = json.loads(path.read_text()) if path.is_file() else {"rows": []}
-        cases = sorted((_fastest(races) for races in _promised(recorded["rows"])), key=_ratio)
+        cases = sorted((_fastest(races) for races in _with_goal(recorded["rows"])), key=_ratio)
         if not cases:
             continue
         machines |= {_machine(_facts(race, recorded)) for race in cases}
@@ -61,7 +61,7 @@ def races(path: Path) -> str:
     return f"{table(head, rows, right=(2, 3, 4, 5))}\n{below}\nPython {recorded['python']}, {versions}.\n"
 
 
-def _promised(rows: Sequence[Race]) -> Iterator[list[Race]]:
+def _with_goal(rows: Sequence[Race]) -> Iterator[list[Race]]:
     """The races of each case that has a goal, in the order of the cases, but those against a fixed time."""
     promised = [race for race in rows if race["goal"] is not None and race["peer"] != _TARGET]
     for _, group in groupby(promised, key=lambda race: str(race["case"])):

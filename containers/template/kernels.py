@@ -6,7 +6,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from algoport.algorithms.shared.arrays import fixed
+from algoport.algorithms.shared.arrays import const
 from algoport.algorithms.shared.linalg.fastmath import FAST
 
 
@@ -15,7 +15,7 @@ def add_rows(
     sums,  # adds (d,) float64  sum of each feature
 ) -> None:
     """First pass over a batch."""
-    _add_rows(fixed(rows), sums)
+    _add_rows(const(rows), sums)
 
 
 def add_squares(
@@ -24,7 +24,7 @@ def add_squares(
     squares,  # adds (d,) float64  sum of the squared differences to the mean
 ) -> None:
     """Second pass over a batch: two passes, as a sum of squares less a squared sum would cancel."""
-    _add_squares(fixed(rows), fixed(mean, np.float64), squares)
+    _add_squares(const(rows), const(mean, np.float64), squares)
 
 
 def squared_distances(
@@ -33,7 +33,7 @@ def squared_distances(
     variance,  # in   (d,) float64  above 0
 ) -> NDArray[np.float64]:
     """Mean over the features (n,) float64 of the squared difference to the mean, in variances."""
-    squared: NDArray[np.float64] = _squared_distances(fixed(rows), fixed(mean, np.float64), fixed(variance, np.float64))
+    squared: NDArray[np.float64] = _squared_distances(const(rows), const(mean, np.float64), const(variance, np.float64))
     return squared
 
 

@@ -52,9 +52,9 @@ def fit(job: Job) -> Model:
     stop comes before the first batch.
     """
     settings = job.hyperparameters
-    state = resume(job, _restored) or _first(job.start, settings.feature_dim)
+    state = resume(job, _restore) or _first(job.start, settings.feature_dim)
     for batch in stream(job, state, empty=nothing(settings.feature_dim), size=job.batch):
-        _learn(state, _checked(batch, settings.feature_dim, "train"), job.group)
+        _learn(state, _check(batch, settings.feature_dim, "train"), job.group)
     if state.count == 0:
         if state.position.stopped:
             raise Stopped
@@ -72,7 +72,7 @@ def _first(start: Model | None, d: int) -> State:
     return State(start.count, start.mean.copy(), start.squares.copy())
 
 
-def _restored(arrays: Arrays, facts: Facts) -> State:
+def _restore(arrays: Arrays, facts: Facts) -> State:
     return State(facts["count"], arrays["mean"].copy(), arrays["squares"].copy())
 
 
@@ -93,7 +93,7 @@ def _learn(state: State, rows: NDArray[np.float32], group: Group) -> None:
     state.count = both
 
 
-def _checked(batch: Rows, d: int, channel: str) -> NDArray[np.float32]:
+def _check(batch: Rows, d: int, channel: str) -> NDArray[np.float32]:
     check_width(batch, d, channel)
     rows = batch.dense()
     if not kernels.finite(rows):
@@ -105,7 +105,7 @@ def _score(job: Job, model: Model) -> None:
     """The metric of the test channel."""
 
     def likelihood(batch: Rows) -> tuple[float, float]:
-        rows = _checked(batch, model.width, "test")
+        rows = _check(batch, model.width, "test")
         return model.log_likelihood(rows), float(len(rows))
 
     total, count = scoring.sums(job, job.batch, job.grace(scoring.GRACE), likelihood, 2) or (0.0, 0.0)

@@ -117,7 +117,7 @@ def test_the_versions_are_those_of_our_dependencies_and_of_the_benchmark_s_own_p
 
 def test_each_peer_is_listed_beside_a_benchmark_and_with_the_name_it_is_imported_by() -> None:
     names = {path.name.partition(".")[0] for path in peers.HERE.glob("*.txt")}
-    modules = {peer.package: (peer.module, peer.alone) for peer in peers.listed()}
+    modules = {peer.package: (peer.module, peer.alone) for peer in peers.peers_of()}
 
     assert all((peers.HERE / f"{name}.py").is_file() for name in names)
     assert modules["faiss-cpu"] == ("faiss", False)

@@ -15,7 +15,7 @@ from algoport import algorithms
 from algoport.algorithms.contract import Algorithm, Job, Memory
 from algoport.algorithms.contract.errors import Stopped
 from algoport.algorithms.contract.group import Alone, interleaved
-from algoport.algorithms.contract.records import joined
+from algoport.algorithms.contract.records import concatenate
 from algoport.algorithms.contract.wire import Wire
 from algoport.algorithms.shared import artifact
 from algoport.training import formats
@@ -231,7 +231,7 @@ class Interleaved:
 def _mixed(parts: list[Any]) -> Any:
     edges = np.cumsum([0, *map(len, parts)])
     order = interleaved([np.arange(len(part)) + first for part, first in zip(parts, edges, strict=False)])
-    return joined([part for part in parts if len(part)] or parts[:1]).take(order)
+    return concatenate([part for part in parts if len(part)] or parts[:1]).take(order)
 
 
 class Watched:

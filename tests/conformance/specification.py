@@ -91,7 +91,7 @@ def settings_differ(setting: Setting, fact: Mapping[str, Any]) -> Iterator[str]:
 def accepts(setting: Setting, value: object) -> bool:
     """True where the value is read, in the plain dialect."""
     try:
-        setting.read(describe.written(value) if not isinstance(value, str) else value)
+        setting.read(describe.as_setting(value) if not isinstance(value, str) else value)
     except (ValueError, TypeError, OverflowError):
         return False
     return True
@@ -102,7 +102,7 @@ def _same_default(setting: Setting, default: Any) -> bool:
         return setting.default in (None, "", ())
     try:
         return bool(
-            setting.read(describe.written(default) if not isinstance(default, str) else default) == setting.default
+            setting.read(describe.as_setting(default) if not isinstance(default, str) else default) == setting.default
         )
     except (ValueError, TypeError, OverflowError):
         return False
@@ -133,7 +133,7 @@ def _tuning(setting: Setting, fact: Mapping[str, Any] | None) -> Iterator[str]:
         return
     tune = setting.tune or ()
     if "values" in fact:
-        if set(map(describe.written, tune)) != set(map(describe.written, fact["values"])):
+        if set(map(describe.as_setting, tune)) != set(map(describe.as_setting, fact["values"])):
             yield "tunable"
     elif [float(end) for end in tune] != [float(fact["min"]), float(fact["max"])]:
         yield "tunable"

@@ -75,7 +75,7 @@ def test_each_limit_is_accepted_and_one_step_beyond_is_refused(example: Example)
     checked = 0
     for setting in example.Hyperparameters.settings():
         for value, accepted in limits(setting):
-            given = {**example.given, setting.name: describe.written(value)}
+            given = {**example.given, setting.name: describe.as_setting(value)}
             findings = [
                 each
                 for each in specification.refused(example.Hyperparameters, given)
@@ -88,7 +88,7 @@ def test_each_limit_is_accepted_and_one_step_beyond_is_refused(example: Example)
 
 def dialects(value: Any) -> list[str]:
     """The three ways in which the contract says a value can arrive."""
-    plain = describe.written(value)
+    plain = describe.as_setting(value)
     encoded = json.dumps(list(value) if isinstance(value, tuple) else value)
     return [plain, encoded, json.dumps(plain), str(list(value) if isinstance(value, tuple) else value)]
 
@@ -104,7 +104,7 @@ def test_the_three_dialects_of_every_setting_give_the_same_value(example: Exampl
 def test_the_settings_in_effect_read_back_as_themselves(example: Example) -> None:
     settings = example.Hyperparameters.read(example.given)
 
-    texts = {name: describe.written(value) for name, value in settings.effective().items() if value is not None}
+    texts = {name: describe.as_setting(value) for name, value in settings.effective().items() if value is not None}
 
     assert example.Hyperparameters.read(texts) == settings
 
@@ -112,7 +112,7 @@ def test_the_settings_in_effect_read_back_as_themselves(example: Example) -> Non
 def test_defaults_are_values_that_a_user_could_give(example: Example) -> None:
     for setting in example.Hyperparameters.settings():
         if not setting.required and setting.default not in (None, "", ()):
-            assert setting.read(describe.written(setting.default)) == setting.default, setting.name
+            assert setting.read(describe.as_setting(setting.default)) == setting.default, setting.name
 
 
 def test_an_unknown_hyperparameter_is_told_with_the_nearest_names(example: Example) -> None:

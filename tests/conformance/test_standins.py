@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from algoport.algorithms.shared.vision.decoding import decoded
+from algoport.algorithms.shared.vision.decoding import decode
 from algoport.serving.prediction import Predictor
 from algoport.serving.refusals import Refusal
 from algoport.training.formats import Layout
@@ -94,7 +94,7 @@ def test_a_mask_is_answered_as_a_picture_of_the_size_of_the_request(
         answered = predictor.answer(model, asked.encoded[0], "image/jpeg", "image/png")
 
         assert answered.content_type == "image/png"
-        np.testing.assert_array_equal(decoded(answered.body, 1, "it")[..., 0], want)
+        np.testing.assert_array_equal(decode(answered.body, 1, "it")[..., 0], want)
         assert predictor.answer(model, asked.encoded[0], None, "image/*;q=0.5, text/html").body == answered.body
 
 
@@ -126,7 +126,7 @@ def test_boxes_are_answered_in_fractions_and_in_pixels_of_the_picture(
         pytest.skip("answers no boxes")
     asked = example.requests()[:1]
     boxes = example.answers(model, asked)["prediction"][0]
-    height, width = decoded(asked.encoded[0], 1, "it").shape[:2]
+    height, width = decode(asked.encoded[0], 1, "it").shape[:2]
 
     fractions = json.loads(predictor.answer(model, asked.encoded[0], "image/jpeg", "application/json").body)
     pixels = json.loads(predictor.answer(model, asked.encoded[0], "image/png", "application/json;annotation=1").body)

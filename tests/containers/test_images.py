@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from algoport.algorithms.shared.vision.decoding import decoded, encoded
+from algoport.algorithms.shared.vision.decoding import decode, encode
 from algoport.training.formats import Layout
 from algoport.training.formats.images import recordio
 from tests.containers.conftest import ROOT
@@ -27,7 +27,7 @@ def folder(tmp_path: Path) -> Path:
     for number in range(12):
         path = tmp_path / "pets" / ("cat", "dog", "fish")[number % 3] / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(encoded(np.full((10, 14, 3), number, np.uint8)))
+        path.write_bytes(encode(np.full((10, 14, 3), number, np.uint8)))
     return tmp_path
 
 
@@ -42,7 +42,7 @@ def test_class_folders_become_a_file_that_trains(folder):
 
     assert said.returncode == 0, said.stderr
     images = read(folder / "pets.rec")
-    numbers = [int(decoded(data, 3, "")[0, 0, 0]) for data in images.encoded]
+    numbers = [int(decode(data, 3, "")[0, 0, 0]) for data in images.encoded]
     assert sorted(numbers) == list(range(12)) != numbers
     assert [number % 3 for number in numbers] == images.label[:, 0].tolist()
     assert "3 classes: 0: 4, 1: 4, 2: 4" in said.stdout
@@ -57,7 +57,7 @@ def test_a_list_names_the_pictures_and_gaps_in_its_labels_are_told(folder):
     assert said.returncode == 0, said.stderr
     images = read(folder / "pets.rec")
     assert images.label.tolist() == [[4], [0]]
-    assert decoded(images.encoded[0], 3, "").shape == (5, 7, 3) and images.encoded[0].startswith(b"\xff\xd8")
+    assert decode(images.encoded[0], 3, "").shape == (5, 7, 3) and images.encoded[0].startswith(b"\xff\xd8")
     assert "No picture is of class 1, 2, 3." in said.stdout
 
 

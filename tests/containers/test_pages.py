@@ -35,10 +35,10 @@ def test_every_page_has_the_markers_of_its_parts() -> None:
 def test_a_part_is_put_between_its_markers_and_nothing_else_changes() -> None:
     page = "a\n<!-- algorithms -->\nold\n<!-- /algorithms -->\nb\n"
 
-    new = pages.renewed(page, "algorithms", "| new |\n")
+    new = pages.renew(page, "algorithms", "| new |\n")
 
     assert new == "a\n<!-- algorithms -->\n| new |\n<!-- /algorithms -->\nb\n"
-    assert pages.renewed(new, "hyperparameters", "x") == new
+    assert pages.renew(new, "hyperparameters", "x") == new
 
 
 def test_the_first_page_names_what_is_still_to_come(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from algoport.containers.cli.make import copied
+from algoport.containers.cli.make import copy_template
 from tests.containers.conftest import ROOT, open_to_all
 from tests.containers.engine import Engine, docker, mounted
 
@@ -22,7 +22,7 @@ NAME = "my-algorithm"
 @pytest.fixture
 def own(tmp_path: Path) -> Path:
     """A folder of algorithms, with the template in it under a name of its own."""
-    copied(tmp_path / "own" / "my_algorithm", NAME)
+    copy_template(tmp_path / "own" / "my_algorithm", NAME)
     return tmp_path / "own"
 
 

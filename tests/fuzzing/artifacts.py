@@ -155,6 +155,6 @@ def _list() -> Feed:
 
     def feed(data: bytes) -> bool:
         (place / "lists/x.lst").write_bytes(data)
-        return works(lambda: pictures.listed(place / "train", "train", place / "lists", "train_lst"))
+        return works(lambda: pictures.list_pictures(place / "train", "train", place / "lists", "train_lst"))
 
     return feed

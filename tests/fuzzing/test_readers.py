@@ -15,7 +15,7 @@ from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.records import Rows
 from algoport.training import formats
 from algoport.training.formats import ContentType, Layout
-from algoport.training.formats.recognition import recognized_text
+from algoport.training.formats.recognition import text_format
 from tests.fuzzing import readers
 from tests.fuzzing.fuzzer import Target, fuzz
 
@@ -75,7 +75,7 @@ def test_a_line_of_almost_numbers_is_refused_at_once(media: str, line: bytes) ->
 
 def test_a_number_of_a_million_digits_is_refused_at_once() -> None:
     assert quick("text/libsvm", b"1 0:" + b"1" * 1_000_000 + b"x")
-    assert recognized_text(b"1 0:" + b"1" * 1_000_000 + b"x") is None
+    assert text_format(b"1 0:" + b"1" * 1_000_000 + b"x") is None
 
 
 def test_names_as_long_as_the_body_do_not_stand_in_the_sentence() -> None:

@@ -16,8 +16,8 @@ from algoport.algorithms.contract import Answer, Column
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.records import Rows
 from algoport.algorithms.contract.wire import AnswerForm, Message, Prediction, Wire
-from algoport.algorithms.shared.vision.decoding import decoded
-from algoport.serving.answers import encoded
+from algoport.algorithms.shared.vision.decoding import decode
+from algoport.serving.answers import encode
 from algoport.training.formats.layout import Layout
 from algoport.training.formats.record import message
 from algoport.training.formats.recordio import frames
@@ -50,8 +50,8 @@ def plainly(value: np.float32) -> float | None:
 def test_float32_is_told_in_the_fewest_digits_that_give_it_back(numbers: list[float]) -> None:
     values = np.array(numbers, np.float32)
 
-    as_json = encoded({"x": values}, answer(x="float"), JSON, nothing(len(values)))
-    as_csv = encoded({"x": values}, answer(x="float"), CSV, nothing(len(values))).decode().splitlines()
+    as_json = encode({"x": values}, answer(x="float"), JSON, nothing(len(values)))
+    as_csv = encode({"x": values}, answer(x="float"), CSV, nothing(len(values))).decode().splitlines()
 
     numbers_read = [entry["x"] for entry in json.loads(as_json)["predictions"]]
     assert numbers_read == [plainly(value) for value in values]
@@ -77,9 +77,9 @@ def test_every_column_stands_in_every_record(counts: list[int], vector: int, see
     }
     declared = answer(key, double="float", whole="int", ragged="float", table="float")
 
-    body = json.loads(encoded(columns, declared, JSON, nothing(n)))
-    lines = encoded(columns, declared, LINES, nothing(n)).decode()
-    table = encoded(columns, declared, CSV, nothing(n)).decode()
+    body = json.loads(encode(columns, declared, JSON, nothing(n)))
+    lines = encode(columns, declared, LINES, nothing(n)).decode()
+    table = encode(columns, declared, CSV, nothing(n)).decode()
 
     entries = body[key] if key else body
     want = [{name: np.asarray(columns[name][i]).tolist() for name in entries[i]} for i in range(n)]
@@ -95,8 +95,8 @@ def test_every_column_stands_in_every_record(counts: list[int], vector: int, see
 def test_tables_of_differing_sizes_stay_whole_in_json_and_are_a_line_each_in_csv() -> None:
     tables = [np.array([[1, 2], [3, np.nan]]), np.empty((0, 2)), np.array([[5.0, 6.0]])]
 
-    body = json.loads(encoded({"x": tables}, answer("", x="float"), JSON, nothing(3)))
-    table = encoded({"x": tables}, answer(x="float"), CSV, nothing(3))
+    body = json.loads(encode({"x": tables}, answer("", x="float"), JSON, nothing(3)))
+    table = encode({"x": tables}, answer(x="float"), CSV, nothing(3))
 
     assert [entry["x"] for entry in body] == [[[1.0, 2.0], [3.0, None]], [], [[5.0, 6.0]]]
     assert table == b"1.0,2.0,3.0,nan\n\n5.0,6.0\n"
@@ -107,8 +107,8 @@ def test_tables_of_differing_sizes_stay_whole_in_json_and_are_a_line_each_in_csv
 def test_in_batch_mode_no_newline_ends_the_answer(media: str, count: int) -> None:
     columns, declared = {"x": np.arange(count)}, answer(x="float")
 
-    once = encoded(columns, declared, media, nothing(count))
-    batch = encoded(columns, declared, media, nothing(count), batch=True)
+    once = encode(columns, declared, media, nothing(count))
+    batch = encode(columns, declared, media, nothing(count), batch=True)
 
     assert once == batch + b"\n"
     assert batch.count(b"\n") == count - 1
@@ -117,16 +117,16 @@ def test_in_batch_mode_no_newline_ends_the_answer(media: str, count: int) -> Non
 def test_what_is_not_finite_is_null_in_json_and_a_word_in_csv() -> None:
     columns = {"x": np.array([np.nan, -np.inf, 1], np.float32), "y": [np.array([np.inf]), np.array([]), np.ones(2)]}
 
-    assert json.loads(encoded(columns, answer("", x="float", y="float"), JSON, nothing(3))) == [
+    assert json.loads(encode(columns, answer("", x="float", y="float"), JSON, nothing(3))) == [
         {"x": None, "y": [None]},
         {"x": None, "y": []},
         {"x": 1.0, "y": [1.0, 1.0]},
     ]
-    assert encoded(columns, answer(x="float", y="float"), CSV, nothing(3)) == b"nan,inf\n-inf,\n1.0,1.0,1.0\n"
+    assert encode(columns, answer(x="float", y="float"), CSV, nothing(3)) == b"nan,inf\n-inf,\n1.0,1.0,1.0\n"
 
 
 def test_a_whole_number_that_is_missing_is_told_as_missing() -> None:
-    text = encoded({"x": np.array([1.0, np.nan])}, answer(x="int"), JSON, nothing(2))
+    text = encode({"x": np.array([1.0, np.nan])}, answer(x="int"), JSON, nothing(2))
 
     assert json.loads(text) == {"predictions": [{"x": 1.0}, {"x": None}]}
 
@@ -134,7 +134,7 @@ def test_a_whole_number_that_is_missing_is_told_as_missing() -> None:
 def test_a_prediction_of_too_few_entries_is_not_sent() -> None:
     for media in (CSV, JSON, LINES):
         with pytest.raises(ValueError, match="3 records"):
-            encoded({"x": np.ones(2)}, answer(x="float"), media, nothing(3))
+            encode({"x": np.ones(2)}, answer(x="float"), media, nothing(3))
 
 
 def test_a_hundred_thousand_records_take_less_than_two_seconds() -> None:
@@ -143,7 +143,7 @@ def test_a_hundred_thousand_records_take_less_than_two_seconds() -> None:
     columns = {"x": random.normal(size=100_000).astype(np.float32), "y": np.arange(100_000)}
     for media in (CSV, JSON, LINES, PROTOBUF):
         began = time.process_time()
-        encoded(columns, answer(x="float", y="float"), media, nothing(100_000))
+        encode(columns, answer(x="float", y="float"), media, nothing(100_000))
         assert time.process_time() - began < 2
 
 
@@ -151,8 +151,8 @@ def test_an_array_has_a_row_a_record_and_the_columns_side_by_side() -> None:
     random = np.random.default_rng(0)
     cube, whole = random.normal(size=(3, 2, 4)).astype(np.float32), np.arange(3)
 
-    alone = np.load(io.BytesIO(encoded({"x": cube}, answer(x="float"), NPY, nothing(3))), allow_pickle=False)
-    beside = encoded({"x": cube, "y": whole}, answer(y="int", x="float"), NPY, nothing(3))
+    alone = np.load(io.BytesIO(encode({"x": cube}, answer(x="float"), NPY, nothing(3))), allow_pickle=False)
+    beside = encode({"x": cube, "y": whole}, answer(y="int", x="float"), NPY, nothing(3))
 
     np.testing.assert_array_equal(alone, cube)
     assert alone.dtype == np.float32
@@ -164,15 +164,15 @@ def test_an_array_of_lists_needs_lists_of_one_length_and_none_make_an_array_of_n
     declared = answer(x="float")
     pairs, ragged = [np.ones(2), np.zeros(2)], [np.ones(2), np.ones(3)]
 
-    stacked = np.load(io.BytesIO(encoded({"x": pairs}, declared, NPY, nothing(2))), allow_pickle=False)
-    empty = np.load(io.BytesIO(encoded({"x": []}, declared, NPY, nothing(0))), allow_pickle=False)
+    stacked = np.load(io.BytesIO(encode({"x": pairs}, declared, NPY, nothing(2))), allow_pickle=False)
+    empty = np.load(io.BytesIO(encode({"x": []}, declared, NPY, nothing(0))), allow_pickle=False)
 
     np.testing.assert_array_equal(stacked, pairs)
     assert len(empty) == 0
     with pytest.raises(UserError, match="'x' has entries of several shapes"):
-        encoded({"x": ragged}, declared, NPY, nothing(2))
+        encode({"x": ragged}, declared, NPY, nothing(2))
     with pytest.raises(UserError, match="'x' has entries of several shapes"):
-        encoded({"x": ["a", {"b": 1}]}, answer(x="json"), NPY, nothing(2))
+        encode({"x": ["a", {"b": 1}]}, answer(x="json"), NPY, nothing(2))
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (5, 3), (3, 5, 3), (4, 4, 1)])
@@ -180,11 +180,11 @@ def test_a_picture_is_a_png_of_the_same_pixels_in_every_type_of_answer(shape: tu
     pixels = np.random.default_rng(1).integers(0, 256, shape).astype(np.uint8)
     columns, declared = {"score": np.ones(1), "mask": [pixels]}, answer(score="float", mask="pixels")
 
-    data = encoded(columns, declared, PNG, nothing(1))
+    data = encode(columns, declared, PNG, nothing(1))
 
     channels = shape[2] if len(shape) > 2 else 1
-    np.testing.assert_array_equal(decoded(data, channels, "it").reshape(shape), pixels)
-    assert json.loads(encoded(columns, declared, JSON, nothing(1)))["predictions"][0]["mask"] == pixels.tolist()
+    np.testing.assert_array_equal(decode(data, channels, "it").reshape(shape), pixels)
+    assert json.loads(encode(columns, declared, JSON, nothing(1)))["predictions"][0]["mask"] == pixels.tolist()
 
 
 @pytest.mark.parametrize("count", [0, 2])
@@ -192,7 +192,7 @@ def test_a_png_is_refused_where_it_would_have_to_be_no_picture_or_several(count:
     columns = {"mask": [np.zeros((2, 2), np.uint8)] * count}
 
     with pytest.raises(UserError, match=f"is one picture; the request has {count} records"):
-        encoded(columns, answer(mask="pixels"), PNG, nothing(count))
+        encode(columns, answer(mask="pixels"), PNG, nothing(count))
 
 
 def arranged(content: Any) -> Wire:
@@ -211,12 +211,12 @@ def test_what_an_algorithm_arranges_becomes_bytes_of_the_type() -> None:
             assert list(prediction.columns) == ["a", "b"] and len(prediction.records) == 1
             return content
 
-        return encoded(columns, declared, media, nothing(1), wire=arranged(arrange))
+        return encode(columns, declared, media, nothing(1), wire=arranged(arrange))
 
     assert json.loads(written({"x": np.ones(2, np.float32)}, JSON)) == {"x": [1.0, 1.0]}
     assert written([{"x": 1}, [2]], LINES) == b'{"x":1}\n[2]\n'
     np.testing.assert_array_equal(np.load(io.BytesIO(written(pixels, NPY)), allow_pickle=False), pixels)
-    np.testing.assert_array_equal(decoded(written(pixels, PNG), 1, "it")[..., 0], pixels)
+    np.testing.assert_array_equal(decode(written(pixels, PNG), 1, "it")[..., 0], pixels)
     assert written(b"as it is", CSV) == b"as it is"
 
 
@@ -226,7 +226,7 @@ def test_messages_hold_features_and_labels_of_both_kinds_of_numbers() -> None:
         Message(label={"x": np.array([-1], np.int32)}),
     ]
 
-    body = encoded({"x": np.ones(2)}, answer(x="float"), PROTOBUF, nothing(2), wire=arranged(lambda _: content))
+    body = encode({"x": np.ones(2)}, answer(x="float"), PROTOBUF, nothing(2), wire=arranged(lambda _: content))
 
     first, second = (message().FromString(data) for data in frames(io.BytesIO(body), Layout(name="it")))
     assert list(first.features["target"].float32_tensor.values) == [0.5, 0.25]

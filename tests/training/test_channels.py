@@ -166,7 +166,7 @@ def test_an_error_in_the_decoder_comes_out_where_the_batch_was_wanted(tmp_path):
 def test_batches_within_a_block_are_views_and_the_rest_is_copied_once():
     block = Rows(features=numbered(10))
 
-    first, second, third = stream.rebatched(iter([block[:6], block[6:]]), 4)
+    first, second, third = stream.rebatch(iter([block[:6], block[6:]]), 4)
 
     assert np.shares_memory(first.features, block.features)
     assert not np.shares_memory(second.features, block.features)

@@ -188,7 +188,7 @@ def test_a_log_that_nobody_reads_any_more_is_no_reason_to_lose_the_model(tmp_pat
 def test_passes_of_milliseconds_are_not_slowed_down_by_checkpoints(tmp_path, monkeypatch):
     now, written = [0.0], []
     monkeypatch.setattr(checkpoints.time, "monotonic", lambda: now[0])
-    folder = checkpoints.Kept(tmp_path, {}, Alone())
+    folder = checkpoints.CheckpointFolder(tmp_path, {}, Alone())
 
     def write(arrays, facts):
         written.append(now[0])

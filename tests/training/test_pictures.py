@@ -9,7 +9,7 @@ import pytest
 
 from algoport.algorithms.contract.errors import UserError
 from algoport.training.channels import pictures as module
-from algoport.training.channels.pictures import Pictures, as_images, in_classes, listed
+from algoport.training.channels.pictures import Pictures, as_images, class_folders, list_pictures
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -37,7 +37,7 @@ def test_a_list_says_which_pictures_there_are_in_which_order(tmp_path):
     root = put(tmp_path / "train", "b/2.jpg", "a.png", "left out.png")
     lists = lst(tmp_path, "5\t1.000\tb/2.jpg\r\n\n9\t0\ta.png\n")
 
-    names, labels = read(listed(root, "train", lists, "train_lst"))
+    names, labels = read(list_pictures(root, "train", lists, "train_lst"))
 
     assert (names, labels) == (["b/2.jpg", "a.png"], [[1.0], [0.0]])
 
@@ -45,7 +45,7 @@ def test_a_list_says_which_pictures_there_are_in_which_order(tmp_path):
 def test_a_list_can_have_a_label_for_each_class(tmp_path):
     root = put(tmp_path / "train", "a.png", "b.png")
 
-    _, labels = read(listed(root, "train", lst(tmp_path, "0\t1\t0\t1\ta.png\n1\t0\t0\t0\tb.png"), "train_lst"))
+    _, labels = read(list_pictures(root, "train", lst(tmp_path, "0\t1\t0\t1\ta.png\n1\t0\t0\t0\tb.png"), "train_lst"))
 
     assert labels == [[1, 0, 1], [0, 0, 0]]
 
@@ -66,7 +66,7 @@ def test_a_line_that_is_wrong_is_told(tmp_path, text, message):
     root = put(tmp_path / "train", "a.png")
 
     with pytest.raises(UserError) as caught:
-        listed(root, "train", lst(tmp_path, text), "train_lst")
+        list_pictures(root, "train", lst(tmp_path, text), "train_lst")
 
     assert message in str(caught.value)
 
@@ -77,13 +77,13 @@ def test_there_is_one_list(tmp_path):
     (lists / "b.lst").write_text("0\t1\ta.png")
 
     with pytest.raises(UserError, match=r"must hold one file that ends in \.lst; it holds train_lst/a\.lst"):
-        listed(root, "train", lists, "train_lst")
+        list_pictures(root, "train", lists, "train_lst")
 
 
 def test_folders_are_classes_by_their_names(tmp_path):
     root = put(tmp_path / "train", "dog/1.jpg", "cat/deep/2.JPG", "cat/1.png", "dog/notes.txt", ".hidden/1.png")
 
-    names, labels = read(in_classes(root, "train"))
+    names, labels = read(class_folders(root, "train"))
 
     assert (names, labels) == (["cat/1.png", "cat/deep/2.JPG", "dog/1.jpg"], [[0], [0], [1]])
 
@@ -91,22 +91,22 @@ def test_folders_are_classes_by_their_names(tmp_path):
 def test_numbered_folders_are_those_classes(tmp_path):
     root = put(tmp_path / "train", "10/a.png", "2/a.png")
 
-    assert read(in_classes(root, "train"))[1] == [[10], [2]]
+    assert read(class_folders(root, "train"))[1] == [[10], [2]]
 
 
 def test_another_channel_says_which_classes_there_are(tmp_path):
     put(tmp_path / "train", "bird/1.png", "cat/1.png", "dog/1.png")
     root = put(tmp_path / "validation", "dog/1.png")
 
-    assert read(in_classes(root, "validation", tmp_path / "train"))[1] == [[2]]
+    assert read(class_folders(root, "validation", tmp_path / "train"))[1] == [[2]]
     put(root, "fish/1.png")
     with pytest.raises(UserError, match=r"validation/fish/1\.png: must lie in a folder of a class, bird, cat, dog"):
-        in_classes(root, "validation", tmp_path / "train")
+        class_folders(root, "validation", tmp_path / "train")
 
 
 def test_pictures_without_folders_need_a_list(tmp_path):
     with pytest.raises(UserError, match=r"a folder for each class, or channel 'train_lst' must list them"):
-        in_classes(put(tmp_path / "train", "1.png"), "train")
+        class_folders(put(tmp_path / "train", "1.png"), "train")
 
 
 def test_a_file_that_is_no_picture_is_told(tmp_path):
@@ -114,14 +114,14 @@ def test_a_file_that_is_no_picture_is_told(tmp_path):
     (root / "a" / "2.png").write_bytes(b"hello")
 
     with pytest.raises(UserError, match=r"train/a/2\.png: must be a JPEG or PNG file"):
-        read(in_classes(root, "train"))
+        read(class_folders(root, "train"))
 
 
 def test_passes_are_kept_in_memory_and_shuffled_files_are_those_there_are(tmp_path, monkeypatch):
     """Where more is there than is shuffled at a time, files come in an order that the seed gives."""
     names = [f"{number % 3}/{number:03d}.png" for number in range(600)]
     root = put(tmp_path / "train", *names)
-    source = Pictures(in_classes(root, "train"), as_images)
+    source = Pictures(class_folders(root, "train"), as_images)
 
     first = [data for part in source.blocks(7, lambda: False) for data in part.encoded]
     for name in names:
@@ -131,7 +131,7 @@ def test_passes_are_kept_in_memory_and_shuffled_files_are_those_there_are(tmp_pa
     assert first == again and len(first) == source.rows == 600
     monkeypatch.setattr(module, "WINDOW", 10)
     put(root, *names)
-    other = Pictures(in_classes(root, "train"), as_images)
+    other = Pictures(class_folders(root, "train"), as_images)
     one, two, same = (
         [data for part in other.blocks(seed, lambda: False) for data in part.encoded] for seed in (7, 8, 7)
     )

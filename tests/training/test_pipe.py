@@ -89,7 +89,7 @@ def test_a_frame_in_parts_has_the_magic_word_between_them(tmp_path):
     path.write_bytes(data)
 
     with open(path, "rb") as pipe:
-        objects = [part.read() for part in fifo.unwrapped(pipe, "train_0")]
+        objects = [part.read() for part in fifo.unwrap(pipe, "train_0")]
 
     assert objects == [b"abcxxxxxx" + magic + magic + b"tail!", b"next"]
 

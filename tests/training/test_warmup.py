@@ -13,7 +13,7 @@ import pytest
 
 from algoport.algorithms.contract.errors import PlatformError
 from algoport.algorithms.shared import compiled
-from algoport.containers.cli.make import copied
+from algoport.containers.cli.make import copy_template
 from algoport.training import warmup
 from tests.training.jobs import ROOT, STANDINS, Place
 
@@ -30,7 +30,7 @@ print(compiled.compilations())
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache of kernels, and an algorithm with a few small ones."""
-    copied(tmp_path / "own/my_algorithm", NAME)
+    copy_template(tmp_path / "own/my_algorithm", NAME)
     monkeypatch.setenv("ALGORITHM_PATH", f"{tmp_path / 'own'}:{STANDINS}")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))

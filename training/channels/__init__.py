@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from algoport.algorithms.contract import consumed, kinds, part
+from algoport.algorithms.contract import kinds, records_used, share_of_batch
 from algoport.algorithms.contract.errors import Stopped
-from algoport.algorithms.contract.joining import joined
+from algoport.algorithms.contract.joining import concatenate
 from algoport.training.channels import blocks as stream
 from algoport.training.channels.files import Shard
 from algoport.training.channels.pictures import Pictures
@@ -107,7 +107,7 @@ class Channel:
     def head(self, rows: int) -> Any:
         """This member's share of the first batch of that size; the next pass sees it again."""
         share = self._share
-        wanted = part(rows, share.rank, share.size) if share.sharded else rows
+        wanted = share_of_batch(rows, share.rank, share.size) if share.sharded else rows
         first = self._peek(wanted)
         return kinds.find(self.kind).empty(self._width or 0) if first is None else self._mine(first[:wanted])
 
@@ -115,12 +115,15 @@ class Channel:
         """A new pass, batch by batch."""
         share = self._share
         blocks = self._pass(shuffle)
-        ordered = blocks if shuffle is None else stream.shuffled(blocks, shuffle, kinds.find(self.kind))
+        ordered = blocks if shuffle is None else stream.shuffle_windows(blocks, shuffle, kinds.find(self.kind))
         if share.sharded:
-            start, rows = consumed(start, rows, share.rank, share.size), part(rows, share.rank, share.size)
+            start, rows = (
+                records_used(start, rows, share.rank, share.size),
+                share_of_batch(rows, share.rank, share.size),
+            )
         start_time, used = time.monotonic(), 0
         try:
-            for batch in stream.rebatched(stream.skipped(ordered, start) if start else ordered, rows):
+            for batch in stream.rebatch(stream.skip(ordered, start) if start else ordered, rows):
                 mine = self._mine(batch)
                 used += len(mine)
                 if self._meter:
@@ -140,7 +143,7 @@ class Channel:
             whole = self._records.all()
         else:
             parts = list(blocks)
-            whole = joined(parts) if parts else None
+            whole = concatenate(parts) if parts else None
         if whole is None:
             return kinds.find(self.kind).empty(self._width or 0)
         mine = stream.every(whole, share.rank, share.size) if not share.sharded else whole
@@ -171,7 +174,7 @@ class Channel:
 
         def decoded(over: Callable[[], bool]) -> Iterator[Any]:
             blocks = self._records.blocks(shuffle, over)
-            return stream.strided(blocks, share.local, share.locals) if self._is_strided else blocks
+            return stream.stride(blocks, share.local, share.locals) if self._is_strided else blocks
 
         return stream.ahead(decoded, asked=self._asked if isinstance(self._records, Pipe) else lambda: False)
 
@@ -197,12 +200,12 @@ class Channel:
         if not parts:
             stream.close(blocks)
             return None
-        whole = joined(parts)
-        self._peeked_pass = _begun(whole, blocks)
+        whole = concatenate(parts)
+        self._peeked_pass = _with_first(whole, blocks)
         return whole
 
 
-def _begun(first: Any, rest: Iterator[Any]) -> Iterator[Any]:
+def _with_first(first: Any, rest: Iterator[Any]) -> Iterator[Any]:
     try:
         yield first
         del first

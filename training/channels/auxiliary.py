@@ -24,7 +24,7 @@ def of_folder(place: Path, channel: str) -> Auxiliary:
     """The files at that place, with all below it. Links are followed; what is no file at their end is left out."""
     every = shards(place, channel)
     return Auxiliary(
-        channel, {each.name.removeprefix(f"{channel}/"): _Opened(each.open) for each in every if each.path.is_file()}
+        channel, {each.name.removeprefix(f"{channel}/"): _Opener(each.open) for each in every if each.path.is_file()}
     )
 
 
@@ -38,7 +38,7 @@ def of_pipe(path: Path, channel: str, *, wrapped: bool, stop_requested: Callable
     whole = _Piped(path, stop_requested)(SHARED).read()
     if len(whole) > SHARED:
         raise UserError(f"Channel '{channel}': must have at most {SHARED:,} bytes; it has more.")
-    parts = [part.read() for part in fifo.unwrapped(io.BytesIO(whole), path.name)]
+    parts = [part.read() for part in fifo.unwrap(io.BytesIO(whole), path.name)]
     files = Auxiliary.of(channel, {str(number): part for number, part in enumerate(parts, 1)})
     return Auxiliary(channel, files.files, nameless=True)
 
@@ -66,7 +66,7 @@ def everywhere(own: Auxiliary, group: Group) -> Auxiliary:
     return Auxiliary(own.channel, Auxiliary.of(own.channel, whole).files, nameless=own.nameless)
 
 
-class _Opened:
+class _Opener:
     """Opens a file; the limit is for others."""
 
     def __init__(self, open_: Callable[[], BinaryIO]) -> None:
@@ -86,9 +86,9 @@ class _Piped:
     def __call__(self, limit: int) -> BinaryIO:
         if self._data is None:
             try:
-                with fifo.opened(self._path, self._stop_requested) as pipe:
+                with fifo.open_pipe(self._path, self._stop_requested) as pipe:
                     self._data = _read(pipe, limit + 1)
-            except fifo.Abandoned:
+            except fifo.NoReader:
                 raise Stopped from None
             except zlib.error as error:
                 raise UserError(f"{self._path.name}: must be a whole gzip file; it is not: {error}.") from None

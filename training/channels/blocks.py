@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from algoport.algorithms.contract.joining import Records, joined
+from algoport.algorithms.contract.joining import Records, concatenate
 from algoport.algorithms.contract.kinds import Kind
 
 T = TypeVar("T")
@@ -23,7 +23,7 @@ WINDOW = 256 << 20
 
 
 @dataclass(frozen=True)
-class _Failed:
+class _Failure:
     error: BaseException
 
 
@@ -35,10 +35,10 @@ def ahead(
     `make` is given a function that says whether anybody still wants them. Ends early where `asked` is true and
     nothing comes, so that a job that waits for data can be stopped.
     """
-    line: queue.Queue[T | _Failed | None] = queue.Queue(depth)
+    line: queue.Queue[T | _Failure | None] = queue.Queue(depth)
     over = threading.Event()
 
-    def put(item: T | _Failed | None) -> bool:
+    def put(item: T | _Failure | None) -> bool:
         while not over.is_set():
             try:
                 line.put(item, timeout=0.1)
@@ -55,7 +55,7 @@ def ahead(
                     return
             put(None)
         except BaseException as error:
-            put(_Failed(error))
+            put(_Failure(error))
         finally:
             close(items)
 
@@ -70,7 +70,7 @@ def ahead(
 
 @dataclass(frozen=True)
 class _Taker(Generic[T]):
-    line: queue.Queue[T | _Failed | None]
+    line: queue.Queue[T | _Failure | None]
     asked: Callable[[], bool]
 
     def __iter__(self) -> Iterator[T]:
@@ -83,7 +83,7 @@ class _Taker(Generic[T]):
                 continue
             if item is None:
                 return
-            if isinstance(item, _Failed):
+            if isinstance(item, _Failure):
                 raise item.error
             yield item
 
@@ -101,7 +101,7 @@ def every(records: R, first: int, step: int) -> R:
     return records.take(np.arange(first, len(records), step))
 
 
-def strided(blocks: Iterator[R], first: int, step: int) -> Iterator[R]:
+def stride(blocks: Iterator[R], first: int, step: int) -> Iterator[R]:
     """Every `step`-th record of all blocks together."""
     position = 0
     for block in blocks:
@@ -109,7 +109,7 @@ def strided(blocks: Iterator[R], first: int, step: int) -> Iterator[R]:
         position += len(block)
 
 
-def skipped(blocks: Iterator[R], count: int) -> Iterator[R]:
+def skip(blocks: Iterator[R], count: int) -> Iterator[R]:
     """All but the first records."""
     for block in blocks:
         if count >= len(block):
@@ -119,7 +119,7 @@ def skipped(blocks: Iterator[R], count: int) -> Iterator[R]:
         count = 0
 
 
-def rebatched(blocks: Iterator[R], rows: int) -> Iterator[R]:
+def rebatch(blocks: Iterator[R], rows: int) -> Iterator[R]:
     """The same records, so many at a time; the last batch has what is left.
 
     A batch of rows that lies within a block is a view of it, and only one across a border is copied.
@@ -130,24 +130,24 @@ def rebatched(blocks: Iterator[R], rows: int) -> Iterator[R]:
         first = 0
         while have + len(block) - first >= rows:
             cut = first + rows - have
-            yield joined([*parts, block[first:cut]])
+            yield concatenate([*parts, block[first:cut]])
             parts, have, first = [], 0, cut
         if first < len(block):
             parts.append(block[first:])
             have += len(block) - first
     if parts:
-        yield joined(parts)
+        yield concatenate(parts)
 
 
-def shuffled(blocks: Iterator[R], seed: int, kind: Kind) -> Iterator[R]:
+def shuffle_windows(blocks: Iterator[R], seed: int, kind: Kind) -> Iterator[R]:
     """The records in an order that the seed gives, window by window."""
     random = np.random.default_rng(seed)
     first = next(blocks, None)
     if first is None:
         return
-    every_block = _chained(first, blocks)
+    every_block = _chain(first, blocks)
     count = kind.window(first, WINDOW)
-    windows = _windows(every_block) if count is None else rebatched(every_block, count)
+    windows = _windows(every_block) if count is None else rebatch(every_block, count)
     for records in windows:
         yield records.take(random.permutation(len(records)))
 
@@ -160,12 +160,12 @@ def _windows(blocks: Iterator[R]) -> Iterator[R]:
         parts.append(block)
         size += block.nbytes
         if size >= WINDOW:
-            yield joined(parts)
+            yield concatenate(parts)
             parts, size = [], 0
     if parts:
-        yield joined(parts)
+        yield concatenate(parts)
 
 
-def _chained(first: T, rest: Iterator[T]) -> Iterator[T]:
+def _chain(first: T, rest: Iterator[T]) -> Iterator[T]:
     yield first
     yield from rest

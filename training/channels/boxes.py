@@ -21,7 +21,7 @@ ENDING = ".json"
 
 
 @dataclass(frozen=True)
-class Listed:
+class ListedPicture:
     """A picture of a list, and the objects in it."""
 
     shard: Shard
@@ -33,10 +33,10 @@ class Listed:
         return self.shard.size
 
 
-def opened(folder: Folder) -> Pictures[Boxes]:
+def open_channel(folder: Folder) -> Pictures[Boxes]:
     """The pictures of a channel with their boxes, or without where nothing says any and none are required."""
     if folder.lists is not None:
-        return Pictures(_listed(folder), _with_objects)
+        return Pictures(_list_pictures(folder), _with_objects)
     if folder.annotations is not None:
         place, channel = folder.annotations
         pairs = paired(folder, (channel, shards(place, channel)), ENDING)
@@ -50,16 +50,16 @@ def opened(folder: Folder) -> Pictures[Boxes]:
     return Pictures(pairs, lambda chosen, pool: _annotated(chosen, pool, folder.layout))
 
 
-def _listed(folder: Folder) -> list[Listed]:
+def _list_pictures(folder: Folder) -> list[ListedPicture]:
     """The pictures that the list names, in its order. Its labels are as im2rec packs them."""
     assert folder.lists is not None
     return [
-        Listed(line.shard, of_label(line.numbers, b"", replace(folder.layout, name=line.source), line.place))
+        ListedPicture(line.shard, of_label(line.numbers, b"", replace(folder.layout, name=line.source), line.place))
         for line in lines(folder.place, folder.channel, *folder.lists)
     ]
 
 
-def _with_objects(chosen: Sequence[Listed], pool: ThreadPoolExecutor) -> Boxes:
+def _with_objects(chosen: Sequence[ListedPicture], pool: ThreadPoolExecutor) -> Boxes:
     return Boxes(
         encoded=contents(chosen, pool),
         objects=[entry.objects for entry in chosen],

@@ -24,11 +24,11 @@ _CHUNK = 1 << 20
 _TICK = 0.2  # seconds between looks at whether anybody still wants the data
 
 
-class Abandoned(Exception):
+class NoReader(Exception):
     """Nobody wants the data any more."""
 
 
-def opened(path: Path, over: Callable[[], bool]) -> BinaryIO:
+def open_pipe(path: Path, over: Callable[[], bool]) -> BinaryIO:
     """The pipe at that path, waited for where it is not there yet. A plain file there is read like one."""
     _await(path, over)
     if stat.S_ISFIFO(path.stat().st_mode):
@@ -42,7 +42,7 @@ def _await(path: Path, over: Callable[[], bool]) -> None:
     while not path.exists():
         waited = time.monotonic() - start_time
         if over():
-            raise Abandoned
+            raise NoReader
         if waited > patience:
             raise PlatformError(f"{path}: the pipe must be there; it has not appeared for {waited:.0f} s.")
         if waited - reminded > REMIND:
@@ -83,7 +83,7 @@ class _Fifo(io.RawIOBase):
                     return count
                 time.sleep(0.01)
             if self._over():
-                raise Abandoned
+                raise NoReader
             waited += _TICK
             if waited > REMIND:
                 waited = 0.0
@@ -95,7 +95,7 @@ class _Fifo(io.RawIOBase):
         super().close()
 
 
-def unwrapped(pipe: BinaryIO, name: str) -> Iterator[BinaryIO]:
+def unwrap(pipe: BinaryIO, name: str) -> Iterator[BinaryIO]:
     """The objects of a pipe in which each is framed as one RecordIO record, as streams, in turn."""
     number = 0
     while header := _exactly(pipe, 8, name, number):

@@ -69,7 +69,7 @@ def shards(place: Path, channel: str) -> list[Shard]:
     if not manifests:
         return files
     there = {shard.name: shard for shard in files}
-    return [shard for manifest in manifests for shard in _listed(manifest, channel, there)]
+    return [shard for manifest in manifests for shard in _manifest_shards(manifest, channel, there)]
 
 
 def _below(place: Path, channel: str) -> Iterator[Shard]:
@@ -95,7 +95,7 @@ def _is_manifest(shard: Shard) -> bool:
         return b"".join(file.read(256).split()).startswith(_MANIFEST)
 
 
-def _listed(manifest: Shard, channel: str, there: dict[str, Shard]) -> Iterator[Shard]:
+def _manifest_shards(manifest: Shard, channel: str, there: dict[str, Shard]) -> Iterator[Shard]:
     try:
         entries = json.loads(manifest.path.read_bytes())
     except (ValueError, RecursionError) as error:

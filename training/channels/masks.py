@@ -12,12 +12,12 @@ from algoport.training.channels.files import Folder, shards
 from algoport.training.channels.pairs import Pair, paired, unpaired
 from algoport.training.channels.pictures import Pictures, contents
 from algoport.training.formats.layout import Layout
-from algoport.training.formats.masks.mask import checked
+from algoport.training.formats.masks.mask import check
 
 ENDING = ".png"
 
 
-def opened(folder: Folder) -> Pictures[Masks]:
+def open_channel(folder: Folder) -> Pictures[Masks]:
     """The pictures of a channel with their masks, or without where no channel holds any and none are required."""
     if folder.annotations is not None:
         place, channel = folder.annotations
@@ -36,7 +36,7 @@ def _masked(pairs: Sequence[Pair], pool: ThreadPoolExecutor, layout: Layout) -> 
     encoded = contents(pairs, pool)
     files = list(pool.map(lambda pair: pair.annotation.path.read_bytes() if pair.annotation else b"", pairs))
     masks = [
-        checked(mask, data, replace(layout, name=pair.annotation.name), "")
+        check(mask, data, replace(layout, name=pair.annotation.name), "")
         for pair, mask, data in zip(pairs, files, encoded, strict=True)
         if pair.annotation is not None
     ]

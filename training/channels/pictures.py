@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algoport.algorithms.contract.errors import UserError
-from algoport.algorithms.contract.joining import joined
+from algoport.algorithms.contract.joining import concatenate
 from algoport.algorithms.contract.records import Images
 from algoport.algorithms.shared.machine import memory_free
 from algoport.training import log
@@ -46,7 +46,7 @@ E = TypeVar("E", bound=Entry)
 
 
 @dataclass(frozen=True)
-class Labeled:
+class LabeledFile:
     """One file, and what is known of it."""
 
     shard: Shard
@@ -97,17 +97,17 @@ class Pictures(Generic[I]):
         parts = list(self.blocks(None, lambda: False))
         if not parts:
             return None
-        whole = joined(parts)
+        whole = concatenate(parts)
         self._cache = [whole]
         return whole
 
 
-def opened(folder: Folder) -> Pictures[Images]:
+def open_channel(folder: Folder) -> Pictures[Images]:
     """Files of one picture each, by the list of another channel where it is given, else by their folders."""
     entries = (
-        in_classes(folder.place, folder.channel, folder.reference)
+        class_folders(folder.place, folder.channel, folder.reference)
         if folder.lists is None
-        else listed(folder.place, folder.channel, *folder.lists)
+        else list_pictures(folder.place, folder.channel, *folder.lists)
     )
     return Pictures(entries, as_images)
 
@@ -121,7 +121,7 @@ def contents(entries: Sequence[Entry], pool: ThreadPoolExecutor) -> list[bytes]:
     return encoded
 
 
-def as_images(pictures: Sequence[Labeled], pool: ThreadPoolExecutor) -> Images:
+def as_images(pictures: Sequence[LabeledFile], pool: ThreadPoolExecutor) -> Images:
     """Some of the pictures, with their labels where all have one."""
     labels = [picture.label for picture in pictures if picture.label is not None]
     return Images(
@@ -145,15 +145,15 @@ class Line:
         return UserError(f"{self.source}, {self.place}: {sentence}")
 
 
-def listed(place: Path, channel: str, lists: Path, lists_channel: str) -> list[Labeled]:
+def list_pictures(place: Path, channel: str, lists: Path, lists_channel: str) -> list[LabeledFile]:
     """The pictures of a channel that the only list names, in its order, each with a label or one a class."""
-    pictures: list[Labeled] = []
+    pictures: list[LabeledFile] = []
     width = None
     for line in lines(place, channel, lists, lists_channel):
         width = width or len(line.numbers)
         if len(line.numbers) != width:
             raise line.fault(f"{len(line.numbers)} labels, where the first line has {width}.")
-        pictures.append(Labeled(line.shard, line.numbers))
+        pictures.append(LabeledFile(line.shard, line.numbers))
     return pictures
 
 
@@ -196,7 +196,7 @@ def _entry(line: str, where: str) -> tuple[NDArray[np.float32], str]:
     return label, columns[-1].lstrip("/")
 
 
-def in_classes(place: Path, channel: str, reference: Path | None = None) -> list[Labeled]:
+def class_folders(place: Path, channel: str, reference: Path | None = None) -> list[LabeledFile]:
     """The pictures of a channel whose folders are the classes, numbered in the order of their names, or as the names
     say where all are numbers. `reference`: the channel that says which classes there are, if that is another one."""
     names = _folders(reference if reference is not None and reference.is_dir() else place)
@@ -208,13 +208,13 @@ def in_classes(place: Path, channel: str, reference: Path | None = None) -> list
             f"Channel '{channel}': pictures must lie in a folder for each class, or channel '{channel}_lst' must list "
             f"them; {files[0].name} lies in none."
         )
-    numbers = {name: int(name) if _numbered(names) else number for number, name in enumerate(names)}
+    numbers = {name: int(name) if _are_numbers(names) else number for number, name in enumerate(names)}
     pictures = []
     for shard in files:
         folder, _, rest = shard.name.removeprefix(f"{channel}/").partition("/")
         if not rest or folder not in numbers:
             raise UserError(f"{shard.name}: must lie in a folder of a class, {', '.join(names[:_SHOWN])}; it does not.")
-        pictures.append(Labeled(shard, np.array([numbers[folder]], np.float32)))
+        pictures.append(LabeledFile(shard, np.array([numbers[folder]], np.float32)))
     shown = ", ".join(f"{numbers[name]}: {name}" for name in names[:_SHOWN])
     log.note(f"Channel '{channel}': {len(pictures)} pictures in folders of {len(names)} classes, {shown}.")
     return pictures
@@ -222,8 +222,8 @@ def in_classes(place: Path, channel: str, reference: Path | None = None) -> list
 
 def _folders(place: Path) -> list[str]:
     names = [each.name for each in place.iterdir() if each.is_dir() and each.name[0] not in "._"]
-    return sorted(names, key=int) if _numbered(names) else sorted(names)
+    return sorted(names, key=int) if _are_numbers(names) else sorted(names)
 
 
-def _numbered(names: Sequence[str]) -> bool:
+def _are_numbers(names: Sequence[str]) -> bool:
     return all(re.fullmatch(r"\d{1,6}", name) for name in names)

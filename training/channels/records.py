@@ -13,7 +13,7 @@ import numpy as np
 
 from algoport.algorithms.contract import kinds
 from algoport.algorithms.contract.errors import UserError
-from algoport.algorithms.contract.joining import Records, joined
+from algoport.algorithms.contract.joining import Records, concatenate
 from algoport.algorithms.shared.machine import memory_free
 from algoport.training.channels import fifo
 from algoport.training.channels.files import Shard
@@ -78,7 +78,7 @@ class Files:
         if not parts:
             self.rows = 0
             return None
-        whole = parts[0] if len(parts) == 1 else joined(parts)
+        whole = parts[0] if len(parts) == 1 else concatenate(parts)
         self.rows = len(whole)
         ends = np.cumsum([sum(map(len, blocks)) for blocks in by_file])
         starts = [0, *ends[:-1]]
@@ -132,12 +132,12 @@ class Pipe:
         self._number += 1
         count = 0
         try:
-            with fifo.opened(path, over) as pipe:
-                for number, part in enumerate(fifo.unwrapped(pipe, path.name) if self._wrapped else [pipe]):
+            with fifo.open_pipe(path, over) as pipe:
+                for number, part in enumerate(fifo.unwrap(pipe, path.name) if self._wrapped else [pipe]):
                     name = f"{path.name}, object {number + 1}" if self._wrapped else path.name
                     for block in self._decode(part, name):
                         count += len(block)
                         yield block
-        except fifo.Abandoned:
+        except fifo.NoReader:
             return
         self.rows = count

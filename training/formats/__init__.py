@@ -22,7 +22,7 @@ from typing import Any, BinaryIO, Protocol, cast
 
 from algoport.algorithms.contract import kinds
 from algoport.algorithms.contract.errors import UserError
-from algoport.algorithms.contract.joining import joined
+from algoport.algorithms.contract.joining import concatenate
 from algoport.algorithms.contract.kinds import Kind
 from algoport.training.formats.layout import Layout
 
@@ -100,7 +100,7 @@ def whole(body: bytes, content_type: ContentType, layout: Layout, kind: str = "r
     """All records of a request; none where the body has none. The parameters are those of the content type."""
     layout = replace(layout, block=min(layout.block, len(body) + 1))
     parts = list(records(io.BytesIO(body), content_type, layout, kind))
-    return joined(parts) if parts else kinds.find(kind).empty(layout.width or len(layout.fields))
+    return concatenate(parts) if parts else kinds.find(kind).empty(layout.width or len(layout.fields))
 
 
 @functools.cache

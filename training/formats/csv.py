@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algoport.algorithms.contract.records import Rows
-from algoport.training.formats.layout import Layout, shown
-from algoport.training.formats.recognition import recognized_text
+from algoport.training.formats.layout import Layout, excerpt
+from algoport.training.formats.recognition import text_format
 from algoport.training.formats.text import blocks, check_text
 
 MEDIA = ("text/csv", "csv", "application/csv")
@@ -43,11 +43,11 @@ def read(stream: BinaryIO, layout: Layout) -> Iterator[Rows]:
         data, line = block.data, block.line
         if block.line == 1:
             check_text(bytes(data[:8]), layout, MEDIA[0])
-            delimiter = _guessed(data)
+            delimiter = _guess_delimiter(data)
         if header:
             data, line, header = _behind_header(data, line, layout, delimiter)
         fresh = table is None
-        table = table or _opened(data, line, layout, delimiter)
+        table = table or _first_row(data, line, layout, delimiter)
         if table is not None:
             matrix = table.decoded(data, line, fresh)
             if len(matrix):
@@ -69,7 +69,7 @@ def write(rows: Rows) -> bytes:
     return bytes(sink.getvalue())
 
 
-def _guessed(data: memoryview) -> str:
+def _guess_delimiter(data: memoryview) -> str:
     """What separates the fields of the first line that is not blank."""
     first = bytes(data[: 1 << 20]).lstrip().partition(b"\n")[0].decode("utf-8", "replace")
     return next((sign for sign in DELIMITERS if sign in first), ",")
@@ -83,7 +83,7 @@ def _behind_header(data: memoryview, line: int, layout: Layout, delimiter: str) 
     return data[:0], line, True
 
 
-def _opened(data: memoryview, line: int, layout: Layout, delimiter: str) -> _Table | None:
+def _first_row(data: memoryview, line: int, layout: Layout, delimiter: str) -> _Table | None:
     """What the first row says of all; None where there is no row. UserError where it is not as it must be."""
     labels = layout.label_size + layout.weighted
     columns = bytes(data[:SMALL]).partition(b"\n")[0].count(delimiter.encode()) + 1
@@ -158,17 +158,17 @@ class _Table:
         return complete
 
     def _no_numbers(self, text: str, numbers: list[float | None], first: bool) -> str:
-        other = recognized_text(text.encode()) if first else None
+        other = text_format(text.encode()) if first else None
         if other is not None:
-            return f"is plainly {other}, where the content type is {MEDIA[0]}: {shown(text)}."
+            return f"is plainly {other}, where the content type is {MEDIA[0]}: {excerpt(text)}."
         if len(numbers) == 1:
             for sign, name in ((";", "semicolons"), ("\t", "tabs")):
                 if sign in text:
-                    return f"numbers are separated by {name}, and must be as in the first line: {shown(text)}."
+                    return f"numbers are separated by {name}, and must be as in the first line: {excerpt(text)}."
         present = (number for number, field in zip(numbers, text.split(self.delimiter), strict=False) if field.strip())
         if first and all(number is None for number in present):
-            return f"{shown(text)} is a probable header; remove it or say header=present in the content type."
-        return f"not a row of numbers: {shown(text)}."
+            return f"{excerpt(text)} is a probable header; remove it or say header=present in the content type."
+        return f"not a row of numbers: {excerpt(text)}."
 
 
 def _lacking(matrix: NDArray[np.float32]) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from algoport.algorithms.contract.origins import Origins
-from algoport.training.formats.json import loaded, merged
+from algoport.training.formats.json import load, merge
 from algoport.training.formats.layout import Layout
 from algoport.training.formats.text import BOM, blocks, check_text
 
@@ -38,7 +38,7 @@ class Instances:
 
     def configurations(self, own: Sequence[object]) -> list[object] | None:
         """Options of each record: those of the body, over which go its own; None where none has any."""
-        whole = [merged(self.configuration, each) for each in own]
+        whole = [merge(self.configuration, each) for each in own]
         return whole if any(each is not None for each in whole) else None
 
 
@@ -52,7 +52,7 @@ def of_body(stream: BinaryIO, layout: Layout, example: str) -> Instances | None:
     text = text.removeprefix(BOM)
     if not text.strip():
         return None
-    body = loaded(text, layout, "")
+    body = load(text, layout, "")
     if not isinstance(body, Mapping) or not isinstance(body.get("instances"), list):
         raise layout.fault("", f'must be an object with a list "instances": {{"instances": [{example}, …]}}.')
     values = body["instances"]
@@ -69,7 +69,7 @@ def of_lines(stream: BinaryIO, layout: Layout) -> Iterator[Instances]:
             numbered = enumerate(lines[start : start + _BATCH], block.line + start)
             present = [(number, line) for number, line in numbered if line.strip()]
             if present:
-                values = [loaded(line, layout, f"line {number}") for number, line in present]
+                values = [load(line, layout, f"line {number}") for number, line in present]
                 yield Instances(values, "line", [number for number, _ in present], layout)
 
 

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algoport.algorithms.contract.records import Rows
-from algoport.training.formats.layout import Layout, shown
-from algoport.training.formats.recognition import plainly
-from algoport.training.formats.record import Parts, assembled
+from algoport.training.formats.layout import Layout, excerpt
+from algoport.training.formats.recognition import format_of
+from algoport.training.formats.record import Parts, assemble
 from algoport.training.formats.text import BOM, check_text
 
 MEDIA = ("application/json", "json")
@@ -31,14 +31,14 @@ def read(stream: BinaryIO, layout: Layout) -> Iterator[Rows]:
     if simple is not None:
         yield simple
         return
-    instances, configuration = _instances(loaded(body, layout, ""), layout)
+    instances, configuration = _instances(load(body, layout, ""), layout)
     if instances:
         places = [f"instance {number}" for number in range(1, len(instances) + 1)]
-        yield decoded(instances, places, layout, configuration=configuration)
+        yield decode(instances, places, layout, configuration=configuration)
 
 
 def _simple(body: bytes, layout: Layout) -> Rows | None:
-    """The rows of instances that are lists of features and nothing else, all of one width: what `decoded` makes of
+    """The rows of instances that are lists of features and nothing else, all of one width: what `decode` makes of
     them, without an object for each number. None where it is not so, or where something is wrong."""
     import simdjson
 
@@ -67,22 +67,22 @@ def write(rows: Rows) -> bytes:
     """A body with one instance a row. Missing values are null."""
     import orjson
 
-    return orjson.dumps({"instances": list(encoded(rows))})
+    return orjson.dumps({"instances": list(encode(rows))})
 
 
-def loaded(text: bytes | memoryview, layout: Layout, place: str) -> Any:
+def load(text: bytes | memoryview, layout: Layout, place: str) -> Any:
     """Parsed JSON: strict, no NaN, no infinity."""
     import orjson
 
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        other = plainly(bytes(text[:4096]))
+        other = format_of(bytes(text[:4096]))
         hint = "" if other is None or other.startswith("JSON") else f" It is plainly {other}."
         raise layout.fault(place, f"is not JSON: {error}.{hint}") from None
 
 
-def encoded(rows: Rows) -> Iterator[dict[str, Any]]:
+def encode(rows: Rows) -> Iterator[dict[str, Any]]:
     """One instance a row, as objects ready for JSON."""
     for number in range(len(rows)):
         instance: dict[str, Any] = {}
@@ -102,7 +102,7 @@ def encoded(rows: Rows) -> Iterator[dict[str, Any]]:
         yield instance
 
 
-def decoded(
+def decode(
     instances: Sequence[Any],
     places: Sequence[str],
     layout: Layout,
@@ -125,10 +125,10 @@ def decoded(
         labels=_flat([entry.label for entry in read], places, layout),
         label_counts=np.array([len(entry.label) for entry in read], np.int64),
     )
-    rows = assembled(parts, _Placed(layout, places), 0, layout.width if width is None else width, labels)
+    rows = assemble(parts, _InstanceLayout(layout, places), 0, layout.width if width is None else width, labels)
     weighted = any(entry.weight is not None for entry in read)
     weights = [[1.0 if entry.weight is None else entry.weight] for entry in read]
-    own = [merged(configuration, entry.configuration) for entry in read]
+    own = [merge(configuration, entry.configuration) for entry in read]
     return Rows(
         features=rows.features,
         label=rows.label,
@@ -137,7 +137,7 @@ def decoded(
     )
 
 
-class _Placed(Layout):
+class _InstanceLayout(Layout):
     """A layout whose faults say "instance 3" or "line 7" where the record's number is meant."""
 
     def __init__(self, layout: Layout, places: Sequence[str]) -> None:
@@ -178,12 +178,12 @@ def _instances(body: Any, layout: Layout) -> tuple[Sequence[Any], object]:
 
 def _instance(instance: Any, place: str, layout: Layout) -> _Instance:
     if not isinstance(instance, Mapping):
-        raise layout.fault(place, f'must be an object such as {{"features": [1.5, 2]}}; it is {shown(instance)}.')
+        raise layout.fault(place, f'must be an object such as {{"features": [1.5, 2]}}; it is {excerpt(instance)}.')
     data = instance.get("data", instance)
     if isinstance(data, Mapping) and "features" in instance:
         data = instance
     if not isinstance(data, Mapping) or "features" not in data:
-        names = ", ".join(shown(name, 30) for name in list(instance)[:5])
+        names = ", ".join(excerpt(name, 30) for name in list(instance)[:5])
         raise layout.fault(place, f'must have "features"; it has {names or "nothing"}.')
     label = data.get("label", instance.get("label", []))
     return _Instance(
@@ -215,7 +215,7 @@ def _size(shape: Any, place: str, layout: Layout) -> int:
     size = 1
     for extent in shape if isinstance(shape, list) and 0 < len(shape) <= 8 else [None]:
         if type(extent) is not int or not 0 <= extent < 1 << 48 or size * extent >= 1 << 48:
-            raise layout.fault(place, f'"shape" must be a list of sizes, such as [1000]; it is {shown(shape)}.')
+            raise layout.fault(place, f'"shape" must be a list of sizes, such as [1000]; it is {excerpt(shape)}.')
         size *= extent
     return size
 
@@ -228,7 +228,7 @@ def _flat(lists: Sequence[Sequence[Any]], places: Sequence[str], layout: Layout)
     for place, some in zip(places, lists, strict=True):
         for value in some:
             if type(value) not in _NUMBERS or (value is not None and not abs(value) < 3.4028236e38):
-                raise layout.fault(place, f"must hold numbers that float32 can hold; it has {shown(value)}.")
+                raise layout.fault(place, f"must hold numbers that float32 can hold; it has {excerpt(value)}.")
     raise layout.fault("", "must hold numbers that float32 can hold.")
 
 
@@ -244,7 +244,7 @@ def _short(wide: NDArray[np.float64]) -> NDArray[np.float32] | None:
     return None if np.isinf(numbers).any() else numbers
 
 
-def merged(body: object, own: object) -> object:
+def merge(body: object, own: object) -> object:
     """The configuration of a body and that of a record, which wins."""
     if isinstance(body, Mapping) and isinstance(own, Mapping):
         return {**body, **own}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from algoport.algorithms.contract.records import Rows
-from algoport.training.formats.json import decoded, encoded, loaded
+from algoport.training.formats.json import decode, encode, load
 from algoport.training.formats.layout import Layout
 from algoport.training.formats.text import blocks, check_text
 
@@ -27,8 +27,8 @@ def read(stream: BinaryIO, layout: Layout) -> Iterator[Rows]:
             if not present:
                 continue
             places = [place for place, _ in present]
-            instances = [loaded(line, layout, place) for place, line in present]
-            rows = decoded(instances, places, layout, width=width, labels=labels)
+            instances = [load(line, layout, place) for place, line in present]
+            rows = decode(instances, places, layout, width=width, labels=labels)
             width, labels = rows.width, 0 if rows.label is None else rows.label.shape[1]
             yield rows
 
@@ -37,4 +37,4 @@ def write(rows: Rows) -> bytes:
     """One instance a line. Missing values are null."""
     import orjson
 
-    return b"".join(orjson.dumps(instance) + b"\n" for instance in encoded(rows))
+    return b"".join(orjson.dumps(instance) + b"\n" for instance in encode(rows))

@@ -51,7 +51,7 @@ def _varints(data, start, stop):
 
 
 @numba.njit(nogil=True, cache=True)
-def _unpacked(data, start, stop, out, at):
+def _unpack(data, start, stop, out, at):
     """Sets `out` (int64) from `at` on to the numbers packed there; False where one has more than ten bytes.
 
     Those beyond int64 become negative.
@@ -148,7 +148,7 @@ def _values(data, spans, out, at):
             out[at + index] = number[0]
     else:
         numbers = np.empty(spans[3], np.int64)
-        if not _unpacked(data, start, stop, numbers, 0):
+        if not _unpack(data, start, stop, numbers, 0):
             return False
         for index in range(spans[3]):
             # Negative numbers take ten bytes; the lower 32 bits are what counts.
@@ -185,7 +185,7 @@ def _record(data, start, stop, features, label, texts):
 
 
 @numba.njit(nogil=True, cache=True)
-def measured(
+def measure(
     data,  # in   bytes, the first that of a frame
     most,  # records at most
     ended,  # whether the stream ends with the data, so that the last frame may lack its padding
@@ -213,7 +213,7 @@ def measured(
 
 @numba.njit(nogil=True, cache=True)
 def decode(
-    data,  # in   bytes, as for `measured`, of which n records are taken
+    data,  # in   bytes, as for `measure`, of which n records are taken
     values,  # sets (v,) float32
     keys,  # sets (v,) int64    only where a record has keys; negative for one that no int64 holds
     counts,  # sets (n,) int64
@@ -223,7 +223,7 @@ def decode(
     label_counts,  # sets (n,) int64
     texts,  # sets (n, 3, 2) int64  start and end of uid, metadata and configuration, -1 where there is none
 ):
-    """Lay the n records that `measured` has found usual end to end; False where one is damaged after all."""
+    """Lay the n records that `measure` has found usual end to end; False where one is damaged after all."""
     features, label = np.zeros(8, np.int64), np.zeros(8, np.int64)
     at, v, first = 0, 0, 0
     for n in range(counts.size):
@@ -235,7 +235,7 @@ def decode(
         if not _values(data, features, values, v):
             return False
         counts[n], widths[n], keyed[n] = features[3], features[7], features[6] > 0
-        if features[6] > 0 and not _unpacked(data, features[4], features[5], keys, v):
+        if features[6] > 0 and not _unpack(data, features[4], features[5], keys, v):
             return False
         if not _values(data, label, labels, first):
             return False

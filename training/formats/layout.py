@@ -74,7 +74,7 @@ class Layout:
             raise self.fault("", f"decodes to {size:,} bytes, where at most {self.limit:,} are allowed.")
 
 
-def shown(value: object, limit: int = 60) -> str:
+def excerpt(value: object, limit: int = 60) -> str:
     """The beginning of a piece of the data, quoted, for a message."""
     if isinstance(value, bytes):
         value = value[: 4 * limit].decode("utf-8", "replace")

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algoport.algorithms.contract.records import Rows
-from algoport.training.formats.layout import Layout, shown
-from algoport.training.formats.recognition import recognized_text
+from algoport.training.formats.layout import Layout, excerpt
+from algoport.training.formats.recognition import text_format
 from algoport.training.formats.record import sorted_csr
 from algoport.training.formats.text import blocks, check_text
 
@@ -50,10 +50,10 @@ def read(stream: BinaryIO, layout: Layout) -> Iterator[Rows]:
         data = bytes(block.data)
         if block.line == 1:
             check_text(data[:8], layout, MEDIA[0])
-        lines = _grouped(data, block.line, layout) if b"qid:" in data else _parsed(data, block.line, layout)
+        lines = _with_group(data, block.line, layout) if b"qid:" in data else _parse(data, block.line, layout)
         if len(lines.bounds) == 1:
             continue
-        labeled = _labeled(lines, data, layout, labeled)
+        labeled = _with_label(lines, data, layout, labeled)
         if layout.width is None:
             # Of the text, only what faults would need: none are left but keys that come twice.
             pending.append((lines, b""))
@@ -114,7 +114,7 @@ def _rows(lines: _Lines, data: bytes, layout: Layout, width: int) -> Rows:
     )
 
 
-def _labeled(lines: _Lines, data: bytes, layout: Layout, before: bool | None) -> bool:
+def _with_label(lines: _Lines, data: bytes, layout: Layout, before: bool | None) -> bool:
     missing = np.isnan(lines.labels)
     expected = not missing[0] if before is None else before
     wrong = missing == expected
@@ -131,10 +131,10 @@ def _number_of(data: bytes, line: int, row: int) -> int:
     return next(number for index, number in enumerate(present) if index == row)
 
 
-def _grouped(data: bytes, line: int, layout: Layout) -> _Lines:
+def _with_group(data: bytes, line: int, layout: Layout) -> _Lines:
     """Lines of which each has a group behind its label."""
     numbers = [int(number) for _, number in _GROUPED.findall(data)]
-    lines = _parsed(_GROUPED.sub(rb"\1", data), line, layout)
+    lines = _parse(_GROUPED.sub(rb"\1", data), line, layout)
     if len(numbers) != len(lines.labels):
         raise layout.fault(
             "", f"{len(numbers)} of the {len(lines.labels)} rows from line {line} on have a qid; all must."
@@ -142,7 +142,7 @@ def _grouped(data: bytes, line: int, layout: Layout) -> _Lines:
     return replace(lines, groups=np.array(numbers, np.int64))
 
 
-def _parsed(data: bytes, line: int, layout: Layout) -> _Lines:
+def _parse(data: bytes, line: int, layout: Layout) -> _Lines:
     lines = _quick(data, line, layout) if len(data) > SMALL else None
     return _plain(data, line, layout) if lines is None else lines
 
@@ -210,7 +210,7 @@ def _value(text: bytes) -> float:
 
 
 def _sentence(text: bytes, first: bool) -> str:
-    other = recognized_text(text) if first else None
+    other = text_format(text) if first else None
     if other is not None and not other.startswith("libsvm"):
-        return f"is plainly {other}, where the content type is {MEDIA[0]}: {shown(text)}."
-    return f"not a label and pairs key:value: {shown(text)}."
+        return f"is plainly {other}, where the content type is {MEDIA[0]}: {excerpt(text)}."
+    return f"not a label and pairs key:value: {excerpt(text)}."

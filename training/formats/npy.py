@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from algoport.algorithms.contract.records import Rows
 from algoport.training.formats.layout import Layout
-from algoport.training.formats.recognition import plainly
+from algoport.training.formats.recognition import format_of
 from algoport.training.formats.window import Window
 
 MEDIA = ("application/x-npy", "npy", "application/npy")
@@ -98,7 +98,7 @@ class _Source:
 
         start = bytes(self._window.view[:_LONGEST_HEADER])
         if not start.startswith(_MAGIC):
-            other = plainly(start) if self._first else None
+            other = format_of(start) if self._first else None
             sentence = f"is plainly {other}" if other else "has bytes that do not begin as a NumPy array does"
             raise self._layout.fault("", f"{sentence}, where the content type is {MEDIA[0]}.")
         self._first = False

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from algoport.algorithms.contract.records import Rows
 from algoport.training.formats import parquet_footer
-from algoport.training.formats.layout import Layout, shown
-from algoport.training.formats.recognition import plainly
+from algoport.training.formats.layout import Layout, excerpt
+from algoport.training.formats.recognition import format_of
 
 MEDIA = ("application/x-parquet", "parquet", "application/parquet", "application/vnd.apache.parquet")
 _MAGIC = b"PAR1"
@@ -27,7 +27,7 @@ _MAGIC = b"PAR1"
 
 def read(stream: BinaryIO, layout: Layout) -> Iterator[Rows]:
     """Rows in file order, names ignored; null is NaN. `layout.limit` holds against files that unpack to too much."""
-    with opened(stream, layout) as table:
+    with open_file(stream, layout) as table:
         if table is None:
             return
         columns = _columns(table.file.schema_arrow, layout)
@@ -35,7 +35,7 @@ def read(stream: BinaryIO, layout: Layout) -> Iterator[Rows]:
             yield _rows(batch, columns, layout, number)
 
 
-class Opened(NamedTuple):
+class ParquetFile(NamedTuple):
     """A file whose footer has been read."""
 
     file: Any
@@ -43,7 +43,7 @@ class Opened(NamedTuple):
 
 
 @contextmanager
-def opened(stream: BinaryIO, layout: Layout) -> Iterator[Any]:
+def open_file(stream: BinaryIO, layout: Layout) -> Iterator[Any]:
     """The file, or None where the stream is empty; what pyarrow says of a broken one becomes a `UserError`."""
     import pyarrow as pa
     import pyarrow.parquet as pa_parquet
@@ -55,8 +55,8 @@ def opened(stream: BinaryIO, layout: Layout) -> Iterator[Any]:
         try:
             table = pa_parquet.ParquetFile(file, thrift_string_size_limit=1 << 24, thrift_container_size_limit=1 << 20)
             if layout.limit is not None:
-                layout.spend(_unpacked(file, layout))
-            yield Opened(table, _promised(table, file, layout))
+                layout.spend(_unpacked_size(file, layout))
+            yield ParquetFile(table, _value_count(table, file, layout))
         except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError) as error:
             message = (str(error).splitlines() or [type(error).__name__])[0]
             raise layout.fault("", f"cannot be read as Parquet: {message[:200]}.") from None
@@ -92,8 +92,8 @@ def _begins(file: BinaryIO, layout: Layout) -> bool:
     start = file.read(1 << 12)
     file.seek(0, io.SEEK_SET)
     if start and not start.startswith(_MAGIC):
-        other = plainly(start)
-        sentence = f"is plainly {other}" if other else f"does not begin as Parquet does: {shown(start)}"
+        other = format_of(start)
+        sentence = f"is plainly {other}" if other else f"does not begin as Parquet does: {excerpt(start)}"
         raise layout.fault("", f"{sentence}, where the content type is {MEDIA[0]}.")
     return bool(start)
 
@@ -123,7 +123,7 @@ def _numeric(kind: Any) -> bool:
     return bool(kinds.is_integer(kind) or kinds.is_floating(kind) or kinds.is_boolean(kind) or kinds.is_decimal(kind))
 
 
-def _promised(table: Any, file: BinaryIO, layout: Layout) -> int:
+def _value_count(table: Any, file: BinaryIO, layout: Layout) -> int:
     """How many values there are; a flat column has one a row."""
     import pyarrow.types as kinds
 
@@ -135,14 +135,14 @@ def _promised(table: Any, file: BinaryIO, layout: Layout) -> int:
         raise layout.fault("", f"cannot be read as Parquet: {error}.") from None
 
 
-def _unpacked(file: BinaryIO, layout: Layout) -> int:
+def _unpacked_size(file: BinaryIO, layout: Layout) -> int:
     try:
-        return parquet_footer.unpacked(file, layout.limit or 0)
+        return parquet_footer.unpacked_size(file, layout.limit or 0)
     except (ValueError, OSError) as error:
         raise layout.fault("", f"cannot be read as Parquet: {error}.") from None
 
 
-def batches(table: Opened, layout: Layout) -> Iterator[tuple[int, Any]]:
+def batches(table: ParquetFile, layout: Layout) -> Iterator[tuple[int, Any]]:
     """Batches of about `layout.block` decoded bytes, with the number of the first row, from 1."""
     meta, promised = table.file.metadata, table.promised
     # Before anything is unpacked: a kilobyte of run lengths can stand for any number of values.

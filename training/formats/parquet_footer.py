@@ -24,7 +24,7 @@ def values(file: BinaryIO) -> int:
     return sum(_whole(meta, _VALUES) for meta in _columns(file))
 
 
-def unpacked(file: BinaryIO, most: int) -> int:
+def unpacked_size(file: BinaryIO, most: int) -> int:
     """Bytes that all pages unpack to, as their own headers say, whatever the footer does; reading ends beyond `most`.
 
     `ValueError` where a page is none: a reader sets aside what a header asks for before it looks at the page.

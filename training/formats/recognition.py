@@ -28,17 +28,17 @@ _JSON = re.compile(rb"\s*+(?:\{\s*+[\"}]|\[\s*+[\[{\"\]]|\[\s*+" + _NUMBER + rb"
 _CSV = re.compile(rb"\s*+(?:" + _NUMBER + rb")?(?:,\s*+(?:" + _NUMBER + rb")?)++\s*+\Z")
 
 
-def plainly(start: bytes) -> str | None:
+def format_of(start: bytes) -> str | None:
     """The format that a stream begins as, by its first bytes or its first line, or None."""
-    return recognized(start) or recognized_text(start.lstrip().partition(b"\n")[0])
+    return binary_format(start) or text_format(start.lstrip().partition(b"\n")[0])
 
 
-def recognized(start: bytes) -> str | None:
+def binary_format(start: bytes) -> str | None:
     """The binary format or encoding that a stream begins as, or None."""
     return next((name for magic, name in _STARTS if start.startswith(magic)), None)
 
 
-def recognized_text(line: bytes) -> str | None:
+def text_format(line: bytes) -> str | None:
     """The text format that a line plainly has, or None."""
     if _JSON.match(line):
         return "JSON (application/jsonlines or application/json)"

@@ -91,7 +91,7 @@ class Parts:
     configuration: Sequence[str | None] | None = None
 
 
-def parsed(payloads: Sequence[bytes], layout: Layout, first: int) -> Parts:
+def parse(payloads: Sequence[bytes], layout: Layout, first: int) -> Parts:
     """By the protobuf library, record by record: any record that is valid."""
     records = []
     for number, payload in enumerate(payloads, first):
@@ -118,7 +118,7 @@ def parsed(payloads: Sequence[bytes], layout: Layout, first: int) -> Parts:
     )
 
 
-def assembled(parts: Parts, layout: Layout, first: int, width: int | None, labels: int | None) -> Rows:
+def assemble(parts: Parts, layout: Layout, first: int, width: int | None, labels: int | None) -> Rows:
     """The rows that the records make, which must have that width and that many labels where these are known."""
 
     def check(wrong: Any, sentence: Any) -> None:

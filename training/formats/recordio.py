@@ -19,8 +19,8 @@ from algoport.algorithms.contract.records import Rows
 from algoport.algorithms.contract.wire import Message
 from algoport.training.formats import record
 from algoport.training.formats.layout import Layout
-from algoport.training.formats.recognition import plainly
-from algoport.training.formats.template import HEADER, Template, filled, template
+from algoport.training.formats.recognition import format_of
+from algoport.training.formats.template import HEADER, Template, fill, template
 from algoport.training.formats.window import Window
 
 MEDIA = ("application/x-recordio-protobuf", "recordio-protobuf", "application/x-protobuf", "x-recordio-protobuf")
@@ -72,7 +72,7 @@ def write(rows: Rows) -> bytes:
     if rows.is_sparse or any(column is not None for column in texts):
         return b"".join(frame(payload) for payload in _messages(rows))
     label = {} if rows.label is None else {record.NAME: rows.label}
-    return filled({record.NAME: rows.dense()}, label)
+    return fill({record.NAME: rows.dense()}, label)
 
 
 def frame(payload: bytes) -> bytes:
@@ -82,7 +82,7 @@ def frame(payload: bytes) -> bytes:
     return struct.pack("<II", MAGIC, len(payload)) + payload + bytes(-len(payload) % 4)
 
 
-def framed(body: bytes) -> bytes:
+def with_frame(body: bytes) -> bytes:
     """The frames of a request. A bare record gets one: batch transform sends records so where it splits RecordIO into
     single ones. No record begins as a frame does."""
     if not body or body.startswith(MAGIC_BYTES) or len(body) > _LENGTH:
@@ -105,7 +105,7 @@ def answers(
     whole."""
     regular = all(isinstance(column, np.ndarray) for column in columns.values())
     if regular and uid is None and metadata is None:
-        return filled({}, {name: _flat(np.asarray(column, np.float32)) for name, column in columns.items()})
+        return fill({}, {name: _flat(np.asarray(column, np.float32)) for name, column in columns.items()})
     framed = []
     for number in range(len(next(iter(columns.values()), ()))):
         message = record.message()()
@@ -249,7 +249,7 @@ class _Reader:
     def _strange(self, at: int) -> Exception:
         if at == 0 and self.window.offset == 0:
             start = bytes(self.window.view[:4096])
-            other = plainly(start)
+            other = format_of(start)
             if other is not None:
                 return self.layout.fault("", f"is plainly {other}, where the content type is {self._media}.")
         return self._fault(at, "does not begin with the magic number of RecordIO")
@@ -295,10 +295,10 @@ class _Reader:
         """Up to a batch of records, and where they end: compiled, unless they are few or not usual."""
         parts, at = None, frame.start
         if self.window.end - at > SMALL:
-            parts, at = compiled(self.window.bytes[at:], self.window.ended, at)
+            parts, at = read_compiled(self.window.bytes[at:], self.window.ended, at)
         if parts is None:
             parts, at = self._slowly(frame)
-        return record.assembled(parts, self.layout, self.record, self._width, self._labels), at
+        return record.assemble(parts, self.layout, self.record, self._width, self._labels), at
 
     def _slowly(self, frame: Frame) -> tuple[record.Parts, int]:
         data, at = self.window.bytes, frame.start
@@ -308,14 +308,14 @@ class _Reader:
             payloads.append(following.payload(data))
             at = following.stop
             following = self.frame(at, len(payloads))
-        return record.parsed(payloads, self.layout, self.record), at
+        return record.parse(payloads, self.layout, self.record), at
 
 
-def compiled(data: NDArray[np.uint8], ended: bool, offset: int) -> tuple[record.Parts | None, int]:
+def read_compiled(data: NDArray[np.uint8], ended: bool, offset: int) -> tuple[record.Parts | None, int]:
     """The usual records that the data begins with, and where they end; None where the first is not usual."""
     from algoport.training.formats import kernels
 
-    n, used, v, size = kernels.measured(data, _BATCH, ended)
+    n, used, v, size = kernels.measure(data, _BATCH, ended)
     if not n:
         return None, offset
     values, keys, counts = np.empty(v, np.float32), np.empty(v, np.int64), np.empty(n, np.int64)

@@ -182,7 +182,7 @@ def _sized(tag: bytes, data: bytes) -> bytes:
     return bytes(text) + bytes([size]) + data
 
 
-def filled(features: dict[str, NDArray[np.float32]], label: dict[str, NDArray[np.float32]]) -> bytes:
+def fill(features: dict[str, NDArray[np.float32]], label: dict[str, NDArray[np.float32]]) -> bytes:
     """One frame a row, from arrays (n, d) of the same n, by field and name: no loop over the rows."""
     payload, places = b"", []
     for tag, columns in ((b"\x0a", features), (b"\x12", label)):

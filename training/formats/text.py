@@ -9,7 +9,7 @@ from typing import BinaryIO
 import numpy as np
 
 from algoport.training.formats.layout import Layout
-from algoport.training.formats.recognition import recognized
+from algoport.training.formats.recognition import binary_format
 from algoport.training.formats.window import Window
 
 LONGEST = 1 << 28  # bytes of a line; what is longer is not lines
@@ -51,7 +51,7 @@ def check_text(start: bytes, layout: Layout, said: str) -> None:
     charset = layout.parameters.get("charset", layout.parameters.get("encoding", "utf-8")).lower()
     if charset not in ("utf-8", "utf8", "us-ascii", "ascii"):
         raise layout.fault("", f"text must be UTF-8; its content type says {charset}.")
-    other = recognized(start)
+    other = binary_format(start)
     if other is not None:
         raise layout.fault("", f"is plainly {other}, where the content type is {said}.")
 

@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from algoport.algorithms.contract.joining import joined_arrays, joined_lists
+from algoport.algorithms.contract.joining import concatenate_arrays, concatenate_lists
 from algoport.algorithms.contract.kinds import Kind
 
 
@@ -45,16 +45,16 @@ class Images:
 
     def take(self, order: NDArray[np.int64]) -> Self:
         """The pictures numbered by `order`, in that order."""
-        return replace(self, **{name: _taken(column, order) for name, column in self._columns().items()})
+        return replace(self, **{name: _take(column, order) for name, column in self._columns().items()})
 
     def followed(self, others: Sequence[Self]) -> Self:
         """These pictures and those of others behind them."""
         parts = [self, *others]
         tables = [part._columns() for part in parts]
         columns: dict[str, Any] = {
-            name: joined_arrays(parts, [table[name] for table in tables], np.nan)
+            name: concatenate_arrays(parts, [table[name] for table in tables], np.nan)
             if name == "label"
-            else joined_lists(parts, [table[name] for table in tables])
+            else concatenate_lists(parts, [table[name] for table in tables])
             for name in tables[0]
         }
         return replace(self, **columns)
@@ -64,7 +64,7 @@ class Images:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
-def _taken(column: Any, order: NDArray[np.int64]) -> Any:
+def _take(column: Any, order: NDArray[np.int64]) -> Any:
     if column is None or isinstance(column, np.ndarray):
         return None if column is None else column[order]
     return [column[number] for number in order]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from algoport.algorithms.contract.joining import joined_lists
+from algoport.algorithms.contract.joining import concatenate_lists
 from algoport.algorithms.contract.kinds import Kind
 from algoport.algorithms.contract.origins import Origins, joined_origins
 from algoport.algorithms.contract.ragged import Ragged, joined_ragged
@@ -74,7 +74,7 @@ class Lines:
             text=joined_ragged([part.text for part in parts]),
             label=joined_ragged(labels) if labeled else None,
             origins=joined_origins([part.origins for part in parts], [len(part) for part in parts]),
-            configuration=joined_lists(parts, [part.configuration for part in parts]),
+            configuration=concatenate_lists(parts, [part.configuration for part in parts]),
         )
 
 

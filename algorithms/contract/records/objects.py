@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from algoport.algorithms.contract.joining import joined_lists
+from algoport.algorithms.contract.joining import concatenate_lists
 from algoport.algorithms.contract.kinds import Kind
 
 
@@ -50,8 +50,8 @@ class Objects:
         parts = [self, *others]
         return Objects(
             values=[value for part in parts for value in part.values],
-            places=joined_lists(parts, [part.places for part in parts]),
-            configuration=joined_lists(parts, [part.configuration for part in parts]),
+            places=concatenate_lists(parts, [part.places for part in parts]),
+            configuration=concatenate_lists(parts, [part.configuration for part in parts]),
             nbytes=sum(part.nbytes for part in parts),
         )
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from algoport.algorithms.contract.joining import joined_arrays, joined_lists
+from algoport.algorithms.contract.joining import concatenate_arrays, concatenate_lists
 from algoport.algorithms.contract.kinds import Kind
 
 # Rows that are shuffled at a time where they are sparse, and their width says nothing of their size.
@@ -92,13 +92,13 @@ class Rows:
         """These rows and those of others behind them; sparse as soon as one part is."""
         parts = [self, *others]
         return Rows(
-            features=_joined_features(parts),
-            label=joined_arrays(parts, [part.label for part in parts], np.nan),
-            weight=joined_arrays(parts, [part.weight for part in parts], 1.0),
-            group=joined_arrays(parts, [part.group for part in parts], -1),
-            uid=joined_lists(parts, [part.uid for part in parts]),
-            metadata=joined_lists(parts, [part.metadata for part in parts]),
-            configuration=joined_lists(parts, [part.configuration for part in parts]),
+            features=_concatenate_features(parts),
+            label=concatenate_arrays(parts, [part.label for part in parts], np.nan),
+            weight=concatenate_arrays(parts, [part.weight for part in parts], 1.0),
+            group=concatenate_arrays(parts, [part.group for part in parts], -1),
+            uid=concatenate_lists(parts, [part.uid for part in parts]),
+            metadata=concatenate_lists(parts, [part.metadata for part in parts]),
+            configuration=concatenate_lists(parts, [part.configuration for part in parts]),
         )
 
 
@@ -107,7 +107,7 @@ def nothing(width: int) -> Rows:
     return Rows(features=np.empty((0, width), np.float32))
 
 
-def _joined_features(parts: Sequence[Rows]) -> Features:
+def _concatenate_features(parts: Sequence[Rows]) -> Features:
     if any(part.is_sparse for part in parts):
         whole = sparse.vstack([sparse.csr_array(part.features) for part in parts], format="csr")
         return sparse.csr_array(whole)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from algoport.algorithms.contract.joining import joined_arrays, joined_lists
+from algoport.algorithms.contract.joining import concatenate_arrays, concatenate_lists
 from algoport.algorithms.contract.kinds import Kind
 from algoport.algorithms.contract.origins import Origins, joined_origins
 from algoport.algorithms.contract.ragged import Ragged, joined_ragged
@@ -81,11 +81,11 @@ class Sequences:
         return Sequences(
             sequences={name: joined_ragged([part.tokens(name) for part in parts]) for name in names},
             present={name: np.concatenate([part.has(name) for part in parts]) for name in names},
-            label=joined_arrays(parts, [part.label for part in parts], np.nan),
+            label=concatenate_arrays(parts, [part.label for part in parts], np.nan),
             origins=joined_origins([part.origins for part in parts], [len(part) for part in parts]),
-            configuration=joined_lists(parts, [part.configuration for part in parts]),
-            uid=joined_lists(parts, [part.uid for part in parts]),
-            metadata=joined_lists(parts, [part.metadata for part in parts]),
+            configuration=concatenate_lists(parts, [part.configuration for part in parts]),
+            uid=concatenate_lists(parts, [part.uid for part in parts]),
+            metadata=concatenate_lists(parts, [part.metadata for part in parts]),
         )
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from algoport.algorithms.contract.joining import joined_lists
+from algoport.algorithms.contract.joining import concatenate_lists
 from algoport.algorithms.contract.kinds import Kind
 from algoport.algorithms.contract.origins import Origins, joined_origins
 from algoport.algorithms.contract.ragged import Ragged, joined_ragged
@@ -82,13 +82,13 @@ class Table:
         """These rows and those of others behind them. Who has no rows does not say what the columns hold."""
         parts = [part for part in (self, *others) if len(part)] or [self]
         return Table(
-            columns=tuple(_joined([part.columns[number] for part in parts]) for number in range(parts[0].width)),
+            columns=tuple(_concatenate([part.columns[number] for part in parts]) for number in range(parts[0].width)),
             origins=joined_origins([part.origins for part in parts], [len(part) for part in parts]),
-            configuration=joined_lists(parts, [part.configuration for part in parts]),
+            configuration=concatenate_lists(parts, [part.configuration for part in parts]),
         )
 
 
-def _joined(parts: Sequence[Any]) -> Column:
+def _concatenate(parts: Sequence[Any]) -> Column:
     return joined_ragged(parts) if isinstance(parts[0], Ragged) else np.concatenate(parts)
 
 

@@ -11,7 +11,7 @@ import numba
 import numpy as np
 
 from algoport.algorithms.forecasting_deepar.kernels.paths import BETA, COUNTS, GAUSSIAN, STUDENT
-from algoport.algorithms.shared.arrays import fixed
+from algoport.algorithms.shared.arrays import const
 
 EDGE = 1e-5  # how near to 0 and 1 a target of the beta distribution may be
 LEAST = 1e-5  # what is added to a softplus, so that it is never 0
@@ -28,9 +28,9 @@ def losses_(
     sums = np.zeros(len(scales))
     _losses_(
         outputs,
-        fixed(targets, np.float32),
-        fixed(observed, np.uint8),
-        fixed(scales, np.float32),
+        const(targets, np.float32),
+        const(observed, np.uint8),
+        const(scales, np.float32),
         int(likelihood),
         sums,
     )

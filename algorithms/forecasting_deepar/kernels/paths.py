@@ -8,7 +8,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from algoport.algorithms.shared.arrays import fixed
+from algoport.algorithms.shared.arrays import const
 from algoport.algorithms.shared.linalg.fastmath import FAST
 from algoport.algorithms.shared.neural.kernels.products import add_product_
 from algoport.algorithms.shared.neural.kernels.recurrence import activate_, curves, squash_
@@ -41,18 +41,18 @@ def paths(
     n, steps, _ = gates.shape
     drawn = np.empty((n, samples, steps), np.float32)
     _paths(
-        fixed(gates, np.float32),
-        fixed(own, np.float32),
-        fixed(lags, np.int64),
-        fixed(first, np.float32),
-        fixed(upper, np.float32),
-        fixed(upper_bias, np.float32),
-        fixed(head, np.float32),
-        fixed(head_bias, np.float32),
-        fixed(hidden, np.float32),
-        fixed(cells, np.float32),
-        fixed(scales, np.float32),
-        fixed(keys, np.uint64),
+        const(gates, np.float32),
+        const(own, np.float32),
+        const(lags, np.int64),
+        const(first, np.float32),
+        const(upper, np.float32),
+        const(upper_bias, np.float32),
+        const(head, np.float32),
+        const(head_bias, np.float32),
+        const(hidden, np.float32),
+        const(cells, np.float32),
+        const(scales, np.float32),
+        const(keys, np.uint64),
         np.float32(rate),
         int(likelihood),
         drawn,
@@ -69,9 +69,9 @@ def draws(
     """One draw (n,) for each output."""
     drawn = np.empty(len(scales), np.float32)
     _draws(
-        fixed(outputs, np.float32),
-        fixed(scales, np.float32),
-        fixed(keys, np.uint64),
+        const(outputs, np.float32),
+        const(scales, np.float32),
+        const(keys, np.uint64),
         int(likelihood),
         drawn,
     )

@@ -6,7 +6,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from algoport.algorithms.shared.arrays import fixed
+from algoport.algorithms.shared.arrays import const
 
 # How a window is scaled.
 PLAIN, MEAN_SIZE, COUNTS = 0, 1, 2
@@ -17,7 +17,7 @@ def carry_(
     lengths,  # in   (n,) int64   points of each series, which lie one after another
 ) -> None:
     """Put something that is not far off in the place of what is missing."""
-    _carry_(values, fixed(lengths, np.int64))
+    _carry_(values, const(lengths, np.int64))
 
 
 def windows(
@@ -38,24 +38,24 @@ def windows(
     targets, observed = np.empty((count, steps), np.float32), np.empty((count, steps), np.uint8)
     scales = np.empty(count, np.float32)
     _windows(
-        fixed(series.values, np.float32),
-        fixed(series.observed, np.uint8),
-        fixed(series.begins, np.int64),
-        fixed(series.stops, np.int64),
-        fixed(series.starts, np.int64),
-        fixed(series.features, np.float32),
-        fixed(series.feature_begins, np.int64),
-        fixed(series.feature_lengths, np.int64),
-        fixed(chosen, np.int64),
-        fixed(ats, np.int64),
+        const(series.values, np.float32),
+        const(series.observed, np.uint8),
+        const(series.begins, np.int64),
+        const(series.stops, np.int64),
+        const(series.starts, np.int64),
+        const(series.features, np.float32),
+        const(series.feature_begins, np.int64),
+        const(series.feature_lengths, np.int64),
+        const(chosen, np.int64),
+        const(ats, np.int64),
         int(context),
-        fixed(lags, np.int64),
+        const(lags, np.int64),
         int(letters),
         int(step),
         int(units),
-        fixed(days, np.float32),
+        const(days, np.float32),
         int(first_day),
-        fixed(standards, np.float32),
+        const(standards, np.float32),
         int(scaling),
         float(fallback),
         inputs,
@@ -172,10 +172,10 @@ def moments(series, count, centers) -> NDArray[np.float64]:
     sums = np.zeros((3, count))
     if count:
         _moments(
-            fixed(series.features, np.float32),
-            fixed(series.feature_begins, np.int64),
-            fixed(series.feature_lengths, np.int64),
-            fixed(centers, np.float64),
+            const(series.features, np.float32),
+            const(series.feature_begins, np.int64),
+            const(series.feature_lengths, np.int64),
+            const(centers, np.float64),
             sums,
         )
     return sums

@@ -12,7 +12,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from algoport.algorithms.shared.arrays import fixed
+from algoport.algorithms.shared.arrays import const
 from algoport.algorithms.shared.linalg.distances import directly, pack, room, search, settle, square_distance
 from algoport.algorithms.shared.linalg.fastmath import FAST
 
@@ -28,14 +28,14 @@ def accumulate(rows, centers, sums, counts) -> float:
     Adds to `sums` (k, d) and `counts` (k,), both float64. Ties go to the lower index. The result does not depend
     on the number of threads. Returns the sum of squared Euclidean distances to the nearest centers.
     """
-    rows, centers = fixed(rows), fixed(centers)
+    rows, centers = const(rows), const(centers)
     return sum(float(_accumulate(rows[part], centers, sums, counts)) for part in spans(len(rows), centers.size))
 
 
 def nearest(rows, centers) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Index (n,) int32 of the nearest center, and the Euclidean distance (n,) float32 to it; ties go to the lower
     index. A row's answer does not depend on the rows beside it."""
-    rows, centers = fixed(rows), fixed(centers)
+    rows, centers = const(rows), const(centers)
     parts = [_nearest(rows[part], centers) for part in spans(len(rows), centers.size)]
     if len(parts) == 1:
         return parts[0]
@@ -62,7 +62,7 @@ def plus_plus(points, weights, k, uniforms) -> NDArray[np.int64]:
     `uniforms` (k,) in [0, 1) are all its randomness. Where every point left has weight or distance zero, the first
     not yet drawn is taken.
     """
-    points, weights = fixed(points), fixed(weights, np.float64)
+    points, weights = const(points), const(weights, np.float64)
     least, chosen = np.full(len(points), np.inf), np.full(k, -1, np.int64)
     for step in range(k):
         # A call for each, so that a signal need not wait for all of them.
@@ -72,7 +72,7 @@ def plus_plus(points, weights, k, uniforms) -> NDArray[np.int64]:
 
 def finite(rows) -> bool:
     """True where no value is missing or infinite."""
-    return bool(_finite(fixed(rows).reshape(-1).view(np.uint32)))
+    return bool(_finite(const(rows).reshape(-1).view(np.uint32)))
 
 
 def spans(n: int, size: int) -> list[slice]:

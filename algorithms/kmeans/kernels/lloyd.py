@@ -11,7 +11,7 @@ import numba
 import numpy as np
 
 from algoport.algorithms.kmeans.kernels import BLOCK
-from algoport.algorithms.shared.arrays import fixed
+from algoport.algorithms.shared.arrays import const
 from algoport.algorithms.shared.linalg.distances import near, pack, room, search, settle, square_distance
 from algoport.algorithms.shared.linalg.fastmath import FAST
 
@@ -38,7 +38,7 @@ def revise(rows, weights, centers, mode, state, sums, counts) -> tuple[int, int]
     Returns how many rows were searched, and how many changed their center.
     """
     labels, upper, lower, moved = state
-    return _revise(fixed(rows), fixed(weights, np.float64), fixed(centers), mode, labels, upper, lower, moved,
+    return _revise(const(rows), const(weights, np.float64), const(centers), mode, labels, upper, lower, moved,
                    sums, counts)  # fmt: skip
 
 
@@ -61,7 +61,7 @@ def _revise(
     slope, base = packed[4], packed[5]
     half, others = np.zeros(k, np.float32), np.zeros(k, np.float32)
     if mode == USE:
-        _spared(centers, moved, n, half, others)
+        _center_gaps(centers, moved, n, half, others)
     tally = np.zeros((p, 2), np.int64)
     each = ((n + p - 1) // p + BLOCK - 1) // BLOCK * BLOCK
     for part in numba.prange(p):
@@ -140,7 +140,7 @@ def _doubtful(
 
 
 @numba.njit(parallel=True, nogil=True, cache=True)
-def _spared(centers, moved, n, half, others):
+def _center_gaps(centers, moved, n, half, others):
     """Sets `half` (k,), half the distance to the nearest other center, and `others` (k,), the farthest that any
     other center moved; each rounded to the safe side."""
     k = len(centers)
@@ -195,7 +195,7 @@ def step(
 
 def spread(rows, weights, labels, centers) -> float:
     """Weighted sum of the squared distances of rows to the centers of these numbers; measured directly."""
-    return float(_spread(fixed(rows), fixed(weights, np.float64), labels, fixed(centers)))
+    return float(_spread(const(rows), const(weights, np.float64), labels, const(centers)))
 
 
 @numba.njit(parallel=True, nogil=True, cache=True)

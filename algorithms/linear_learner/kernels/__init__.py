@@ -30,7 +30,7 @@ from algoport.algorithms.linear_learner.kernels.losses import (
     serial_measure,
 )
 from algoport.algorithms.linear_learner.kernels.optimizers import ADAM, RMSPROP, SGD
-from algoport.algorithms.shared.arrays import fixed
+from algoport.algorithms.shared.arrays import const
 
 __all__ = [
     "ABSOLUTE", "ADAM", "EPS_ABSOLUTE", "EPS_SQUARED", "HINGE", "HUBER", "LOGISTIC", "QUANTILE", "RMSPROP", "SGD",
@@ -64,8 +64,8 @@ def gradients(
     run = dense.serial if _work(rows, bias) < FEW else dense.parallel
     if len(bias) > 1 and len(shift) * len(bias) > wide.WIDE:
         run = wide.gradients  # which adds in another order, so that no number of threads may decide on it
-    run(fixed(rows), fixed(shift), fixed(scale), fixed(targets), fixed(row_weights), fixed(positive, DOUBLE),
-        fixed(weights), fixed(bias), int(loss), float(parameter), gradient, bias_gradient, losses)  # fmt: skip
+    run(const(rows), const(shift), const(scale), const(targets), const(row_weights), const(positive, DOUBLE),
+        const(weights), const(bias), int(loss), float(parameter), gradient, bias_gradient, losses)  # fmt: skip
 
 
 def sparse_gradients(
@@ -87,8 +87,8 @@ def sparse_gradients(
 ) -> None:
     """As `gradients`, of rows in CSR. A shift costs digits where it dwarfs the spread, and time: d c operations."""
     sparse.gradients(
-        *_entries(indptr, indices, values), fixed(shift), fixed(scale), fixed(targets), fixed(row_weights),
-        fixed(positive, DOUBLE), fixed(weights), fixed(bias), int(loss), float(parameter), gradient,
+        *_entries(indptr, indices, values), const(shift), const(scale), const(targets), const(row_weights),
+        const(positive, DOUBLE), const(weights), const(bias), int(loss), float(parameter), gradient,
         bias_gradient, losses,
     )  # fmt: skip
 
@@ -96,25 +96,25 @@ def sparse_gradients(
 def scores(rows, shift, scale, weights, bias, out) -> None:
     """Sets `out` (n, c) float32: ((x - shift) * scale) @ weights + bias. A row's scores do not depend on the others."""
     run = scoring.serial if 2 * rows.size * len(bias) < FEW else scoring.parallel
-    run(fixed(rows), fixed(shift), fixed(scale), fixed(weights), fixed(bias), out)
+    run(const(rows), const(shift), const(scale), const(weights), const(bias), out)
 
 
 def judge(rows, shift, scale, targets, row_weights, positive, weights, bias, loss, parameter, out, losses) -> None:
     """Sets `out` to the `scores`, and adds the weighted sums (m,) of their losses: both in one pass over the rows."""
     run = scoring.serial_judging if _work(rows, bias) < FEW else scoring.parallel_judging
-    run(fixed(rows), fixed(shift), fixed(scale), fixed(targets), fixed(row_weights), fixed(positive, DOUBLE),
-        fixed(weights), fixed(bias), int(loss), float(parameter), out, losses)  # fmt: skip
+    run(const(rows), const(shift), const(scale), const(targets), const(row_weights), const(positive, DOUBLE),
+        const(weights), const(bias), int(loss), float(parameter), out, losses)  # fmt: skip
 
 
 def sparse_scores(indptr, indices, values, shift, scale, weights, bias, out) -> None:
     """As `scores`, of rows in CSR."""
-    sparse.scores(*_entries(indptr, indices, values), fixed(shift), fixed(scale), fixed(weights), fixed(bias), out)
+    sparse.scores(*_entries(indptr, indices, values), const(shift), const(scale), const(weights), const(bias), out)
 
 
 def loss_sums(scores, targets, row_weights, positive, loss, parameter, losses) -> None:
     """Adds the weighted sums (m,) float64 of the losses of scores (n, c)."""
     run = serial_measure if scores.size * LOSS < FEW else measure
-    run(fixed(scores), fixed(targets), fixed(row_weights), fixed(positive, DOUBLE), int(loss),
+    run(const(scores), const(targets), const(row_weights), const(positive, DOUBLE), int(loss),
             float(parameter), losses)  # fmt: skip
 
 
@@ -156,7 +156,7 @@ def update(
     moves them in the long run, and those that reach it are zero (Duchi, Hazan and Singer, JMLR 2011, section 5.1).
     """
     inverse, share = 1 / float(weight_sum), float(share)
-    pace = (fixed(learning_rates, DOUBLE), fixed(wd, DOUBLE), fixed(l1, DOUBLE))
+    pace = (const(learning_rates, DOUBLE), const(wd, DOUBLE), const(l1, DOUBLE))
     rule, betas = (int(step), int(optimizer)), (float(beta_1), float(beta_2))
     run = optimizers.serial if weights.size * 30 < FEW else optimizers.parallel
     means = weights if mean is None else mean
@@ -173,4 +173,4 @@ def _work(rows, bias):
 
 
 def _entries(indptr, indices, values):
-    return fixed(indptr, WORD), fixed(indices, INDEX), fixed(values)
+    return const(indptr, WORD), const(indices, INDEX), const(values)

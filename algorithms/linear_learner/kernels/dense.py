@@ -22,12 +22,12 @@ PARTIAL = 1 << 24
 
 
 @numba.njit(nogil=True, cache=True)
-def prepared(d, positive, weights, bias, softmax):
+def prepare(d, positive, weights, bias, softmax):
     """What blocks need of the candidates, in the order of `layout`."""
     apart()
     m = len(positive)
     k = len(bias) // m
-    across, inner = layout.arranged(m, k)
+    across, inner = layout.arrangement(m, k)
     found = layout.outside(m, k)
     widths = layout.tiles(len(found))
     stride = layout.whole(d, LANES) if len(bias) == 1 else layout.room(d, widths)
@@ -36,8 +36,8 @@ def prepared(d, positive, weights, bias, softmax):
     if len(bias) == 1:
         tiles[:d] = weights[:, 0]
     else:
-        layout.packed(weights, found, m == 1 or k == 1, widths, 0, d, tiles)
-    start = layout.begun(bias, found, softmax)
+        layout.pack(weights, found, m == 1 or k == 1, widths, 0, d, tiles)
+    start = layout.initial_scores(bias, found, softmax)
     factors = layout.factors(positive, found, k)
     return found, widths, stride, size, tiles, start, factors, inner, k, across
 
@@ -101,7 +101,7 @@ def block(
     scale,  # in   (d,) float32
     targets,  # in   (n,) float32
     row_weights,  # in   (n,) float32
-    parts,  # in   the tuple of `prepared`
+    parts,  # in   the tuple of `prepare`
     loss,  # in   int64  its number
     parameter,  # in   float64  of the loss
     partial,  # sets (stride * columns,) float32
@@ -130,7 +130,7 @@ def block_of_one(
     scale,  # in   (d,) float32
     targets,  # in   (n,) float32
     row_weights,  # in   (n,) float32
-    parts,  # in   the tuple of `prepared`
+    parts,  # in   the tuple of `prepare`
     loss,  # in   int64  its number
     parameter,  # in   float64  of the loss
     partial,  # sets (stride * columns,) float32
@@ -196,7 +196,7 @@ def serial(
 ):
     """As `parallel`, on one thread."""
     n, d = rows.shape
-    parts = prepared(d, positive, weights, bias, loss == SOFTMAX)
+    parts = prepare(d, positive, weights, bias, loss == SOFTMAX)
     found, stride, size, k = parts[0], parts[2], parts[3], parts[8]
     each = stride * (len(found) if len(bias) > 1 else 1)
     together = max(1, PARTIAL // each)
@@ -234,7 +234,7 @@ def parallel(
 ):
     """Adds the sums over all rows of the gradient, of that of the bias, and of the losses."""
     n, d = rows.shape
-    parts = prepared(d, positive, weights, bias, loss == SOFTMAX)
+    parts = prepare(d, positive, weights, bias, loss == SOFTMAX)
     found, stride, size, k = parts[0], parts[2], parts[3], parts[8]
     each = stride * (len(found) if len(bias) > 1 else 1)
     together = max(1, PARTIAL // each)

@@ -26,7 +26,7 @@ def whole(number, of):
 
 
 @numba.njit(nogil=True, cache=True)
-def arranged(m, k):
+def arrangement(m, k):
     """(side by side, inner): whether candidates lie side by side, and from an output (or candidate) to the next."""
     across, along = whole(m, LANES), whole(k, LANES)
     if k * across <= m * along:
@@ -37,7 +37,7 @@ def arranged(m, k):
 @numba.njit(nogil=True, cache=True)
 def outside(m, k):
     """The column outside (columns,) of every column inside; -1 where there is none."""
-    across, inner = arranged(m, k)
+    across, inner = arrangement(m, k)
     columns = (k if across else m) * inner
     found = np.full(columns, -1, np.int64)
     for candidate in range(m):
@@ -67,7 +67,7 @@ def room(d, widths):
 
 
 @numba.njit(nogil=True, cache=True)
-def packed(weights, found, plain, widths, first, last, out):
+def pack(weights, found, plain, widths, first, last, out):
     """Sets `out` to the weights (d, c) of the features from first to last, tile by tile.
 
     `plain`: whether inside the columns stand as outside, but for those at the end that are none.
@@ -91,7 +91,7 @@ def packed(weights, found, plain, widths, first, last, out):
 
 
 @numba.njit(nogil=True, cache=True)
-def begun(bias, found, softmax):
+def initial_scores(bias, found, softmax):
     """The bias (columns,) inside."""
     start = np.zeros(len(found), np.float32)
     for j in range(len(found)):

@@ -39,7 +39,7 @@ def _hinge(s, y, p):
     return up.max(0).where(positive, down.max(0)), slope
 
 
-def _squared(s, y, p):
+def _squared_loss(s, y, p):
     error = s - y
     return error * error, error + error
 
@@ -119,7 +119,16 @@ def _slopes_of(formula, *, many_rows: bool):
     return slopes
 
 
-_FORMULAS = (_logistic, _hinge, _squared, _absolute, _insensitive_squared, _insensitive_absolute, _quantile, _huber)
+_FORMULAS = (
+    _logistic,
+    _hinge,
+    _squared_loss,
+    _absolute,
+    _insensitive_squared,
+    _insensitive_absolute,
+    _quantile,
+    _huber,
+)
 _0, _1, _2, _3, _4, _5, _6, _7 = (_slopes_of(formula, many_rows=False) for formula in _FORMULAS)
 _r0, _r1, _r2, _r3, _r4, _r5, _r6, _r7 = (_slopes_of(formula, many_rows=True) for formula in _FORMULAS)
 
@@ -307,7 +316,7 @@ def slopes_of_one(
 
 
 @numba.njit(nogil=True, cache=True)
-def _measured(
+def _measure(
     scores,  # in   (n, c) float32
     first,  # in   int64  the first of some rows
     some,  # in   int64  how many rows
@@ -330,7 +339,7 @@ def _measured(
         slopes_of_one(room, some, mine, heavy, loss, parameter, sums[0], sums[1])
         losses[0] = sums[1].sum()
         return
-    across, inner = layout.arranged(m, k)
+    across, inner = layout.arrangement(m, k)
     found = layout.outside(m, k)
     columns = len(found)
     room, sums = np.empty(some * columns, np.float32), np.zeros((2, columns), np.float32)
@@ -363,7 +372,7 @@ def serial_measure(scores, targets, row_weights, positive, loss, parameter, loss
     sums = np.zeros(len(positive))
     for first in range(0, len(scores), BLOCK):
         some = min(BLOCK, len(scores) - first)
-        _measured(scores, first, some, targets, row_weights, positive, loss, parameter, sums)
+        _measure(scores, first, some, targets, row_weights, positive, loss, parameter, sums)
         losses += sums
 
 
@@ -374,6 +383,6 @@ def measure(scores, targets, row_weights, positive, loss, parameter, losses):
     sums = np.zeros((blocks, len(positive)))
     for b in numba.prange(blocks):
         some = min(BLOCK, len(scores) - b * BLOCK)
-        _measured(scores, b * BLOCK, some, targets, row_weights, positive, loss, parameter, sums[b])
+        _measure(scores, b * BLOCK, some, targets, row_weights, positive, loss, parameter, sums[b])
     for b in range(blocks):
         losses += sums[b]

@@ -99,7 +99,7 @@ def pattern(values, c, factor):
 
 
 @numba.njit(nogil=True, cache=True)
-def told(step, rule, beta_1, beta_2):
+def rule_factors(step, rule, beta_1, beta_2):
     """What the rules need besides, in the order of their use above."""
     facts = np.zeros(6, np.float32)
     facts[0] = beta_1
@@ -161,7 +161,7 @@ def move_bias(
     decay_by,  # in   float64  how many times the decays
 ):
     """Moves the bias; nothing draws it to zero but `decay_by`."""
-    c, facts = len(bias), told(step, rule, beta_1, beta_2)
+    c, facts = len(bias), rule_factors(step, rule, beta_1, beta_2)
     none = np.zeros(c + LANES, np.float32)
     move(bias, firsts, seconds, means, gradient, 0, c, pattern(rates, c, rate_by), pattern(decays, c, 2 * decay_by),
          none, c, facts, inverse, share, rule)  # fmt: skip
@@ -186,7 +186,7 @@ def serial(
     share,  # in   float64  of the way to the weights
 ):
     """As `parallel`, on one thread."""
-    facts = told(step, rule, beta_1, beta_2)
+    facts = rule_factors(step, rule, beta_1, beta_2)
     rates, decays, norms = pattern(learning_rates, c, 1.0), pattern(wd, c, 2.0), pattern(l1, c, 1.0)
     move(weights, firsts, seconds, means, gradient, 0, len(weights), rates, decays, norms, c, facts, inverse, share,
          rule)  # fmt: skip
@@ -211,7 +211,7 @@ def parallel(
     share,  # in   float64  of the way to the weights
 ):
     """Moves all weights."""
-    facts = told(step, rule, beta_1, beta_2)
+    facts = rule_factors(step, rule, beta_1, beta_2)
     rates, decays, norms = pattern(learning_rates, c, 1.0), pattern(wd, c, 2.0), pattern(l1, c, 1.0)
     for part in numba.prange((len(weights) + CHUNK - 1) // CHUNK):
         first = part * CHUNK

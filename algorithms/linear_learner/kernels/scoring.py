@@ -6,7 +6,7 @@ import numba
 import numpy as np
 
 from algoport.algorithms.linear_learner.kernels import layout
-from algoport.algorithms.linear_learner.kernels.dense import fill, forward, prepared
+from algoport.algorithms.linear_learner.kernels.dense import fill, forward, prepare
 from algoport.algorithms.linear_learner.kernels.losses import HINGE, SOFTMAX, aligned, slopes, slopes_of_one
 from algoport.algorithms.linear_learner.kernels.products import MOST_LINES, project
 from algoport.algorithms.linear_learner.kernels.writing import apart
@@ -14,7 +14,7 @@ from algoport.algorithms.shared.linalg.simd import LANES
 
 
 @numba.njit(nogil=True, cache=True)
-def _scored(rows, first, some, shift, scale, parts, out):
+def _score_rows(rows, first, some, shift, scale, parts, out):
     """Sets the scores of some rows; returns them as they lie inside."""
     apart()
     found, widths, stride, _, tiles, start, _, _, k, _ = parts
@@ -41,23 +41,23 @@ def _scored(rows, first, some, shift, scale, parts, out):
 @numba.njit(nogil=True, cache=True)
 def serial(rows, shift, scale, weights, bias, out):
     """As `parallel`, on one thread."""
-    parts = prepared(rows.shape[1], np.ones(1), weights, bias, False)
+    parts = prepare(rows.shape[1], np.ones(1), weights, bias, False)
     size = parts[3]
     for first in range(0, len(rows), size):
-        _scored(rows, first, min(size, len(rows) - first), shift, scale, parts, out)
+        _score_rows(rows, first, min(size, len(rows) - first), shift, scale, parts, out)
 
 
 @numba.njit(parallel=True, nogil=True, cache=True)
 def parallel(rows, shift, scale, weights, bias, out):
     """Sets `out` (n, c)."""
-    parts = prepared(rows.shape[1], np.ones(1), weights, bias, False)
+    parts = prepare(rows.shape[1], np.ones(1), weights, bias, False)
     size = parts[3]
     for b in numba.prange((len(rows) + size - 1) // size):
-        _scored(rows, b * size, min(size, len(rows) - b * size), shift, scale, parts, out)
+        _score_rows(rows, b * size, min(size, len(rows) - b * size), shift, scale, parts, out)
 
 
 @numba.njit(nogil=True, cache=True)
-def _judged(
+def _score_and_sum(
     rows,  # in   (n, d) float32
     first,  # in   int64  the first of some rows
     some,  # in   int64  how many rows
@@ -65,7 +65,7 @@ def _judged(
     scale,  # in   (d,) float32
     targets,  # in   (n,) float32
     row_weights,  # in   (n,) float32
-    parts,  # in   the tuple of `prepared`
+    parts,  # in   the tuple of `prepare`
     loss,  # in   int64  its number
     parameter,  # in   float64  of the loss
     out,  # sets (n, c) float32
@@ -75,7 +75,7 @@ def _judged(
     apart()
     found, _, _, _, _, _, factors, inner, k, across = parts
     columns = len(found)
-    scores = _scored(rows, first, some, shift, scale, parts, out)
+    scores = _score_rows(rows, first, some, shift, scale, parts, out)
     sums[:] = 0
     if out.shape[1] == 1:
         mine, heavy = aligned(first, some, targets, row_weights, factors[LANES] if loss <= HINGE else np.float32(1))
@@ -104,12 +104,12 @@ def serial_judging(
 ):
     """As `parallel_judging`, on one thread."""
     n = len(rows)
-    parts = prepared(rows.shape[1], positive, weights, bias, loss == SOFTMAX)
+    parts = prepare(rows.shape[1], positive, weights, bias, loss == SOFTMAX)
     found, size, k = parts[0], parts[3], parts[8]
     sums = np.empty(((n + size - 1) // size, 2, len(found)), np.float32)
     for b in range(len(sums)):
         some = min(size, n - b * size)
-        _judged(rows, b * size, some, shift, scale, targets, row_weights, parts, loss, parameter, out, sums[b])
+        _score_and_sum(rows, b * size, some, shift, scale, targets, row_weights, parts, loss, parameter, out, sums[b])
     layout.gather(sums, found, k, np.empty(len(bias), np.float32), losses)
 
 
@@ -130,10 +130,10 @@ def parallel_judging(
 ):
     """Sets `out` (n, c), and adds the weighted sums of the losses of all rows."""
     n = len(rows)
-    parts = prepared(rows.shape[1], positive, weights, bias, loss == SOFTMAX)
+    parts = prepare(rows.shape[1], positive, weights, bias, loss == SOFTMAX)
     found, size, k = parts[0], parts[3], parts[8]
     sums = np.empty(((n + size - 1) // size, 2, len(found)), np.float32)
     for b in numba.prange(len(sums)):
         some = min(size, n - b * size)
-        _judged(rows, b * size, some, shift, scale, targets, row_weights, parts, loss, parameter, out, sums[b])
+        _score_and_sum(rows, b * size, some, shift, scale, targets, row_weights, parts, loss, parameter, out, sums[b])
     layout.gather(sums, found, k, np.empty(len(bias), np.float32), losses)

@@ -100,7 +100,7 @@ def weigh(
 
 
 @numba.njit(nogil=True, cache=True)
-def begun(shift, scale, weights, bias):
+def zero_row_scores(shift, scale, weights, bias):
     """The scores (c,) of a row of zeros."""
     start = bias.astype(np.float64)
     for f in range(len(shift)):
@@ -112,7 +112,7 @@ def begun(shift, scale, weights, bias):
 
 
 @numba.njit(nogil=True, cache=True)
-def scaled(indices, values, scale, first, last):
+def scale_values(indices, values, scale, first, last):
     """The values from first to last in the unit of the models, and zeros before."""
     result = np.empty(last - first, np.float32)
     for i in range(first, last):
@@ -136,7 +136,7 @@ def forward(
     apart()
     c = len(start)
     begin = indptr[first]
-    units = scaled(indices, values, scale, begin, indptr[first + some])
+    units = scale_values(indices, values, scale, begin, indptr[first + some])
     for r in range(some):
         for j in range(c):
             out[r * c + j] = start[j]
@@ -156,7 +156,7 @@ def block(
     row_weights,  # in   (n,) float32
     weights,  # in   (d * c,) float32
     start,  # in   (c,) float32  the scores of a row of zeros
-    parts,  # in   the tuple of `prepared`
+    parts,  # in   the tuple of `prepare`
     loss,  # in   int64  its number
     parameter,  # in   float64  of the loss
     out,  # sets (some * c,) float32  the derivatives
@@ -182,7 +182,7 @@ def block(
 
 
 @numba.njit(nogil=True, cache=True)
-def turned(indptr, indices, values, d):
+def transpose(indptr, indices, values, d):
     """The same entries by features: (indptr (d + 1,), rows, values)."""
     apart()
     begins = np.zeros(d + 1, np.int64)
@@ -233,15 +233,15 @@ def backward(
 
 
 @numba.njit(nogil=True, cache=True)
-def prepared(shift, scale, positive, weights, bias):
+def prepare(shift, scale, positive, weights, bias):
     """Scores of a row of zeros, and what the losses need, in the order of `layout`."""
     apart()
     m = len(positive)
     k = len(bias) // m
-    across, inner = layout.arranged(m, k)
+    across, inner = layout.arrangement(m, k)
     found = layout.outside(m, k)
     factors = layout.factors(positive, found, k)
-    return begun(shift, scale, weights, bias), (found, factors, inner, k, across)
+    return zero_row_scores(shift, scale, weights, bias), (found, factors, inner, k, across)
 
 
 @numba.njit(nogil=True, cache=True)
@@ -282,7 +282,7 @@ def gradients(
 ):
     """Adds the sums over all rows of the gradient, of that of the bias, and of the losses."""
     n, c = len(indptr) - 1, len(bias)
-    start, parts = prepared(shift, scale, positive, weights, bias)
+    start, parts = prepare(shift, scale, positive, weights, bias)
     flat = weights.reshape(weights.size)
     out = np.empty(n * c, np.float32)
     blocks = (n + BLOCK - 1) // BLOCK
@@ -293,7 +293,7 @@ def gradients(
         block(indptr, indices, values, scale, first, some, targets, row_weights, flat, start, parts, loss, parameter,
               out[first * c : (first + some) * c], sums[b])  # fmt: skip
     total = gather(sums, parts, bias_gradient, losses)
-    begins, rows, turned_values = turned(indptr, indices, values, len(shift))
+    begins, rows, turned_values = transpose(indptr, indices, values, len(shift))
     for part in numba.prange(PARTS):
         backward(part, begins, rows, turned_values, out, shift, scale, total, gradient)
 
@@ -311,7 +311,7 @@ def scores(
 ):
     """Sets `out` (n, c)."""
     n, c = out.shape
-    start = begun(shift, scale, weights, bias)
+    start = zero_row_scores(shift, scale, weights, bias)
     flat = weights.reshape(weights.size)
     for b in numba.prange((n + BLOCK - 1) // BLOCK):
         first = b * BLOCK

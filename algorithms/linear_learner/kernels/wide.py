@@ -26,7 +26,7 @@ TASKS = 64  # to share among threads, at least, where there is enough to share
 
 
 @numba.njit(nogil=True, cache=True)
-def measured(
+def score_rows(
     rows,  # in   (n, d) float32
     first,  # in   int64  the first of some rows
     some,  # in   int64  how many rows
@@ -62,7 +62,7 @@ def measured(
 
 
 @numba.njit(nogil=True, cache=True)
-def summed(
+def add_gradient(
     rows,  # in   (n, d) float32
     first,  # in   int64  the first of some rows
     some,  # in   int64  how many rows
@@ -71,7 +71,7 @@ def summed(
     high,  # in   int64  behind the last tile
     shift,  # in   (d,) float32  a model sees (x - shift) * scale
     scale,  # in   (d,) float32
-    found,  # in   (columns,) int64  the column outside; -1 where there is none
+    plan,  # in   (columns,) int64  the column outside; -1 where there is none
     plain,  # in   bool  whether columns stand inside as outside
     widths,  # in   (tiles,) int64  of the tiles, in vectors
     scores,  # in   (some, stride) float32, flat  the derivatives
@@ -100,7 +100,7 @@ def summed(
                 total[i] += part[i]
         for i in range(count):
             for j in range(step):
-                column = begin + j if plain else found[begin + j]
+                column = begin + j if plain else plan[begin + j]
                 if 0 <= column < c:
                     gradient[f + i, column] += np.float32(total[i * step + j])
 
@@ -126,14 +126,14 @@ def gradients(
     m = len(positive)
     k = len(bias) // m
     plain = m == 1 or k == 1
-    across, inner = layout.arranged(m, k)
-    found = layout.outside(m, k)
-    columns, widths = len(found), layout.tiles(len(found))
-    start = layout.begun(bias, found, loss == SOFTMAX)
-    factors = layout.factors(positive, found, k)
+    across, inner = layout.arrangement(m, k)
+    plan = layout.outside(m, k)
+    columns, widths = len(plan), layout.tiles(len(plan))
+    start = layout.initial_scores(bias, plan, loss == SOFTMAX)
+    factors = layout.factors(positive, plan, k)
     tiles = np.empty(d * columns, np.float32)
     for part in numba.prange(TASKS):
-        layout.packed(weights, found, plain, widths, part * d // TASKS, (part + 1) * d // TASKS, tiles)
+        layout.pack(weights, plan, plain, widths, part * d // TASKS, (part + 1) * d // TASKS, tiles)
     groups = (d + GROUP - 1) // GROUP
     spans = min(len(widths), (TASKS + groups - 1) // groups)
     # An odd number of vectors: lines a power of two apart would share few places of the cache.
@@ -146,11 +146,13 @@ def gradients(
         for b in numba.prange(blocks):
             at = b * BLOCK
             lines = min(BLOCK, some - at)
-            measured(rows, first + at, lines, at, shift, scale, tiles, start, widths, scores, stride)
+            score_rows(rows, first + at, lines, at, shift, scale, tiles, start, widths, scores, stride)
             slopes(scores[at * stride :], stride, lines, columns, targets, row_weights, first + at, factors, inner, k,
                    across, loss, parameter, sums[b, 0], sums[b, 1])  # fmt: skip
         for task in numba.prange(groups * spans):
             group, span = task // spans, task % spans
             low, high = span * len(widths) // spans, (span + 1) * len(widths) // spans
-            summed(rows, first, some, group, low, high, shift, scale, found, plain, widths, scores, stride, gradient)
-        layout.gather(sums, found, k, bias_gradient, losses)
+            add_gradient(
+                rows, first, some, group, low, high, shift, scale, plan, plain, widths, scores, stride, gradient
+            )
+        layout.gather(sums, plan, k, bias_gradient, losses)

@@ -12,7 +12,7 @@ from algoport.algorithms.pca.kernels.tiles import HEIGHT, LANES, STRIP, VECTORS,
 _one, _two, _three = product_of(1), product_of(2), product_of(3)
 
 
-def packed(components: NDArray[np.float32]) -> NDArray[np.float32]:
+def pack_components(components: NDArray[np.float32]) -> NDArray[np.float32]:
     """Components (d, k) as `project` takes them: strips (s, d, STRIP), filled up with zeros."""
     d, k = components.shape
     strips = np.zeros((-(-k // STRIP), d, STRIP), np.float32)
@@ -26,7 +26,7 @@ def packed(components: NDArray[np.float32]) -> NDArray[np.float32]:
 def project(
     rows,  # in   (n, d) float32
     mean,  # in   (d,) float32
-    strips,  # in   (s, d, STRIP) float32  of `packed`
+    strips,  # in   (s, d, STRIP) float32  of `pack_components`
     projection,  # sets (n, k) float32
 ):
     """(rows - mean) times the components. Float32 over `RUN` features, float64 beyond; a row's result does not depend

@@ -66,7 +66,7 @@ def _tree(
         total = _bounds(points, order[begin:end], high, low)
         span[node], feature[node], child[node], cut[node] = total, -1, -1, 0
         if total > 0:
-            f = _chosen(high, low, _uniform(seed, tree, node, 0) * total)
+            f = _choose_feature(high, low, _uniform(seed, tree, node, 0) * total)
             side = np.float64(high[f]) - np.float64(low[f])
             where = np.float32(np.float64(low[f]) + _uniform(seed, tree, node, 1) * side)
             if not (where >= low[f] and where < high[f]):
@@ -105,7 +105,7 @@ def _bounds(points, ids, high, low):
 
 
 @numba.njit(nogil=True, cache=True)
-def _chosen(high, low, target):
+def _choose_feature(high, low, target):
     """The feature on whose side the target lies, when the sides are laid end to end."""
     last = 0
     for f in range(len(high)):

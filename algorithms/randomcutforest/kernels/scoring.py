@@ -62,7 +62,7 @@ def _block(
     """Scores rows together: down each tree they are parted as its cuts say, and those that came to the same leaf go up
     again to where they lie inside a box."""
     n, d = rows.shape
-    flat, stride = _padded(rows), _stride(d)
+    flat, stride = _pad(rows), _stride(d)
     ids, aside, values = np.zeros(n + SPARE, np.int32), np.empty(n + SPARE, np.int32), np.empty(n + SPARE, np.float32)
     total = np.zeros(n)
     visits, stack = np.empty((2 * s, WORDS), np.int64), np.empty((s + 1, WORDS), np.int64)
@@ -81,7 +81,7 @@ def _block(
                 box_of(points, first[node], 1 if leaf else mass[node], near[place : place + 2 * d])
                 path[depth] = -1 - place
             if leaf:
-                known = _known(depth, mass[node], s)
+                known = _leaf_score(depth, mass[node], s)
                 climb(flat, d, ids, begin, some, boxes, near, path, spans, depth, known, columns, values)
         for j in range(n):
             total[np.uint32(ids[j])] += values[j]
@@ -131,7 +131,7 @@ def _stride(d):
 
 
 @numba.njit(nogil=True, cache=True)
-def _padded(rows):
+def _pad(rows):
     """The rows, flat, with zeros up to whole vectors, and on the borders of cache lines: a vector that lies across
     two of them takes twice as long to load."""
     n, d = rows.shape
@@ -145,7 +145,7 @@ def _padded(rows):
 
 
 @numba.njit(nogil=True, cache=True)
-def _known(depth, mass, s):
+def _leaf_score(depth, mass, s):
     """What a leaf says to a row equal to it: less, the more points there are of it."""
     if mass == 1:
         return np.float32((1.0 - 1 / (2.0 * s)) / (depth + 1))

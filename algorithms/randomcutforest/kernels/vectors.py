@@ -22,7 +22,7 @@ def _vector(kind, lanes):
     return ir.VectorType(kind, lanes)
 
 
-def _filled(kind, values):
+def _splat(kind, values):
     return ir.Constant(_vector(kind, len(values)), values)
 
 
@@ -52,12 +52,12 @@ class Writer:
 
     def shuffled(self, a, b, order):
         """Lanes of two vectors, numbered through, in that order."""
-        return self.builder.shuffle_vector(a, b, _filled(LANE, order))
+        return self.builder.shuffle_vector(a, b, _splat(LANE, order))
 
     def below(self, count, lanes):
         """The lanes whose number is less than the word."""
         least = self.builder.trunc(count, LANE)
-        return self.builder.icmp_signed("<", _filled(LANE, list(range(lanes))), self.spread(least, lanes))
+        return self.builder.icmp_signed("<", _splat(LANE, list(range(lanes))), self.spread(least, lanes))
 
     def load(self, pointer, offset, lanes, mask=None):
         """The numbers from the offset on; zero in lanes that the mask leaves out."""
@@ -73,7 +73,7 @@ class Writer:
         """The float32 numbers at these offsets, which are words."""
         lanes = offsets.type.count
         base = self.spread(self.builder.ptrtoint(pointer, WORD), lanes)
-        addresses = self.builder.add(base, self.builder.shl(offsets, _filled(WORD, [2] * lanes)))
+        addresses = self.builder.add(base, self.builder.shl(offsets, _splat(WORD, [2] * lanes)))
         places = self.builder.inttoptr(addresses, _vector(ir.PointerType(), lanes))
         vector = _vector(REAL, lanes)
         return self._call(
@@ -195,7 +195,7 @@ def climb(typing, rows, d, ids, begin, count, boxes, near, path, spans, depth, k
         write = Writer(context, builder, signature, arguments)
         rows, d, ids, begin, count, boxes, near, path, spans, depth, known, columns, values = write.arguments
         ids, values = builder.gep(ids, [begin]), builder.gep(values, [begin])
-        zeros = _filled(REAL, [0.0] * LANES)
+        zeros = _splat(REAL, [0.0] * LANES)
         stride = builder.and_(builder.add(d, WORD(LANES - 1)), WORD(-LANES))
         fours = builder.and_(d, WORD(-UNROLLED))
         worth = write.spread(known, LANES)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from algoport.algorithms.contract.group import Group
 from algoport.algorithms.shared.neural.kernels import updates
-from algoport.algorithms.shared.neural.kernels.rows import summed
+from algoport.algorithms.shared.neural.kernels.rows import sum_rows
 
 if TYPE_CHECKING:
     from algoport.algorithms.shared.neural.optimizers import Rule  # needs torch
@@ -43,7 +43,7 @@ def row_gradient(
     order = np.argsort(ids, kind="stable")
     ordered = ids[order]
     begins = np.flatnonzero(np.diff(ordered, prepend=np.int64(-1)))
-    values = summed(
+    values = sum_rows(
         gradients,
         order if places is None else places[order],
         np.append(begins, len(ids)),

@@ -68,7 +68,7 @@ class Sample:
             least = np.partition(everyone, len(everyone) - self.capacity)[len(everyone) - self.capacity]
         mine = np.flatnonzero(keys >= least)
         mine = mine[np.argsort(self._numbers[mine], kind="stable")]
-        arrays: Arrays = {"rows": _taken(self._rows, mine), "keys": keys[mine], "numbers": self._numbers[mine]}
+        arrays: Arrays = {"rows": _take(self._rows, mine), "keys": keys[mine], "numbers": self._numbers[mine]}
         gathered = {name: group.gather(array) for name, array in arrays.items()}
         if len(gathered["keys"]) == 1:
             return {name: array for name, (array,) in gathered.items()}
@@ -132,7 +132,7 @@ class Sample:
         return numbers.astype(np.float64) * (math.log(2) / self._half_life)
 
 
-def _taken(rows: NDArray[np.float32], order: NDArray[np.int64]) -> NDArray[np.float32]:
+def _take(rows: NDArray[np.float32], order: NDArray[np.int64]) -> NDArray[np.float32]:
     """The rows in that order; as they lie, and not copied, where that is their order."""
     if len(order) and order[0] == 0 and order[-1] == len(order) - 1 and (np.diff(order) == 1).all():
         return rows[: len(order)]

@@ -36,7 +36,7 @@ class Head:
     whole: bool  # whether the file ends as it must
 
 
-def decoded(data: bytes, channels: int, place: str, most: int = MOST) -> Pixels:
+def decode(data: bytes, channels: int, place: str, most: int = MOST) -> Pixels:
     """The pixels of a file, upright, as gray or as red, green and blue; an alpha channel is left out.
 
     `UserError` begins with the place where the file is neither a JPEG nor a PNG, is cut off, cannot be decoded, or
@@ -62,7 +62,7 @@ def decoded(data: bytes, channels: int, place: str, most: int = MOST) -> Pixels:
     return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB))
 
 
-def encoded(pixels: Pixels, quality: int | None = None) -> bytes:
+def encode(pixels: Pixels, quality: int | None = None) -> bytes:
     """A PNG file of gray or of red, green and blue pixels, or a JPEG file of that quality, up to 100."""
     cv2 = library()
     turned = pixels if pixels.shape[2] == 1 else cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2BGR)

@@ -87,7 +87,7 @@ class _BatchNorm(torch.autograd.Function):
         gradient = own.like(gradient, x)
         sums = own.slopes(gradient, x, mean, slope, level, ctx.rectified)  # (2, c) float64
         of_shift, of_scale = sums[0].float(), (sums[1] * inverse).float()
-        whole = _exchanged(sums, ctx.exchange) / ctx.count
+        whole = _exchange(sums, ctx.exchange) / ctx.count
         off = -(slope * inverse * inverse).double() * whole[1]  # by how much a value, less the mean, changes its slope
         factors = torch.stack([slope, off.float(), (-slope * whole[0] - off * mean).float()])
         of_input = own.backward(gradient, x, slope, level, ctx.rectified, factors)
@@ -110,7 +110,7 @@ def _statistics(x: Tensor, exchange: Exchange) -> tuple[Tensor, Tensor, float]:
     return mean, variance, whole
 
 
-def _exchanged(sums: Tensor, exchange: Exchange) -> Tensor:
+def _exchange(sums: Tensor, exchange: Exchange) -> Tensor:
     whole = sums.cpu().numpy().copy()
     exchange(whole)
     return torch.from_numpy(whole).to(sums.device)

@@ -42,10 +42,10 @@ class Passes(Protocol):
 def passes(x: Tensor) -> Passes:
     """Those for a tensor of that type, place and order."""
     beside = x.device.type == "cpu" and x.dtype in _KINDS and x.is_contiguous(memory_format=torch.channels_last)
-    return Compiled() if beside and len(x) else Plain()
+    return CompiledPasses() if beside and len(x) else TorchPasses()
 
 
-class Compiled:
+class CompiledPasses:
     """By numba's kernels."""
 
     def like(self, gradient: Tensor, x: Tensor) -> Tensor:
@@ -85,7 +85,7 @@ class Compiled:
         return out
 
 
-class Plain:
+class TorchPasses:
     """By torch, for other devices and orders."""
 
     def like(self, gradient: Tensor, x: Tensor) -> Tensor:

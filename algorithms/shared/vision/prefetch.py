@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from algoport.algorithms.contract.records import Images
 from algoport.algorithms.shared.machine import cores
-from algoport.algorithms.shared.vision.decoding import Pixels, decoded
+from algoport.algorithms.shared.vision.decoding import Pixels, decode
 
 AHEAD = 3  # batches that are being decoded or wait
 _PIECE = 16  # pictures that a thread takes at a time
@@ -37,7 +37,7 @@ class Batch:
         return len(self.pixels)
 
 
-def prepared(
+def prepare_ahead(
     batches: Iterator[Images],
     shape: tuple[int, int, int],
     prepare: Callable[[int], Prepare],
@@ -76,4 +76,4 @@ def _fill(pixels: NDArray[np.uint8], images: Images, first: int, channels: int, 
     """Decode some of the pictures of a batch to where they belong."""
     for number in range(first, min(first + _PIECE, len(images))):
         place = images.place(number)
-        pixels[number] = prepare(decoded(images.encoded[number], channels, place), number, place)
+        pixels[number] = prepare(decode(images.encoded[number], channels, place), number, place)

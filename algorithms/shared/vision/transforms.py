@@ -35,10 +35,10 @@ def shorter_side(pixels: Pixels, length: int) -> Pixels:
     if min(h, w) == length:
         return pixels
     scale = length / min(h, w)
-    return resized(pixels, max(length, round(h * scale)), max(length, round(w * scale)))
+    return resize_to(pixels, max(length, round(h * scale)), max(length, round(w * scale)))
 
 
-def resized(pixels: Pixels, height: int, width: int) -> Pixels:
+def resize_to(pixels: Pixels, height: int, width: int) -> Pixels:
     """The picture at another size. Areas are averaged where it shrinks to less than half, else pixels interpolated."""
     h, w, c = pixels.shape
     if (h, w) == (height, width):
@@ -49,7 +49,7 @@ def resized(pixels: Pixels, height: int, width: int) -> Pixels:
     return np.asarray(out).reshape(height, width, c)
 
 
-def transformed(pixels: Pixels, draws: NDArray[np.float64]) -> Pixels:
+def affine(pixels: Pixels, draws: NDArray[np.float64]) -> Pixels:
     """Rotated, sheared and stretched about its middle at random; what comes from outside repeats the edge."""
     cv2 = library()
     h, w, c = pixels.shape
@@ -65,7 +65,7 @@ def transformed(pixels: Pixels, draws: NDArray[np.float64]) -> Pixels:
     return np.asarray(moved).reshape(h, w, c)
 
 
-def recolored(pixels: Pixels, draws: NDArray[np.float64], most: tuple[float, float, float]) -> Pixels:
+def recolor(pixels: Pixels, draws: NDArray[np.float64], most: tuple[float, float, float]) -> Pixels:
     """Hue, saturation and lightness moved at random, each by at most that, in OpenCV's ranges 180, 255 and 255; of a
     gray picture, the lightness."""
     cv2 = library()

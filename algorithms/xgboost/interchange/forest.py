@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from algoport.algorithms.xgboost.kernels import walks
-from algoport.algorithms.xgboost.packed import MOST_CATEGORIES, walked
+from algoport.algorithms.xgboost.packed import MOST_CATEGORIES, depths_and_parents
 from algoport.algorithms.xgboost.trees import LEAF, NO_PARENT, Forest, Tree
 
 MOST_TREES = 1 << 24
@@ -46,7 +46,7 @@ def forest(model: Mapping[str, Any], drop: Any, d: int, k: int) -> tuple[Forest,
     if factors is not None and (len(factors) != t or not np.isfinite(factors).all()):
         raise Faulty(f"weight_drop must be a finite number for each of {t} trees")
     grown = Forest(trees, group, _rounds(model.get("iteration_indptr"), t, parallel * k), factors)
-    return _rooted(grown, d), parallel
+    return _link_parents(grown, d), parallel
 
 
 def forest_layout(forest: Forest, d: int, parallel: int) -> dict[str, Any]:
@@ -106,12 +106,12 @@ def _categories(found: Mapping[str, Any], place: str, m: int) -> dict[int, NDArr
     return {int(node): sets[int(node)] for node in splits}
 
 
-def _rooted(forest: Forest, d: int) -> Forest:
+def _link_parents(forest: Forest, d: int) -> Forest:
     """The forest after every child was found to have one parent. What no root leads to becomes a leaf."""
     if not len(forest):
         return forest
     left, right, feature, threshold = (forest.flat(name) for name in ("left", "right", "feature", "threshold"))
-    depth, parent = walked(forest.offsets, left, right)
+    depth, parent = depths_and_parents(forest.offsets, left, right)
     bad = np.flatnonzero(depth == walks.NO_TREE)
     if len(bad):
         number = int(np.searchsorted(forest.offsets, bad[0], side="right")) - 1
@@ -154,9 +154,7 @@ def _tree_layout(tree: Tree, number: int, d: int) -> dict[str, Any]:
     sets = [tree.categories[node] for node in nodes]
     sizes = np.array([len(some) for some in sets], np.int64)
     return {
-        **{
-            theirs: np.ascontiguousarray(getattr(tree, ours), _written(kind)) for ours, (theirs, kind) in _NODES.items()
-        },
+        **{theirs: np.ascontiguousarray(getattr(tree, ours), _write(kind)) for ours, (theirs, kind) in _NODES.items()},
         "parents": np.ascontiguousarray(tree.parent, np.int32),
         "categories": np.concatenate([*sets, np.empty(0, np.int32)]).astype(np.int32),
         "categories_nodes": np.array(nodes, np.int32),
@@ -173,7 +171,7 @@ def _tree_layout(tree: Tree, number: int, d: int) -> dict[str, Any]:
     }
 
 
-def _written(kind: DTypeLike) -> DTypeLike:
+def _write(kind: DTypeLike) -> DTypeLike:
     return np.int32 if kind is np.int64 else kind
 
 

@@ -162,7 +162,7 @@ def _write(value: Any, parts: list[bytes]) -> None:
     elif isinstance(value, Mapping):
         parts.append(b"{")
         for key in sorted(value):
-            parts.append(_written(key))
+            parts.append(_write_value(key))
             _write(value[key], parts)
         parts.append(b"}")
     elif isinstance(value, list | tuple):
@@ -170,7 +170,7 @@ def _write(value: Any, parts: list[bytes]) -> None:
         for entry in value:
             _write(entry, parts)
     elif isinstance(value, str):
-        parts += [b"S", _written(value)]
+        parts += [b"S", _write_value(value)]
     elif isinstance(value, bool):
         parts.append(b"T" if value else b"F")
     elif isinstance(value, int | np.integer):
@@ -183,7 +183,7 @@ def _write(value: Any, parts: list[bytes]) -> None:
         parts.append(b"Z")
 
 
-def _written(text: str) -> bytes:
+def _write_value(text: str) -> bytes:
     data = text.encode()
     return _size(len(data)) + data
 

@@ -68,7 +68,7 @@ def reach(
 
 
 @numba.njit(nogil=True, cache=True)
-def pruned(
+def prune(
     low,  # in   (m,) int64  the least rank of each value
     high,  # in   (m,) int64  its greatest rank; what it weighs lies between
     weight,  # in   (m,) int64
@@ -111,7 +111,7 @@ def pruned(
 
 
 @numba.njit(parallel=True, nogil=True, cache=True)
-def turned(
+def transpose(
     rows,  # in   (n, d) float32
     first,
     columns,  # sets (c, n) float32: the columns first to first + c

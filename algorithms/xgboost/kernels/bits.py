@@ -37,7 +37,7 @@ def _splat(builder, value, kind, lanes):
     return builder.shuffle_vector(one, ir.Constant(vector, ir.Undefined), order)
 
 
-def _indexed(builder, table, first, number, count):
+def _lookup(builder, table, first, number, count):
     """table[first + number], of each of 16 numbers below `count` from 16 on; their lowest bits where count is 16."""
     if not _WIDE:
         found = ir.Constant(REALS, ir.Undefined)
@@ -84,7 +84,7 @@ def encode(typing, rows, at, d, tables, first, codes, above, below):
                 begin = 0 if level < 4 else 1 << level
                 base = builder.add(first, WORD(begin))
                 number_here = builder.sub(number, ir.Constant(LANES, [begin] * 16))
-                probe = _indexed(builder, tables, base, number_here, max(16, begin))
+                probe = _lookup(builder, tables, base, number_here, max(16, begin))
                 over = builder.fcmp_ordered("<=", probe, value)
                 number = builder.add(builder.add(number, number), builder.zext(over, LANES))
             small = ir.VectorType(BYTE, 16)
@@ -132,7 +132,7 @@ def choose(typing, levels, by, masks, zeros, ones, to):
     return signature, generate
 
 
-def _spelled(builder, levels, word, depth):
+def _numbers(builder, levels, word, depth):
     """The numbers <64 x i8> that the bits of `depth` levels spell, the first the highest."""
     number = ir.Constant(BYTES, [0] * 64)
     for level in range(depth):
@@ -150,7 +150,7 @@ def index(typing, levels, found):
     def generate(context, builder, signature, arguments):
         levels, found = _data(context, builder, signature, arguments)
         for word in range(WORDS):
-            number = _spelled(builder, levels, word, 8)
+            number = _numbers(builder, levels, word, 8)
             builder.store(number, _at(builder, found, WORD(64 * word), BYTES), align=1)
         return context.get_dummy_value()
 
@@ -165,12 +165,12 @@ def look_up(typing, levels, values, first, total, at):
     def generate(context, builder, signature, arguments):
         levels, values, first, total, at = _data(context, builder, signature, arguments)
         for word in range(WORDS):
-            number = _spelled(builder, levels, word, 6)
+            number = _numbers(builder, levels, word, 6)
             for part in range(4):
                 order = ir.Constant(LANES, list(range(16 * part, 16 * part + 16)))
                 some = builder.shuffle_vector(number, ir.Constant(BYTES, ir.Undefined), order)
                 place = builder.zext(some, LANES)
-                value = _indexed(builder, values, first, place, 64)
+                value = _lookup(builder, values, first, place, 64)
                 here = _at(builder, total, builder.add(at, WORD(64 * word + 16 * part)), REALS)
                 sum_ = builder.fadd(builder.load(here, align=4), value)
                 builder.store(sum_, here, align=4)

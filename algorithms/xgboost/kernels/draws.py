@@ -9,7 +9,7 @@ from algoport.algorithms.shared.randomness import draw, inner_share
 
 
 @numba.njit(parallel=True, nogil=True, cache=True)
-def drawn(
+def draw_rows(
     counts,  # in   (p,) int64 how many rows each member has
     rank,  # which member this is
     seed,  # uint64

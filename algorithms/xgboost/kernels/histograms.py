@@ -83,7 +83,7 @@ def _entry(g, h, i):
 
 
 @numba.njit(parallel=True, nogil=True, cache=True)
-def descended(
+def compact(
     entries,  # in   (m,) uint64
     begins,  # in   (k,) int64
     ends,  # in   (k,) int64
@@ -112,7 +112,7 @@ def join(
 
 
 @numba.njit(nogil=True, cache=True, forceinline=True)
-def _packed(entry):
+def _pack(entry):
     """h * 2^32 + g of an entry."""
     g = np.int64(np.int16(entry >> U32))
     return (np.int64(entry >> U48) << 32) + g
@@ -136,7 +136,7 @@ def _add_bytes(
     for c in range(np.uint64(begin), np.uint64(end)):
         entry = entries[c]
         prefetch(words, (entries[min(c + np.uint64(AHEAD), last)] & ROW) * wide)
-        v = _packed(entry)
+        v = _pack(entry)
         place = (entry & ROW) * wide
         base = np.uint64(0)
         for _ in range(np.uint64(used)):
@@ -167,7 +167,7 @@ def _add_pairs(
     for c in range(np.uint64(begin), np.uint64(end)):
         entry = entries[c]
         prefetch(words, (entries[min(c + np.uint64(AHEAD), last)] & ROW) * wide)
-        v = _packed(entry)
+        v = _pack(entry)
         place = (entry & ROW) * wide
         base = np.uint64(0)
         for k in range(np.uint64(used)):

@@ -6,7 +6,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from algoport.algorithms.shared.arrays import fixed
+from algoport.algorithms.shared.arrays import const
 
 BLOCK = 1024  # rows a thread takes at a time
 
@@ -14,13 +14,13 @@ BLOCK = 1024  # rows a thread takes at a time
 def margins(features, weights, base) -> NDArray[np.float32]:
     """(n, k): the bias, `base`, then value times weight of each feature in its order, in float32 as the library adds.
     What is missing adds nothing; weights (d + 1, k), the last row the bias."""
-    weights, base = fixed(weights), fixed(base)
+    weights, base = const(weights), const(base)
     if hasattr(features, "indptr"):
         found = np.empty((features.shape[0], weights.shape[1]), np.float32)
         indptr, indices = np.asarray(features.indptr, np.int64), np.asarray(features.indices, np.int32)
-        _of_sparse(fixed(indptr, np.int64), fixed(indices, np.int32), fixed(features.data), weights, base, found)
+        _of_sparse(const(indptr, np.int64), const(indices, np.int32), const(features.data), weights, base, found)
         return found
-    rows = fixed(features)
+    rows = const(features)
     found = np.empty((len(rows), weights.shape[1]), np.float32)
     _of_dense(rows, weights, base, found)
     return found

@@ -66,7 +66,7 @@ def _logistic(margins, labels, weights, positive, out):
 
 
 @numba.njit(nogil=True, cache=True)
-def _squared(margins, labels, weights, positive, out):
+def _squared_loss(margins, labels, weights, positive, out):
     """The same of the squared loss."""
     one = np.float32(1)
     plain = weights.shape[0] == 0
@@ -141,7 +141,7 @@ def pointwise(
         first, last = block * BLOCK, min(n, (block + 1) * BLOCK)
         if kind == SQUARED:
             into = flat[2 * first : 2 * last]
-            _squared(margins[first:last], labels[first:last], weights[first:last], positive, into)
+            _squared_loss(margins[first:last], labels[first:last], weights[first:last], positive, into)
             continue
         for i in range(first, last):
             y = labels[i]
@@ -246,7 +246,7 @@ def _far(kind, known, open_above, open_below, above, sigma):
 
 
 @numba.njit(inline="always", error_model="numpy")
-def _timed(kind, lower, upper, p, sigma):
+def _survival_loss(kind, lower, upper, p, sigma):
     """Gradient and Hessian of the negative log-likelihood of one row (arXiv 2006.04920)."""
     known = lower == upper
     open_above, open_below = math.isinf(upper), lower <= 0.0
@@ -290,7 +290,7 @@ def times(
     n = margins.shape[0]
     for block in numba.prange((n + BLOCK - 1) // BLOCK):
         for i in range(block * BLOCK, min(n, (block + 1) * BLOCK)):
-            g, h = _timed(kind, float(lower[i]), float(upper[i]), float(margins[i]), sigma)
+            g, h = _survival_loss(kind, float(lower[i]), float(upper[i]), float(margins[i]), sigma)
             w = np.float32(1) if weights.shape[0] == 0 else weights[i]
             out[i, 0], out[i, 1] = np.float32(g) * w, np.float32(h) * w
 

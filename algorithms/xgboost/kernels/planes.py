@@ -25,7 +25,7 @@ MOST_COLUMNS = 4096  # beyond this the columns of a block are too large for the 
 WORTH = 8  # trees; for fewer the values are not worth counting
 
 
-def prepared(nodes, roots, depth) -> tuple[NDArray, ...]:
+def prepare(nodes, roots, depth) -> tuple[NDArray, ...]:
     """From packed nodes (m * 4,) and the depth of each tree; one with splits by category has none here.
 
     A feature has as many columns as it takes to tell its thresholds apart. Returns

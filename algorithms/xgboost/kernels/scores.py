@@ -63,7 +63,7 @@ def log(x):
 
 
 @numba.njit(inline="always", error_model="numpy")
-def _linked(link, margin):
+def _link(link, margin):
     if link == SIGMOID:
         return np.float32(1) / (exp(-margin) + np.float32(1))
     if link == EXPONENTIAL:
@@ -139,7 +139,7 @@ def pointwise(
             continue
         for i in range(first, last):
             w = np.float32(1) if plain else weights[i]
-            loss += _loss(kind, labels[i], _linked(link, margins[i]), fact) * w
+            loss += _loss(kind, labels[i], _link(link, margins[i]), fact) * w
             total += w
         losses[block], whole[block] = loss, total
     return losses.sum(), whole.sum()

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from algoport import algorithms
-from algoport.algorithms.contract import Job, Memory, Metric, NoCheckpoints, consumed, part
+from algoport.algorithms.contract import Job, Memory, Metric, NoCheckpoints, records_used, share_of_batch
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.group import interleaved
-from algoport.algorithms.contract.records import Rows, joined, nothing
+from algoport.algorithms.contract.records import Rows, concatenate, nothing
 from tests.groups import together
 
 
@@ -101,17 +101,19 @@ def test_of_sharded_data_every_member_brings_its_nth_of_a_batch(
         rest = [numbers(step) for step in source.batches(batch, start=used * batch, shuffle=order)]
 
         assert sorted(number for step in steps for number in step) == list(range(rows))
-        assert all(len(step) == part(batch, rank, size) for step in steps[:-1])
+        assert all(len(step) == share_of_batch(batch, rank, size) for step in steps[:-1])
         assert rest == steps[used:]
         assert numbers(source.all()) == list(range(rows)) and source.rows == rows
 
 
 @given(some.integers(1, 100), SIZE, some.integers(0, 9))
 def test_parts_make_up_a_batch_unless_it_is_smaller_than_the_group(batch: int, size: int, steps: int) -> None:
-    parts = [part(batch, rank, size) for rank in range(size)]
+    parts = [share_of_batch(batch, rank, size) for rank in range(size)]
 
     assert sum(parts) == max(batch, size) if batch >= size else parts == [1] * size
-    assert [consumed(steps * batch, batch, rank, size) for rank in range(size)] == [steps * share for share in parts]
+    assert [records_used(steps * batch, batch, rank, size) for rank in range(size)] == [
+        steps * share for share in parts
+    ]
 
 
 @given(ROWS, BATCH, SIZE)
@@ -129,7 +131,7 @@ def test_the_head_is_the_first_batch_and_is_seen_again(rows: int, batch: int, si
 def test_all_members_together_hold_every_row_once(rows: int, size: int) -> None:
     sources = [Memory(numbered(rows), group=Member(rank, size)) for rank in range(size)]
 
-    assert sorted(numbers(joined(source.all() for source in sources))) == list(range(rows))
+    assert sorted(numbers(concatenate(source.all() for source in sources))) == list(range(rows))
     assert sum(source.rows or 0 for source in sources) == rows
     assert {source.width for source in sources} == {2}
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from algoport.algorithms.contract import Answer, Channel, kinds
-from algoport.algorithms.contract.joining import joined
+from algoport.algorithms.contract.joining import concatenate
 from algoport.training import formats
 from tests.records import generated, values
 
@@ -22,7 +22,7 @@ def test_an_empty_part_changes_nothing_that_it_is_joined_to(kind: str) -> None:
     for records in generated(kind, LAPS):
         nothing = kinds.find(kind).empty(records.width)
 
-        whole = joined([nothing, records, records[:0], nothing])
+        whole = concatenate([nothing, records, records[:0], nothing])
 
         assert len(nothing) == 0 and values(nothing) == []
         assert values(whole) == values(records)
@@ -54,7 +54,7 @@ def test_shared_out_and_joined_again_they_are_all_there(kind: str, size: int) ->
         parts = [records[rank::size] for rank in range(size)]
         order = np.argsort(np.concatenate([np.arange(len(records))[rank::size] for rank in range(size)]))
 
-        assert values(joined(parts).take(order)) == values(records)
+        assert values(concatenate(parts).take(order)) == values(records)
 
 
 @pytest.mark.parametrize("kind", kinds.names())
@@ -63,7 +63,7 @@ def test_joining_what_was_cut_gives_back_the_whole(kind: str) -> None:
     for records in generated(kind, LAPS):
         cut = int(random.integers(0, len(records) + 1))
 
-        assert values(joined([records[:cut], records[cut:]])) == values(records)
+        assert values(concatenate([records[:cut], records[cut:]])) == values(records)
         assert records.nbytes >= records[:cut].nbytes >= 0
 
 

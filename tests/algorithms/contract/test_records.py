@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from scipy import sparse
 
-from algoport.algorithms.contract.records import Rows, joined, nothing
+from algoport.algorithms.contract.records import Rows, concatenate, nothing
 
 
 @some.composite
@@ -61,7 +61,7 @@ def test_rows_taken_in_an_order_are_in_that_order_in_every_part(rows: Rows, rand
 def test_joining_what_was_cut_gives_back_the_whole(rows: Rows, cuts: list[int]) -> None:
     edges = [0, *sorted(cuts), len(rows)]
 
-    whole = joined(rows[first:last] for first, last in pairwise(edges))
+    whole = concatenate(rows[first:last] for first, last in pairwise(edges))
 
     assert told(whole) == told(rows)
     assert whole.is_sparse == rows.is_sparse
@@ -72,7 +72,7 @@ def test_dense_and_sparse_rows_join_to_sparse_ones_in_order() -> None:
     dense = Rows(features=np.array([[1, 0], [0, 2]], np.float32))
     thin = Rows(features=sparse.csr_array(np.array([[0, 3]], np.float32)))
 
-    whole = joined([dense, thin, dense])
+    whole = concatenate([dense, thin, dense])
 
     assert whole.is_sparse
     np.testing.assert_array_equal(whole.dense(), [[1, 0], [0, 2], [0, 3], [1, 0], [0, 2]])
@@ -83,7 +83,7 @@ def test_joined_rows_without_a_name_stand_beside_those_with_one() -> None:
     plain = Rows(features=np.zeros((2, 1), np.float32))
     named = Rows(features=np.zeros((1, 1), np.float32), uid=["a"], metadata=["{}"], configuration=[{"k": 1}])
 
-    whole = joined([plain, named])
+    whole = concatenate([plain, named])
 
     assert whole.uid == [None, None, "a"]
     assert whole.metadata == [None, None, "{}"]
@@ -117,7 +117,7 @@ def test_joined_rows_without_a_label_or_weight_miss_it_beside_those_with_one() -
         features=np.ones((1, 3), np.float32), label=np.array([[4]], np.float32), weight=np.array([5], np.float32)
     )
 
-    whole = joined([plain, weighty])
+    whole = concatenate([plain, weighty])
 
     assert whole.label is not None and whole.weight is not None
     np.testing.assert_array_equal(whole.label, [[np.nan], [np.nan], [4]])
@@ -127,7 +127,7 @@ def test_joined_rows_without_a_label_or_weight_miss_it_beside_those_with_one() -
 def test_joined_rows_without_a_group_are_in_none_beside_those_in_one() -> None:
     plain, members = (Rows(features=np.zeros((2, 3), np.float32), group=group) for group in (None, np.array([7, 7])))
 
-    whole = joined([plain, members])
+    whole = concatenate([plain, members])
 
     assert whole.group is not None and whole.group.dtype == np.int64
     np.testing.assert_array_equal(whole.group, [-1, -1, 7, 7])

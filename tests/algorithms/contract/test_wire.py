@@ -15,7 +15,7 @@ from algoport import algorithms
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.records import Rows
 from algoport.algorithms.contract.wire import AnswerForm, RequestForm, Wire
-from algoport.serving.openapi import described
+from algoport.serving.openapi import api_document
 from algoport.serving.prediction import Predictor
 from algoport.serving.refusals import Refusal
 
@@ -111,7 +111,7 @@ def test_requests_and_answers_of_one_type_are_read_and_written_as_the_algorithm_
 
 
 def test_the_description_of_the_server_tells_of_it(odd: Predictor) -> None:
-    ask = json.loads(json.dumps(described(odd, many=False)))["paths"]["/invocations"]["post"]
+    ask = json.loads(json.dumps(api_document(odd, many=False)))["paths"]["/invocations"]["post"]
 
     assert ask["requestBody"]["content"][JSON]["schema"] == {"type": "string", "description": "pairs"}
     assert ask["responses"]["200"]["content"][JSON]["schema"] == {"type": "array"}

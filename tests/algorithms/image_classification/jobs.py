@@ -11,7 +11,7 @@ from algoport.algorithms.contract.records import Images
 from algoport.algorithms.image_classification import example, train
 from algoport.algorithms.image_classification.hyperparameters import Hyperparameters
 from algoport.algorithms.image_classification.model import Model
-from algoport.algorithms.shared.vision.decoding import encoded
+from algoport.algorithms.shared.vision.decoding import encode
 from tests import data
 
 SMALL: dict[str, object] = {**example.HYPERPARAMETERS}
@@ -56,7 +56,7 @@ def packed(pixels: np.ndarray, label: np.ndarray) -> Images:
     """Pictures (n, h, w, c) as PNG files with labels."""
     label = np.asarray(label, np.float32)
     return Images(
-        encoded=[encoded(np.ascontiguousarray(each)) for each in pixels.astype(np.uint8)],
+        encoded=[encode(np.ascontiguousarray(each)) for each in pixels.astype(np.uint8)],
         label=label[:, None] if label.ndim == 1 else label,
     )
 

@@ -11,8 +11,8 @@ from algoport.algorithms.contract.records import Images
 from algoport.algorithms.image_classification import example
 from algoport.algorithms.image_classification.model import Model
 from algoport.algorithms.shared import artifact
-from algoport.algorithms.shared.vision.decoding import decoded, encoded
-from algoport.algorithms.shared.vision.transforms import resized
+from algoport.algorithms.shared.vision.decoding import decode, encode
+from algoport.algorithms.shared.vision.transforms import resize_to
 from tests.algorithms.image_classification.jobs import fit
 
 
@@ -32,22 +32,22 @@ def test_a_picture_of_another_size_is_brought_to_that_of_the_network(model):
     """Whatever that does to its proportions."""
     pixels = np.random.default_rng(0).integers(0, 256, (20, 13, 3)).astype(np.uint8)
 
-    probabilities = model.predict(Images(encoded=[encoded(pixels)]))["prediction"]
+    probabilities = model.predict(Images(encoded=[encode(pixels)]))["prediction"]
 
-    same = model.predict(Images(encoded=[encoded(resized(pixels, 8, 8))]))["prediction"]
+    same = model.predict(Images(encoded=[encode(resize_to(pixels, 8, 8))]))["prediction"]
     np.testing.assert_array_equal(probabilities, same)
 
 
 def test_a_gray_picture_is_taken_as_one_of_colors(model):
     pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 1)).astype(np.uint8)
 
-    answer, same = (model.predict(Images(encoded=[encoded(each)])) for each in (pixels, np.repeat(pixels, 3, axis=2)))
+    answer, same = (model.predict(Images(encoded=[encode(each)])) for each in (pixels, np.repeat(pixels, 3, axis=2)))
 
     np.testing.assert_array_equal(answer["prediction"], same["prediction"])
 
 
 def test_the_sample_can_be_asked_about(model):
-    assert decoded(model.sample().encoded[0], 3, "").shape == (8, 8, 3)
+    assert decode(model.sample().encoded[0], 3, "").shape == (8, 8, 3)
     assert len(model.predict(model.sample())["prediction"]) == 1
 
 

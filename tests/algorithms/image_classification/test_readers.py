@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from algoport.algorithms.contract.records import Images
-from algoport.algorithms.shared.vision.decoding import encoded
+from algoport.algorithms.shared.vision.decoding import encode
 from tests import data
 from tests.clients import readers
 
@@ -16,7 +16,7 @@ def pictures() -> Images:
     """The digits as pictures, gray in three channels."""
     rows, label = data.digits()
     pixels = np.repeat((rows.reshape(-1, 8, 8, 1) * 15).astype(np.uint8), 3, axis=3)
-    return Images(encoded=[encoded(each) for each in pixels], label=label.astype(np.float32)[:, None])
+    return Images(encoded=[encode(each) for each in pixels], label=label.astype(np.float32)[:, None])
 
 
 def pixels() -> np.ndarray:

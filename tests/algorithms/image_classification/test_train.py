@@ -11,7 +11,7 @@ from algoport.algorithms.contract.records import Images
 from algoport.algorithms.image_classification import example, initialization, train
 from algoport.algorithms.image_classification.hyperparameters import Hyperparameters
 from algoport.algorithms.image_classification.state import Progress
-from algoport.algorithms.shared.vision.decoding import decoded
+from algoport.algorithms.shared.vision.decoding import decode
 from tests.algorithms.image_classification.jobs import Recorder, clothes, fit, job, packed
 from tests.groups import together
 
@@ -59,7 +59,7 @@ def test_it_learns_from_pictures_that_are_changed_at_random():
     """Bright above or below, which neither mirroring nor a turn by ten degrees changes."""
     recorder = Recorder()
     pictures = example.channels()["train"]
-    turned = packed(np.stack([decoded(each, 3, "").swapaxes(0, 1) for each in pictures.encoded]), pictures.label)
+    turned = packed(np.stack([decode(each, 3, "").swapaxes(0, 1) for each in pictures.encoded]), pictures.label)
 
     how = {"augmentation_type": "crop_color_transform", "resize": 9, "epochs": 10, "learning_rate": 0.02}
     fit({"train": turned, "validation": turned}, more=recorder.more, **how)

@@ -40,7 +40,7 @@ def test_no_threshold_is_better_than_the_one_chosen(criterion, n, levels, target
     positive = random.random(n) < random.random()
     asked = settings_of(criterion, f_beta=2.0, target_recall=target, target_precision=target)
 
-    values, thresholds = calibration.calibrated(margins[:, None], positive, asked)
+    values, thresholds = calibration.calibrate(margins[:, None], positive, asked)
 
     everywhere = [worth(margins, positive, place, asked) for place in np.arange(-levels - 0.5, levels + 1)]
     assert values[0] == pytest.approx(max(everywhere))
@@ -51,14 +51,14 @@ def test_of_thresholds_as_good_as_each_other_the_natural_one_is_taken():
     margins, positive = np.array([[-3], [-1], [2], [4]], np.float32), np.array([False, False, True, True])
 
     for loss, middle in (("logistic", 0.0), ("hinge_loss", 0.5)):
-        _, thresholds = calibration.calibrated(margins, positive, settings_of("accuracy", loss=loss))
+        _, thresholds = calibration.calibrate(margins, positive, settings_of("accuracy", loss=loss))
         assert thresholds[0] == middle
 
 
 def test_a_threshold_lies_in_the_middle_between_two_scores():
     margins, positive = np.array([[1], [3], [6], [7]], np.float32), np.array([False, False, True, True])
 
-    _, thresholds = calibration.calibrated(margins, positive, settings_of("accuracy"))
+    _, thresholds = calibration.calibrate(margins, positive, settings_of("accuracy"))
 
     assert thresholds[0] == 4.5
 
@@ -66,7 +66,7 @@ def test_a_threshold_lies_in_the_middle_between_two_scores():
 def test_a_model_that_has_diverged_is_worth_nothing():
     margins = np.array([[np.nan, 1], [2, 3]], np.float32)
 
-    values, _ = calibration.calibrated(margins, np.array([False, True]), settings_of("accuracy"))
+    values, _ = calibration.calibrate(margins, np.array([False, True]), settings_of("accuracy"))
 
     assert values[0] == -np.inf
     assert values[1] == 1
@@ -76,10 +76,10 @@ def test_each_model_gets_the_threshold_it_would_get_alone():
     random = np.random.default_rng(0)
     margins, positive = random.normal(size=(200, 5)).astype(np.float32), random.random(200) < 0.3
 
-    together = calibration.calibrated(margins, positive, settings_of("f_beta"))
+    together = calibration.calibrate(margins, positive, settings_of("f_beta"))
 
     for j in range(5):
-        alone = calibration.calibrated(margins[:, j : j + 1], positive, settings_of("f_beta"))
+        alone = calibration.calibrate(margins[:, j : j + 1], positive, settings_of("f_beta"))
         assert (together[0][j], together[1][j]) == (alone[0][0], alone[1][0])
 
 
@@ -88,7 +88,7 @@ def test_a_precision_that_no_threshold_keeps_is_told_by_a_negative_value(target)
     """The highest scores are of the negatives."""
     margins, positive = np.array([[3], [2], [1], [0]], np.float32), np.array([False, False, True, True])
 
-    values, _ = calibration.calibrated(
+    values, _ = calibration.calibrate(
         margins, positive, settings_of("recall_at_target_precision", target_precision=target)
     )
 
@@ -120,7 +120,7 @@ def test_many_rows_are_worth_what_they_are_to_within_a_bin(criterion, models):
 
     values = calibration.valued(margins, positive, asked)
 
-    best, _ = calibration.calibrated(margins, positive, asked)
+    best, _ = calibration.calibrate(margins, positive, asked)
     assert (values <= best).all() and (values > best - 0.005).all()
     edges = np.arange(1025) / 512 - 1
     places = margins[:, 0] / (1 + np.abs(margins[:, 0]))
@@ -145,4 +145,4 @@ def test_few_rows_are_worth_what_their_best_threshold_gives():
 
     values = calibration.valued(margins, positive, settings_of("f_beta"))
 
-    np.testing.assert_array_equal(values, calibration.calibrated(margins, positive, settings_of("f_beta"))[0])
+    np.testing.assert_array_equal(values, calibration.calibrate(margins, positive, settings_of("f_beta"))[0])

@@ -103,7 +103,7 @@ def test_no_more_rows_are_calibrated_on_than_asked_for(heaps, monkeypatch):
     seen = []
     plain = train.calibration.calibrated
     monkeypatch.setattr(
-        "algoport.algorithms.linear_learner.selection.calibration.calibrated",
+        "algoport.algorithms.linear_learner.selection.calibration.calibrate",
         lambda margins, *rest: seen.append(len(margins)) or plain(margins, *rest),
     )
 

@@ -7,7 +7,7 @@ from sklearn import metrics
 from algoport.algorithms.contract.group import Alone
 from algoport.algorithms.contract.records import Rows
 from algoport.algorithms.linear_learner.batch import Batch
-from algoport.algorithms.linear_learner.evaluation import tally, written
+from algoport.algorithms.linear_learner.evaluation import log_names, tally
 from algoport.algorithms.linear_learner.hyperparameters import Hyperparameters
 from tests.groups import together
 
@@ -124,7 +124,7 @@ def test_no_rows_are_no_error(kind):
 
 
 def test_names_that_vary_are_written_as_the_original_writes_them():
-    assert written(settings_of("regressor", f_beta=0.5, accuracy_top_k=4), "test") == {
+    assert log_names(settings_of("regressor", f_beta=0.5, accuracy_top_k=4), "test") == {
         "test:binary_f_beta": "binary_f_0.500",
         "test:macro_f_beta": "macro_f_0.500",
         "test:multiclass_top_k_accuracy": "multiclass_top_k_accuracy_4",

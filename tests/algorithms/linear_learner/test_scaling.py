@@ -7,7 +7,7 @@ from scipy import sparse
 from algoport.algorithms.contract.group import Alone
 from algoport.algorithms.contract.records import Rows
 from algoport.algorithms.linear_learner.hyperparameters import Hyperparameters
-from algoport.algorithms.linear_learner.scaling import Scaling, measured
+from algoport.algorithms.linear_learner.scaling import Scaling, measure
 from tests.groups import together
 
 
@@ -18,7 +18,7 @@ def settings_of(**given):
 def scaling_of(features, label=None, group=None, **given):
     rows = Rows(features=features)
     label = np.zeros(len(rows), np.float32) if label is None else label
-    return measured(rows, label, settings_of(**given), group or Alone())
+    return measure(rows, label, settings_of(**given), group or Alone())
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_classes_are_never_scaled(table):
         {"predictor_type": "binary_classifier", "normalize_label": "true", "unbias_label": "true"}
     )
 
-    scaling, _ = measured(rows, np.ones(len(rows), np.float32), settings, Alone())
+    scaling, _ = measure(rows, np.ones(len(rows), np.float32), settings, Alone())
 
     assert (scaling.label_shift, scaling.label_scale) == (0, 1)
 

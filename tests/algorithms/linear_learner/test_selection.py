@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from algoport.algorithms.linear_learner.hyperparameters import Hyperparameters
-from algoport.algorithms.linear_learner.selection import Judgement, Kept, Selection
+from algoport.algorithms.linear_learner.selection import Judgement, Margins, Selection
 
 WEIGHTS, BIAS = np.arange(12, dtype=np.float32).reshape(2, 6), np.arange(6, dtype=np.float32)  # 3 models of 2 outputs
 
@@ -96,7 +96,7 @@ def test_its_facts_bring_it_back():
 
 @pytest.mark.parametrize("room", [0, 3, 7, 10])
 def test_margins_are_kept_of_as_many_rows_as_there_is_room_for_in_every_epoch(room):
-    store, random = Kept(2), np.random.default_rng(0)
+    store, random = Margins(2), np.random.default_rng(0)
     for _ in range(2):
         margins, targets = random.normal(size=(10, 2)).astype(np.float32), np.float32(np.arange(10) % 2)
         store.clear()

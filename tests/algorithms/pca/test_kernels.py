@@ -14,7 +14,7 @@ from algoport.algorithms.contract.group import Alone
 from algoport.algorithms.pca import kernels
 from algoport.algorithms.pca.kernels.tiles import HEIGHT, LANES, VECTORS
 from algoport.algorithms.pca.panels import Panels
-from algoport.algorithms.shared.arrays import fixed
+from algoport.algorithms.shared.arrays import const
 
 PANEL, STRIP = kernels.PANEL, kernels.STRIP
 ROWS = some.sampled_from([0, 1, 2, 31, 33, 63, 64, 65, PANEL - 1, PANEL, PANEL + 1])
@@ -100,7 +100,7 @@ def test_projections_are_the_plain_product(n, d, k, seed):
     rows, components, mean = whole(n, d, seed), whole(d, k, seed + 1), whole(1, d, seed + 2)[0]
     projection = np.full((n, k), np.nan, np.float32)
 
-    kernels.project(fixed(rows), fixed(mean), fixed(kernels.packed(components)), projection)
+    kernels.project(const(rows), const(mean), const(kernels.pack_components(components)), projection)
 
     np.testing.assert_array_equal(projection, (rows - mean) @ components)
 
@@ -108,12 +108,12 @@ def test_projections_are_the_plain_product(n, d, k, seed):
 def test_a_row_is_projected_the_same_whoever_is_beside_it():
     random = np.random.default_rng(0)
     rows, components = (random.normal(size=shape).astype(np.float32) for shape in ((37, 130), (130, 20)))
-    packed, mean = fixed(kernels.packed(components)), fixed(rows[0].copy())
+    packed, mean = const(kernels.pack_components(components)), const(rows[0].copy())
     together, alone = np.empty((37, 20), np.float32), np.empty((37, 20), np.float32)
 
-    kernels.project(fixed(rows), mean, packed, together)
+    kernels.project(const(rows), mean, packed, together)
     for i in range(37):
-        kernels.project(fixed(rows[i : i + 1]), mean, packed, alone[i : i + 1])
+        kernels.project(const(rows[i : i + 1]), mean, packed, alone[i : i + 1])
 
     np.testing.assert_array_equal(alone, together)
 

@@ -14,7 +14,7 @@ from algoport.algorithms.contract.records import Rows
 from algoport.algorithms.randomcutforest import forest, kernels
 from algoport.algorithms.randomcutforest.hyperparameters import Hyperparameters
 from algoport.algorithms.randomcutforest.options import Options
-from algoport.algorithms.randomcutforest.series import Shingles, padded, windows
+from algoport.algorithms.randomcutforest.series import Shingles, padded_windows, windows
 from algoport.algorithms.randomcutforest.train import fit
 from algoport.algorithms.shared import machine
 from benchmarks import peers
@@ -175,8 +175,8 @@ def test_shingles_are_the_windows_of_the_series_however_it_is_read(batch):
 
     np.testing.assert_array_equal(vectors, [series[i : i + 4].ravel() for i in range(17)])
     np.testing.assert_array_equal(windows(series[:3], 4), np.empty((0, 12)))
-    np.testing.assert_array_equal(padded(series, 4)[3:], vectors)
-    np.testing.assert_array_equal(padded(series, 4)[1], np.concatenate([series[0]] * 3 + [series[1]]))
+    np.testing.assert_array_equal(padded_windows(series, 4)[3:], vectors)
+    np.testing.assert_array_equal(padded_windows(series, 4)[1], np.concatenate([series[0]] * 3 + [series[1]]))
 
 
 def test_a_series_that_all_members_have_is_one_series():
@@ -292,7 +292,7 @@ def test_a_forest_that_would_not_fit_into_memory_is_refused_before_a_row_is_read
 @pytest.mark.parametrize(("n", "d"), [(20_000, 3), (3000, 200)])
 def test_the_estimate_of_memory_covers_the_forest(n, d):
     points = np.random.default_rng(0).normal(size=(n, d)).astype(np.float32)
-    grove, _ = forest.grown(points, np.arange(n), n // 100, 0)
+    grove, _ = forest.grow(points, np.arange(n), n // 100, 0)
 
     size = sum(array.nbytes for array in (*grove.nodes, grove.points, grove.boxes))
     assert size + points.nbytes <= forest.bytes_of(n // 100, 100, d) <= 3 * (size + points.nbytes)
@@ -333,7 +333,7 @@ def test_scores_rank_points_as_the_displacement_in_robust_random_cut_trees_does(
             tree.insert_point(row.astype(np.float64), index="new")
             displaced[i] += tree.codisp("new")
             tree.forget_point("new")
-    grove, _ = forest.grown(np.tile(rows[:200], (100, 1)), np.arange(20_000), 100, 0)
+    grove, _ = forest.grow(np.tile(rows[:200], (100, 1)), np.arange(20_000), 100, 0)
 
     assert spearmanr(kernels.scores(asked, grove), displaced).statistic > 0.85
 

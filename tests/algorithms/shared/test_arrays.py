@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from algoport.algorithms.contract.errors import UserError
-from algoport.algorithms.shared.arrays import fixed, single
+from algoport.algorithms.shared.arrays import const, single
 
 
 @pytest.mark.parametrize(
     "array", [np.eye(3, dtype=np.float32), np.eye(3), np.eye(3, dtype=np.float32)[:, ::-1], [[1, 2], [3, 4]]], ids=str
 )
 def test_a_fixed_array_is_contiguous_of_its_type_and_read_only(array):
-    view = fixed(array)
+    view = const(array)
 
     assert view.dtype == np.float32 and view.flags.c_contiguous and not view.flags.writeable
     np.testing.assert_array_equal(view, array)
@@ -20,11 +20,11 @@ def test_a_fixed_array_is_contiguous_of_its_type_and_read_only(array):
 def test_fixing_leaves_the_array_itself_writable_and_copies_nothing_that_fits():
     array = np.zeros(4, np.float32)
 
-    view = fixed(array)
+    view = const(array)
     array[0] = 7
 
     assert view[0] == 7
-    assert fixed(view).base is not None and np.shares_memory(fixed(view), array)
+    assert const(view).base is not None and np.shares_memory(const(view), array)
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def test_weights_move_the_cuts_as_repeated_rows_do():
 def test_bins_of_many_rows_hold_equally_many():
     rows = np.random.default_rng(0).lognormal(sigma=3, size=(30_000, 2)).astype(np.float32)
 
-    bins = binning.binned(rows, binning.cuts(rows, None, 64, Alone()))
+    bins = binning.bin_rows(rows, binning.cuts(rows, None, 64, Alone()))
 
     for column in bins.columns:
         counts = np.bincount(column)
@@ -137,7 +137,7 @@ def test_every_value_falls_into_its_bin(n, d, kinds, missing, seed):
     other = random.integers(-kinds - 9, kinds + 9, (n, d)).astype(np.float32)
     other[np.isnan(rows)] = np.nan
 
-    bins = binning.binned(other, cut)
+    bins = binning.bin_rows(other, cut)
 
     want = plain_codes(other, cut)
     assert isinstance(bins, Dense)
@@ -153,7 +153,7 @@ def test_256_bins_and_missing_values_still_are_bytes():
     cut = binning.cuts(rows, None, 256, Alone())
 
     assert cut.bins.tolist() == [255, 256]
-    assert binning.binned(rows, cut).columns.dtype == np.uint8
+    assert binning.bin_rows(rows, cut).columns.dtype == np.uint8
 
 
 def test_sparse_rows_lack_what_they_do_not_mention():
@@ -166,7 +166,7 @@ def test_sparse_rows_lack_what_they_do_not_mention():
     )
 
     cut = binning.cuts(rows, None, 256, Alone())
-    bins = binning.binned(rows, cut)
+    bins = binning.bin_rows(rows, cut)
 
     same = binning.cuts(dense, None, 256, Alone())
     np.testing.assert_array_equal(cut.values, same.values)
@@ -175,10 +175,10 @@ def test_sparse_rows_lack_what_they_do_not_mention():
     codes = np.repeat(cut.bins[None], len(dense), axis=0)
     codes[present] = bins.codes - cut.offsets[rows.indices]
     np.testing.assert_array_equal(codes, plain_codes(dense, cut))
-    again = binning.binned(dense, cut)
+    again = binning.bin_rows(dense, cut)
     np.testing.assert_array_equal(again.codes, bins.codes)
     np.testing.assert_array_equal(again.column_rows, bins.column_rows)
-    filled = binning.binned(rows, dataclasses.replace(cut, sparse=False))
+    filled = binning.bin_rows(rows, dataclasses.replace(cut, sparse=False))
     np.testing.assert_array_equal(filled.columns.T, plain_codes(dense, cut))
 
 
@@ -190,7 +190,7 @@ def test_a_pruned_summary_keeps_what_is_nearest_to_even_ranks(n, size, seed):
     high = np.cumsum(weight)
     low = high - weight
 
-    places = kernels.pruned(low, high, weight, size, 1.0, False)
+    places = kernels.prune(low, high, weight, size, 1.0, False)
 
     want = plainly_pruned(low, high, weight, size)
     assert places.tolist() == want
@@ -225,7 +225,7 @@ def test_selected_values_are_those_that_sorting_finds(n, seed, weighted):
     (column,) = quantiles.columns(values[:, None], weights)
     ranks = np.sort(random.integers(0, column.weight, 5))
 
-    (quantile_values,) = quantiles.selected([column], [ranks], Alone())
+    (quantile_values,) = quantiles.select([column], [ranks], Alone())
 
     every = np.repeat(np.sort(values), (weights if weighted else np.ones(n, np.int64))[np.argsort(values)])
     np.testing.assert_array_equal(quantile_values, every[ranks])

@@ -32,7 +32,7 @@ def derivatives(label: np.ndarray) -> np.ndarray:
 
 def ours(rows: Any, gradients: np.ndarray, max_bin: int = 256, group: Any = None, drawn: Any = None, **settings: Any):
     group = group or Alone()
-    bins = binning.binned(rows, binning.cuts(rows, None, max_bin, group))
+    bins = binning.bin_rows(rows, binning.cuts(rows, None, max_bin, group))
     return grow(bins, gradients, GrowSettings(**settings), group, KEY, drawn)
 
 
@@ -161,7 +161,7 @@ def test_any_number_of_members_grows_the_same_tree(n, share):
 
     def member(group):
         mine = slice(group.rank, None, group.size)
-        drawn, own = sampling.sampled(gradients[mine], share, "uniform", KEY, group)
+        drawn, own = sampling.sample_rows(gradients[mine], share, "uniform", KEY, group)
         return ours(rows[mine], own, group=group, drawn=drawn, colsample_bylevel=0.5)
 
     tree, leaf = member(Alone())
@@ -274,14 +274,14 @@ def test_draws_of_features_are_of_the_asked_share_and_depend_on_the_key():
 def test_rows_are_drawn_in_the_asked_share(method):
     gradients = np.random.default_rng(0).normal(size=(20_000, 2)).astype(np.float32) ** 2
 
-    rows, scaled = sampling.sampled(gradients, 0.3, method, KEY, Alone())
+    rows, scaled = sampling.sample_rows(gradients, 0.3, method, KEY, Alone())
 
     assert rows is not None
     assert (np.diff(rows) > 0).all()
     assert abs(len(rows) / 20_000 - 0.3) < 0.02
     if method == "gradient_based":
         np.testing.assert_allclose(scaled[rows].sum(axis=0), gradients.sum(axis=0), rtol=0.05)
-    other, _ = sampling.sampled(gradients, 0.3, method, (0, 1, 0), Alone())
+    other, _ = sampling.sample_rows(gradients, 0.3, method, (0, 1, 0), Alone())
     assert other is not None
     assert len(np.intersect1d(rows, other)) < len(rows)
 
@@ -291,7 +291,7 @@ def test_draws_are_those_of_the_rows_places():
 
     for rank in (0, 2):
         sample = np.empty(counts[rank], np.bool_)
-        draws.drawn(counts, rank, seed, np.array([0.5], np.float32), sample)
+        draws.draw_rows(counts, rank, seed, np.array([0.5], np.float32), sample)
 
         assert sample.tolist() == [splitmix(place) < 0.5 for place in positions(counts, rank).tolist()]
 

@@ -27,7 +27,7 @@ def made(n: int, d: int, sparse: bool, wide: bool, seed: int) -> tuple[Bins, np.
         own = cut.values[cut.offsets[f] : cut.offsets[f + 1]]
         codes[:, f] = np.minimum(np.searchsorted(own, rows[:, f], side="right"), len(own) - 1)
         codes[np.isnan(rows[:, f]), f] = len(own)
-    return binning.binned(rows, cut), codes
+    return binning.bin_rows(rows, cut), codes
 
 
 def entered(gradients: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -80,7 +80,7 @@ def test_halves_of_gradients_join_to_what_they_were(n, seed):
     scale = 2.0 ** (29 - np.frexp(abs(gradients).max())[1])
 
     histograms.enter(gradients, False, np.empty(0, np.int32), scale, scale, entries, lower)
-    histograms.descended(entries, np.array([0]), np.array([n]), lower, upper)
+    histograms.compact(entries, np.array([0]), np.array([n]), lower, upper)
 
     whole = (histograms.totals(entries)[:2] << histograms.HALF) + histograms.totals(upper)[:2]
     np.testing.assert_array_equal(whole, np.rint(gradients.astype(np.float64) * scale).sum(axis=0))

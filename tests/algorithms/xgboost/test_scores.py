@@ -69,7 +69,7 @@ def test_metrics_are_the_library_s(name: str, weighted: bool) -> None:
     objective = objectives.Objective(name, num_class=4)
     wanted = [Score.named(metric) for metric in asked]
 
-    figures = scores.Measured.of(objective, targets, Alone(), wanted).values(wanted, margins)
+    figures = scores.ScoredChannel.of(objective, targets, Alone(), wanted).values(wanted, margins)
 
     for metric in asked:
         np.testing.assert_allclose(figures[metric], theirs["x"][metric][0], rtol=1e-5, err_msg=metric)
@@ -99,7 +99,7 @@ def test_metrics_of_classes_are_scikit_learn_s(name: str, weighted: bool) -> Non
         }
     wanted = [Score.named(metric) for metric in want]
 
-    figures = scores.Measured.of(objectives.Objective(name, num_class=4), targets, Alone(), wanted).values(
+    figures = scores.ScoredChannel.of(objectives.Objective(name, num_class=4), targets, Alone(), wanted).values(
         wanted, margins
     )
 
@@ -111,7 +111,7 @@ def test_squares_and_r2_are_scikit_learn_s() -> None:
     targets, _, margins = given("reg:squarederror", weighted=True)
     wanted = [Score.named(metric) for metric in ("mse", "r2")]
 
-    figures = scores.Measured.of(objectives.Objective("reg:squarederror"), targets, Alone(), wanted).values(
+    figures = scores.ScoredChannel.of(objectives.Objective("reg:squarederror"), targets, Alone(), wanted).values(
         wanted, margins
     )
 
@@ -131,7 +131,7 @@ def test_every_member_measures_all_rows(name: str) -> None:
 
     def member(group) -> dict[str, float]:
         mine = np.arange(N)[group.rank :: group.size]
-        return scores.Measured.of(objective, targets.at(mine), group, wanted).values(wanted, margins[mine])
+        return scores.ScoredChannel.of(objective, targets.at(mine), group, wanted).values(wanted, margins[mine])
 
     alone, shared = member(Alone()), together(3, member)
 
@@ -148,7 +148,7 @@ def test_there_is_no_area_where_there_is_one_class(metric: str, labels_: list[fl
     wanted = [Score.named(metric)]
     margins = np.ones((len(labels_), 1), np.float32)
 
-    figures = scores.Measured.of(objectives.Objective("binary:logistic"), targets, Alone(), wanted).values(
+    figures = scores.ScoredChannel.of(objectives.Objective("binary:logistic"), targets, Alone(), wanted).values(
         wanted, margins
     )
 

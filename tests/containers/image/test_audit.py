@@ -24,7 +24,7 @@ def test_a_known_fault_is_told_and_fails(monkeypatch: Any, capsys: Any) -> None:
 
 @pytest.mark.parametrize("how", ["unreached", "unknown"])
 def test_where_there_is_no_list_that_is_said(how: str, monkeypatch: Any, capsys: Any) -> None:
-    count = len(audit.locked())
+    count = len(audit.locked_versions())
     fake = answering("ConnectionError: no route\n", 1, "stderr")
     if how == "unknown":
         fake = answering(f"x {audit.UNKNOWN}\n" * count, 0)

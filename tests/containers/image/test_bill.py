@@ -21,7 +21,7 @@ CONTENTS = {
 
 
 def test_every_package_is_named_as_scanners_name_it() -> None:
-    made = json.loads(bill.written(bill.bill("algoport/pca:cpu", CONTENTS)))
+    made = json.loads(bill.as_json(bill.bill("algoport/pca:cpu", CONTENTS)))
 
     assert {component["purl"] for component in made["components"]} == {
         "pkg:generic/python@3.11.9",
@@ -35,7 +35,7 @@ def test_every_package_is_named_as_scanners_name_it() -> None:
 
 
 def test_it_keeps_to_the_schema() -> None:
-    text = bill.written(bill.bill("algoport/pca:cpu", CONTENTS))
+    text = bill.as_json(bill.bill("algoport/pca:cpu", CONTENTS))
 
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
 
@@ -48,7 +48,7 @@ def test_an_image_says_what_it_contains_and_what_lies_beside_its_python(image: s
     assert {"numpy", "torch", "flask", "algoport"} <= names
     assert not {"pytest", "pip", "mypy"} & names
     assert {"libc6", "libssl3"} <= {name for name, _, _ in contents["linked"]}
-    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(bill.written(bill.bill(image, contents))) is None
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(bill.as_json(bill.bill(image, contents))) is None
 
 
 def test_where_no_image_is_that_is_said(monkeypatch: Any, capsys: Any, tmp_path: Any) -> None:

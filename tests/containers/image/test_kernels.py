@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from algoport.algorithms.shared import compiled
-from algoport.containers.cli.make import copied
+from algoport.containers.cli.make import copy_template
 from tests.containers.conftest import ROOT
 
 NAME = "my-algorithm"
@@ -32,7 +32,7 @@ def python(tmp_path: Path, *words: str, **more: str) -> str:
 
 
 def test_what_was_compiled_into_a_folder_is_not_compiled_again(tmp_path: Path) -> None:
-    copied(tmp_path / "my_algorithm", NAME)
+    copy_template(tmp_path / "my_algorithm", NAME)
 
     said = python(tmp_path, "-m", "algoport.containers.image.kernels", NAME)
 

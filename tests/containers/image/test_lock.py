@@ -8,17 +8,21 @@ from algoport.containers.image import lock
 
 
 def test_what_images_need_is_locked_and_what_tests_need_is_not() -> None:
-    locked = lock.locked()
+    locked = lock.locked_versions()
 
     assert {"numpy", "torch", "flask", "werkzeug", "opencv-python-headless", "onnx"} <= set(locked)
     assert not {"pytest", "mypy", "hypothesis", "xgboost-cpu"} & set(locked)
-    assert set(lock.needed()) <= set(locked)
+    assert set(lock.all_requirements()) <= set(locked)
 
 
 def test_what_is_locked_lies_in_the_ranges_that_are_asked_for() -> None:
-    locked = lock.locked()
+    locked = lock.locked_versions()
 
-    outside = [str(one) for one in lock.asked() if not one.specifier.contains(locked[lock.canonicalize_name(one.name)])]
+    outside = [
+        str(one)
+        for one in lock.direct_requirements()
+        if not one.specifier.contains(locked[lock.canonicalize_name(one.name)])
+    ]
 
     assert not outside
 
@@ -29,4 +33,4 @@ def test_what_is_installed_is_written_as_releases(tmp_path: Any, monkeypatch: An
 
     lock.main()
 
-    assert lock.locked() == dict.fromkeys(lock.needed(), "2.13.0")
+    assert lock.locked_versions() == dict.fromkeys(lock.all_requirements(), "2.13.0")

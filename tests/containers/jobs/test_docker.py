@@ -94,12 +94,12 @@ def test_a_job_in_a_container_is_found_again_and_stopped(description: Descriptio
 
     job = running.adopt(description.folder)
     until(job, "#progress_metric")
-    assert Label(description.name, "algo-1", description.folder) in list(docker.labeled())
+    assert Label(description.name, "algo-1", description.folder) in list(docker.labeled_containers())
     job.stop()
 
     assert job.wait(PATIENCE) == "Stopped" and job.exit_code == 0
     assert Example(NAME).Model.load(description.folder / "model").centers.shape == (3, 3)
-    assert not [label for label in docker.labeled() if label.job == description.name], "no container is left"
+    assert not [label for label in docker.labeled_containers() if label.job == description.name], "no container is left"
 
 
 @pytest.mark.docker

@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 
-from algoport.algorithms.contract.records import Rows, joined
+from algoport.algorithms.contract.records import Rows, concatenate
 from algoport.training.formats import find
 from algoport.training.formats.layout import Layout
 
@@ -28,7 +28,7 @@ class Trickle(io.RawIOBase):
 def rows(media: str, data: bytes | io.IOBase, name: str = "train/part", **layout) -> Rows:
     """All rows of the data."""
     stream = io.BytesIO(data) if isinstance(data, bytes) else data
-    return joined(find(media).read(stream, Layout(name, **layout)))
+    return concatenate(find(media).read(stream, Layout(name, **layout)))
 
 
 def assert_same(one: Rows, other: Rows, tolerance: float = 0) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as some
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.records.boxes import Boxes
 from algoport.algorithms.contract.records.images import png
-from algoport.algorithms.shared.vision.decoding import encoded
+from algoport.algorithms.shared.vision.decoding import encode
 from algoport.training import formats
 from algoport.training.formats import ContentType, Layout
 from algoport.training.formats.boxes import recordio
@@ -125,7 +125,7 @@ def test_pixels_are_those_of_image_size_also_where_the_picture_was_scaled(size: 
 
 def test_a_picture_is_described_as_it_is_seen() -> None:
     """A camera that was held upright writes 50 x 40 pixels, and that they are 40 wide and 50 high."""
-    jpeg = turned(encoded(np.zeros((40, 50, 3), np.uint8), 90), 6)
+    jpeg = turned(encode(np.zeros((40, 50, 3), np.uint8), 90), 6)
     box = {"class_id": 0, "left": 0, "top": 0, "width": 20, "height": 20}
     seen, stored = ({"width": 40, "height": 50}, {"width": 50, "height": 40})
 

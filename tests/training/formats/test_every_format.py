@@ -17,7 +17,7 @@ from scipy import sparse
 
 from algoport.algorithms.contract import kinds
 from algoport.algorithms.contract.errors import UserError
-from algoport.algorithms.contract.joining import joined
+from algoport.algorithms.contract.joining import concatenate
 from algoport.algorithms.contract.records import Rows
 from algoport.training.formats import ContentType, find, modules, whole
 from algoport.training.formats.layout import Layout
@@ -58,7 +58,7 @@ def test_what_is_written_is_read_back_in_pieces_of_any_size(kind, media):
         parts = list(find(media, kind).read(Trickle(data, step), replace(layout, block=block)))
 
         assert all(len(part) for part in parts)
-        assert values(joined(parts)) == values(records)
+        assert values(concatenate(parts)) == values(records)
 
 
 @pytest.mark.parametrize(("kind", "media"), EVERY)

@@ -13,14 +13,14 @@ from hypothesis import strategies as some
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.records.images import png
 from algoport.algorithms.contract.records.masks import Masks
-from algoport.algorithms.shared.vision.decoding import encoded
+from algoport.algorithms.shared.vision.decoding import encode
 from algoport.training import formats
 from algoport.training.formats import ContentType, Layout
 from algoport.training.formats.masks import recordio
 from algoport.training.formats.recordio import frame
 
 PICTURE, MASK = png(4, 5), png(4, 5, bytes(range(20)), "palette")
-JPEG = encoded(np.zeros((4, 5, 3), np.uint8), 90)
+JPEG = encode(np.zeros((4, 5, 3), np.uint8), 90)
 
 
 def read(data: bytes, media: str = "application/x-recordio", **how: Any) -> Masks:

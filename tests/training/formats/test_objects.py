@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from algoport.algorithms.contract.errors import UserError
-from algoport.algorithms.contract.records import Objects, joined
+from algoport.algorithms.contract.records import Objects, concatenate
 from algoport.training import formats
 from algoport.training.formats import ContentType, Layout
 
@@ -91,7 +91,7 @@ def test_records_say_where_they_stood():
     layout = Layout(name="train/part-0.json", block=1 << 10)
     parts = list(formats.records(io.BytesIO(lines), ContentType.parse(LINES), layout, "objects"))
 
-    objects = joined(parts)
+    objects = concatenate(parts)
 
     assert len(parts) > 1 and [value["a"] for value in objects.values] == list(range(3000))
     assert objects.place(2999) == "train/part-0.json, line 3000"

@@ -147,7 +147,7 @@ def test_all_pages_of_a_file_are_counted(compression, how):
     meta = parquet.ParquetFile(file).metadata
     columns = [meta.row_group(group).column(number) for group in range(meta.num_row_groups) for number in range(2)]
 
-    size = parquet_footer.unpacked(file, 1 << 30)
+    size = parquet_footer.unpacked_size(file, 1 << 30)
 
     # The footer counts the pages' headers too.
     assert 0.5 * sum(column.total_uncompressed_size for column in columns) < size

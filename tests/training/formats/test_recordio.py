@@ -228,11 +228,11 @@ def test_the_compiled_parser_reads_what_the_protobuf_library_reads(records, unkn
     stream = b"".join(recordio.frame(payload) for payload in data)
     layout = Layout("train/x")
 
-    parts, used = recordio.compiled(np.array(bytearray(stream), np.uint8), True, 0)
-    ours = record.assembled(parts, layout, 1, None, None)
+    parts, used = recordio.read_compiled(np.array(bytearray(stream), np.uint8), True, 0)
+    ours = record.assemble(parts, layout, 1, None, None)
 
     assert used == len(stream)
-    theirs = record.assembled(record.parsed(data, layout, 1), layout, 1, None, None)
+    theirs = record.assemble(record.parse(data, layout, 1), layout, 1, None, None)
     assert_same(ours, theirs)
 
 
@@ -256,7 +256,7 @@ def test_a_damaged_record_among_many_is_read_as_the_library_reads_it(changes):
 
     def plainly() -> Rows:
         payload = list(recordio.frames(io.BytesIO(data), layout))
-        return record.assembled(record.parsed(payload, layout, 1), layout, 1, None, None)
+        return record.assemble(record.parse(payload, layout, 1), layout, 1, None, None)
 
     assert str(outcome(lambda: read(data))) == str(outcome(plainly))
 

@@ -11,7 +11,7 @@ import pytest
 
 from algoport.algorithms.contract import Field
 from algoport.algorithms.contract.errors import UserError
-from algoport.algorithms.contract.joining import joined
+from algoport.algorithms.contract.joining import concatenate
 from algoport.algorithms.contract.records.sequences import LARGEST, Sequences
 from algoport.training import formats
 from algoport.training.formats import ContentType, Layout, record
@@ -169,8 +169,8 @@ def test_many_records_are_handed_on_in_batches_with_their_numbers() -> None:
     parts = list(formats.find(PROTOBUF, "sequences").read(Trickle(body, 1 << 16), Layout("train/a")))
 
     assert len(parts) > 1
-    assert lists(joined(parts), "in0") == [list(range(n % 7)) for n in range(5000)]
-    assert joined(parts).place(4999) == "train/a, record 5000"
+    assert lists(concatenate(parts), "in0") == [list(range(n % 7)) for n in range(5000)]
+    assert concatenate(parts).place(4999) == "train/a, record 5000"
 
 
 @pytest.mark.parametrize("media", [LINES, PROTOBUF])

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algoport.algorithms.shared.vision.orientation import upright_size
-from algoport.training.formats.json import loaded
-from algoport.training.formats.layout import Layout, shown, shown_json
+from algoport.training.formats.json import load
+from algoport.training.formats.layout import Layout, excerpt, shown_json
 
 Objects = NDArray[np.float32]  # (o, 5 + e): class, xmin, ymin, xmax, ymax in fractions of width and height, others
 
@@ -53,7 +53,7 @@ def of_label(numbers: NDArray[np.float32], data: bytes, layout: Layout, place: s
             place, f"has {count - start} numbers of objects behind its header, which is no multiple of {width}."
         )
     rows = numbers[start:].reshape(-1, width)
-    return checked(rows[~(rows[:, :OBJECT] == -1).all(axis=1)], layout, place)
+    return check_objects(rows[~(rows[:, :OBJECT] == -1).all(axis=1)], layout, place)
 
 
 def to_label(objects: Objects) -> NDArray[np.float32]:
@@ -67,19 +67,21 @@ def of_json(text: bytes, data: bytes, layout: Layout, place: str) -> Objects:
     Pixels are divided by `image_size`, which must have the proportions of the picture `data`. A sixth number says
     `difficult`, where some object does.
     """
-    value = _parsed(text, layout, place)
+    value = _parse(text, layout, place)
     if not isinstance(value, Mapping) or not isinstance(value.get("annotations"), list):
-        raise layout.fault(place, f'must be an object with "image_size" and a list "annotations"; it is {shown(text)}.')
+        raise layout.fault(
+            place, f'must be an object with "image_size" and a list "annotations"; it is {excerpt(text)}.'
+        )
     entries = value["annotations"]
     if len(entries) > MOST_OBJECTS:
         raise layout.fault(place, f"has {len(entries):,} annotations, where at most {MOST_OBJECTS:,} are allowed.")
     height, width = _image_size(value, data, layout, place)
     rows = [_object(entry, height, width, layout, _within(place, n)) for n, entry in enumerate(entries)]
     table = np.array(rows, np.float64).reshape(-1, OBJECT + 1)
-    return checked(table if table[:, OBJECT].any() else table[:, :OBJECT], layout, place)
+    return check_objects(table if table[:, OBJECT].any() else table[:, :OBJECT], layout, place)
 
 
-def checked(rows: NDArray[Any], layout: Layout, place: str) -> Objects:
+def check_objects(rows: NDArray[Any], layout: Layout, place: str) -> Objects:
     """The objects, with corners within the picture; `UserError` names the first that is none."""
 
     def check(wrong: NDArray[np.bool_], sentence: Callable[[NDArray[Any]], str]) -> None:
@@ -119,12 +121,12 @@ def _within(place: str, number: int) -> str:
     return f"{place}, object {number + 1}" if place else f"object {number + 1}"
 
 
-def _parsed(text: bytes, layout: Layout, place: str) -> Any:
+def _parse(text: bytes, layout: Layout, place: str) -> Any:
     """Parsed JSON, also within a JSON string."""
     if len(text) > MOST_TEXT:
         raise layout.fault(place, f"has {len(text):,} bytes, where an annotation has at most {MOST_TEXT:,}.")
-    value = loaded(text, layout, place)
-    return loaded(value.encode(), layout, place) if isinstance(value, str) else value
+    value = load(text, layout, place)
+    return load(value.encode(), layout, place) if isinstance(value, str) else value
 
 
 def _image_size(value: Mapping[str, Any], data: bytes, layout: Layout, place: str) -> tuple[float, float]:

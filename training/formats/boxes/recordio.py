@@ -11,7 +11,7 @@ from typing import BinaryIO
 from algoport.algorithms.contract.records.boxes import Boxes
 from algoport.training.formats.boxes.objects import of_json, of_label, to_label
 from algoport.training.formats.images import frames
-from algoport.training.formats.images.frames import MEDIA, packed
+from algoport.training.formats.images.frames import MEDIA, pack
 from algoport.training.formats.layout import Layout
 from algoport.training.formats.recordio import frame
 
@@ -35,6 +35,5 @@ def write(boxes: Boxes) -> bytes:
         raise ValueError("Pictures in RecordIO have boxes, and be it none each; these say nothing of theirs.")
     labels = [to_label(objects) for objects in boxes.objects if objects is not None]
     return b"".join(
-        frame(packed(data, label, number))
-        for number, (data, label) in enumerate(zip(boxes.encoded, labels, strict=True))
+        frame(pack(data, label, number)) for number, (data, label) in enumerate(zip(boxes.encoded, labels, strict=True))
     )

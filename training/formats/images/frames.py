@@ -63,14 +63,14 @@ def entries(stream: BinaryIO, layout: Layout, reading: Reading[K]) -> Iterator[E
         return
     every = itertools.chain([first], payloads)
     if not first.startswith(_MAGIC):
-        yield from _unwrapped(every, layout, reading)
+        yield from _unwrap(every, layout, reading)
         return
     for number, payload in enumerate(every, 1):
         inner = replace(layout, name=f"{layout.name}, object {number}")
-        yield from _unwrapped(frames(io.BytesIO(payload), inner, MEDIA[0]), inner, reading)
+        yield from _unwrap(frames(io.BytesIO(payload), inner, MEDIA[0]), inner, reading)
 
 
-def packed(data: bytes, labels: NDArray[np.float32], number: int) -> bytes:
+def pack(data: bytes, labels: NDArray[np.float32], number: int) -> bytes:
     """The payload of one record with a header."""
     if len(labels) == 1:
         return _HEADER.pack(0, float(labels[0]), number, 0) + data
@@ -91,14 +91,14 @@ def blocks(pictures: Iterator[Entry[K]], layout: Layout) -> Iterator[list[Entry[
         yield parts
 
 
-def _unwrapped(payloads: Iterator[bytes], layout: Layout, reading: Reading[K]) -> Iterator[Entry[K]]:
+def _unwrap(payloads: Iterator[bytes], layout: Layout, reading: Reading[K]) -> Iterator[Entry[K]]:
     first = next(payloads, None)
     if first is not None:
-        read = _alternating if is_picture(first) else _headed
+        read = _alternating if is_picture(first) else _with_header
         yield from read(itertools.chain([first], payloads), layout, reading)
 
 
-def _headed(payloads: Iterator[bytes], layout: Layout, reading: Reading[K]) -> Iterator[Entry[K]]:
+def _with_header(payloads: Iterator[bytes], layout: Layout, reading: Reading[K]) -> Iterator[Entry[K]]:
     for number, payload in enumerate(payloads, 1):
         place = f"record {number}"
         if len(payload) < _HEADER.size:

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from algoport.algorithms.contract.records import Images
 from algoport.training.formats.images import frames
-from algoport.training.formats.images.frames import MEDIA, Entry, packed
-from algoport.training.formats.layout import Layout, shown
+from algoport.training.formats.images.frames import MEDIA, Entry, pack
+from algoport.training.formats.layout import Layout, excerpt
 from algoport.training.formats.recordio import frame
 
-__all__ = ["MEDIA", "packed", "read", "write"]
+__all__ = ["MEDIA", "pack", "read", "write"]
 
 Label = NDArray[np.float32]  # (l,)
 
@@ -40,7 +40,7 @@ def write(images: Images, first: int = 0) -> bytes:
     if images.label is None:
         raise ValueError("A record has a label; these pictures have none.")
     return b"".join(
-        frame(packed(data, row, first + number))
+        frame(pack(data, row, first + number))
         for number, (data, row) in enumerate(zip(images.encoded, images.label, strict=True))
     )
 
@@ -64,9 +64,9 @@ def _label(text: bytes, data: bytes, layout: Layout, place: str) -> Label:
             value = json.loads(value)
         numbers = np.atleast_1d(np.array(value, np.float32))
     except (ValueError, TypeError, RecursionError, OverflowError):
-        raise layout.fault(place, f"must be a label, a number or a list of numbers; it is {shown(text)}.") from None
+        raise layout.fault(place, f"must be a label, a number or a list of numbers; it is {excerpt(text)}.") from None
     if numbers.ndim != 1 or not np.isfinite(numbers).all():
-        raise layout.fault(place, f"must be a label, a number or a list of numbers; it is {shown(text)}.")
+        raise layout.fault(place, f"must be a label, a number or a list of numbers; it is {excerpt(text)}.")
     if isinstance(value, list) and layout.parameters.get("label-format", "multi-hot") == "class-id":
         return _hot(numbers, layout, place)
     return numbers
@@ -78,7 +78,7 @@ def _hot(numbers: Label, layout: Layout, place: str) -> Label:
     if classes is None:
         raise layout.fault(place, "names classes by number, and nothing says how many classes there are.")
     if not all(0 <= number < classes and number == int(number) for number in numbers):
-        raise layout.fault(place, f"must name classes from 0 to {classes - 1}; it is {shown(str(numbers.tolist()))}.")
+        raise layout.fault(place, f"must name classes from 0 to {classes - 1}; it is {excerpt(str(numbers.tolist()))}.")
     row = np.zeros(classes, np.float32)
     row[numbers.astype(np.int64)] = 1
     return row

@@ -13,7 +13,7 @@ from algoport.algorithms.contract.records.lines import Lines
 from algoport.training.formats.instances import LINES, lines_of, of_lines
 from algoport.training.formats.layout import Layout
 from algoport.training.formats.lines import recordio
-from algoport.training.formats.lines.values import decoded, encoded
+from algoport.training.formats.lines.values import decode, encode
 from algoport.training.formats.recordio import MAGIC_BYTES
 from algoport.training.formats.window import peeked
 
@@ -27,9 +27,9 @@ def read(stream: BinaryIO, layout: Layout) -> Iterator[Lines]:
         yield from recordio.read(stream, layout)
         return
     for instances in of_lines(stream, layout):
-        yield decoded(instances)
+        yield decode(instances)
 
 
 def write(lines: Lines) -> bytes:
     """An object a line."""
-    return lines_of(encoded(lines, alone=False))
+    return lines_of(encode(lines, alone=False))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from algoport.training.formats.layout import Layout, shown
+from algoport.training.formats.layout import Layout, excerpt
 
 PREFIX = "__label__"  # of words that are labels
 
@@ -15,7 +15,7 @@ def prefix(layout: Layout) -> str:
     return layout.parameters.get("label_prefix", PREFIX)
 
 
-def joined(value: Any, layout: Layout, place: str) -> str:
+def join(value: Any, layout: Layout, place: str) -> str:
     """The labels that a JSON value is, without their prefix and with a blank between two: a text, a whole number, or a
     list of these."""
     entries = value if isinstance(value, list) else [value]
@@ -31,5 +31,5 @@ def _label(entry: Any, value: Any, layout: Layout, place: str) -> str:
             return text
     raise layout.fault(
         place,
-        f"a label must be a whole number or a word without blanks, or a list of these; it is {shown(str(value))}.",
+        f"a label must be a whole number or a word without blanks, or a list of these; it is {excerpt(str(value))}.",
     )

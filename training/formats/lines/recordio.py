@@ -17,8 +17,8 @@ from algoport.algorithms.contract.ragged import Ragged
 from algoport.algorithms.contract.records.lines import Lines
 from algoport.training.formats.instances import of_lines
 from algoport.training.formats.layout import Layout
-from algoport.training.formats.lines.labels import joined
-from algoport.training.formats.lines.values import decoded, line
+from algoport.training.formats.lines.labels import join
+from algoport.training.formats.lines.values import decode, line
 from algoport.training.formats.recordio import frame, frames
 
 MEDIA = ("application/x-recordio",)
@@ -35,7 +35,7 @@ def read(stream: BinaryIO, layout: Layout) -> Iterator[Lines]:
     if first.lstrip()[:1] == b"{":
         for payload in every:
             for instances in of_lines(io.BytesIO(payload), layout):
-                yield decoded(instances)
+                yield decode(instances)
         return
     texts: list[bytes] = []
     labels: list[str] = []
@@ -46,7 +46,7 @@ def read(stream: BinaryIO, layout: Layout) -> Iterator[Lines]:
             texts.append(line(_text(payload, layout, place), layout, place))
             size += len(payload)
             continue
-        labels.append(joined(_value(payload, layout, place), layout, place))
+        labels.append(join(_value(payload, layout, place), layout, place))
         if size >= layout.block or len(texts) >= _BLOCK:
             yield _lines(texts, labels, before, layout)
             before, texts, labels, size = before + len(texts), [], [], 0

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from algoport.algorithms.contract.origins import Origins
 from algoport.algorithms.contract.ragged import Ragged
 from algoport.algorithms.contract.records.lines import Lines
-from algoport.training.formats.layout import Layout, shown
+from algoport.training.formats.layout import Layout, excerpt
 from algoport.training.formats.lines.labels import PREFIX, prefix
 from algoport.training.formats.text import Block, blocks, check_text
 
@@ -37,9 +37,9 @@ def write(lines: Lines) -> bytes:
     texts = lines.text.strings()
     for text, labels in zip(texts, marked, strict=True):
         if not (text + labels).strip() or any(sign in text for sign in "\n\r\0") or PREFIX in text:
-            raise ValueError(f"Plain text cannot hold {shown(text)} as a line.")
+            raise ValueError(f"Plain text cannot hold {excerpt(text)} as a line.")
         if labels and text.encode() != b" ".join(text.encode().split()):
-            raise ValueError(f"A labeled line of plain text has one blank between two words, not {shown(text)}.")
+            raise ValueError(f"A labeled line of plain text has one blank between two words, not {excerpt(text)}.")
     if lines.configuration is not None:
         raise ValueError("Plain text has no place for options.")
     return "".join(f"{labels}{text}\n" for text, labels in zip(texts, marked, strict=True)).encode()
@@ -79,7 +79,7 @@ def _split(line: bytes, mark: bytes, layout: Layout, number: int) -> tuple[bytes
     if not labels:
         return line, b""
     if not all(labels):
-        raise layout.fault(f"line {number}", f"has a label without a name, {shown(mark)}.")
+        raise layout.fault(f"line {number}", f"has a label without a name, {excerpt(mark)}.")
     return b" ".join(word for word in words if not word.startswith(mark)), b" ".join(labels)
 
 

@@ -8,15 +8,15 @@ from typing import Any
 from algoport.algorithms.contract.ragged import Ragged
 from algoport.algorithms.contract.records.lines import Lines
 from algoport.training.formats.instances import Instances
-from algoport.training.formats.layout import Layout, shown
-from algoport.training.formats.lines.labels import joined
+from algoport.training.formats.layout import Layout, excerpt
+from algoport.training.formats.lines.labels import join
 
 EXAMPLE = '"a text"'
 _TEXTS = ("source", "data")  # names of the text in an object
 _LABEL, _OWN, _ASIDE = "label", "configuration", "-metadata"
 
 
-def decoded(instances: Instances) -> Lines:
+def decode(instances: Instances) -> Lines:
     """The lines that instances make: each a text, or an object with it as `source` or `data`. What else an object has
     are its `label` and its options, beside `configuration` or in it."""
     texts, labels, own = [], [], []
@@ -34,7 +34,7 @@ def decoded(instances: Instances) -> Lines:
     )
 
 
-def encoded(lines: Lines, *, alone: bool) -> list[Any]:
+def encode(lines: Lines, *, alone: bool) -> list[Any]:
     """A value a line; `alone`: a bare text where nothing came with it."""
     own = lines.configuration or [None] * len(lines)
     values: list[Any] = []
@@ -62,12 +62,12 @@ def _instance(value: Any, layout: Layout, place: str) -> tuple[str, str, object]
     name = next((name for name in _TEXTS if name in value), None) if isinstance(value, Mapping) else None
     if name is None or not isinstance(value[name], str):
         raise layout.fault(
-            place, f'must be a text, or an object with one as "source" or "data"; it is {shown(str(value))}.'
+            place, f'must be a text, or an object with one as "source" or "data"; it is {excerpt(str(value))}.'
         )
-    label = joined(value[_LABEL], layout, place) if _LABEL in value else ""
+    label = join(value[_LABEL], layout, place) if _LABEL in value else ""
     aside = {name, _LABEL, _OWN}
     beside = {key: entry for key, entry in value.items() if key not in aside and not key.endswith(_ASIDE)}
     own = value.get(_OWN)
     if beside and own is not None and not isinstance(own, Mapping):
-        raise layout.fault(place, f'"{_OWN}" must be an object; it is {shown(str(own))}.')
+        raise layout.fault(place, f'"{_OWN}" must be an object; it is {excerpt(str(own))}.')
     return value[name], label, {**(own or {}), **beside} if beside else own

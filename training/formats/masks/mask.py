@@ -13,7 +13,7 @@ _COLORS = {2: "red, green and blue", 4: "gray with alpha", 6: "red, green, blue 
 _DEPTH, _COLOR = 24, 25  # bytes of the head that say so
 
 
-def checked(mask: bytes, data: bytes, layout: Layout, place: str) -> bytes:
+def check(mask: bytes, data: bytes, layout: Layout, place: str) -> bytes:
     """The mask of the picture `data`; `UserError` where it is none. Its pixels are not looked at."""
     if not mask.startswith(PNG):
         what = "a JPEG file" if mask.startswith(JPEG) else description(mask)

@@ -10,7 +10,7 @@ from algoport.algorithms.contract.records.masks import Masks
 from algoport.training.formats.images import frames
 from algoport.training.formats.images.frames import MEDIA
 from algoport.training.formats.layout import Layout
-from algoport.training.formats.masks.mask import checked
+from algoport.training.formats.masks.mask import check
 from algoport.training.formats.recordio import frame
 
 __all__ = ["MEDIA", "read", "write"]
@@ -18,7 +18,7 @@ __all__ = ["MEDIA", "read", "write"]
 
 def read(stream: BinaryIO, layout: Layout) -> Iterator[Masks]:
     """Pictures with their masks, about a block of bytes at a time. `UserError` names the record that is wrong."""
-    reading = frames.Reading(header=_headed, frame=checked, noun="mask")
+    reading = frames.Reading(header=_with_header, frame=check, noun="mask")
     for parts in frames.blocks(frames.entries(stream, layout, reading), layout):
         yield Masks(
             encoded=[each.data for each in parts],
@@ -35,7 +35,7 @@ def write(masks: Masks) -> bytes:
     return b"".join(frame(data) + frame(mask) for data, mask in pairs if mask is not None)
 
 
-def _headed(labels: Any, data: bytes, layout: Layout, place: str) -> bytes:
+def _with_header(labels: Any, data: bytes, layout: Layout, place: str) -> bytes:
     """Nothing: a header has no room for a mask."""
     raise layout.fault(
         place, "has a header in front of its picture, where a picture and its mask must stand in frames by turns."

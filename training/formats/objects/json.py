@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
 from algoport.algorithms.contract.records import Objects
-from algoport.training.formats.json import MEDIA, loaded, merged
-from algoport.training.formats.layout import Layout, shown
+from algoport.training.formats.json import MEDIA, load, merge
+from algoport.training.formats.layout import Layout, excerpt
 from algoport.training.formats.text import BOM, check_text
 
-__all__ = ["MEDIA", "checked", "read", "write"]
+__all__ = ["MEDIA", "check_object", "read", "write"]
 _OWN = "configuration"
 
 
@@ -21,12 +21,12 @@ def read(stream: BinaryIO, layout: Layout) -> Iterator[Objects]:
     text = text.removeprefix(BOM)
     if not text.strip():
         return
-    body = loaded(text, layout, "")
+    body = load(text, layout, "")
     if not isinstance(body, Mapping) or not isinstance(body.get("instances"), list):
         raise layout.fault("", 'must be an object with a list "instances": {"instances": [{…}, …]}.')
     places = [f"instance {number + 1}" for number in range(len(body["instances"]))]
-    values = [checked(value, place, layout) for value, place in zip(body["instances"], places, strict=True)]
-    own = [merged(body.get(_OWN), value.get(_OWN)) for value in values]
+    values = [check_object(value, place, layout) for value, place in zip(body["instances"], places, strict=True)]
+    own = [merge(body.get(_OWN), value.get(_OWN)) for value in values]
     if values:
         yield Objects(
             values=[{name: field for name, field in value.items() if name != _OWN} for value in values],
@@ -48,8 +48,8 @@ def write(objects: Objects) -> bytes:
     return orjson.dumps({"instances": instances}, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-def checked(value: Any, place: str, layout: Layout) -> Mapping[str, Any]:
+def check_object(value: Any, place: str, layout: Layout) -> Mapping[str, Any]:
     """The value, which must be an object."""
     if not isinstance(value, Mapping):
-        raise layout.fault(place, f"must be an object with named fields; it is {shown(value)}.")
+        raise layout.fault(place, f"must be an object with named fields; it is {excerpt(value)}.")
     return value

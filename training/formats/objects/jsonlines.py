@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from algoport.algorithms.contract.records import Objects
-from algoport.training.formats.json import loaded
+from algoport.training.formats.json import load
 from algoport.training.formats.jsonlines import MEDIA
 from algoport.training.formats.layout import Layout
-from algoport.training.formats.objects.json import checked
+from algoport.training.formats.objects.json import check_object
 from algoport.training.formats.text import blocks, check_text
 
 __all__ = ["MEDIA", "read", "write"]
@@ -26,7 +26,7 @@ def read(stream: BinaryIO, layout: Layout) -> Iterator[Objects]:
             numbered = enumerate(lines[start : start + _BATCH], block.line + start)
             present = [(f"line {number}", line) for number, line in numbered if line.strip()]
             if present:
-                values = [checked(loaded(line, layout, place), place, layout) for place, line in present]
+                values = [check_object(load(line, layout, place), place, layout) for place, line in present]
                 places = [f"{layout.name}, {place}" for place, _ in present]
                 yield Objects(values=values, places=places, nbytes=sum(len(line) for _, line in present))
 

@@ -9,14 +9,14 @@ import numpy as np
 
 from algoport.algorithms.contract.records import Objects
 from algoport.training.formats.layout import Layout
-from algoport.training.formats.parquet import MEDIA, batches, opened
+from algoport.training.formats.parquet import MEDIA, batches, open_file
 
 __all__ = ["MEDIA", "read", "write"]
 
 
 def read(stream: BinaryIO, layout: Layout) -> Iterator[Objects]:
     """Objects in file order. A missing number is NaN, a missing field is left out, a time is its ISO text."""
-    with opened(stream, layout) as table:
+    with open_file(stream, layout) as table:
         if table is None:
             return
         for number, batch in batches(table, layout):

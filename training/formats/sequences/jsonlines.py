@@ -8,7 +8,7 @@ from typing import BinaryIO
 from algoport.algorithms.contract.records.sequences import Sequences
 from algoport.training.formats.instances import LINES, lines_of, of_lines
 from algoport.training.formats.layout import Layout
-from algoport.training.formats.sequences.values import decoded, encoded
+from algoport.training.formats.sequences.values import decode, encode
 
 MEDIA = LINES
 
@@ -17,9 +17,9 @@ def read(stream: BinaryIO, layout: Layout) -> Iterator[Sequences]:
     """A record a line; blank lines are skipped."""
     names: set[str] = set()
     for instances in of_lines(stream, layout):
-        yield decoded(instances, names)
+        yield decode(instances, names)
 
 
 def write(records: Sequences) -> bytes:
     """An object a record."""
-    return lines_of(encoded(records))
+    return lines_of(encode(records))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from algoport.algorithms.contract.ragged import Ragged
 from algoport.algorithms.contract.records.sequences import LARGEST, Sequences
 from algoport.training.formats.instances import Instances
-from algoport.training.formats.layout import Layout, shown
+from algoport.training.formats.layout import Layout, excerpt
 
 EXAMPLE = '{"in0": [6, 17], "in1": [16]}'
 ASIDE = ("label", "configuration")  # what an object has beside sequences
@@ -20,7 +20,7 @@ MOST_NAMES = 16
 RANGE = f"whole numbers from 0 to {LARGEST:,}"
 
 
-def decoded(instances: Instances, before: set[str]) -> Sequences:
+def decode(instances: Instances, before: set[str]) -> Sequences:
     """The records that instances make. Where the algorithm declares names, others are passed over; else every other
     name is a sequence's. `before`: the names of the records before; adds these."""
     layout = instances.layout
@@ -43,7 +43,7 @@ def decoded(instances: Instances, before: set[str]) -> Sequences:
     )
 
 
-def encoded(records: Sequences) -> list[dict[str, Any]]:
+def encode(records: Sequences) -> list[dict[str, Any]]:
     """An object a record."""
     if records.uid is not None or records.metadata is not None:
         raise ValueError("JSON has no place for a uid and metadata.")
@@ -67,14 +67,14 @@ def check_names(before: set[str], names: Sequence[str], layout: Layout, place: s
     """`UserError` where there are too many names: every record has a place for each. Adds them to those `before`."""
     before |= set(names)
     if len(before) > MOST_NAMES:
-        some = ", ".join(shown(name, 20) for name in sorted(before)[:5])
+        some = ", ".join(excerpt(name, 20) for name in sorted(before)[:5])
         raise layout.fault(place, f"at most {MOST_NAMES} sequences have names of their own; there are more: {some}, ….")
 
 
 def lacking(names: Sequence[str], others: Sequence[str], layout: Layout, place: str) -> Exception:
     """The error of a record that has no sequence."""
     wanted = " or ".join(f'"{name}"' for name in names) or "a sequence"
-    has = ", ".join(shown(name, 30) for name in others[:5]) or "nothing"
+    has = ", ".join(excerpt(name, 30) for name in others[:5]) or "nothing"
     return layout.fault(place, f"must have {wanted}; it has {has}.")
 
 
@@ -82,7 +82,7 @@ def _object(value: Any, layout: Layout, place: str) -> Mapping[str, Any]:
     """The fields of an instance, which can stand in `data`; an element can be an object with `values`."""
     data = value.get("data", value) if isinstance(value, Mapping) else None
     if not isinstance(data, Mapping):
-        raise layout.fault(place, f"must be an object such as {EXAMPLE}; it is {shown(str(value))}.")
+        raise layout.fault(place, f"must be an object such as {EXAMPLE}; it is {excerpt(str(value))}.")
     if data is not value and "label" in value:
         data = {"label": value["label"], **data}
     return {name: entry.get("values") if _is_element(name, entry) else entry for name, entry in data.items()}
@@ -108,7 +108,7 @@ def _ragged(lists: list[Any], name: str, instances: Instances) -> Ragged:
         )
         if wrong:
             raise instances.layout.fault(
-                instances.place(index), f'"{name[:60]}" must be a list of {RANGE}; it has {shown(str(wrong[0]))}.'
+                instances.place(index), f'"{name[:60]}" must be a list of {RANGE}; it has {excerpt(str(wrong[0]))}.'
             )
     raise AssertionError("a list that is wrong has an entry that is")
 
@@ -120,7 +120,7 @@ def _labels(entries: list[Any], instances: Instances) -> NDArray[np.float32] | N
     layout, rows = instances.layout, [entry if isinstance(entry, list) else [entry] for entry in entries]
     for index, row in enumerate(rows):
         if not row or not all(type(each) in (int, float) and abs(each) < 3.4028236e38 for each in row):
-            label = "nothing" if entries[index] is None else shown(str(entries[index]))
+            label = "nothing" if entries[index] is None else excerpt(str(entries[index]))
             raise layout.fault(instances.place(index), f'"label" must be a number; it is {label}.')
         if len(row) != len(rows[0]):
             raise layout.fault(instances.place(index), f"{len(row)} labels, where the first record has {len(rows[0])}.")

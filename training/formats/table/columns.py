@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from algoport.algorithms.contract.ragged import Ragged
 from algoport.algorithms.contract.records.table import Column
-from algoport.training.formats.layout import Layout, shown
+from algoport.training.formats.layout import Layout, excerpt
 
 MOST = float(np.finfo(np.float32).max)
 MOST_COLUMNS = 10_000  # each takes some hundred bytes, whatever it holds: a line of commas is no table
@@ -60,7 +60,7 @@ def _numbers(texts: Ragged, number: int, layout: Layout, place: Callable[[int], 
 def not_a_number(value: str | bytes, number: int, layout: Layout, place: str) -> Exception:
     """The error of an entry that must be a number."""
     name = layout.fields[number].name
-    return layout.fault(place, f"{name} must be a number that float32 can hold; it is {shown(value)}.")
+    return layout.fault(place, f"{name} must be a number that float32 can hold; it is {excerpt(value)}.")
 
 
 def plain(columns: Sequence[Column]) -> list[list[str] | list[float | None]]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from algoport.algorithms.contract.origins import Origins
 from algoport.algorithms.contract.ragged import Ragged
 from algoport.algorithms.contract.records.table import Table
-from algoport.training.formats.layout import Layout, shown
+from algoport.training.formats.layout import Layout, excerpt
 from algoport.training.formats.table import columns
 from algoport.training.formats.text import Block, blocks, check_text
 
@@ -152,7 +152,7 @@ class _Fields:
             text = entries[row]
             inner = text[1:-1]
             if len(text) < 2 or not text.endswith(b'"') or b'"' in inner.replace(b'""', b""):
-                wrong = f"has a field that goes on after its closing quote: {shown(text)}."
+                wrong = f"has a field that goes on after its closing quote: {excerpt(text)}."
                 raise self.layout.fault(self.place(row), wrong)
             entries[row] = inner.replace(b'""', b'"')
         return Ragged.texts(entries)
@@ -165,7 +165,7 @@ class _Fields:
         if len(wrong):
             field = int(wrong[0])
             row = max(0, int(np.searchsorted(self.firsts, field, "right")) - 1)
-            text = shown(self.raw[self.starts[field] : self.ends[field]])
+            text = excerpt(self.raw[self.starts[field] : self.ends[field]])
             raise self.layout.fault(
                 self.place(row),
                 f"has a quote within a field that does not begin with one: {text}. Double it, in quotes.",

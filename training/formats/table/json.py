@@ -8,7 +8,7 @@ from typing import BinaryIO
 from algoport.algorithms.contract.records.table import Table
 from algoport.training.formats.instances import JSON, body_of, of_body
 from algoport.training.formats.layout import Layout
-from algoport.training.formats.table.values import EXAMPLE, decoded, encoded
+from algoport.training.formats.table.values import EXAMPLE, decode, encode
 
 MEDIA = JSON
 
@@ -17,9 +17,9 @@ def read(stream: BinaryIO, layout: Layout) -> Iterator[Table]:
     """The rows of one body; it is held in memory as a whole."""
     instances = of_body(stream, layout, EXAMPLE)
     if instances is not None:
-        yield decoded(instances)
+        yield decode(instances)
 
 
 def write(table: Table) -> bytes:
     """A body with one instance a row. Missing numbers are null."""
-    return body_of(encoded(table))
+    return body_of(encode(table))

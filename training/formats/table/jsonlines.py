@@ -8,7 +8,7 @@ from typing import BinaryIO
 from algoport.algorithms.contract.records.table import Table
 from algoport.training.formats.instances import LINES, lines_of, of_lines
 from algoport.training.formats.layout import Layout
-from algoport.training.formats.table.values import decoded, encoded
+from algoport.training.formats.table.values import decode, encode
 
 MEDIA = LINES
 
@@ -17,11 +17,11 @@ def read(stream: BinaryIO, layout: Layout) -> Iterator[Table]:
     """A row a line; blank lines are skipped."""
     width = None
     for instances in of_lines(stream, layout):
-        table = decoded(instances, width)
+        table = decode(instances, width)
         width = table.width
         yield table
 
 
 def write(table: Table) -> bytes:
     """An object a row. Missing numbers are null."""
-    return lines_of(encoded(table))
+    return lines_of(encode(table))

@@ -10,13 +10,13 @@ import numpy as np
 from algoport.algorithms.contract.ragged import Ragged
 from algoport.algorithms.contract.records.table import Column, Table
 from algoport.training.formats.instances import Instances
-from algoport.training.formats.layout import Layout, shown
+from algoport.training.formats.layout import Layout, excerpt
 from algoport.training.formats.table import columns
 
 EXAMPLE = '{"features": ["a", "b"]}'
 
 
-def decoded(instances: Instances, width: int | None = None) -> Table:
+def decode(instances: Instances, width: int | None = None) -> Table:
     """The rows that instances make. `width`: that of the rows before, where the algorithm does not say."""
     layout = instances.layout
     width = columns.expected(layout) or width
@@ -36,7 +36,7 @@ def decoded(instances: Instances, width: int | None = None) -> Table:
     )
 
 
-def encoded(table: Table) -> list[dict[str, Any]]:
+def encode(table: Table) -> list[dict[str, Any]]:
     """An object a row, in the short form."""
     own = table.configuration or [None] * len(table)
     rows = zip(*columns.plain(table.columns), strict=True)
@@ -49,15 +49,15 @@ def encoded(table: Table) -> list[dict[str, Any]]:
 def _entries(value: Any, layout: Layout, place: str) -> list[Any]:
     """The list of an instance: `features` or `data.features`, as a list or an object with `values`."""
     if not isinstance(value, Mapping):
-        raise layout.fault(place, f"must be an object such as {EXAMPLE}; it is {shown(str(value))}.")
+        raise layout.fault(place, f"must be an object such as {EXAMPLE}; it is {excerpt(str(value))}.")
     data = value if "features" in value else value.get("data")
     if not isinstance(data, Mapping) or "features" not in data:
-        names = ", ".join(shown(name, 30) for name in list(value)[:5])
+        names = ", ".join(excerpt(name, 30) for name in list(value)[:5])
         raise layout.fault(place, f'must have "features"; it has {names or "nothing"}.')
     entries = data["features"]
     entries = entries.get("values") if isinstance(entries, Mapping) else entries
     if not isinstance(entries, list) or not entries:
-        raise layout.fault(place, f'"features" must be a list of texts and numbers; it is {shown(str(entries))}.')
+        raise layout.fault(place, f'"features" must be a list of texts and numbers; it is {excerpt(str(entries))}.')
     return entries
 
 
@@ -87,5 +87,5 @@ def _text(value: Any, number: int, instances: Instances, row: int) -> bytes:
         fields = instances.layout.fields
         name = fields[number].name if fields else f"feature {number + 1}"
         raise instances.layout.fault(
-            instances.place(row), f"{name} must be a text; it is {shown(ascii(value))}."
+            instances.place(row), f"{name} must be a text; it is {excerpt(ascii(value))}."
         ) from None

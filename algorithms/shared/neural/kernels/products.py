@@ -11,7 +11,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from algoport.algorithms.shared.arrays import fixed
+from algoport.algorithms.shared.arrays import const
 from algoport.algorithms.shared.linalg.fastmath import FAST
 
 # Windows of a partial sum: the result must not depend on the number of threads.
@@ -27,7 +27,7 @@ def products(
 ) -> NDArray[np.float32]:
     """start + x @ w (b, t, g)."""
     out = np.empty((len(x), steps, w.shape[1]), np.float32)
-    _products(fixed(x, np.float32), fixed(w, np.float32), fixed(start, np.float32), int(first), out)
+    _products(const(x, np.float32), const(w, np.float32), const(start, np.float32), int(first), out)
     return out
 
 
@@ -38,7 +38,7 @@ def outer(
 ) -> NDArray[np.float32]:
     """Sum over windows and steps of the products of each number of x with each of y (g, d)."""
     sums = np.zeros((-(-len(x) // BLOCK), x.shape[2], y.shape[2]), np.float32)
-    _outer(fixed(x, np.float32), fixed(y, np.float32), int(first), sums)
+    _outer(const(x, np.float32), const(y, np.float32), int(first), sums)
     return np.asarray(sums.sum(axis=0).T)
 
 

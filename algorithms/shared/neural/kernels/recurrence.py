@@ -11,7 +11,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from algoport.algorithms.shared.arrays import fixed
+from algoport.algorithms.shared.arrays import const
 from algoport.algorithms.shared.linalg.fastmath import FAST
 from algoport.algorithms.shared.neural.kernels.products import add_product_
 from algoport.algorithms.shared.randomness import first_draw
@@ -32,7 +32,7 @@ def forward_(
     zoneout,  # NEVER, DRAWN or EXPECTED
 ) -> None:
     """From the first step to the last."""
-    _forward_(gates, fixed(weights, np.float32), hidden, cells, fixed(keys, np.uint64), np.float32(rate), int(zoneout))
+    _forward_(gates, const(weights, np.float32), hidden, cells, const(keys, np.uint64), np.float32(rate), int(zoneout))
 
 
 def backward_(
@@ -50,10 +50,10 @@ def backward_(
     padded[:, :h] = weights
     _backward_(
         gates,
-        fixed(padded, np.float32),
-        fixed(cells, np.float32),
-        fixed(gradients, np.float32),
-        fixed(keys, np.uint64),
+        const(padded, np.float32),
+        const(cells, np.float32),
+        const(gradients, np.float32),
+        const(keys, np.uint64),
         np.float32(rate),
         int(zoneout),
     )
@@ -67,7 +67,7 @@ def zoneout_masks(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Which hidden units and cells (b, h) zoneout keeps at a step, as the passes draw it: 1 where it does."""
     hidden, cells = np.empty((len(keys), h), np.float32), np.empty((len(keys), h), np.float32)
-    _zoneout_masks(fixed(keys, np.uint64), int(step), np.float32(rate), hidden, cells)
+    _zoneout_masks(const(keys, np.uint64), int(step), np.float32(rate), hidden, cells)
     return hidden, cells
 
 

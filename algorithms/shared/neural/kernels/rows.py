@@ -12,7 +12,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from algoport.algorithms.shared.arrays import fixed
+from algoport.algorithms.shared.arrays import const
 
 ROWS = 16  # used rows, or sequences, of a block
 
@@ -25,11 +25,17 @@ def pooled(
 ) -> NDArray[np.float32]:
     """Scaled sums (n, d) of the rows of each sequence; 0 of one without tokens."""
     out = np.empty((len(begins) - 1, table.shape[1]), np.float32)
-    _pooled(fixed(table, np.float32), fixed(ids, np.int64), fixed(begins, np.int64), fixed(scales, np.float32), out)
+    _pooled(
+        const(table, np.float32),
+        const(ids, np.int64),
+        const(begins, np.int64),
+        const(scales, np.float32),
+        out,
+    )
     return out
 
 
-def summed(
+def sum_rows(
     gradients,  # in   (m, d) float32
     places,  # in   (p,) int64  whose gradient each place has, the places of one row side by side
     begins,  # in   (u + 1,) int64  where the places of each used row begin, and where the last ends
@@ -37,8 +43,12 @@ def summed(
 ) -> NDArray[np.float32]:
     """Sums (u, d) of the gradients of each used row."""
     out = np.empty((len(begins) - 1, gradients.shape[1]), np.float32)
-    _summed(
-        fixed(gradients, np.float32), fixed(places, np.int64), fixed(begins, np.int64), fixed(scales, np.float32), out
+    _sum_rows(
+        const(gradients, np.float32),
+        const(places, np.int64),
+        const(begins, np.int64),
+        const(scales, np.float32),
+        out,
     )
     return out
 
@@ -59,7 +69,7 @@ def _pooled(table, ids, begins, scales, out):
 
 
 @numba.njit(parallel=True, nogil=True, cache=True, error_model="numpy")
-def _summed(gradients, places, begins, scales, out):
+def _sum_rows(gradients, places, begins, scales, out):
     u, d = out.shape
     for block in numba.prange((u + ROWS - 1) // ROWS):
         total = np.empty(d)

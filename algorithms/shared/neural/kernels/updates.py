@@ -14,7 +14,7 @@ import math
 import numba
 import numpy as np
 
-from algoport.algorithms.shared.arrays import fixed
+from algoport.algorithms.shared.arrays import const
 
 BLOCK = 1 << 13  # numbers of a block of a whole array
 ROWS = 16  # touched rows of a block
@@ -47,7 +47,7 @@ def adam_(
     first, second = _corrections(beta_1, beta_2, updates)
     with np.errstate(over="ignore"):  # a rate that is far too large ends in weights that are not finite
         numbers = [np.float32(number) for number in (1 - beta_1, 1 - beta_2, rate / first, second, eps)]
-    _adam_(weights, fixed(gradient, np.float32), mean, square, *numbers)
+    _adam_(weights, const(gradient, np.float32), mean, square, *numbers)
 
 
 def sgd_rows_(
@@ -63,7 +63,7 @@ def sgd_rows_(
 ) -> None:
     """Stochastic gradient descent with momentum; the gradient is clipped, and weight decay added behind that."""
     numbers = (np.float32(number) for number in (rate, share, decay, clip))
-    _sgd_rows_(table, momentum, fixed(rows, np.int64), fixed(values, np.float32), *numbers)
+    _sgd_rows_(table, momentum, const(rows, np.int64), const(values, np.float32), *numbers)
 
 
 def adagrad_rows_(
@@ -79,7 +79,7 @@ def adagrad_rows_(
 ) -> None:
     """Adagrad (Duchi, Hazan and Singer 2011); `eps` stands within the root, and weight decay is not divided by it."""
     numbers = (np.float32(number) for number in (rate, eps, decay, clip))
-    _adagrad_rows_(table, history, fixed(rows, np.int64), fixed(values, np.float32), *numbers)
+    _adagrad_rows_(table, history, const(rows, np.int64), const(values, np.float32), *numbers)
 
 
 def adam_rows_(
@@ -102,7 +102,7 @@ def adam_rows_(
     sizes = (1 - beta_1, 1 - beta_2, rate / first, second, eps / math.sqrt(second), decay, clip)
     with np.errstate(over="ignore"):
         numbers = [np.float32(number) for number in sizes]
-    _adam_rows_(table, mean, square, fixed(rows, np.int64), fixed(values, np.float32), *numbers)
+    _adam_rows_(table, mean, square, const(rows, np.int64), const(values, np.float32), *numbers)
 
 
 def _corrections(beta_1: float, beta_2: float, updates: int) -> tuple[float, float]:

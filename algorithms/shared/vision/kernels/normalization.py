@@ -29,7 +29,7 @@ def moments(x) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     first = np.empty(c, np.float32)
     _first(x, first)  # what is near the values, so that squares of differences keep their digits
     sums = np.zeros((_blocks(rows), 2, rows.shape[1]), np.float32)
-    _moments(rows, _tiled(first, rows), sums)
+    _moments(rows, _tile(first, rows), sums)
     own, squares = _totals(sums, c) / m
     return first + own, np.maximum(squares - own * own, 0.0)
 
@@ -38,7 +38,7 @@ def normalize(x, slope, level, rectified: bool, out) -> None:
     """Sets `out` (m, c): values times `slope` (c,) plus `level` (c,), and 0 where that is less, if `rectified`."""
     rows = _long_rows(x)
     least = np.float32(0.0 if rectified else -np.inf)
-    _normalize(rows, _tiled(slope, rows), _tiled(level, rows), least, _long_rows(out))
+    _normalize(rows, _tile(slope, rows), _tile(level, rows), least, _long_rows(out))
 
 
 def slopes(gradient, x, mean, slope, level, rectified: bool) -> NDArray[np.float64]:
@@ -46,7 +46,7 @@ def slopes(gradient, x, mean, slope, level, rectified: bool) -> NDArray[np.float
     c, rows = x.shape[1], _long_rows(x)
     sums = np.zeros((_blocks(rows), 2, rows.shape[1]), np.float32)
     least = np.float32(0.0 if rectified else -np.inf)
-    _slopes(_long_rows(gradient), rows, _tiled(mean, rows), _tiled(slope, rows), _tiled(level, rows), least, sums)
+    _slopes(_long_rows(gradient), rows, _tile(mean, rows), _tile(slope, rows), _tile(level, rows), least, sums)
     return _totals(sums, c)
 
 
@@ -54,8 +54,8 @@ def backward(gradient, x, slope, level, rectified: bool, factors, out) -> None:
     """Sets `out` (m, c): f times the gradient, plus g times the value, plus h; `factors` (3, c) are f, g and h."""
     rows = _long_rows(x)
     least = np.float32(0.0 if rectified else -np.inf)
-    own = [_tiled(factor, rows) for factor in factors]
-    _backward(_long_rows(gradient), rows, _tiled(slope, rows), _tiled(level, rows), least, *own, _long_rows(out))
+    own = [_tile(factor, rows) for factor in factors]
+    _backward(_long_rows(gradient), rows, _tile(slope, rows), _tile(level, rows), least, *own, _long_rows(out))
 
 
 def _long_rows(x):
@@ -67,7 +67,7 @@ def _long_rows(x):
     return x.reshape(m, c * times)
 
 
-def _tiled(values, rows) -> NDArray[np.float32]:
+def _tile(values, rows) -> NDArray[np.float32]:
     values = np.asarray(values, np.float32)
     return np.tile(values, rows.shape[1] // len(values))
 

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from algoport.algorithms.shared.vision.normalization_passes import Compiled, Plain, passes
+from algoport.algorithms.shared.vision.normalization_passes import CompiledPasses, TorchPasses, passes
 
 SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 70), st.integers(1, 9), st.integers(1, 9))
 CLOSE = {torch.float32: 1e-5, torch.bfloat16: 1e-2}
@@ -29,7 +29,7 @@ def test_kernels_are_what_torch_computes(shape, kind, rectified, seed):
     x, gradient = made(shape, kind, seed), made(shape, kind, seed + 1)
     mean, slope, level, f, g, h = channels(shape, seed)
     near = {"rtol": CLOSE[kind], "atol": CLOSE[kind]}
-    own, want = Compiled(), Plain()
+    own, want = CompiledPasses(), TorchPasses()
 
     for mine, theirs in zip(own.moments(x), want.moments(x.float()), strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-4)
@@ -50,7 +50,7 @@ def test_bfloat16_is_rounded_to_the_nearest_and_of_two_to_the_even_one():
     for slope in (1.0, 1.0 + 2.0**-8, 1.0 + 2.0**-9, -3.14159):
         line = torch.tensor([slope]), torch.tensor([0.0])
 
-        output = Compiled().normalize(x, *line, False)
+        output = CompiledPasses().normalize(x, *line, False)
 
         assert torch.equal(output, (x.float() * slope).to(torch.bfloat16))
 
@@ -58,7 +58,7 @@ def test_bfloat16_is_rounded_to_the_nearest_and_of_two_to_the_even_one():
 def test_a_mean_that_dwarfs_the_spread_keeps_its_digits():
     x = made((8, 5, 9, 9), torch.float32, 0, mean=3e4)
 
-    mean, variance = Compiled().moments(x)
+    mean, variance = CompiledPasses().moments(x)
 
     values = x.double().permute(1, 0, 2, 3).reshape(5, -1)
     np.testing.assert_allclose(mean, values.mean(1), rtol=1e-7)
@@ -70,8 +70,8 @@ def test_what_is_no_number_stays_none(kind):
     x = made((2, 16, 3, 3), kind, 0)
     x[0, 3, 1, 1] = float("nan")
 
-    mean, _ = Compiled().moments(x)
-    out = Compiled().normalize(x, torch.ones(16), torch.zeros(16), False)
+    mean, _ = CompiledPasses().moments(x)
+    out = CompiledPasses().normalize(x, torch.ones(16), torch.zeros(16), False)
 
     assert np.isnan(mean[3]) and np.isfinite(np.delete(mean, 3)).all()
     assert out.isnan().sum() == 1
@@ -80,6 +80,6 @@ def test_what_is_no_number_stays_none(kind):
 def test_other_orders_and_types_are_left_to_torch():
     x = torch.randn(2, 4, 3, 3)
 
-    assert isinstance(passes(x.contiguous(memory_format=torch.channels_last)), Compiled)
+    assert isinstance(passes(x.contiguous(memory_format=torch.channels_last)), CompiledPasses)
     for other in (x, x.double().contiguous(memory_format=torch.channels_last), x[:0]):
-        assert isinstance(passes(other), Plain)
+        assert isinstance(passes(other), TorchPasses)

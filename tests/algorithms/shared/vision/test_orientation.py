@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from algoport.algorithms.shared.vision.decoding import decoded, encoded
+from algoport.algorithms.shared.vision.decoding import decode, encode
 from algoport.algorithms.shared.vision.orientation import orientation, upright_size
 
 Image = pytest.importorskip("PIL.Image", reason="Pillow makes the pictures of these tests")
@@ -33,10 +33,10 @@ def test_pictures_are_turned_as_pillow_and_the_decoder_turn_them(value: int) -> 
     upright = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
 
     assert orientation(data) == value
-    assert upright_size(data) == (upright.height, upright.width) == decoded(data, 3, "it").shape[:2]
+    assert upright_size(data) == (upright.height, upright.width) == decode(data, 3, "it").shape[:2]
 
 
-@pytest.mark.parametrize("data", [tagged(0x0112, 0), tagged(0x0112, 9), tagged(0x0100, 6), encoded(PIXELS, 90)])
+@pytest.mark.parametrize("data", [tagged(0x0112, 0), tagged(0x0112, 9), tagged(0x0100, 6), encode(PIXELS, 90)])
 def test_a_picture_that_says_nothing_of_it_is_upright(data: bytes) -> None:
     assert orientation(data) == 1
     assert upright_size(data) == (4, 5)
@@ -44,14 +44,14 @@ def test_a_picture_that_says_nothing_of_it_is_upright(data: bytes) -> None:
 
 def test_what_is_no_picture_has_no_size() -> None:
     assert upright_size(b"GIF89a") is None and orientation(b"GIF89a") == 1
-    assert upright_size(encoded(PIXELS)) == (4, 5)
+    assert upright_size(encode(PIXELS)) == (4, 5)
 
 
 def block(order: str, at: int, count: int, entries: bytes) -> bytes:
     """A JPEG file with a block of tags, made by hand."""
     tags = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}I", at) + struct.pack(f"{order}H", count)
     body = b"Exif\0\0" + tags + entries
-    jpeg = encoded(PIXELS, 90)
+    jpeg = encode(PIXELS, 90)
     return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + jpeg[2:]
 
 

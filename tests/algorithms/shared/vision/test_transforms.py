@@ -23,7 +23,7 @@ def test_draws_are_a_function_of_seed_pass_and_number():
 def test_lightness_moves_by_as_much_as_is_drawn(channels):
     pixels = np.full((4, 4, channels), 100, np.uint8)
 
-    output = transforms.recolored(pixels, np.array([0.5, 0.5, 1.0]), (36, 50, 50))
+    output = transforms.recolor(pixels, np.array([0.5, 0.5, 1.0]), (36, 50, 50))
 
     np.testing.assert_allclose(output, 150, atol=2)
 
@@ -32,10 +32,10 @@ def test_a_turn_is_about_the_middle_and_edges_are_repeated():
     pixels = np.zeros((21, 21, 3), np.uint8)
     pixels[10, 10] = 200
 
-    output = transforms.transformed(pixels, np.array([1.0, 0.2, 0.9, 0.5]))
+    output = transforms.affine(pixels, np.array([1.0, 0.2, 0.9, 0.5]))
 
     assert output.shape == pixels.shape and output[10, 10, 0] > 120
-    np.testing.assert_array_equal(transforms.transformed(np.full((9, 9, 1), 7, np.uint8), np.ones(4)), 7)
+    np.testing.assert_array_equal(transforms.affine(np.full((9, 9, 1), 7, np.uint8), np.ones(4)), 7)
 
 
 @pytest.mark.parametrize(
@@ -50,4 +50,4 @@ def test_a_picture_that_shrinks_far_is_averaged():
     pixels = np.zeros((64, 64, 1), np.uint8)
     pixels[:, ::2] = 200
 
-    np.testing.assert_array_equal(transforms.resized(pixels, 8, 8), 100)
+    np.testing.assert_array_equal(transforms.resize_to(pixels, 8, 8), 100)

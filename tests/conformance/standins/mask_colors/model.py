@@ -10,12 +10,12 @@ from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.records.images import png
 from algoport.algorithms.contract.records.masks import Masks
 from algoport.algorithms.shared import artifact
-from algoport.algorithms.shared.vision.decoding import decoded
+from algoport.algorithms.shared.vision.decoding import decode
 
 
 def pixels(data: bytes, place: str) -> Any:
     """(h, w, 3)."""
-    return decoded(data, 3, place)
+    return decode(data, 3, place)
 
 
 @dataclass(frozen=True, eq=False)
