@@ -18,7 +18,7 @@ from tests import baking, scheduling
 
 BUDGET = 75.0  # seconds of `make test` that an algorithm may cost; what needs more belongs into `make soak`
 APART = ("images", "clients")  # areas that a budget does not count
-SHOWN = 60.0  # a session shorter than this is not told where its time went
+SHOWN = 60.0  # a session shorter than this does not print where its time went
 KEY = "cost"
 
 

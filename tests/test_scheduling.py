@@ -1,4 +1,4 @@
-"""Tests that share what is costly stay together, what waits for images comes last, and the time is told by area."""
+"""Tests that share what is costly stay together, what waits for images comes last, and the time is reported by area."""
 
 from __future__ import annotations
 

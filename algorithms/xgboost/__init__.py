@@ -126,7 +126,7 @@ ALGORITHM = Algorithm(
         "original minimizes it by mistake.",
         "a request of the wrong width is a 4xx that says so": "It is one, but a line of libsvm does not tell how "
         "wide it is: its highest key is told, and the width of the model.",
-        "an unknown hyperparameter is told with the nearest names": "All are but those that begin with an underscore, "
-        "which are passed over as services add several, so that a misspelled _kfold is passed over too.",
+        "an unknown hyperparameter is reported with the nearest names": "All are but those that begin with an "
+        "underscore, which are passed over as services add several, so that a misspelled _kfold is passed over too.",
     },
 )

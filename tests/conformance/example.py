@@ -75,7 +75,7 @@ class Example:
         return examples(self.name)[1:]
 
     def job(self, group: Any = None, *, channels: Mapping[str, Any] | None = None, **more: Any) -> Any:
-        """The job, on one member or on those of a group, which all hold the whole data unless told otherwise."""
+        """The job, on one member or on those of a group, which all hold the whole data by default."""
         group = group or Alone()
         sources = {channel: Memory(rows, group=group) for channel, rows in self.rows().items()}
         settings = more.pop("hyperparameters", None) or self.Hyperparameters.read(self.given)

@@ -115,7 +115,7 @@ def test_defaults_are_values_that_a_user_could_give(example: Example) -> None:
             assert setting.read(describe.as_setting(setting.default)) == setting.default, setting.name
 
 
-def test_an_unknown_hyperparameter_is_told_with_the_nearest_names(example: Example) -> None:
+def test_an_unknown_hyperparameter_is_reported_with_the_nearest_names(example: Example) -> None:
     # A name that begins with an underscore is passed over, as the services add several.
     for setting in [each for each in example.Hyperparameters.settings() if not each.name.startswith("_")]:
         wrong = f"{setting.name}z"
@@ -125,7 +125,7 @@ def test_an_unknown_hyperparameter_is_told_with_the_nearest_names(example: Examp
         assert match and setting.name in match.group(1).split(", "), message
 
 
-def test_required_hyperparameters_that_are_missing_are_all_told_in_one_sentence(example: Example) -> None:
+def test_required_hyperparameters_that_are_missing_are_all_reported_in_one_sentence(example: Example) -> None:
     required = [setting.name for setting in example.Hyperparameters.settings() if setting.required]
     if not required:
         pytest.skip("nothing is required")

@@ -129,7 +129,7 @@ def test_a_missing_channel_is_named_with_what_it_would_hold(example: Example, tm
     assert "'train'" in folder.failure and channel.meaning in folder.failure
 
 
-def test_all_faulty_settings_are_told_at_once_and_briefly(example: Example, tmp_path: Path) -> None:
+def test_all_faulty_settings_are_reported_at_once_and_briefly(example: Example, tmp_path: Path) -> None:
     """Exit code 2, at most 1,024 characters, the prefix, and no traceback."""
     folder = ml_folder(tmp_path, example)
     names = [setting.name for setting in example.Hyperparameters.settings()]

@@ -134,7 +134,7 @@ def test_a_body_that_cannot_be_read_is_a_4xx_that_says_so(example: Example, serv
         assert failed(server.ask(garbage, media)), media
 
 
-def test_an_unknown_content_type_is_told_with_those_there_are(example: Example, server: Server) -> None:
+def test_an_unknown_content_type_is_reported_with_those_there_are(example: Example, server: Server) -> None:
     response = server.ask(b"<p>1</p>", "text/html")
 
     message = failed(response)
@@ -142,7 +142,7 @@ def test_an_unknown_content_type_is_told_with_those_there_are(example: Example, 
     assert "text/html" in message and all(media in message for media in example.algorithm.answer.accepts)
 
 
-def test_an_unknown_answer_type_is_told_with_those_there_are(example: Example, server: Server) -> None:
+def test_an_unknown_answer_type_is_reported_with_those_there_are(example: Example, server: Server) -> None:
     media = example.algorithm.answer.accepts[0]
 
     response = server.ask(body(example, media), media, "text/html")

@@ -202,7 +202,7 @@ def test_several_members_find_the_model_of_one(algoport: Algoport, rows: Path, t
     np.testing.assert_allclose(two, one, rtol=1e-4, atol=1e-5)
 
 
-def test_training_goes_on_from_a_model(algoport: Algoport, rows: Path) -> None:
+def test_incremental_training_starts_from_a_model(algoport: Algoport, rows: Path) -> None:
     words = ("train", NAME, "--train", unlabeled(rows), *SETTINGS)
     assert algoport(*words, "--output", "first").returncode == 0
 

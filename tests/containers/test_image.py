@@ -148,7 +148,7 @@ def test_a_forgotten_mount_is_named(engine: Engine, word: str) -> None:
     assert "ClientError: /opt/ml: nothing is mounted here." in done.stdout + done.stderr
 
 
-def test_a_mistyped_mount_is_told_from_a_forgotten_one(engine: Engine, tmp_path: Path) -> None:
+def test_a_mistyped_mount_is_distinguished_from_a_forgotten_one(engine: Engine, tmp_path: Path) -> None:
     done = engine.run("train", options=mounted(tmp_path / "mistyped"))
 
     assert done.returncode == 2
@@ -227,7 +227,7 @@ def test_all_images_share_all_layers_but_those_of_their_own_packages_and_kernels
 
 
 def test_the_first_line_and_the_first_ping_are_soon_there(engine: Engine, job: Folder, record_property: Any) -> None:
-    """Measured and told (`benchmarks.images` says how soon); a bound here would test the machine of the day."""
+    """Measured and recorded (`benchmarks.images` says how soon); a bound here would test the machine of the day."""
     start = time.monotonic()
     container = engine.start("train", options=mounted(job.path))
     container.says("Docker entrypoint called")

@@ -49,7 +49,7 @@ def test_class_folders_become_a_file_that_trains(folder):
     assert "num_classes=3 num_training_samples=12" in said.stdout
 
 
-def test_a_list_names_the_pictures_and_gaps_in_its_labels_are_told(folder):
+def test_a_list_names_the_pictures_and_gaps_in_its_labels_are_reported(folder):
     (folder / "some.lst").write_text("0\t4\tdog/1.png\n1\t0\tcat/0.png\n")
 
     said = run(folder, "pets", "pets.rec", "--list", "some.lst", "--ordered", "--resize", "5")
@@ -61,7 +61,7 @@ def test_a_list_names_the_pictures_and_gaps_in_its_labels_are_told(folder):
     assert "No picture is of class 1, 2, 3." in said.stdout
 
 
-def test_pictures_that_cannot_be_read_are_all_told_and_nothing_is_left(folder):
+def test_pictures_that_cannot_be_read_are_all_reported_and_nothing_is_left(folder):
     for name in ("cat/0.png", "fish/2.png"):
         path = folder / "pets" / name
         path.write_bytes(path.read_bytes()[:40])

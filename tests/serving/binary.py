@@ -1,4 +1,4 @@
-"""What schemathesis is told of bodies that are pictures: they are sent as the bytes they are."""
+"""How schemathesis serializes bodies that are pictures: they are sent as the bytes they are."""
 
 from __future__ import annotations
 

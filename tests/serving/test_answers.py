@@ -47,7 +47,7 @@ def plainly(value: np.float32) -> float | None:
 
 
 @given(some.lists(some.floats(width=32), max_size=30))
-def test_float32_is_told_in_the_fewest_digits_that_give_it_back(numbers: list[float]) -> None:
+def test_float32_is_written_in_the_fewest_digits_that_give_it_back(numbers: list[float]) -> None:
     values = np.array(numbers, np.float32)
 
     as_json = encode({"x": values}, answer(x="float"), JSON, nothing(len(values)))
@@ -125,7 +125,7 @@ def test_what_is_not_finite_is_null_in_json_and_a_word_in_csv() -> None:
     assert encode(columns, answer(x="float", y="float"), CSV, nothing(3)) == b"nan,inf\n-inf,\n1.0,1.0,1.0\n"
 
 
-def test_a_whole_number_that_is_missing_is_told_as_missing() -> None:
+def test_a_whole_number_that_is_missing_is_reported_as_missing() -> None:
     text = encode({"x": np.array([1.0, np.nan])}, answer(x="int"), JSON, nothing(2))
 
     assert json.loads(text) == {"predictions": [{"x": 1.0}, {"x": None}]}

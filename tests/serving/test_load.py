@@ -80,7 +80,7 @@ def test_connections_that_stay_are_shared_out_among_the_workers(tmp_path: Path) 
         deadline = time.monotonic() + 20
         while not all(more(server, 12)):  # one worker may be ready before the other is
             assert time.monotonic() < deadline
-        time.sleep(1.5)  # both have heard by then that those connections are gone
+        time.sleep(1.5)  # both have noticed by then that those connections are gone
 
         assert min(more(server, 12)) >= 4
 

@@ -75,7 +75,7 @@ def test_workers_are_as_many_as_cores_memory_and_device_allow(
         ({"MAX_CONTENT_LENGTH": str(2 * MB)}, 3, "MULTI_RECORD", 2),
     ],
 )
-def test_batch_transform_is_told_what_suits_it(
+def test_batch_transform_learns_what_suits_it(
     environment: dict[str, str], concurrent: int, strategy: str, size: int
 ) -> None:
     execution = read(SAGEMAKER_MODEL_SERVER_WORKERS="3", **environment).execution

@@ -125,7 +125,7 @@ def test_members_of_one_host_take_turns_with_the_records_of_its_shard(tmp_path):
     assert sorted(flat(flat(seen))) == list(range(21))
 
 
-def test_rows_and_width_are_told_when_known(tmp_path):
+def test_rows_and_width_are_reported_when_known(tmp_path):
     channel = Channel("train", files(tmp_path, [5]), Share())
 
     assert channel.rows is None
@@ -174,7 +174,7 @@ def test_batches_within_a_block_are_views_and_the_rest_is_copied_once():
     assert io.BytesIO(second.dense().tobytes()).read() == numbered(4, 4).tobytes()
 
 
-def test_files_whose_rows_differ_in_width_are_told_by_name(tmp_path):
+def test_files_whose_rows_differ_in_width_are_reported_by_name(tmp_path):
     for name, width in (("a", 3), ("b", 4)):
         (tmp_path / name).write_bytes(np.zeros((2, width), np.float32).tobytes())
     shards = [Shard(f"train/{name}", tmp_path / name, 1) for name in "ab"]

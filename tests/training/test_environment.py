@@ -15,7 +15,7 @@ def test_seconds_are_read_or_the_default(monkeypatch, text, value):
 
 
 @pytest.mark.parametrize("text", ["soon", "-1", "nan"])
-def test_what_is_no_time_is_told(monkeypatch, text):
+def test_what_is_no_time_is_reported(monkeypatch, text):
     monkeypatch.setenv("ALGOPORT_X", text)
 
     with pytest.raises(UserError, match=f"^ALGOPORT_X: must be a number of seconds, 0 or more; it is '{text}'.$"):
@@ -23,7 +23,7 @@ def test_what_is_no_time_is_told(monkeypatch, text):
 
 
 @pytest.mark.parametrize("text", ["http", "0", "65536", "-1", "²"])
-def test_what_is_no_port_is_told(monkeypatch, text):
+def test_what_is_no_port_is_reported(monkeypatch, text):
     monkeypatch.setenv("MASTER_PORT", text)
 
     with pytest.raises(UserError, match="MASTER_PORT: must be a port"):

@@ -29,7 +29,7 @@ def test_members_exchange_as_the_contract_says():
         lambda group: group.barrier() if group.rank else group.sum_(np.zeros(1)),
     ],
 )
-def test_members_that_do_not_make_the_same_exchanges_are_told(work):
+def test_members_that_do_not_make_the_same_exchanges_are_reported(work):
     with pytest.raises(Unequal):
         together(2, work, timeout=5)
 

@@ -1,4 +1,4 @@
-"""Stops and interruptions: a stop leaves a model, and what was interrupted is taken up as if nothing had been."""
+"""Stops and interruptions: a stop leaves a model, and an interrupted job resumes to the result of a whole one."""
 
 import os
 import signal

@@ -246,7 +246,7 @@ def test_an_algorithm_that_does_not_exist_or_does_not_import_is_said(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["tar.gz", "tar", "extracted"])
-def test_training_goes_on_from_a_model_in_any_wrapping(tmp_path, kind):
+def test_incremental_training_starts_from_a_model_in_any_wrapping(tmp_path, kind):
     first = digits_job(tmp_path / "first")
     assert first.run().code == 0
     second = digits_job(tmp_path / "second")

@@ -52,7 +52,7 @@ def test_the_regex_of_a_metric_finds_its_lines_and_no_others(tmp_path, capfd, wh
 @pytest.mark.parametrize(
     ("name", "value"), [("train:loss", "1.0"), ("train:loss:final", "2.0"), ("train:f_beta", "3.0")]
 )
-def test_metrics_that_share_a_name_in_the_log_or_have_one_that_varies_are_told_apart(tmp_path, capfd, name, value):
+def test_metrics_that_share_a_name_in_the_log_or_have_one_that_varies_are_distinguished(tmp_path, capfd, name, value):
     definitions = (
         Metric(name="train:loss", goal="minimize", meaning="", written="*_objective", epochs=True),
         Metric(name="train:loss:final", goal="minimize", meaning="", written="*_objective", epochs=False),

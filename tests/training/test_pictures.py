@@ -62,7 +62,7 @@ def test_a_list_can_have_a_label_for_each_class(tmp_path):
         ("0\t1\ta.png\n1\t1\t0\ta.png", "line 2: 2 labels, where the first line has 1"),
     ],
 )
-def test_a_line_that_is_wrong_is_told(tmp_path, text, message):
+def test_a_line_that_is_wrong_is_reported(tmp_path, text, message):
     root = put(tmp_path / "train", "a.png")
 
     with pytest.raises(UserError) as caught:
@@ -109,7 +109,7 @@ def test_pictures_without_folders_need_a_list(tmp_path):
         class_folders(put(tmp_path / "train", "1.png"), "train")
 
 
-def test_a_file_that_is_no_picture_is_told(tmp_path):
+def test_a_file_that_is_no_picture_is_reported(tmp_path):
     root = put(tmp_path / "train", "a/1.png")
     (root / "a" / "2.png").write_bytes(b"hello")
 

@@ -141,7 +141,7 @@ def test_a_pipe_that_never_appears_is_given_up(tmp_path):
     assert "train_0: the pipe must be there; it has not appeared for" in run.place.failure
 
 
-def test_a_stop_is_heard_while_a_pipe_is_silent(tmp_path):
+def test_a_stop_is_noticed_while_a_pipe_is_silent(tmp_path):
     """The writer stays and writes nothing more after the first pass."""
     place = place_of(tmp_path, epochs=2)
     feed(tmp_path / "input/data/train_0", csv(digits()))

@@ -68,7 +68,7 @@ def test_a_compressed_file_that_never_ends_is_read_to_the_limit_only() -> None:
 
 
 @pytest.mark.parametrize("name", ["vocab.text", "../vocab.txt", "/etc/passwd", "sub", "x" * 9000])
-def test_a_name_that_there_is_not_is_told_with_those_there_are(name: str) -> None:
+def test_a_name_that_there_is_not_is_reported_with_those_there_are(name: str) -> None:
     with pytest.raises(UserError) as fault:
         files().read(name, limit=9)
 

@@ -102,7 +102,7 @@ def test_words_stand_beside_the_values_of_any_kind(name: str, value: Any) -> Non
         assert getattr(Worded.read({name: written}), name) == value
 
 
-def test_what_is_neither_a_value_nor_a_word_is_told_both() -> None:
+def test_what_is_neither_a_value_nor_a_word_is_refused_with_both() -> None:
     with pytest.raises(UserError) as caught:
         Worded.read({"weight": "heavy", "shift": "maybe"})
 
@@ -188,19 +188,19 @@ def test_a_long_value_is_shown_by_its_beginning() -> None:
     assert "'999" in sentence and "..." in sentence
 
 
-def test_a_list_item_of_the_wrong_type_is_told_by_the_setting_s_name() -> None:
+def test_a_list_item_of_the_wrong_type_is_reported_by_the_setting_s_name() -> None:
     (sentence,) = findings({"k": 1, "layers": "[1, 'two']"})
 
     assert sentence.startswith("layers: ") and "two" in sentence
 
 
-def test_all_faults_are_told_together() -> None:
+def test_all_faults_are_reported_together() -> None:
     sentences = findings({"width": "1", "rate": "2", "colour": "red", "solver": "x"})
 
     assert [sentence.partition(":")[0] for sentence in sorted(sentences)] == ["colour", "k", "rate", "solver", "width"]
 
 
-def test_required_settings_that_are_missing_are_told_in_one_sentence() -> None:
+def test_required_settings_that_are_missing_are_reported_in_one_sentence() -> None:
     class Two(Settings):
         k: int = integer("a count", low=1)
         feature_dim: int = integer("a width", low=1)
@@ -216,7 +216,7 @@ def test_required_settings_that_are_missing_are_told_in_one_sentence() -> None:
     ("written", "nearest"),
     [("solvr", "solver"), ("lamda", "lambda"), ("Bias", "bias"), ("width_", "width"), ("score", "scores")],
 )
-def test_an_unknown_name_is_told_with_the_nearest_valid_ones(written: str, nearest: str) -> None:
+def test_an_unknown_name_is_reported_with_the_nearest_valid_ones(written: str, nearest: str) -> None:
     (sentence,) = findings({"k": "1", written: "1"})
 
     hint = r"is not a hyperparameter of this algorithm; the nearest valid name(?:s are| is) (.*)\.$"
@@ -224,7 +224,7 @@ def test_an_unknown_name_is_told_with_the_nearest_valid_ones(written: str, neare
     assert match and nearest in match.group(1).split(", "), sentence
 
 
-def test_a_name_like_no_other_is_told_with_all_there_are() -> None:
+def test_a_name_like_no_other_is_reported_with_all_there_are() -> None:
     (sentence,) = findings({"k": "1", "zzzzzzzz": "1"})
 
     assert "there are k, width, rate" in sentence and "lambda," in sentence and "lambda_" not in sentence
@@ -251,7 +251,7 @@ def test_two_names_of_one_setting_must_agree() -> None:
     assert sentence == "lambda: must be given once; it is given again, and differently, as reg_lambda."
 
 
-def test_faults_of_several_settings_together_are_told_all() -> None:
+def test_faults_of_several_settings_together_are_all_reported() -> None:
     assert findings({"k": "101", "bias": "no", "rate": "1"}) == [
         "bias: must be true where k is above 100.",
         "rate: must be below 1 where k is above 100.",

@@ -80,9 +80,7 @@ def test_an_order_is_the_seed_s_and_changes_with_it() -> None:
 
 
 @given(ROWS, BATCH, SIZE, ORDER, some.integers(0, 5))
-def test_a_pass_taken_up_after_some_batches_is_the_rest(
-    rows: int, batch: int, size: int, order: Any, used: int
-) -> None:
+def test_a_pass_resumed_after_some_batches_is_the_rest(rows: int, batch: int, size: int, order: Any, used: int) -> None:
     whole = passes(rows, batch, size, shuffle=order)
 
     rest = passes(rows, batch, size, shuffle=order, start=used * batch)
@@ -202,7 +200,7 @@ def test_a_metric_s_name_is_channel_and_measure() -> None:
     assert nothing(3).width == 3
 
 
-def test_an_unknown_algorithm_is_told_with_the_nearest_and_all_there_are() -> None:
+def test_an_unknown_algorithm_is_reported_with_the_nearest_and_all_there_are() -> None:
     name = algorithms.names()[0]
     with pytest.raises(UserError) as caught:
         algorithms.find(f"{name}s")

@@ -107,7 +107,7 @@ def test_training_ends_early_where_the_loss_gets_no_better() -> None:
         ({"test_quantiles": "[1.5]"}, "test_quantiles: must be"),
     ],
 )
-def test_faulty_settings_are_told(given: dict[str, Any], sentence: str) -> None:
+def test_faulty_settings_are_reported(given: dict[str, Any], sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
         Hyperparameters.read({**SMALL, **given})
 
@@ -118,6 +118,6 @@ def test_an_empty_text_switches_features_off() -> None:
     assert (settings.cardinality, settings.num_dynamic_feat) == ("ignore", "ignore")
 
 
-def test_a_step_that_is_too_long_is_told():
+def test_a_step_that_is_too_long_is_reported():
     with pytest.raises(UserError, match="learning_rate: must be small enough"):
         trained(steady(), {"epochs": 40, "learning_rate": 1e38})

@@ -32,7 +32,7 @@ def labeled(rows: list[list[float]]) -> tuple[np.ndarray, Images]:
         ([[0, 1, 1], [0, 2, 0]], {"multi_label": 1}, "record 2: labels must be 0 or 1"),
     ],
 )
-def test_a_label_that_is_none_is_told_with_its_record(rows, more, message):
+def test_a_label_that_is_none_is_reported_with_its_record(rows, more, message):
     with pytest.raises(UserError) as caught:
         losses.targets(*labeled(rows), settings(**more), "train")
 

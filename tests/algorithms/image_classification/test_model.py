@@ -51,7 +51,7 @@ def test_the_sample_can_be_asked_about(model):
     assert len(model.predict(model.sample())["prediction"]) == 1
 
 
-def test_a_picture_that_is_none_is_told(model):
+def test_a_picture_that_is_none_is_reported(model):
     with pytest.raises(UserError, match="image 1: must be a JPEG or PNG"):
         model.predict(Images(encoded=[b"no picture"]))
 
@@ -71,7 +71,7 @@ def test_a_picture_that_is_none_is_told(model):
         ("epoch", -1, "epoch must be a whole number"),
     ],
 )
-def test_facts_that_do_not_fit_are_told(model, fact, value, message, tmp_path):
+def test_facts_that_do_not_fit_are_reported(model, fact, value, message, tmp_path):
     model.save(tmp_path)
     facts = json.loads((tmp_path / artifact.FACTS).read_text())
     (tmp_path / artifact.FACTS).write_text(json.dumps({**facts, fact: value}))
@@ -91,7 +91,7 @@ def test_facts_that_do_not_fit_are_told(model, fact, value, message, tmp_path):
         (lambda arrays: arrays.update({"epoch0001.fc1_bias": np.zeros(2, np.float32)}), "has no array"),
     ],
 )
-def test_arrays_that_do_not_fit_are_told(model, change, message, tmp_path):
+def test_arrays_that_do_not_fit_are_reported(model, change, message, tmp_path):
     model.save(tmp_path)
     arrays, facts = artifact.load(tmp_path)
     change(arrays)
@@ -131,7 +131,7 @@ def test_what_an_original_image_left_is_read(model, tmp_path):
     np.testing.assert_array_equal(loaded.predict(rows)["prediction"], model.predict(rows)["prediction"])
 
 
-def test_what_an_original_image_left_in_part_is_told(model, tmp_path):
+def test_what_an_original_image_left_in_part_is_reported(model, tmp_path):
     original(tmp_path, model)
     (tmp_path / "model-shapes.json").unlink()
 
@@ -139,6 +139,6 @@ def test_what_an_original_image_left_in_part_is_told(model, tmp_path):
         Model.load(tmp_path)
 
 
-def test_a_folder_without_a_model_is_told(tmp_path):
+def test_a_folder_without_a_model_is_reported(tmp_path):
     with pytest.raises(UserError, match="there is no model"):
         Model.load(tmp_path)

@@ -36,7 +36,7 @@ def test_it_learns(how):
     assert recorder.of("train:accuracy")[-1] > 0.8
 
 
-def test_clothes_are_told_apart_better_than_by_neighbors():
+def test_clothes_are_classified_better_than_by_neighbors():
     """Five passes over 1,200 pictures; a vote of neighbors gets .76 from as many."""
     recorder = Recorder()
     channels = {"train": clothes("train", 1200), "validation": clothes("t10k", 400)}
@@ -181,12 +181,12 @@ def test_curves_and_confusion_are_left_beside_the_model():
     assert len(recorder.files["curves.csv"]["train_loss"]) == 2
 
 
-def test_a_loss_that_is_no_number_is_told():
+def test_a_loss_that_is_no_number_is_reported():
     with pytest.raises(UserError, match="learning_rate: must be small enough"):
         fit(optimizer="rmsprop", learning_rate=1.0, epochs=30, eps=0.0, gamma=0.0, momentum=0.0)
 
 
-def test_a_picture_that_cannot_be_read_is_told_with_its_place():
+def test_a_picture_that_cannot_be_read_is_reported_with_its_place():
     pictures = example.channels()["train"]
     broken = [*pictures.encoded]
     broken[5] = broken[5][:-20]
@@ -197,7 +197,7 @@ def test_a_picture_that_cannot_be_read_is_told_with_its_place():
         fit(given)
 
 
-def test_a_picture_smaller_than_the_network_s_is_told():
+def test_a_picture_smaller_than_the_network_s_is_reported():
     small = packed(np.zeros((8, 6, 9, 3)), np.zeros(8))
 
     with pytest.raises(UserError, match="must have at least 8 x 8 pixels.*it has 9 x 6.*resize"):
@@ -214,14 +214,14 @@ def test_a_picture_smaller_than_the_network_s_is_told():
         ({"multi_label": 1, "top_k": None}, "multi_label"),
     ],
 )
-def test_a_model_to_go_on_from_must_fit(how, setting):
+def test_a_model_for_incremental_training_must_fit(how, setting):
     start = fit(epochs=1)
 
     with pytest.raises(UserError, match=f"{setting}: must be that of the model to go on from"):
         fit(more={"start": start}, **how)
 
 
-def test_a_pretrained_model_that_is_not_there_is_told():
+def test_a_pretrained_model_that_is_not_there_is_reported():
     with pytest.raises(UserError, match=r"use_pretrained_model: must be 0.*carries no weights of 18 layers.*'model'"):
         fit(num_layers=18, image_shape="3,40,40", resize=40, use_pretrained_model=1)
 
@@ -258,7 +258,7 @@ def test_two_members_give_the_loss_curve_of_one(how):
     np.testing.assert_allclose(shared[0], alone, rtol=1e-4)
 
 
-def test_settings_that_do_not_go_together_are_told_at_once():
+def test_settings_that_do_not_go_together_are_reported_at_once():
     given = {"num_classes": 1, "num_training_samples": 5, "num_layers": 19, "image_shape": "2,0,9999", "top_k": 3}
     given |= {"lr_scheduler_step": "20,10", "epochs": 3, "checkpoint_frequency": 4}
 
@@ -277,7 +277,7 @@ def test_blanks_in_a_shape_are_read_over():
     )
 
 
-def test_a_job_without_pictures_is_told():
+def test_a_job_without_pictures_is_reported():
     with pytest.raises(UserError, match="Channel 'train' has no pictures"):
         fit({"train": Images(encoded=[], label=np.empty((0, 1), np.float32))})
 

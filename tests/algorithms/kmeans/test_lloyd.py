@@ -136,7 +136,7 @@ def test_it_goes_where_scikit_learn_goes(data, k):
     assert (distance**2).mean() == pytest.approx(theirs.inertia_ / len(rows), rel=1e-3)
 
 
-def test_it_ends_after_a_pass_when_it_is_told_to():
+def test_it_ends_after_a_pass_when_a_stop_is_requested():
     rows = heaps(500, 3, 0)
 
     assert lloyd(rows, rows[:9], passes=50, tol=0).passes > 1

@@ -167,7 +167,7 @@ def test_a_streaming_center_is_the_mean_of_its_rows_with_the_given_half_life():
     np.testing.assert_allclose(model.weights, [weights.sum()])
 
 
-def test_going_on_from_a_model_keeps_what_it_had_learned():
+def test_incremental_training_keeps_what_the_model_had_learned():
     """Two heaps first, then the two others: all four are known in the end."""
     rows, middles = heaps(4000)
     which = np.arange(4000) % 4
@@ -180,7 +180,7 @@ def test_going_on_from_a_model_keeps_what_it_had_learned():
         assert np.linalg.norm(later.centers - middle, axis=1).min() < 1.5
 
 
-def test_going_on_from_the_centers_of_an_original_takes_them_as_one_batch():
+def test_incremental_training_takes_the_centers_of_an_original_as_one_batch():
     rows, middles = heaps(4000)
     start = Model(centers=middles)
 

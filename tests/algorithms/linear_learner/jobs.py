@@ -1,4 +1,4 @@
-"""Jobs of the linear learner, and what they told."""
+"""Jobs of the linear learner, and what they reported."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def test_each_model_gets_the_threshold_it_would_get_alone():
 
 
 @pytest.mark.parametrize("target", [0.9, 0.5])
-def test_a_precision_that_no_threshold_keeps_is_told_by_a_negative_value(target):
+def test_a_precision_that_no_threshold_keeps_is_reported_by_a_negative_value(target):
     """The highest scores are of the negatives."""
     margins, positive = np.array([[3], [2], [1], [0]], np.float32), np.array([False, False, True, True])
 

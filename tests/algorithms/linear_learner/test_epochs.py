@@ -42,7 +42,7 @@ def test_early_stopping_watches_the_criterion_only_where_one_was_chosen(heaps):
     assert watched(**{name: "loss_function"}) == {"binary_classification_cross_entropy_objective"}
 
 
-def test_an_epoch_and_the_end_are_told_in_the_lines_of_the_original(heaps):
+def test_an_epoch_and_the_end_are_logged_in_the_lines_of_the_original(heaps):
     run = trained(heaps, **BINARY)
 
     losses = [values for values, of in run.tables if of == {"epoch": 1, "model": 3}]

@@ -19,7 +19,7 @@ def test_several_classes_must_be_counted():
         ("regressor", "softmax_loss", "auto, squared_loss, absolute_loss, eps_insensitive_squared_loss, "),
     ],
 )
-def test_a_loss_that_does_not_fit_is_told_with_those_that_do(kind, loss, allowed):
+def test_a_loss_that_does_not_fit_is_reported_with_those_that_do(kind, loss, allowed):
     with pytest.raises(UserError, match=f"^loss: must be one of {allowed}.* where predictor_type is {kind}; it is"):
         Hyperparameters.read({"predictor_type": kind, "num_classes": 3, "loss": loss})
 

@@ -115,7 +115,7 @@ def test_a_saved_threshold_keeps_every_digit(tmp_path):
         ({"label_shift": None}, "label_shift must be a finite number"),
     ],
 )
-def test_facts_that_do_not_fit_are_told(tmp_path, change, message):
+def test_facts_that_do_not_fit_are_reported(tmp_path, change, message):
     model_of().save(tmp_path)
     facts = json.loads((tmp_path / artifact.FACTS).read_text())
     (tmp_path / artifact.FACTS).write_text(json.dumps({**facts, **change}))
@@ -136,7 +136,7 @@ def test_facts_that_do_not_fit_are_told(tmp_path, change, message):
         ({"scale": np.zeros(4, np.float32)}, "scales must be above 0"),
     ],
 )
-def test_arrays_that_do_not_fit_are_told(tmp_path, change, message):
+def test_arrays_that_do_not_fit_are_reported(tmp_path, change, message):
     model_of().save(tmp_path)
     arrays, facts = artifact.load(tmp_path)
     arrays = {name: array for name, array in {**arrays, **change}.items() if array is not None}

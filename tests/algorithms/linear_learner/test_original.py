@@ -76,7 +76,7 @@ def test_a_hinge_loss_has_margins_and_its_threshold_is_one(tmp_path, binary):
     np.testing.assert_array_equal(answers["predicted_label"], [1, 1])
 
 
-def test_what_is_not_told_is_seen_from_the_network(tmp_path, binary):
+def test_what_is_not_given_is_inferred_from_the_network(tmp_path, binary):
     squashed = {"nodes": [*SYMBOL["nodes"], {"op": "Activation", "attrs": {"act_type": "sigmoid"}}]}
 
     assert Model.load(artifact(tmp_path, *binary)).predictor_type == "regressor"
@@ -121,7 +121,7 @@ def test_it_is_saved_as_ours_and_says_the_same(tmp_path, binary):
         ({"mx-mod-0000.params": b"\0" * (1 << 24)}, "would be"),
     ],
 )
-def test_what_is_no_model_is_told(tmp_path, binary, entries, message):
+def test_what_is_no_model_is_reported(tmp_path, binary, entries, message):
     artifact(tmp_path, *binary, entries=entries)
 
     with pytest.raises(UserError, match=message):
@@ -145,7 +145,7 @@ def test_entries_that_lead_elsewhere_are_not_looked_at(tmp_path, binary):
 
 
 @pytest.mark.parametrize("cut", [0, 10, 200])
-def test_a_damaged_zip_is_told(tmp_path, binary, cut):
+def test_a_damaged_zip_is_reported(tmp_path, binary, cut):
     path = artifact(tmp_path, *binary) / "model_algo-1"
     path.write_bytes(path.read_bytes()[:cut])
 

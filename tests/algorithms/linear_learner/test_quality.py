@@ -28,7 +28,7 @@ def fitted(reference, channels):
     [("spambase", {"mini_batch_size": 200}), ("magic", {}), ("magic", {"num_models": 1})],
     ids=["spambase", "magic", "magic with one model"],
 )
-def test_two_classes_are_told_apart_as_well_as_by_the_best_reference(name, given):
+def test_two_classes_are_classified_as_well_as_by_the_best_reference(name, given):
     """Over three splits, as the test rows are few; with batches that leave few rows enough steps."""
     accuracies, areas = [], []
     for seed in range(3):
@@ -48,7 +48,7 @@ def test_two_classes_are_told_apart_as_well_as_by_the_best_reference(name, given
         assert mean >= (1 - WITHIN) * best
 
 
-def test_prices_are_foretold_as_well_as_by_the_best_reference():
+def test_prices_are_predicted_as_well_as_by_the_best_reference():
     channels = split(*data.diamonds())
     test, label = channels["test"].features, channels["test"].label[:, 0].astype(np.float64)
 
@@ -60,7 +60,7 @@ def test_prices_are_foretold_as_well_as_by_the_best_reference():
 
 
 @pytest.mark.parametrize(("name", "batch"), [("digits", 100), ("letters", 500)])
-def test_many_classes_are_told_apart_as_well_as_by_the_best_reference(name, batch):
+def test_many_classes_are_classified_as_well_as_by_the_best_reference(name, batch):
     """With batches that leave the few rows enough steps."""
     rows, label = getattr(data, name)()
     channels = split(rows[:12000], label[:12000])

@@ -74,7 +74,7 @@ def test_a_mean_that_dwarfs_the_spread_costs_no_digits():
 
 
 @pytest.mark.parametrize("value", [0.0, 0.1, 1e6 + 0.3, -1e-20])
-def test_a_constant_column_is_told_and_keeps_its_unit(value):
+def test_a_constant_column_is_reported_and_keeps_its_unit(value):
     scaling, varies = scaling_of(np.full((777, 1), value, np.float32))
 
     assert not varies.any()

@@ -1,4 +1,4 @@
-"""Which model is the best, and when there is no sense in going on."""
+"""Which model is the best, and when training stops early."""
 
 import numpy as np
 import pytest
@@ -47,7 +47,7 @@ def test_of_equal_values_the_lower_loss_is_better():
     assert (selection.epoch, selection.model) == (1, 0)
 
 
-def test_what_cannot_be_told_apart_by_chance_is_told_by_the_loss():
+def test_what_chance_cannot_distinguish_is_decided_by_the_loss():
     selection = Selection()
 
     selection.consider(judged([0.90, 0.89, 0.80], [2, 1, 0], noise=0.02), WEIGHTS, BIAS, 0)

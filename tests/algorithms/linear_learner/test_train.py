@@ -33,7 +33,7 @@ def answers(run, rows):
     ],
 )
 @pytest.mark.parametrize("channel", ["train", "validation", "test"])
-def test_a_label_that_is_not_allowed_is_told_with_its_channel(heaps, settings, label, message, channel):
+def test_a_label_that_is_not_allowed_is_reported_with_its_channel(heaps, settings, label, message, channel):
     label_of = heaps[channel].label.copy()
     label_of[-1] = label
     channels = {**heaps, channel: labeled(heaps[channel].features, label_of)}
@@ -42,14 +42,14 @@ def test_a_label_that_is_not_allowed_is_told_with_its_channel(heaps, settings, l
         trained(channels, **settings)
 
 
-def test_rows_without_a_label_are_told(heaps):
+def test_rows_without_a_label_are_reported(heaps):
     with pytest.raises(UserError, match="Channel 'train': every record must have a label"):
         trained({"train": Rows(features=heaps["train"].features)}, **BINARY)
 
 
 @pytest.mark.parametrize("row", [0, 239])
 @pytest.mark.parametrize("kind", ["dense", "sparse"])
-def test_a_missing_feature_is_told(heaps, row, kind):
+def test_a_missing_feature_is_reported(heaps, row, kind):
     features = heaps["train"].dense().copy()
     features[row, 1] = np.nan
     features = features if kind == "dense" else sparse.csr_array(features)
@@ -58,12 +58,12 @@ def test_a_missing_feature_is_told(heaps, row, kind):
         trained({"train": labeled(features, heaps["train"].label)}, **BINARY, num_point_for_scaler=100)
 
 
-def test_no_rows_are_told():
+def test_no_rows_are_reported():
     with pytest.raises(UserError, match="Channel 'train' has no rows"):
         trained({"train": labeled(np.empty((0, 3)), [])}, **BINARY)
 
 
-def test_rows_of_another_width_than_feature_dim_are_told(heaps):
+def test_rows_of_another_width_than_feature_dim_are_reported(heaps):
     with pytest.raises(UserError, match="a row has 4 features, where feature_dim is 5"):
         trained(heaps, **BINARY, feature_dim=5)
 
@@ -229,7 +229,7 @@ def test_the_seed_decides_on_the_start(table, method):
     assert np.abs(one.weights).max() < 0.0701
 
 
-def test_steps_beyond_all_bounds_are_told(table):
+def test_steps_beyond_all_bounds_are_reported(table):
     rows, label = table
 
     with pytest.raises(UserError, match="^learning_rate: must be lower"):
@@ -246,7 +246,7 @@ def test_one_model_that_diverges_does_not_spoil_the_others(table):
     assert run.figures["train:mse"] < label.var()
 
 
-def test_training_goes_on_from_where_a_model_stands():
+def test_incremental_training_starts_from_the_weights_of_a_model():
     rows, price = data.diamonds()
     channels = split(rows[:20_000], price[:20_000])
     settings = {"predictor_type": "regressor", "num_models": 4, "learning_rate": 0.01, "epochs": 2}
@@ -258,7 +258,7 @@ def test_training_goes_on_from_where_a_model_stands():
     np.testing.assert_array_equal(further.model.scale, first.model.scale)
 
 
-def test_training_goes_on_from_a_model_of_the_original(table):
+def test_incremental_training_starts_from_a_model_of_the_original(table):
     """Which says nothing of its scaling: it is measured anew."""
     rows, label = table
     weights, bias = np.array([[1], [-2], [3]], np.float32), np.array([5], np.float32)
@@ -279,7 +279,7 @@ def test_training_goes_on_from_a_model_of_the_original(table):
         ({**BINARY, "feature_dim": 5}, "feature_dim: must be that of the model to go on from, 4; it is 5"),
     ],
 )
-def test_a_model_of_another_kind_is_not_gone_on_from(heaps, given, message):
+def test_incremental_training_refuses_a_model_of_another_kind(heaps, given, message):
     start = trained(heaps, **BINARY).model
 
     with pytest.raises(UserError, match=message):
@@ -287,7 +287,7 @@ def test_a_model_of_another_kind_is_not_gone_on_from(heaps, given, message):
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "rmsprop"])
-def test_every_optimizer_goes_on_from_a_checkpoint_to_the_same_bits(heaps, optimizer, tmp_path):
+def test_every_optimizer_resumes_from_a_checkpoint_to_the_same_bits(heaps, optimizer, tmp_path):
     whole = trained(heaps, **BINARY, optimizer=optimizer).model
     checkpoints = Kept(tmp_path)
     trained(heaps, **BINARY, optimizer=optimizer, job={"checkpoints": checkpoints})
@@ -302,7 +302,7 @@ def test_every_optimizer_goes_on_from_a_checkpoint_to_the_same_bits(heaps, optim
     assert again.threshold == whole.threshold
 
 
-def test_a_job_that_ended_early_is_not_taken_up_again(heaps, tmp_path):
+def test_a_job_that_ended_early_is_not_resumed(heaps, tmp_path):
     settings = {**BINARY, "epochs": 30, "early_stopping_tolerance": 0.9, "early_stopping_patience": 1}
     first = trained(heaps, **settings, job={"checkpoints": Kept(tmp_path)})
 

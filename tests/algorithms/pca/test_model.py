@@ -43,7 +43,7 @@ def test_a_model_of_the_original_answers(tmp_path, prefix):
     assert model.width == 3
 
 
-def test_a_model_of_the_original_does_not_tell_what_training_could_go_on_from(tmp_path):
+def test_a_model_of_the_original_lacks_what_incremental_training_needs(tmp_path):
     (tmp_path / "model_algo-1").write_bytes(saved({"mean": MEAN, "v": V, "s": S}))
 
     with pytest.raises(UserError, match="Channel 'model': a model of the original"):

@@ -211,7 +211,7 @@ def test_as_many_directions_as_features_are_the_exact_components():
 
 @pytest.mark.parametrize("mode", ["regular", "randomized"])
 @pytest.mark.parametrize("centered", [True, False])
-def test_going_on_from_a_model_is_as_if_all_rows_had_come_at_once(mode, centered, tmp_path):
+def test_incremental_training_is_as_if_all_rows_had_come_at_once(mode, centered, tmp_path):
     rows = data.digits()[0] + np.float32(100)
     settings = {"num_components": 8, "algorithm_mode": mode, "extra_components": 20, "subtract_mean": centered}
     trained(rows[:900], **settings).save(tmp_path)
@@ -253,7 +253,7 @@ def test_more_components_than_features_are_a_users_error():
 
 @pytest.mark.parametrize("mode", ["regular", "randomized"])
 @pytest.mark.parametrize("rows", [1, 3, 8])
-def test_fewer_rows_than_components_are_told_and_leave_orthonormal_components(mode, rows):
+def test_fewer_rows_than_components_are_reported_and_leave_orthonormal_components(mode, rows):
     notes = []
 
     model = trained(data.digits()[0][:rows], num_components=8, algorithm_mode=mode, notes=notes)

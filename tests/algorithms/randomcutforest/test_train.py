@@ -1,4 +1,4 @@
-"""What is particular to the random cut forest: its sample, its metrics, shingles, going on, quality beside others."""
+"""What is particular to the random cut forest: sample, metrics, shingles, incremental training, quality."""
 
 from dataclasses import replace
 
@@ -117,7 +117,7 @@ def test_the_metrics_are_those_of_three_standard_deviations_above_the_mean():
     ("asked", "names"),
     [("accuracy", {"test:accuracy"}), ("precision_recall_fscore", {"test:precision", "test:recall", "test:f1"})],
 )
-def test_only_the_metrics_that_are_asked_for_are_told(asked, names):
+def test_only_the_metrics_that_are_asked_for_are_reported(asked, names):
     reports = {}
 
     fit(job(line(100), test=(line(30), np.zeros(30)), eval_metrics=[asked], reports=reports))
@@ -191,7 +191,7 @@ def test_a_series_that_all_members_have_is_one_series():
 
 
 @pytest.mark.parametrize("size", [1, 2])
-def test_a_series_that_was_interrupted_goes_on_with_the_readings_that_waited(size, tmp_path):
+def test_an_interrupted_series_resumes_with_the_readings_that_waited(size, tmp_path):
     """Each member has a series of its own, and so its own readings that wait for the next batch."""
     rows = data.magic()[0][:1200]
 
@@ -230,8 +230,8 @@ def test_a_model_of_shingles_is_asked_with_readings_or_with_shingles():
 
 
 @pytest.mark.parametrize("settings", [{}, {"num_samples_per_tree": 700}])
-def test_going_on_from_a_model_is_one_job_over_both(settings):
-    """Sampling goes on by the number of the row, whether or not the sample was full."""
+def test_incremental_training_is_one_job_over_both(settings):
+    """Sampling continues by the number of the row, whether or not the sample was full."""
     rows = data.magic()[0][:9000]
     settings = {"num_samples_per_tree": 16, **settings}
     earlier = fit(job(rows[:4000], **settings))
@@ -241,7 +241,7 @@ def test_going_on_from_a_model_is_one_job_over_both(settings):
     same(later, fit(job(rows, **settings)))
 
 
-def test_going_on_with_another_size_keeps_the_sample_uniform():
+def test_incremental_training_with_another_size_keeps_the_sample_uniform():
     """A smaller one holds what it would have sampled; a larger one cannot be had of rows that are gone."""
     rows = line(6000)
     earlier = fit(job(rows[:4000], num_samples_per_tree=20))
@@ -300,7 +300,7 @@ def test_the_estimate_of_memory_covers_the_forest(n, d):
 
 @pytest.mark.parametrize(("given", "says"), [({"mini_batch_size": 0}, "mini_batch_size"), ({"epochs": 0}, "epochs"),
                                              ({"feature_dim": 5000, "shingle_size": 3}, "shingle_size")])  # fmt: skip
-def test_settings_out_of_bounds_are_told(given, says):
+def test_settings_out_of_bounds_are_reported(given, says):
     with pytest.raises(UserError, match=f"^{says}: "):
         Hyperparameters.read({"feature_dim": 2, **given})
 

@@ -156,7 +156,7 @@ def test_a_damaged_file_is_refused_by_its_name(tmp_path: Path, name: str, damage
     assert refusal(tmp_path).startswith(f"{name}: ")
 
 
-def test_a_missing_file_is_told_by_its_name(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported_by_its_name(tmp_path: Path) -> None:
     (saved(tmp_path) / artifact.ARRAYS).unlink()
 
     assert refusal(tmp_path) == "model.safetensors: is missing beside model.json."

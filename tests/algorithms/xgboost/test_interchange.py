@@ -123,7 +123,7 @@ def test_after_early_stopping_the_best_round_answers():
 
 
 def test_files_of_earlier_releases_are_read():
-    """Before 3.1 the base score was a number; before 2.0 no rounds were told; 1.0 wrote words for the directions and
+    """Before 3.1 the base score was a number; before 2.0 no rounds were written; 1.0 wrote words for the directions and
     had no kinds of splits, and what had been pruned kept the highest number as its feature."""
     theirs, matrix, values = trained.model("multi:softprob", base_score=0.5, rounds=3)
     old = facts(theirs)

@@ -1,4 +1,4 @@
-"""What rounds are made of: metrics, early stopping, going on, folds, constraints, and faults that are told."""
+"""What rounds are made of: metrics, early stopping, incremental training, folds, constraints, and messages."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_nothing_ends_early_without_validation_or_metric_and_the_log_says_so(wit
 
 
 @pytest.mark.parametrize("booster", ["gbtree", "dart", "gblinear"])
-def test_going_on_adds_rounds_to_a_model_of_the_library(booster: str) -> None:
+def test_incremental_training_adds_rounds_to_a_model_of_the_library(booster: str) -> None:
     rows = table()
     given = {"objective": "binary:logistic", "booster": booster}
     given |= {"updater": "coord_descent"} if booster == "gblinear" else {"max_depth": 3}
@@ -89,7 +89,7 @@ def test_going_on_adds_rounds_to_a_model_of_the_library(booster: str) -> None:
     ],
     ids=str,
 )
-def test_what_was_interrupted_goes_on_as_if_it_had_not_been(more: dict, tmp_path: Path) -> None:
+def test_an_interrupted_job_resumes_to_the_same_model(more: dict, tmp_path: Path) -> None:
     rows = table(300)
     given = {**BINARY, **more}
 
@@ -205,7 +205,7 @@ def test_features_meet_only_where_they_may() -> None:
     ],
     ids=str,
 )
-def test_settings_that_do_not_go_together_are_told(given: dict, message: str) -> None:
+def test_settings_that_do_not_go_together_are_reported(given: dict, message: str) -> None:
     with pytest.raises(UserError) as caught:
         Hyperparameters.read({"num_round": 1, **given})
 
@@ -224,14 +224,14 @@ def test_settings_that_do_not_go_together_are_told(given: dict, message: str) ->
         ("survival:cox", 0, "a label must be other than 0"),
     ],
 )
-def test_labels_that_a_loss_cannot_have_are_told(objective: str, label: float, message: str) -> None:
+def test_labels_that_a_loss_cannot_have_are_reported(objective: str, label: float, message: str) -> None:
     rows = {"train": replace(table()["train"], label=np.full((450, 1), label, np.float32))}
 
     with pytest.raises(UserError, match=message):
         trained(rows, {"objective": objective, **({"num_class": 3} if "multi" in objective else {})})
 
 
-def test_what_does_not_fit_the_model_to_go_on_from_is_told() -> None:
+def test_what_does_not_fit_the_start_model_is_reported() -> None:
     rows = table()
     start = trained(rows, BINARY)
 
@@ -245,7 +245,7 @@ def test_what_does_not_fit_the_model_to_go_on_from_is_told() -> None:
         trained(rows, {**BINARY, "process_type": "update", "updater": "refresh"})
 
 
-def test_rows_without_labels_or_with_two_are_told() -> None:
+def test_rows_without_labels_or_with_two_are_reported() -> None:
     rows = table()["train"]
 
     with pytest.raises(UserError, match="must have a label in each row"):

@@ -15,7 +15,7 @@ def answering(text: str, code: int, stream: str = "stdout") -> Any:
     return lambda *words: subprocess.CompletedProcess(words, code, **{stream: text, other: ""})
 
 
-def test_a_known_fault_is_told_and_fails(monkeypatch: Any, capsys: Any) -> None:
+def test_a_known_fault_is_reported_and_fails(monkeypatch: Any, capsys: Any) -> None:
     monkeypatch.setattr(audit, "_python", answering("flask 0.1 PYSEC-1 Name ID\n", 1))
 
     assert audit.main() == 1

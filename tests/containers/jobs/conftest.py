@@ -1,4 +1,4 @@
-"""Jobs of the running mean, a stand-in that needs no kernels and goes wrong where it is told to."""
+"""Jobs of the running mean, a stand-in that needs no kernels and fails where its settings say so."""
 
 from __future__ import annotations
 

@@ -189,7 +189,7 @@ def test_a_weight_can_follow_the_label(lines):
     np.testing.assert_array_equal(rows.features, np.tile([7, 8], (lines, 1)))
 
 
-def test_a_comma_goes_before_other_signs_and_a_change_is_told():
+def test_a_comma_goes_before_other_signs_and_a_change_is_reported():
     assert "not a row of numbers" in fault("1,5;2,5\n")
     assert "separated by semicolons, and must be as in the first line: '1;2'" in fault("1,2\n1;2\n")
 

@@ -116,21 +116,21 @@ def test_a_file_in_a_frame_is_read_as_the_file():
         (b"\x89PNG\r\n\x1a\n and more", "is plainly a PNG picture, where the content type is application/x-recordio."),
     ],
 )
-def test_what_is_wrong_is_told_with_its_record(stream, message):
+def test_what_is_wrong_is_reported_with_its_record(stream, message):
     with pytest.raises(UserError) as caught:
         read(stream)
 
     assert str(caught.value).startswith("train/a.rec") and message in str(caught.value)
 
 
-def test_classes_that_there_are_not_are_told():
+def test_classes_that_there_are_not_are_reported():
     with pytest.raises(UserError, match="must name classes from 0 to 2; it is"):
         read(frame(JPEG) + frame(b"[0, 3]"), "application/x-recordio; label-format=class-id", classes=3)
 
 
 @settings(deadline=None, max_examples=100)
 @given(some.binary(max_size=200), some.integers(0, 100))
-def test_damage_is_told_or_harmless(noise, at):
+def test_damage_is_reported_or_harmless(noise, at):
     whole = bytearray(recordio.write(images(3, 2)))
     whole[at : at + len(noise)] = noise
     try:
@@ -139,7 +139,7 @@ def test_damage_is_told_or_harmless(noise, at):
         assert str(error).startswith("train/a.rec")
 
 
-def test_a_stream_comes_in_blocks_whose_pictures_are_told_by_their_number():
+def test_a_stream_comes_in_blocks_whose_pictures_are_named_by_their_number():
     given = images(50)
     layout = Layout(name="a", block=256)
 

@@ -149,7 +149,7 @@ def test_a_group_stands_behind_the_label(lines):
     assert read("1 0:2\n", labels=1, width=1).group is None
 
 
-def test_a_group_that_only_some_rows_have_or_that_is_no_number_is_told():
+def test_a_group_that_only_some_rows_have_or_that_is_no_number_is_reported():
     with pytest.raises(UserError, match="1 of the 2 rows from line 1 on have a qid; all must"):
         read("1 qid:3 0:1\n0 0:2\n", labels=1, width=1)
     with pytest.raises(UserError, match="line 1: not a label and pairs key:value"):

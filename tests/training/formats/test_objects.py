@@ -1,4 +1,4 @@
-"""Objects in JSON, JSON Lines and Parquet: what is written is read back, and faults are told where they are."""
+"""Objects in JSON, JSON Lines and Parquet: what is written is read back, and faults are reported with their place."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_options_come_with_the_body_and_with_single_instances():
         (PARQUET, b"a,b\n", "x: "),
     ],
 )
-def test_faults_are_told_where_they_are(media, body, words):
+def test_faults_are_reported_where_they_are(media, body, words):
     with pytest.raises(UserError) as error:
         read(body, media, "x")
 

@@ -73,7 +73,7 @@ def test_a_picture_is_turned_as_its_camera_was():
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
-def test_a_file_that_is_cut_off_is_told(kind):
+def test_a_file_that_is_cut_off_is_reported(kind):
     data = saved(Image.fromarray(gradients(100, 100)), kind)
 
     for end in (len(data) - 8, len(data) // 2, 40):
@@ -116,7 +116,7 @@ def test_a_chunk_that_says_it_is_longer_than_the_file_gets_no_room(length):
 
 @settings(deadline=None, max_examples=150)
 @given(some.data())
-def test_damage_is_told_or_harmless(data):
+def test_damage_is_reported_or_harmless(data):
     """Whatever bytes are changed: a picture, or a sentence."""
     kind = data.draw(some.sampled_from(["JPEG", "PNG"]))
     whole = bytearray(saved(Image.fromarray(gradients()), kind))
@@ -133,6 +133,6 @@ def test_damage_is_told_or_harmless(data):
 @pytest.mark.parametrize(
     "data", [b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"\xff\xd8\xff\xe0\0\0", b"x" * 99]
 )
-def test_what_is_no_picture_is_told(data):
+def test_what_is_no_picture_is_reported(data):
     with pytest.raises(UserError, match="a: "):
         decoding.decode(data, 3, "a")
