@@ -105,9 +105,9 @@ class Hyperparameters(Settings):
     @property
     def asked_cardinality(self) -> str | list[int]:
         """auto, ignore, or the numbers of categories."""
-        found = self._cardinality()
-        assert found is not None
-        return found
+        cardinality = self._cardinality()
+        assert cardinality is not None
+        return cardinality
 
     @property
     def asked_features(self) -> str | int:

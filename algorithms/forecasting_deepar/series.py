@@ -103,7 +103,7 @@ class Reader:
 
     def series(self) -> Series:
         """All that was added; the reader is empty then."""
-        taken, lengths = len(self._starts), np.array(self._lengths, np.int64)
+        count, lengths = len(self._starts), np.array(self._lengths, np.int64)
         feature_lengths = np.array(self._feature_lengths, np.int64)
         stops, feature_stops = np.cumsum(lengths), np.cumsum(feature_lengths) * (self.dynamic or 0)
         return Series(
@@ -112,7 +112,7 @@ class Reader:
             begins=stops - lengths,
             stops=stops,
             starts=np.array(self._starts, np.int64),
-            categories=np.array(self._categories, np.int32).reshape(taken, self.entries or 0),
+            categories=np.array(self._categories, np.int32).reshape(count, self.entries or 0),
             features=_concatenate(self._features, np.float32),
             feature_begins=feature_stops - feature_lengths * (self.dynamic or 0),
             feature_lengths=feature_lengths,

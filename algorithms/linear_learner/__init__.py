@@ -30,7 +30,7 @@ _METRICS = {
 
 def _metrics() -> list[Metric]:
     """Those of every channel; the objective of each epoch on those that training sees."""
-    found = [
+    metrics = [
         Metric(
             name=f"{channel}:objective_loss",
             goal="minimize",
@@ -44,7 +44,7 @@ def _metrics() -> list[Metric]:
             ("test", " with the final model"),
         )
     ]
-    found += [
+    metrics += [
         Metric(
             name=f"{channel}:objective_loss:final",
             goal="minimize",
@@ -57,7 +57,7 @@ def _metrics() -> list[Metric]:
     for channel in ("train", "validation", "test"):
         for name, (goal, kind, written, meaning) in _METRICS.items():
             where = "a sample of the training rows, without a validation channel" if channel == "train" else channel
-            found.append(
+            metrics.append(
                 Metric(
                     name=f"{channel}:{name}",
                     goal="minimize" if goal == "minimize" else "maximize",
@@ -67,7 +67,7 @@ def _metrics() -> list[Metric]:
                     epochs=False,
                 )
             )
-    return found
+    return metrics
 
 
 ALGORITHM = Algorithm(

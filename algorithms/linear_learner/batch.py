@@ -53,11 +53,11 @@ class Batch:
     ) -> None:
         """Adds the sums over the rows: gradient (d, c), bias_gradient (c,) and losses (m,)."""
         fixed = (scaling.shift, scaling.scale, self._scaled(scaling), self.weights, positive, weights, bias)
-        told = (*fixed, objective.number, objective.parameter, gradient, bias_gradient, losses)
+        arguments = (*fixed, objective.number, objective.parameter, gradient, bias_gradient, losses)
         if self.rows.is_sparse:
-            kernels.sparse_gradients(*_parts(self.rows), *told)
+            kernels.sparse_gradients(*_parts(self.rows), *arguments)
         else:
-            kernels.gradients(self.rows.dense(), *told)
+            kernels.gradients(self.rows.dense(), *arguments)
 
     def judged(
         self, scaling: Scaling, objective: Objective, positive: Numbers, weights: Singles, bias: Singles, out: Singles
@@ -65,13 +65,13 @@ class Batch:
         """Sets `out` (n, c) to the scores; returns the sums over the rows (m,) of their losses."""
         losses = np.zeros(len(positive))
         labels = (self._scaled(scaling), self.weights, positive)
-        told = (objective.number, objective.parameter)
+        loss_parts = (objective.number, objective.parameter)
         model = (scaling.shift, scaling.scale, weights, bias)
         if self.rows.is_sparse:
             kernels.sparse_scores(*_parts(self.rows), *model, out)
-            kernels.loss_sums(out, *labels, *told, losses)
+            kernels.loss_sums(out, *labels, *loss_parts, losses)
         else:
-            kernels.judge(self.rows.dense(), *model[:2], *labels, *model[2:], *told, out, losses)
+            kernels.judge(self.rows.dense(), *model[:2], *labels, *model[2:], *loss_parts, out, losses)
         return losses
 
     def losses(self, scores: Singles, scaling: Scaling, objective: Objective, positive: Numbers) -> Numbers:
@@ -140,6 +140,6 @@ def labels(rows: Rows, settings: Hyperparameters, channel: str) -> Singles:
 
 def check_features(rows: Rows, channel: str) -> None:
     """`UserError` where a feature is missing or infinite."""
-    held: Any = rows.features.data if rows.is_sparse else rows.features
-    if not np.isfinite(held).all():
+    values: Any = rows.features.data if rows.is_sparse else rows.features
+    if not np.isfinite(values).all():
         raise UserError(f"Channel '{channel}': a row has a missing or infinite feature.")

@@ -48,11 +48,11 @@ def calibrate(margins: Singles, positive: NDArray[np.bool_], settings: Hyperpara
     criterion, target = _criterion(settings)
     middle = natural(settings)
     each = zip(*split_margins(margins, positive), np.asarray(np.isfinite(margins).all(axis=0)), strict=True)
-    found = [
+    optima = [
         sweep.best(positives, negatives, criterion, settings.f_beta, target, middle) if finite else (-np.inf, middle)
         for positives, negatives, finite in each
     ]
-    values, thresholds = np.array(found, np.float64).reshape(-1, 2).T
+    values, thresholds = np.array(optima, np.float64).reshape(-1, 2).T
     return values, thresholds
 
 

@@ -42,7 +42,7 @@ class Candidate:
 
     def shown(self, optimizer: str) -> dict[str, Any]:
         """As the log tells the best model's settings."""
-        told = {
+        values = {
             "optimizer": optimizer,
             "learning_rate": self.learning_rate,
             "wd": self.wd,
@@ -55,7 +55,7 @@ class Candidate:
             "lr_scheduler_factor": self.factor,
             "lr_scheduler_minimum_lr": self.least,
         }
-        return told | (schedule if self.scheduled else {})
+        return values | (schedule if self.scheduled else {})
 
 
 def optimizer(settings: Hyperparameters) -> str:

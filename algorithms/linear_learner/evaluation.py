@@ -78,11 +78,11 @@ class _Binary:
     def scores(self, group: Group) -> Scores:
         margins = np.concatenate(group.gather(np.concatenate(self._margins)))
         positive = np.concatenate(group.gather(np.concatenate(self._positive)))
-        taken = margins >= self._threshold
-        true, false = float((taken & positive).sum()), float((taken & ~positive).sum())
-        missed = float((~taken & positive).sum())
+        predictions = margins >= self._threshold
+        true, false = float((predictions & positive).sum()), float((predictions & ~positive).sum())
+        missed = float((~predictions & positive).sum())
         return {
-            "binary_classification_accuracy": float((taken == positive).sum()) / max(len(taken), 1),
+            "binary_classification_accuracy": float((predictions == positive).sum()) / max(len(predictions), 1),
             "binary_f_beta": float(_f(np.array(true), np.array(false), np.array(missed), self._beta)),
             "precision": true / max(true + false, 1),
             "recall": true / max(true + missed, 1),
@@ -105,9 +105,9 @@ class _Multiclass:
         own = margins[np.arange(n), label][:, None]
         before = np.arange(k) < label[:, None]
         rank = ((margins > own) | ((margins == own) & before)).sum(axis=1)  # 0 is the first; ties to the lower class
-        taken = margins.argmax(axis=1)
-        found = (label, taken, label[taken == label])
-        self._classes += np.array([np.bincount(classes, minlength=k) for classes in found])
+        predictions = margins.argmax(axis=1)
+        class_lists = (label, predictions, label[predictions == label])
+        self._classes += np.array([np.bincount(classes, minlength=k) for classes in class_lists])
         top = margins.max(axis=1, initial=-np.inf)[:, None].astype(np.float64) if n else np.zeros((0, 1))
         log_sum = np.log(np.exp(margins - top).sum(axis=1)) + top[:, 0]
         gain = 1 / np.log2(rank + 2)
@@ -115,19 +115,19 @@ class _Multiclass:
 
     def scores(self, group: Group) -> Scores:
         group.sum_(self._classes, self._sums)
-        there, taken, both = self._classes
+        there, predictions, both = self._classes
         rows, top, gain, log_loss = self._sums
         rows = np.maximum(rows, 1)
         seen = there > 0
         recall = _ratio(both, there)
-        every = (there > 0) | (taken > 0)
+        every = (there > 0) | (predictions > 0)
         return {
             "multiclass_accuracy": float(both.sum() / rows),
             "multiclass_top_k_accuracy": float(top / rows),
             "dcg": float(gain / rows),
             "macro_recall": _mean(recall, every),
-            "macro_precision": _mean(_ratio(both, taken), every),
-            "macro_f_beta": _mean(_f(both, taken - both, there - both, self._beta), every),
+            "macro_precision": _mean(_ratio(both, predictions), every),
+            "macro_f_beta": _mean(_f(both, predictions - both, there - both, self._beta), every),
             "multiclass_balanced_accuracy": _mean(recall, seen),
             "multiclass_log_loss": float(log_loss / rows),
         }

@@ -83,8 +83,8 @@ def sparse_gradients(
         )
         total += torch.sparse.mm(matrix.t(), slopes)
         sums += slopes.sum(dim=0, dtype=torch.float64)
-    found = total.double() - torch.outer(_move(shift).double(), sums)
-    gradient += (_move(scale)[:, None] * found).float().cpu().numpy()
+    centered_gradient = total.double() - torch.outer(_move(shift).double(), sums)
+    gradient += (_move(scale)[:, None] * centered_gradient).float().cpu().numpy()
     bias_gradient += sums.cpu().numpy().astype(bias_gradient.dtype)
 
 
@@ -147,7 +147,7 @@ def _matrix(indptr: Array, indices: Array, values: Array, part: slice, width: in
 
 
 def _slopes(
-    found: Tensor, targets: Array, row_weights: Array, positive: Array, loss: int, parameter: float, losses: Array
+    scores: Tensor, targets: Array, row_weights: Array, positive: Array, loss: int, parameter: float, losses: Array
 ) -> Tensor:
     """The weighted derivatives (n, c) by the scores; adds the losses."""
     m = len(positive)
@@ -156,10 +156,10 @@ def _slopes(
     if loss in (kernels.LOGISTIC, kernels.HINGE):
         heavy = torch.where(target[:, None] > 0.5, heavy * _move(positive).float(), heavy)
     if loss == kernels.SOFTMAX:
-        value, slope = _softmax(found.reshape(len(found), m, found.shape[1] // m), target.long())
-        weighted = (slope * heavy[:, :, None]).reshape(found.shape)
+        value, slope = _softmax(scores.reshape(len(scores), m, scores.shape[1] // m), target.long())
+        weighted = (slope * heavy[:, :, None]).reshape(scores.shape)
     else:
-        value, slope = _LOSSES[loss](found, target[:, None], parameter)
+        value, slope = _LOSSES[loss](scores, target[:, None], parameter)
         weighted = slope * heavy
     losses += (value * heavy).sum(dim=0, dtype=torch.float64).cpu().numpy()
     return weighted

@@ -96,16 +96,16 @@ class Model:
         if artifact.exists(folder) or not (folder / original.FILE).is_file():
             arrays, facts = artifact.load(folder, NAME)
             return cls._of(arrays, facts)
-        found = original.load(folder / original.FILE)
-        threshold = found.threshold
-        if found.loss == "logistic":
+        network = original.load(folder / original.FILE)
+        threshold = network.threshold
+        if network.loss == "logistic":
             threshold = logit(threshold)
         return cls(
-            weights=found.weights,
-            bias=found.bias,
-            shift=np.zeros(len(found.weights), np.float32),
-            predictor_type=found.predictor_type,
-            loss=found.loss,
+            weights=network.weights,
+            bias=network.bias,
+            shift=np.zeros(len(network.weights), np.float32),
+            predictor_type=network.predictor_type,
+            loss=network.loss,
             threshold=threshold,
         )
 
@@ -117,19 +117,19 @@ class Model:
         weights = _array(arrays, "weights", 2)
         d, k = weights.shape
         shapes = {"bias": (k,), "shift": (d,), **({"scale": (d,)} if "scale" in arrays else {})}
-        held = {name: _array(arrays, name, 1) for name in shapes}
-        if any(held[name].shape != shape for name, shape in shapes.items()):
+        vectors = {name: _array(arrays, name, 1) for name in shapes}
+        if any(vectors[name].shape != shape for name, shape in shapes.items()):
             raise UserError(f"{artifact.ARRAYS}: the shapes of {', '.join(shapes)} do not fit those of 'weights'.")
         if (k > 2) is not (predictor_type == "multiclass_classifier") or k == 2:
             raise UserError(f"{artifact.ARRAYS}: 'weights' has {k} columns, which no {predictor_type} has.")
         label_scale = _number(facts, "label_scale", 1.0)
-        if label_scale <= 0 or (held.get("scale", np.ones(1)) <= 0).any():
+        if label_scale <= 0 or (vectors.get("scale", np.ones(1)) <= 0).any():
             raise UserError(f"{artifact.ARRAYS}: scales must be above 0.")
         return cls(
             weights=weights,
-            bias=held["bias"],
-            shift=held["shift"],
-            scale=held.get("scale"),
+            bias=vectors["bias"],
+            shift=vectors["shift"],
+            scale=vectors.get("scale"),
             predictor_type=predictor_type,
             loss=loss,
             threshold=_number(facts, "margin_threshold", 0.0),

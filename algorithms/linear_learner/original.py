@@ -95,8 +95,8 @@ def _arrays(params: bytes) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / _PARAMS
         path.write_bytes(params)
-        found = mxnet.load(path)
-    named = {name.rpartition(":")[2]: array for name, array in found.items()} if isinstance(found, dict) else {}
+        content = mxnet.load(path)
+    named = {name.rpartition(":")[2]: array for name, array in content.items()} if isinstance(content, dict) else {}
     weights, bias = named.get("fc0_weight"), named.get("fc0_bias")
     if weights is None or weights.ndim != 2 or 0 in weights.shape or weights.shape[0] == 2:
         raise UserError(f"{FILE}: '{_PARAMS}' must have an array fc0_weight with a row for each output.")
@@ -107,30 +107,30 @@ def _arrays(params: bytes) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     return np.ascontiguousarray(weights.T, np.float32), np.ascontiguousarray(bias, np.float32)
 
 
-def _facts(told: Any, depth: int = 0) -> Iterator[tuple[str, Any]]:
+def _facts(document: Any, depth: int = 0) -> Iterator[tuple[str, Any]]:
     """Every plain value of nested objects with its name, however deep, within reason."""
-    if isinstance(told, dict) and depth < 8:
-        for name, value in told.items():
+    if isinstance(document, dict) and depth < 8:
+        for name, value in document.items():
             if isinstance(value, dict | list):
                 yield from _facts(value, depth + 1)
             else:
                 yield str(name).lower(), value
-    elif isinstance(told, list) and depth < 8:
-        for value in told:
+    elif isinstance(document, list) and depth < 8:
+        for value in document:
             yield from _facts(value, depth + 1)
 
 
 def _kind(facts: dict[str, Any], symbol: str, outputs: int) -> tuple[str, str]:
     """Predictor type and loss: as told, else as the network looks."""
     loss = facts.get("loss")
-    told = facts.get("predictor_type")
+    predictor = facts.get("predictor_type")
     if outputs > 1:
         return "multiclass_classifier", "softmax_loss"
-    if told not in LOSSES:
+    if predictor not in LOSSES:
         fitting = [kind for kind, losses in LOSSES.items() if loss in losses]
         squashed = any(word in symbol for word in ("sigmoid", "LogisticRegressionOutput"))
-        told = fitting[0] if fitting else "binary_classifier" if squashed else "regressor"
-    return str(told), str(loss) if loss in LOSSES[told] else LOSSES[told][0]
+        predictor = fitting[0] if fitting else "binary_classifier" if squashed else "regressor"
+    return str(predictor), str(loss) if loss in LOSSES[predictor] else LOSSES[predictor][0]
 
 
 def _threshold(facts: dict[str, Any]) -> float:

@@ -88,7 +88,7 @@ class Judge:
     scaling: Scaling
     objective: Objective
     positive: Numbers  # (m,) what a positive row weighs when losses are compared
-    kept: Margins
+    margin_store: Margins
 
     def evaluate(
         self,
@@ -102,17 +102,17 @@ class Judge:
         or where there are no rows."""
         m = len(self.positive)
         losses, weight, room = np.zeros(m), 0.0, self._room(m, group)
-        self.kept.clear()
+        self.margin_store.clear()
         cut = False
         for batch in batches:
             cut = over()
             if cut:
                 break
-            margins = self.kept.room(len(batch))
+            margins = self.margin_store.room(len(batch))
             losses += batch.judged(self.scaling, self.objective, self.positive, weights, bias, margins)
             weight += float(batch.weights.sum(dtype=np.float64))
             if room > 0:
-                self.kept.keep(batch.targets[:room])
+                self.margin_store.keep(batch.targets[:room])
                 room -= min(room, len(batch))
         sums = np.array([*losses, weight, cut], np.float64)
         group.sum_(sums)
@@ -124,7 +124,7 @@ class Judge:
         return self._calibrated(mean, group)
 
     def _calibrated(self, losses: Numbers, group: Group) -> Judgement:
-        margins, positive = (_together(group.gather(own)) for own in self.kept.all())
+        margins, positive = (_together(group.gather(own)) for own in self.margin_store.all())
         values = calibration.valued(margins, positive, self.settings)
         best = float(np.clip(values.max(), 0, 1))
         noise = 0.0

@@ -52,11 +52,11 @@ def cuts(features: Features, weights: Floats | None, max_bin: int, group: Group)
         [empty if many else one.distinct() for one, many in zip(mine, facts[:, 2], strict=True)], group
     )
     many = [f for f, (values, _) in enumerate(distinct) if facts[f, 2] or len(values) > few]
-    found = dict(
+    summaries = dict(
         zip(many, _at_quantiles([mine[f] for f in many], facts[many], missing[many], max_bin, group), strict=True)
     )
     parts = [
-        found[f] if f in found else _summarize(*distinct[f], int(facts[f, 0]), max_bin, bool(missing[f]))
+        summaries[f] if f in summaries else _summarize(*distinct[f], int(facts[f, 0]), max_bin, bool(missing[f]))
         for f in range(len(mine))
     ]
     return Cuts(
@@ -94,9 +94,11 @@ def _sparse(features: Features, cut: Cuts) -> Sparse:
     matrix = cast(Any, features if sparse.issparse(features) else _without_missing(features))
     if np.isnan(matrix.data).any():
         matrix = sparse.csr_array(matrix, copy=True)
-        matrix.data[:], kept = np.where(np.isnan(matrix.data), 0, matrix.data), ~np.isnan(matrix.data)
-        ends = np.concatenate([[0], np.cumsum(kept)])
-        matrix = sparse.csr_array((matrix.data[kept], matrix.indices[kept], ends[matrix.indptr]), shape=matrix.shape)
+        matrix.data[:], present = np.where(np.isnan(matrix.data), 0, matrix.data), ~np.isnan(matrix.data)
+        ends = np.concatenate([[0], np.cumsum(present)])
+        matrix = sparse.csr_array(
+            (matrix.data[present], matrix.indices[present], ends[matrix.indptr]), shape=matrix.shape
+        )
     indptr, indices = matrix.indptr.astype(np.int64), matrix.indices.astype(np.int64)
     codes = np.empty(len(indices), np.int32)
     kernels_sparse.assign(indptr, indices, matrix.data.astype(np.float32), cut.values, cut.offsets, codes)
@@ -120,9 +122,9 @@ def _densify(features: Features) -> Floats:
 def _without_missing(features: Features) -> Any:
     """Dense rows as sparse ones that mention what is not missing, zeros too."""
     rows = np.asarray(features, np.float32)
-    kept = ~np.isnan(rows)
-    indptr = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])
-    return sparse.csr_array((rows[kept], np.nonzero(kept)[1], indptr), shape=rows.shape)
+    present = ~np.isnan(rows)
+    indptr = np.concatenate([[0], np.cumsum(present.sum(axis=1))])
+    return sparse.csr_array((rows[present], np.nonzero(present)[1], indptr), shape=rows.shape)
 
 
 def _layout(d: int) -> tuple[int, int]:
@@ -168,10 +170,12 @@ def _summarize(values: Floats, sums: Longs, count: int, max_bin: int, missing: b
     high = np.cumsum(sums)
     unit = count / float(high[-1])  # ranks in rows: as float32 has them, these are the library's
     low = high - sums
-    kept = np.arange(len(values))
+    selection = np.arange(len(values))
     for size in _sizes(count, max_bin):
-        kept = kept[kernels.prune(low[kept], high[kept], sums[kept], size, unit, bool(count < 1 << 24))]
-    chosen = values[kept]
+        selection = selection[
+            kernels.prune(low[selection], high[selection], sums[selection], size, unit, bool(count < 1 << 24))
+        ]
+    chosen = values[selection]
     inner = chosen[1 : min(max_bin, len(chosen))]
     if missing and max_bin == 256 and len(inner) == 255:  # the two least bins become one
         ranks = np.concatenate([[0], low[np.searchsorted(values, inner)], [high[-1]]])

@@ -74,10 +74,10 @@ class Trees:
         if rows is not None:
             used = np.full_like(leaf, -1)
             used[rows] = leaf[rows]
-        found = self.objective.leaves(used, margins, k, self.whole)
+        leaf_values = self.objective.leaves(used, margins, k, self.whole)
         threshold = tree.threshold.copy()
         eta = np.float32(self.plan.growth.eta)
-        for node, value in found.items():
+        for node, value in leaf_values.items():
             threshold[node] = np.float32(value) * eta
         return replace(tree, threshold=threshold), leaf
 

@@ -74,10 +74,10 @@ def _of_each(find: Callable[[Floats, Floats, Floats], float], values: Floats, la
 def _of_queries(name: str, values: Floats, whole: Whole) -> float:
     ordered, labels = values[whole.best], whole.targets.label[whole.best]
     if name == "auc":
-        found = kernels.orders(ordered, whole.queries)
+        areas = kernels.orders(ordered, whole.queries)
     else:
         bounds = zip(whole.queries[:-1], whole.queries[1:], strict=True)
         none = np.empty(0, np.float32)
-        found = np.array([precision_recall(ordered[i:j], labels[i:j], none) for i, j in bounds])
-    valid = ~np.isnan(found)
-    return float(found[valid].mean()) if valid.any() else float("nan")
+        areas = np.array([precision_recall(ordered[i:j], labels[i:j], none) for i, j in bounds])
+    valid = ~np.isnan(areas)
+    return float(areas[valid].mean()) if valid.any() else float("nan")

@@ -214,10 +214,10 @@ class _Growth:
             )
             sums = histograms.totals(self.entries)
             if halves:
-                found = self.spare[0]
+                pairs = self.spare[0]
                 everything = np.zeros(1, np.int64), np.array([len(self.entries)])
-                histograms.compact(self.entries, *everything, self.lower, found)
-                sums = (sums << histograms.HALF) + histograms.totals(found)
+                histograms.compact(self.entries, *everything, self.lower, pairs)
+                sums = (sums << histograms.HALF) + histograms.totals(pairs)
             self.group.sum_(sums)
             if halves or sums[2] >= ENOUGH * self.total:
                 return scales, sums
@@ -322,9 +322,9 @@ class _Growth:
         begins, ends = self._places(nodes)
         self.bins.sum_up(self.entries, begins, ends, slots, self.pool, _threads())
         if len(self.lower):
-            found, sums = self.spare[0], np.empty((len(nodes), 2, self.bins.size), np.int64)
-            histograms.compact(self.entries, begins, ends, self.lower, found)
-            self.bins.sum_up(found, begins, ends, np.arange(len(nodes)), sums, _threads())
+            pairs, sums = self.spare[0], np.empty((len(nodes), 2, self.bins.size), np.int64)
+            histograms.compact(self.entries, begins, ends, self.lower, pairs)
+            self.bins.sum_up(pairs, begins, ends, np.arange(len(nodes)), sums, _threads())
             histograms.join(self.pool, slots, sums)
         self.group.sum_(*(self.pool[slot] for slot in slots))
 
@@ -354,10 +354,10 @@ class _Growth:
             self.bounds.of([node.number for node in nodes]), self.bounds.directions, gains, features, cuts, defaults,
             left,
         )  # fmt: skip
-        found = zip(
+        best_splits = zip(
             nodes, gains.tolist(), features.tolist(), cuts.tolist(), defaults.tolist(), left.tolist(), strict=True
         )
-        for node, gain, feature, cut, default, (g, h) in found:
+        for node, gain, feature, cut, default, (g, h) in best_splits:
             node.gain, node.feature, node.bin, node.default_left = gain, feature, cut, bool(default)
             node.left_sums = (g, h)
 

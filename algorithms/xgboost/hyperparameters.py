@@ -296,19 +296,19 @@ class Hyperparameters(Settings):
     def _updater_faults(self) -> Iterator[str]:
         growing = [step for step in self.steps if step in GROWING]
         linear = [step for step in self.steps if step in LINEAR]
-        told = ", ".join(self.steps)
+        sequence = ", ".join(self.steps)
         if self.booster == "gblinear":
             if self.process_type == "update":
                 yield "process_type: must be default for gblinear; it is update."
             if self.steps and (len(linear) != 1 or len(self.steps) > 1):
-                yield f"updater: must be one of {', '.join(LINEAR)} for gblinear; it is {told}."
+                yield f"updater: must be one of {', '.join(LINEAR)} for gblinear; it is {sequence}."
         elif self.process_type == "update":
             if not self.steps or not set(self.steps) <= set(UPDATING):
-                yield f"updater: must be refresh and prune or one of them for process_type update; it is '{told}'."
+                yield f"updater: must be refresh and prune or one of them for process_type update; it is '{sequence}'."
         elif linear:
             yield f"updater: {', '.join(linear)} must be used with gblinear; booster is {self.booster}."
         elif len(growing) > 1:
-            yield f"updater: must have at most one step that grows trees; it is {told}."
+            yield f"updater: must have at most one step that grows trees; it is {sequence}."
 
     def notices(self) -> Iterator[str]:
         """What was set and changes nothing."""

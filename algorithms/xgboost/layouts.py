@@ -153,23 +153,23 @@ class Sparse(Bins):
 
     def part(self, entries: Entries, spare: Entries, choice: Choice, lefts: Longs) -> None:
         """By codes that are looked up in the columns."""
-        c, found = choice, self._found(entries, choice)
-        partition.split(found, entries, spare, c.begins, c.ends, np.zeros_like(c.bins), c.bins, c.also, True, lefts)
+        c, row_bins = choice, self._row_bins(entries, choice)
+        partition.split(row_bins, entries, spare, c.begins, c.ends, np.zeros_like(c.bins), c.bins, c.also, True, lefts)
 
     def label(self, entries: Entries, choice: Choice, lefts: Longs, leaf: Ints) -> None:
         """By codes that are looked up in the columns."""
-        c, found, first = choice, self._found(entries, choice), np.zeros_like(choice.bins)
-        partition.split_last(found, entries, c.begins, c.ends, first, c.bins, c.also, True, lefts, leaf)
+        c, row_bins, first = choice, self._row_bins(entries, choice), np.zeros_like(choice.bins)
+        partition.split_last(row_bins, entries, c.begins, c.ends, first, c.bins, c.also, True, lefts, leaf)
 
     def descend(self, left: Ints, features: Longs, bins: Longs, also: Longs, steps: int, leaf: Ints) -> None:
         """By the rows."""
         sparse.descend(self.indptr, self.codes, self.starts, self.missing, left, features, bins, also, leaf)
 
-    def _found(self, entries: Entries, choice: Choice) -> Ints:
+    def _row_bins(self, entries: Entries, choice: Choice) -> Ints:
         """(1, m) for each entry the code of the feature by which its node parts its rows."""
-        found = np.empty((1, len(entries)), np.int32)
+        row_bins = np.empty((1, len(entries)), np.int32)
         sparse.look_up(
             self.column_ends, self.column_rows, self.column_codes, self.missing, entries, choice.begins, choice.ends,
-            choice.features, found[0],
+            choice.features, row_bins[0],
         )  # fmt: skip
-        return found
+        return row_bins

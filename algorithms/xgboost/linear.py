@@ -93,8 +93,10 @@ def _columns(part: Part) -> list[tuple[NDArray[np.int32], Floats]]:
     else:
         every = np.arange(len(part), dtype=np.int32)
         columns = [(every, column) for column in np.asarray(features).T]
-    found = []
+    column_entries = []
     for rows, values in columns:
         there = ~np.isnan(values)
-        found.append((np.ascontiguousarray(rows[there], np.int32), np.ascontiguousarray(values[there], np.float32)))
-    return found
+        column_entries.append(
+            (np.ascontiguousarray(rows[there], np.int32), np.ascontiguousarray(values[there], np.float32))
+        )
+    return column_entries

@@ -62,10 +62,10 @@ class Model:
         """
         options = options or Options()
         asked = self if options.ensemble else Model(boosters=self.boosters[:1])
-        found = asked.prediction(records)
-        columns: dict[str, NDArray[Any]] = {"score": found}
+        scores = asked.prediction(records)
+        columns: dict[str, NDArray[Any]] = {"score": scores}
         if options.output is not None:
-            columns = asked._chosen(found, options.output)
+            columns = asked._chosen(scores, options.output)
         if options.contributions != "none":
             columns["contributions"] = asked._contributions(records, options.contributions == "approximate")
         if options.leaves:
@@ -114,32 +114,32 @@ class Model:
                 )
         return cls(boosters=boosters)
 
-    def _chosen(self, found: NDArray[np.float32], wanted: tuple[str, ...]) -> dict[str, NDArray[Any]]:
+    def _chosen(self, scores: NDArray[np.float32], wanted: tuple[str, ...]) -> dict[str, NDArray[Any]]:
         """The columns that were asked for; NaN where one says nothing under this objective."""
         objective = self.booster.objective
         choices = _CHOICES.get(objective)
-        if choices is None or found.ndim > 1 + (objective == "multi:softprob"):
+        if choices is None or scores.ndim > 1 + (objective == "multi:softprob"):
             raise UserError(f"SAGEMAKER_INFERENCE_OUTPUT: must not be set for a model of {objective}.")
-        n, two = len(found), objective.startswith("binary:")
+        n, two = len(scores), objective.startswith("binary:")
         columns: dict[str, NDArray[Any]] = {}
         for name in wanted:
             if name not in choices:
                 columns[name] = np.full(n, np.nan, np.float32)
             elif name == LABEL:
-                columns[name] = self._labels(found)
+                columns[name] = self._labels(scores)
             elif name == LABELS:
                 columns[name] = np.tile(np.arange(2 if two else self.booster.num_class), (n, 1))
             elif name in (PROBABILITIES, RAWS):
-                columns[name] = found if found.ndim > 1 else np.stack([1 - found, found], axis=1)
+                columns[name] = scores if scores.ndim > 1 else np.stack([1 - scores, scores], axis=1)
             else:
-                columns[name] = found.max(axis=1, initial=-np.inf) if found.ndim > 1 else found
+                columns[name] = scores.max(axis=1, initial=-np.inf) if scores.ndim > 1 else scores
         return columns
 
-    def _labels(self, found: NDArray[np.float32]) -> NDArray[np.int64]:
-        if found.ndim > 1:
-            return np.asarray(found.argmax(axis=1), np.int64)
+    def _labels(self, scores: NDArray[np.float32]) -> NDArray[np.int64]:
+        if scores.ndim > 1:
+            return np.asarray(scores.argmax(axis=1), np.int64)
         half = _HALF.get(self.booster.objective)
-        return (found if half is None else found > half).astype(np.int64)
+        return (scores if half is None else scores > half).astype(np.int64)
 
     def _leaves(self, records: Rows) -> NDArray[np.int32]:
         """(n, t) of the trees of all boosters, one after another; a linear model has none."""
@@ -150,7 +150,7 @@ class Model:
     def _contributions(self, records: Rows, approximate: bool) -> NDArray[np.float32]:
         """(n, d + 1), or (n, k, d + 1): the mean over the boosters; last the bias."""
         each = [booster.contributions(records, approximate=approximate) for booster in self.boosters]
-        if len({found.shape for found in each}) > 1:
+        if len({contribution.shape for contribution in each}) > 1:
             raise UserError("contributions: must not be asked of models that differ in their number of features.")
         mean = np.asarray(np.mean(each, axis=0, dtype=np.float64), np.float32)
         return mean[:, 0] if mean.shape[1] == 1 else mean

@@ -94,7 +94,7 @@ class Objective:
         """Its numbers as the library's model file has them."""
         numbers = {name: _number(float(getattr(self, name))) for name in _NUMBERS}
         listed = ",".join(_number(alpha) for alpha in self.quantile_alpha)
-        found: dict[str, Mapping[str, Mapping[str, str]]] = {
+        table: dict[str, Mapping[str, Mapping[str, str]]] = {
             "count:poisson": {"poisson_regression_param": {"max_delta_step": numbers["max_delta_step"]}},
             "reg:pseudohubererror": {"pseudo_huber_param": {"huber_slope": numbers["huber_slope"]}},
             "reg:quantileerror": {"quantile_loss_param": {"quantile_alpha": f"[{listed}]"}},
@@ -109,38 +109,38 @@ class Objective:
             **{key: {"reg_loss_param": {"scale_pos_weight": numbers["scale_pos_weight"]}} for key in _SCALED},
             **{key: {"lambdarank_param": dict(_LAMBDARANK)} for key in RANKING},
         }
-        return found.get(self.name, {})
+        return table.get(self.name, {})
 
     def check(self, targets: Targets, channel: str) -> None:
         """`UserError` where a label is none for this loss."""
-        label, told = targets.label, ""
+        label, domain = targets.label, ""
         bad = ~np.isfinite(label)
         if bad.any():
-            told = "a finite number"
+            domain = "a finite number"
         elif self.name in _LOGISTIC or self.name == "binary:hinge":
-            told, bad = "from 0 to 1", (label < 0) | (label > 1)
+            domain, bad = "from 0 to 1", (label < 0) | (label > 1)
         elif self.name == "reg:squaredlogerror":
-            told, bad = "above -1", label <= -1
+            domain, bad = "above -1", label <= -1
         elif self.name == "reg:gamma":
-            told, bad = "above 0", label <= 0
+            domain, bad = "above 0", label <= 0
         elif self.name in ("count:poisson", "reg:tweedie"):
-            told, bad = "at least 0", label < 0
+            domain, bad = "at least 0", label < 0
         elif self.name in links.SOFTMAX:
-            told = f"a whole number from 0 to num_class - 1, which is {self.num_class - 1}"
+            domain = f"a whole number from 0 to num_class - 1, which is {self.num_class - 1}"
             bad = (label < 0) | (label >= self.num_class) | (label != np.floor(label))
         elif self.name in ("rank:ndcg", "rank:pairwise"):
-            told = f"a whole number from 0 to {MOST_GAIN}"
+            domain = f"a whole number from 0 to {MOST_GAIN}"
             bad = (label < 0) | (label > MOST_GAIN) | (label != np.floor(label))
         elif self.name == "rank:map":
-            told, bad = "0 or 1", (label != 0) & (label != 1)
+            domain, bad = "0 or 1", (label != 0) & (label != 1)
         elif self.name == "survival:cox":
-            told, bad = "other than 0: a time, and negative where it is censored", label == 0
+            domain, bad = "other than 0: a time, and negative where it is censored", label == 0
         elif self.name == "survival:aft" and targets.upper is not None:
-            told = "at least 0 and at most the upper end, which is above 0"
+            domain = "at least 0 and at most the upper end, which is above 0"
             bad = (label < 0) | (targets.upper < label) | ~(targets.upper > 0)
         if bad.any():
             first = float(label[np.argmax(bad)])
-            raise UserError(f"Channel '{channel}': a label must be {told} for {self.name}; one is {first:g}.")
+            raise UserError(f"Channel '{channel}': a label must be {domain} for {self.name}; one is {first:g}.")
 
     def whole(self, targets: Targets, group: Group) -> Whole | None:
         """What the gradients need of all members' rows; None where a row's depend on no other. Some exchanges."""

@@ -27,7 +27,7 @@ SERIAL = 20_000  # rows times trees that one thread walks before others could be
 ROOM = 1 << 24  # numbers of sparse rows that are spread out at a time
 
 
-Found = TypeVar("Found", bound="NDArray[Any]")
+Answer = TypeVar("Answer", bound="NDArray[Any]")
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,8 +52,8 @@ class PackedTrees:
     def planes(self) -> tuple[NDArray[Any], ...] | None:
         """The trees for many rows at once, as `planes.prepared` tells; None where none of them is found so."""
         some = (self.depth >= 0).any()
-        found = planes.prepare(self.nodes, self.roots, self.depth) if some else None
-        return found if found and len(found[0]) <= planes.MOST_COLUMNS else None
+        arrays = planes.prepare(self.nodes, self.roots, self.depth) if some else None
+        return arrays if arrays and len(arrays[0]) <= planes.MOST_COLUMNS else None
 
     @cached_property
     def features(self) -> NDArray[np.int32]:
@@ -87,10 +87,10 @@ class PackedTrees:
         """(n, count) which node of each of the first trees a row ends at, by the library's number."""
 
         def find(rows: NDArray[np.float32], trees: PackedTrees) -> NDArray[np.int32]:
-            found = np.empty((len(rows), count), np.int32)
+            numbers = np.empty((len(rows), count), np.int32)
             walked = trees.nodes, trees.floats, trees.roots, trees.depth, trees.sets, trees.number
-            walks.leaves(rows.reshape(-1), rows.shape[1], *walked, count, found)
-            return found
+            walks.leaves(rows.reshape(-1), rows.shape[1], *walked, count, numbers)
+            return numbers
 
         return self._in_parts(features, find)
 
@@ -110,7 +110,7 @@ class PackedTrees:
             walks.add(*trees, threads, sums)
         return sums
 
-    def _in_parts(self, features: Features, find: Callable[[NDArray[np.float32], PackedTrees], Found]) -> Found:
+    def _in_parts(self, features: Features, find: Callable[[NDArray[np.float32], PackedTrees], Answer]) -> Answer:
         """What `find` says of the rows, sparse ones spread out over the features that matter, some at a time."""
         if not sparse.issparse(features):
             rows = const(features, np.float32)
@@ -118,15 +118,15 @@ class PackedTrees:
                 lacking = ((0, 0), (0, self.width - rows.shape[1]))
                 rows = const(np.pad(rows, lacking, constant_values=np.nan), np.float32)
             return find(rows, self)
-        held: Any = features
-        entries = const(held.indptr, np.int64), const(held.indices, np.int32), const(held.data, np.float32)
-        n, width = held.shape[0], self.compact.width
+        matrix: Any = features
+        entries = const(matrix.indptr, np.int64), const(matrix.indices, np.int32), const(matrix.data, np.float32)
+        n, width = matrix.shape[0], self.compact.width
         parts, step = [], max(1, ROOM // width)
         for start in range(0, max(n, 1), step):
             block = np.full((min(step, n - start), width), np.nan, np.float32)
             walks.spread(*entries, start, self.place, block)
             parts.append(find(const(block, np.float32), self.compact))
-        return parts[0] if len(parts) == 1 else cast(Found, np.concatenate(parts))
+        return parts[0] if len(parts) == 1 else cast(Answer, np.concatenate(parts))
 
 
 def depths_and_parents(
@@ -191,9 +191,9 @@ def _sets(
     starts, sets = np.full(m, -1, np.int32), [np.zeros(0, np.int32)]
     at = 0
     for t, some in enumerate(categories):
-        for node, held in some.items():
-            words = np.zeros((int(held.max(initial=-1)) >> 5) + 1, np.uint32)
-            np.bitwise_or.at(words, held >> 5, np.uint32(1) << (held & 31).astype(np.uint32))
+        for node, members in some.items():
+            words = np.zeros((int(members.max(initial=-1)) >> 5) + 1, np.uint32)
+            np.bitwise_or.at(words, members >> 5, np.uint32(1) << (members & 31).astype(np.uint32))
             starts[offsets[t] + node] = at
             sets.append(np.concatenate([np.array([len(words)], np.int32), words.view(np.int32)]))
             at += len(words) + 1

@@ -67,7 +67,7 @@ def whole(weights: Floats | None, n: int, group: Group) -> Longs:
 def columns(features: Features, weights: Longs) -> list[Column]:
     """The columns of a member's rows. A sparse row has no value where it does not mention one."""
     d = features.shape[1]
-    found: list[Column] = []
+    sorted_columns: list[Column] = []
     with ThreadPoolExecutor(machine.cores()) as pool:
         if sparse.issparse(features):
             matrix = cast(Any, features).tocsc()
@@ -84,8 +84,8 @@ def columns(features: Features, weights: Longs) -> list[Column]:
         for first in range(0, d, TURNED):
             turned = np.empty((min(TURNED, d - first), len(rows)), np.float32)
             kernels.transpose(rows, first, turned)
-            found.extend(pool.map(lambda column: _column(column, weights), turned))
-    return found
+            sorted_columns.extend(pool.map(lambda column: _column(column, weights), turned))
+    return sorted_columns
 
 
 def merge(mine: list[tuple[Floats, Longs]], group: Group) -> list[tuple[Floats, Longs]]:
@@ -94,7 +94,7 @@ def merge(mine: list[tuple[Floats, Longs]], group: Group) -> list[tuple[Floats, 
     values = group.gather(np.concatenate([values for values, _ in mine] or [np.empty(0, np.float32)]))
     sums = group.gather(np.concatenate([sums for _, sums in mine] or [np.empty(0, np.int64)]))
     ends = [np.concatenate([[0], np.cumsum(size)]) for size in sizes]
-    found = []
+    union = []
     for f in range(len(mine)):
         parts = [slice(int(end[f]), int(end[f + 1])) for end in ends]
         every = np.concatenate([array[part] for array, part in zip(values, parts, strict=True)])
@@ -104,8 +104,8 @@ def merge(mine: list[tuple[Floats, Longs]], group: Group) -> list[tuple[Floats, 
             total = np.zeros(len(every), np.int64)
             np.add.at(total, place, weight)
             weight = total
-        found.append((every, weight))
-    return found
+        union.append((every, weight))
+    return union
 
 
 def select(mine: list[Column], ranks: list[Longs], group: Group) -> list[Floats]:
@@ -121,11 +121,11 @@ def select(mine: list[Column], ranks: list[Longs], group: Group) -> list[Floats]
     before, behind = np.zeros(len(wanted), np.int64), np.zeros(len(wanted), np.int64)
     for column, part in zip(mine, parts, strict=True):
         behind[part] = len(column.ordered)
-    found, weight = np.empty_like(before), np.empty_like(before)
+    candidates, weight = np.empty_like(before), np.empty_like(before)
 
     def weigh(column: Column, part: slice, values: Floats) -> None:
-        kernels.reach(column.ordered, values[part], before[part], behind[part], found[part])
-        at = found[part]
+        kernels.reach(column.ordered, values[part], before[part], behind[part], candidates[part])
+        at = candidates[part]
         weight[part] = np.concatenate([[0], column.ranks])[at] if len(column.ranks) else at
 
     with ThreadPoolExecutor(machine.cores()) as pool:
@@ -136,9 +136,9 @@ def select(mine: list[Column], ranks: list[Longs], group: Group) -> list[Floats]
             group.sum_(weight)
             less = weight > wanted
             np.copyto(high, middle, where=less)
-            np.copyto(behind, found, where=less)
+            np.copyto(behind, candidates, where=less)
             np.copyto(low, middle, where=~less)
-            np.copyto(before, found, where=~less)
+            np.copyto(before, candidates, where=~less)
     chosen = _values(high) + np.float32(0)  # -0 becomes 0
     return [chosen[part] for part in parts]
 
@@ -151,8 +151,8 @@ def _column(column: Floats, weights: Longs) -> Column:
             column = column[: int(np.searchsorted(column, np.float32(np.nan)))]
         return Column(column, weights, len(column))
     present = ~np.isnan(column)
-    kept = np.flatnonzero(present & (weights > 0))
-    order = kept[np.argsort(column[kept])]
+    places = np.flatnonzero(present & (weights > 0))
+    order = places[np.argsort(column[places])]
     return Column(column[order], np.cumsum(weights[order]), int(present.sum()))
 
 

@@ -94,13 +94,13 @@ class Whole:
         weight = self.targets.weight
         order = np.argsort(leaves, kind="stable")
         starts = np.flatnonzero(np.diff(leaves[order], prepend=-2147483648))
-        found = {}
+        leaf_values = {}
         for begin, end in zip(starts, np.append(starts[1:], len(order)), strict=True):
             rows = order[begin:end]
             if leaves[rows[0]] >= 0:
                 own = weight[rows] if len(weight) else weight
-                found[int(leaves[rows[0]])] = quantile(values[rows], own, alpha)
-        return found
+                leaf_values[int(leaves[rows[0]])] = quantile(values[rows], own, alpha)
+        return leaf_values
 
 
 def quantile(values: Floats, weights: Floats, alpha: float) -> float:

@@ -74,15 +74,15 @@ def sample_rows(
         return None, gradients
     counts = np.concatenate(group.gather(np.array([len(gradients)], np.int64)))
     seed = np.random.SeedSequence((*key, ROWS)).generate_state(1, np.uint64)[0]
-    taken = np.empty(len(gradients), np.bool_)
+    mask = np.empty(len(gradients), np.bool_)
     if method == "uniform":
-        draws.draw_rows(counts, group.rank, seed, np.array([share], np.float32), taken)
-        return np.flatnonzero(taken).astype(np.int32), gradients
+        draws.draw_rows(counts, group.rank, seed, np.array([share], np.float32), mask)
+        return np.flatnonzero(mask).astype(np.int32), gradients
     norm = np.sqrt(gradients[:, 0] ** 2 + np.float32(LAMBDA) * gradients[:, 1] ** 2)
     threshold = _threshold(np.concatenate(group.gather(norm)), share)
     chance = np.minimum(norm / np.float32(threshold), 1) if threshold > 0 else np.ones_like(norm)
-    draws.draw_rows(counts, group.rank, seed, chance, taken)
-    rows = np.flatnonzero(taken).astype(np.int32)
+    draws.draw_rows(counts, group.rank, seed, chance, mask)
+    rows = np.flatnonzero(mask).astype(np.int32)
     scaled = np.zeros_like(gradients)
     scaled[rows] = gradients[rows] / chance[rows, None]
     return rows, scaled

@@ -165,10 +165,10 @@ class ScoredChannel:
         label = whole.targets.label
         labels = label[whole.ranked(values)]
         if score.base == "ndcg":
-            found = kernels.gains(labels, label[whole.best], whole.queries, top, empty)
+            query_scores = kernels.gains(labels, label[whole.best], whole.queries, top, empty)
         else:
-            found = kernels.precisions(labels, whole.queries, top, empty)
-        return _ratio(float((found * whole.weights).sum()), float(whole.weights.sum()))
+            query_scores = kernels.precisions(labels, whole.queries, top, empty)
+        return _ratio(float((query_scores * whole.weights).sum()), float(whole.weights.sum()))
 
 
 def partial_likelihood(hazards: Floats, labels: Floats) -> float:

@@ -96,11 +96,11 @@ def _depths(tree: Tree) -> NDArray[np.int32]:
 
 def _compact(tree: Tree) -> Tree:
     """The tree without the nodes that no way leads to, in the order they had."""
-    kept = [0]
-    for node in kept:
+    survivors = [0]
+    for node in survivors:
         if tree.left[node] != LEAF:
-            kept.extend((int(tree.left[node]), int(tree.right[node])))
-    order = np.sort(np.array(kept))
+            survivors.extend((int(tree.left[node]), int(tree.right[node])))
+    order = np.sort(np.array(survivors))
     place = np.full(len(tree), LEAF, np.int32)
     place[order] = np.arange(len(order), dtype=np.int32)
     inner = tree.left[order] != LEAF

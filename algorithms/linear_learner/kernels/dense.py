@@ -28,18 +28,18 @@ def prepare(d, positive, weights, bias, softmax):
     m = len(positive)
     k = len(bias) // m
     across, inner = layout.arrangement(m, k)
-    found = layout.outside(m, k)
-    widths = layout.tiles(len(found))
+    places = layout.outside(m, k)
+    widths = layout.tiles(len(places))
     stride = layout.whole(d, LANES) if len(bias) == 1 else layout.room(d, widths)
     size = min(NARROW_BLOCK, max(layout.whole(NARROW // stride, LANES), LANES)) if len(bias) == 1 else BLOCK
-    tiles = np.empty(d * len(found), np.float32)
+    tiles = np.empty(d * len(places), np.float32)
     if len(bias) == 1:
         tiles[:d] = weights[:, 0]
     else:
-        layout.pack(weights, found, m == 1 or k == 1, widths, 0, d, tiles)
-    start = layout.initial_scores(bias, found, softmax)
-    factors = layout.factors(positive, found, k)
-    return found, widths, stride, size, tiles, start, factors, inner, k, across
+        layout.pack(weights, places, m == 1 or k == 1, widths, 0, d, tiles)
+    start = layout.initial_scores(bias, places, softmax)
+    factors = layout.factors(positive, places, k)
+    return places, widths, stride, size, tiles, start, factors, inner, k, across
 
 
 @numba.njit(nogil=True, cache=True)
@@ -153,8 +153,8 @@ def block_of_one(
 def gather(partial, sums, first, last, parts, gradient):
     """Adds the blocks' sums of the features from first to last, in float64 and in the blocks' order."""
     apart()
-    found, widths, stride, _, _, _, _, _, k, _ = parts
-    columns, c = len(found), gradient.shape[1]
+    places, widths, stride, _, _, _, _, _, k, _ = parts
+    columns, c = len(places), gradient.shape[1]
     plain = k in (1, c)
     total = np.empty(columns)
     for f in range(first, last):
@@ -174,8 +174,8 @@ def gather(partial, sums, first, last, parts, gradient):
                 gradient[f, j] += np.float32(total[j])
         else:
             for j in range(columns):
-                if found[j] >= 0:
-                    gradient[f, found[j]] += np.float32(total[j])
+                if places[j] >= 0:
+                    gradient[f, places[j]] += np.float32(total[j])
 
 
 @numba.njit(nogil=True, cache=True)
@@ -197,12 +197,12 @@ def serial(
     """As `parallel`, on one thread."""
     n, d = rows.shape
     parts = prepare(d, positive, weights, bias, loss == SOFTMAX)
-    found, stride, size, k = parts[0], parts[2], parts[3], parts[8]
-    each = stride * (len(found) if len(bias) > 1 else 1)
+    places, stride, size, k = parts[0], parts[2], parts[3], parts[8]
+    each = stride * (len(places) if len(bias) > 1 else 1)
     together = max(1, PARTIAL // each)
     for begin in range(0, n, together * size):
         blocks = min(together, (n - begin + size - 1) // size)
-        partial, sums = np.empty((blocks, each), np.float32), np.empty((blocks, 2, len(found)), np.float32)
+        partial, sums = np.empty((blocks, each), np.float32), np.empty((blocks, 2, len(places)), np.float32)
         for b in range(blocks):
             first = begin + b * size
             some = min(size, n - first)
@@ -213,7 +213,7 @@ def serial(
                 block(rows, first, some, shift, scale, targets, row_weights, parts, loss, parameter, partial[b],
                       sums[b])  # fmt: skip
         gather(partial, sums, 0, d, parts, gradient)
-        layout.gather(sums, found, k, bias_gradient, losses)
+        layout.gather(sums, places, k, bias_gradient, losses)
 
 
 @numba.njit(parallel=True, nogil=True, cache=True)
@@ -235,12 +235,12 @@ def parallel(
     """Adds the sums over all rows of the gradient, of that of the bias, and of the losses."""
     n, d = rows.shape
     parts = prepare(d, positive, weights, bias, loss == SOFTMAX)
-    found, stride, size, k = parts[0], parts[2], parts[3], parts[8]
-    each = stride * (len(found) if len(bias) > 1 else 1)
+    places, stride, size, k = parts[0], parts[2], parts[3], parts[8]
+    each = stride * (len(places) if len(bias) > 1 else 1)
     together = max(1, PARTIAL // each)
     for begin in range(0, n, together * size):
         blocks = min(together, (n - begin + size - 1) // size)
-        partial, sums = np.empty((blocks, each), np.float32), np.empty((blocks, 2, len(found)), np.float32)
+        partial, sums = np.empty((blocks, each), np.float32), np.empty((blocks, 2, len(places)), np.float32)
         for b in numba.prange(blocks):
             first = begin + b * size
             some = min(size, n - first)
@@ -252,4 +252,4 @@ def parallel(
                       sums[b])  # fmt: skip
         for part in numba.prange(64):
             gather(partial, sums, part * d // 64, (part + 1) * d // 64, parts, gradient)
-        layout.gather(sums, found, k, bias_gradient, losses)
+        layout.gather(sums, places, k, bias_gradient, losses)

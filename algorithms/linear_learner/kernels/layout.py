@@ -39,12 +39,12 @@ def outside(m, k):
     """The column outside (columns,) of every column inside; -1 where there is none."""
     across, inner = arrangement(m, k)
     columns = (k if across else m) * inner
-    found = np.full(columns, -1, np.int64)
+    places = np.full(columns, -1, np.int64)
     for candidate in range(m):
         for output in range(k):
             place = output * inner + candidate if across else candidate * inner + output
-            found[place] = candidate * k + output
-    return found
+            places[place] = candidate * k + output
+    return places
 
 
 @numba.njit(nogil=True, cache=True)
@@ -67,7 +67,7 @@ def room(d, widths):
 
 
 @numba.njit(nogil=True, cache=True)
-def pack(weights, found, plain, widths, first, last, out):
+def pack(weights, places, plain, widths, first, last, out):
     """Sets `out` to the weights (d, c) of the features from first to last, tile by tile.
 
     `plain`: whether inside the columns stand as outside, but for those at the end that are none.
@@ -85,44 +85,44 @@ def pack(weights, found, plain, widths, first, last, out):
                 out[at + there : at + some] = 0
                 continue
             for j in range(some):
-                column = found[begin + j]
+                column = places[begin + j]
                 out[at + j] = weights[f, column] if column >= 0 else np.float32(0)
         begin += some
 
 
 @numba.njit(nogil=True, cache=True)
-def initial_scores(bias, found, softmax):
+def initial_scores(bias, places, softmax):
     """The bias (columns,) inside."""
-    start = np.zeros(len(found), np.float32)
-    for j in range(len(found)):
-        if found[j] >= 0:
-            start[j] = bias[found[j]]
+    start = np.zeros(len(places), np.float32)
+    for j in range(len(places)):
+        if places[j] >= 0:
+            start[j] = bias[places[j]]
         elif softmax:
             start[j] = NOTHING
     return start
 
 
 @numba.njit(nogil=True, cache=True)
-def factors(positive, found, k):
+def factors(positive, places, k):
     """(2 * columns,): what a negative row weighs, and what a positive one."""
-    columns = len(found)
+    columns = len(places)
     result = np.zeros(2 * columns, np.float32)
     for j in range(columns):
-        if found[j] >= 0:
+        if places[j] >= 0:
             result[j] = 1
-            result[columns + j] = positive[found[j] // k]
+            result[columns + j] = positive[places[j] // k]
     return result
 
 
 @numba.njit(nogil=True, cache=True)
-def gather(sums, found, k, bias_gradient, losses):
+def gather(sums, places, k, bias_gradient, losses):
     """Adds the blocks' sums of the bias and the losses."""
     apart()
-    for j in range(len(found)):
-        if found[j] >= 0:
+    for j in range(len(places)):
+        if places[j] >= 0:
             slope, value = 0.0, 0.0
             for b in range(len(sums)):
                 slope += sums[b, 0, j]
                 value += sums[b, 1, j]
-            bias_gradient[found[j]] += np.float32(slope)
-            losses[found[j] // k] += value
+            bias_gradient[places[j]] += np.float32(slope)
+            losses[places[j] // k] += value

@@ -340,19 +340,19 @@ def _measure(
         losses[0] = sums[1].sum()
         return
     across, inner = layout.arrangement(m, k)
-    found = layout.outside(m, k)
-    columns = len(found)
+    places = layout.outside(m, k)
+    columns = len(places)
     room, sums = np.empty(some * columns, np.float32), np.zeros((2, columns), np.float32)
     for r in range(some):
         for j in range(columns):
             empty = layout.NOTHING if loss == SOFTMAX else np.float32(0)
-            room[r * columns + j] = scores[first + r, found[j]] if found[j] >= 0 else empty
-    slopes(room, columns, some, columns, targets, row_weights, first, layout.factors(positive, found, k), inner, k,
+            room[r * columns + j] = scores[first + r, places[j]] if places[j] >= 0 else empty
+    slopes(room, columns, some, columns, targets, row_weights, first, layout.factors(positive, places, k), inner, k,
            across, loss, parameter, sums[0], sums[1])  # fmt: skip
     losses[:] = 0
     for j in range(columns):
-        if found[j] >= 0:
-            losses[found[j] // k] += sums[1, j]
+        if places[j] >= 0:
+            losses[places[j] // k] += sums[1, j]
 
 
 @numba.njit(nogil=True, cache=True)

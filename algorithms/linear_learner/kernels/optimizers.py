@@ -19,23 +19,23 @@ EPSILON = 1e-8  # beside the root of the second moment
 CHUNK = 1 << 13  # numbers of one thread's turn, a multiple of LANES
 
 
-def _sgd(weight, first, second, slope, rate, told):
+def _sgd(weight, first, second, slope, rate, constants):
     """Momentum: first <- momentum * first + slope (Sutskever et al., ICML 2013, but for where the rate stands)."""
-    first = slope.plus(first, told[0])
-    return rate * first, rate * told[2], first, second
+    first = slope.plus(first, constants[0])
+    return rate * first, rate * constants[2], first, second
 
 
-def _adam(weight, first, second, slope, rate, told):
-    """Kingma and Ba, ICLR 2015, algorithm 1; told[2] and told[3] correct the moments' start from zero."""
-    first = first + (slope - first) * told[4]
-    second = second + (slope * slope - second) * told[5]
-    pace = rate / ((second * told[3]).root() + EPSILON)
-    return pace * (first * told[2]), pace, first, second
+def _adam(weight, first, second, slope, rate, constants):
+    """Kingma and Ba, ICLR 2015, algorithm 1; constants[2] and constants[3] correct the moments' start from zero."""
+    first = first + (slope - first) * constants[4]
+    second = second + (slope * slope - second) * constants[5]
+    pace = rate / ((second * constants[3]).root() + EPSILON)
+    return pace * (first * constants[2]), pace, first, second
 
 
-def _rmsprop(weight, first, second, slope, rate, told):
+def _rmsprop(weight, first, second, slope, rate, constants):
     """Tieleman and Hinton, Neural Networks for Machine Learning, lecture 6.5."""
-    second = second + (slope * slope - second) * told[5]
+    second = second + (slope * slope - second) * constants[5]
     pace = rate / (second.root() + EPSILON)
     return pace * slope, pace, first, second
 
@@ -44,17 +44,17 @@ def _step_of(rule):
     """An intrinsic that moves the weights from first to last."""
 
     @intrinsic
-    def step(typing, weights, firsts, seconds, means, gradient, first, last, rates, decays, norms, c, told, inverse,
+    def step(typing, weights, firsts, seconds, means, gradient, first, last, rates, decays, norms, c, terms, inverse,
              share):  # fmt: skip
         signature = types.void(
-            weights, firsts, seconds, means, gradient, first, last, rates, decays, norms, c, told, inverse, share
+            weights, firsts, seconds, means, gradient, first, last, rates, decays, norms, c, terms, inverse, share
         )
 
         def generate(context, builder, signature, arguments):
             write = Writer(context, builder, signature, arguments)
-            (weights, firsts, seconds, means, gradient, first, last, rates, decays, norms, c, told, inverse,
+            (weights, firsts, seconds, means, gradient, first, last, rates, decays, norms, c, terms, inverse,
              share) = write.arguments  # fmt: skip
-            facts = [write.vector(builder.load(write.place(told, WORD(i)))) for i in range(6)]
+            facts = [write.vector(builder.load(write.place(terms, WORD(i)))) for i in range(6)]
             inverse, share = write.vector(inverse), write.vector(share)
 
             def moved(i, _):
@@ -125,7 +125,7 @@ def move(
     decays,  # in   (c + LANES,) float32
     norms,  # in   (c + LANES,) float32
     c,  # in   int64  columns
-    facts,  # in   (6,) float32  see `told`
+    facts,  # in   (6,) float32  see `rule_factors`
     inverse,  # in   float64  1 / the weight of the rows
     share,  # in   float64  of the way to the weights
     rule,  # in   int64  SGD, ADAM or RMSPROP

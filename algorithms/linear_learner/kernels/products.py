@@ -41,7 +41,9 @@ def _product_of(lines: int, width: int):
              out_line) = write.arguments  # fmt: skip
             tile = [(i, v) for i in range(lines) for v in range(width)]
             firsts = [write.place(a, a_at, builder.mul(a_line, WORD(i))) for i in range(lines)]
-            begun = [write.load(start, start_at, builder.mul(start_line, WORD(i)), WORD(v * LANES)) for i, v in tile]
+            initial_values = [
+                write.load(start, start_at, builder.mul(start_line, WORD(i)), WORD(v * LANES)) for i, v in tile
+            ]
 
             def added(k, sums):
                 there = builder.mul(k, b_step)
@@ -53,7 +55,7 @@ def _product_of(lines: int, width: int):
                     result += [sums[i * width + v].plus(value, columns[v]) for v in range(width)]
                 return result
 
-            sums = write.loop(WORD(0), count, 1, begun, added)
+            sums = write.loop(WORD(0), count, 1, initial_values, added)
             for (i, v), vector in zip(tile, sums, strict=True):
                 write.store(vector, out, out_at, builder.mul(out_line, WORD(i)), WORD(v * LANES))
             return write.nothing
@@ -91,15 +93,23 @@ def multiply(
     apart()
     some = LINES[width]
     for i in range(0, lines, some):
-        first, begun, put = a_at + i * a_line, start_at + i * start_line, out_at + i * out_line
+        first, start_place, put = a_at + i * a_line, start_at + i * start_line, out_at + i * out_line
         if width == 1:
-            _product_1(a, first, a_line, a_step, b, b_at, b_step, count, start, begun, start_line, out, put, out_line)
+            _product_1(
+                a, first, a_line, a_step, b, b_at, b_step, count, start, start_place, start_line, out, put, out_line
+            )
         elif width == 2:
-            _product_2(a, first, a_line, a_step, b, b_at, b_step, count, start, begun, start_line, out, put, out_line)
+            _product_2(
+                a, first, a_line, a_step, b, b_at, b_step, count, start, start_place, start_line, out, put, out_line
+            )
         elif width == 3:
-            _product_3(a, first, a_line, a_step, b, b_at, b_step, count, start, begun, start_line, out, put, out_line)
+            _product_3(
+                a, first, a_line, a_step, b, b_at, b_step, count, start, start_place, start_line, out, put, out_line
+            )
         else:
-            _product_4(a, first, a_line, a_step, b, b_at, b_step, count, start, begun, start_line, out, put, out_line)
+            _product_4(
+                a, first, a_line, a_step, b, b_at, b_step, count, start, start_place, start_line, out, put, out_line
+            )
 
 
 @numba.njit(nogil=True, cache=True)

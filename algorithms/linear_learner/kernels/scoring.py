@@ -17,8 +17,8 @@ from algoport.algorithms.shared.linalg.simd import LANES
 def _score_rows(rows, first, some, shift, scale, parts, out):
     """Sets the scores of some rows; returns them as they lie inside."""
     apart()
-    found, widths, stride, _, tiles, start, _, _, k, _ = parts
-    c, columns, d = out.shape[1], len(found), rows.shape[1]
+    places, widths, stride, _, tiles, start, _, _, k, _ = parts
+    c, columns, d = out.shape[1], len(places), rows.shape[1]
     lines = layout.whole(some, MOST_LINES)
     panel, scores = np.zeros(lines * stride, np.float32), np.zeros(lines * columns, np.float32)
     if c == 1:
@@ -33,8 +33,8 @@ def _score_rows(rows, first, some, shift, scale, parts, out):
         return scores
     for r in range(some):
         for j in range(columns):
-            if found[j] >= 0:
-                out[first + r, found[j]] = scores[r * columns + j]
+            if places[j] >= 0:
+                out[first + r, places[j]] = scores[r * columns + j]
     return scores
 
 
@@ -73,8 +73,8 @@ def _score_and_sum(
 ):
     """Sets the scores of some rows, and `sums` (2, columns) as `dense.block` does."""
     apart()
-    found, _, _, _, _, _, factors, inner, k, across = parts
-    columns = len(found)
+    places, _, _, _, _, _, factors, inner, k, across = parts
+    columns = len(places)
     scores = _score_rows(rows, first, some, shift, scale, parts, out)
     sums[:] = 0
     if out.shape[1] == 1:
@@ -105,12 +105,12 @@ def serial_judging(
     """As `parallel_judging`, on one thread."""
     n = len(rows)
     parts = prepare(rows.shape[1], positive, weights, bias, loss == SOFTMAX)
-    found, size, k = parts[0], parts[3], parts[8]
-    sums = np.empty(((n + size - 1) // size, 2, len(found)), np.float32)
+    places, size, k = parts[0], parts[3], parts[8]
+    sums = np.empty(((n + size - 1) // size, 2, len(places)), np.float32)
     for b in range(len(sums)):
         some = min(size, n - b * size)
         _score_and_sum(rows, b * size, some, shift, scale, targets, row_weights, parts, loss, parameter, out, sums[b])
-    layout.gather(sums, found, k, np.empty(len(bias), np.float32), losses)
+    layout.gather(sums, places, k, np.empty(len(bias), np.float32), losses)
 
 
 @numba.njit(parallel=True, nogil=True, cache=True)
@@ -131,9 +131,9 @@ def parallel_judging(
     """Sets `out` (n, c), and adds the weighted sums of the losses of all rows."""
     n = len(rows)
     parts = prepare(rows.shape[1], positive, weights, bias, loss == SOFTMAX)
-    found, size, k = parts[0], parts[3], parts[8]
-    sums = np.empty(((n + size - 1) // size, 2, len(found)), np.float32)
+    places, size, k = parts[0], parts[3], parts[8]
+    sums = np.empty(((n + size - 1) // size, 2, len(places)), np.float32)
     for b in numba.prange(len(sums)):
         some = min(size, n - b * size)
         _score_and_sum(rows, b * size, some, shift, scale, targets, row_weights, parts, loss, parameter, out, sums[b])
-    layout.gather(sums, found, k, np.empty(len(bias), np.float32), losses)
+    layout.gather(sums, places, k, np.empty(len(bias), np.float32), losses)

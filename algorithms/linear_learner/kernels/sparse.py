@@ -164,21 +164,21 @@ def block(
 ):
     """Sets `out` (some * c,) to the losses' derivatives of some rows, and `sums` (2, columns)."""
     apart()
-    found, factors, inner, k, across = parts
-    c, columns = len(start), len(found)
+    places, factors, inner, k, across = parts
+    c, columns = len(start), len(places)
     forward(indptr, indices, values, scale, first, some, weights, start, out)
     scores = np.empty(some * columns, np.float32)
     for r in range(some):
         for j in range(columns):
             empty = layout.NOTHING if loss == SOFTMAX else np.float32(0)
-            scores[r * columns + j] = out[r * c + found[j]] if found[j] >= 0 else empty
+            scores[r * columns + j] = out[r * c + places[j]] if places[j] >= 0 else empty
     sums[:] = 0
     slopes(scores, columns, some, columns, targets, row_weights, first, factors, inner, k, across, loss, parameter,
            sums[0], sums[1])  # fmt: skip
     for r in range(some):
         for j in range(columns):
-            if found[j] >= 0:
-                out[r * c + found[j]] = scores[r * columns + j]
+            if places[j] >= 0:
+                out[r * c + places[j]] = scores[r * columns + j]
 
 
 @numba.njit(nogil=True, cache=True)
@@ -239,24 +239,24 @@ def prepare(shift, scale, positive, weights, bias):
     m = len(positive)
     k = len(bias) // m
     across, inner = layout.arrangement(m, k)
-    found = layout.outside(m, k)
-    factors = layout.factors(positive, found, k)
-    return zero_row_scores(shift, scale, weights, bias), (found, factors, inner, k, across)
+    places = layout.outside(m, k)
+    factors = layout.factors(positive, places, k)
+    return zero_row_scores(shift, scale, weights, bias), (places, factors, inner, k, across)
 
 
 @numba.njit(nogil=True, cache=True)
 def gather(sums, parts, bias_gradient, losses):
     """Adds the blocks' sums, in their order; returns those of the derivatives (c,)."""
     apart()
-    found, _, _, k, _ = parts
+    places, _, _, k, _ = parts
     total = np.zeros(len(bias_gradient))
-    for j in range(len(found)):
-        if found[j] >= 0:
+    for j in range(len(places)):
+        if places[j] >= 0:
             value = 0.0
             for b in range(len(sums)):
-                total[found[j]] += sums[b, 0, j]
+                total[places[j]] += sums[b, 0, j]
                 value += sums[b, 1, j]
-            losses[found[j] // k] += value
+            losses[places[j] // k] += value
     for j in range(len(total)):
         bias_gradient[j] += np.float32(total[j])
     return total

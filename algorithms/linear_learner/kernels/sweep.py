@@ -71,9 +71,9 @@ def coarse(
         _count(flat, positive, m, np.int64(part) * n // PARTS, (np.int64(part) + 1) * n // PARTS, counts[part])
     for part in range(1, PARTS):
         counts[0] += counts[part]
-    found = counts[0].reshape((BINS + 1, 2, m))
+    histogram = counts[0].reshape((BINS + 1, 2, m))
     for j in range(m):
-        values[j] = _highest(found[:, :, j], criterion, beta, target)
+        values[j] = _highest(histogram[:, :, j], criterion, beta, target)
 
 
 @numba.njit(nogil=True, cache=True)

@@ -112,15 +112,15 @@ class Writer:
         builder.position_at_end(loop)
         i = builder.phi(WORD)
         i.add_incoming(first, before)
-        kept = []
+        loop_values = []
         for value in values:
             phi = builder.phi(REALS)
             phi.add_incoming(value.value, before)
-            kept.append(Vector(self, phi))
-        new = body(i, kept)
+            loop_values.append(Vector(self, phi))
+        new = body(i, loop_values)
         following = builder.add(i, WORD(step))
         i.add_incoming(following, builder.block)
-        for phi, value in zip(kept, new, strict=True):
+        for phi, value in zip(loop_values, new, strict=True):
             phi.value.add_incoming(value.value, builder.block)
         builder.cbranch(builder.icmp_signed("<", following, end), loop, after)
         builder.position_at_end(after)

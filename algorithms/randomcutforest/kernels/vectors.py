@@ -200,8 +200,8 @@ def climb(typing, rows, d, ids, begin, count, boxes, near, path, spans, depth, k
         fours = builder.and_(d, WORD(-UNROLLED))
         worth = write.spread(known, LANES)
         before = builder.block
-        names = ("rows", "tile", "turn", "node", "four", "fours", "one", "ones", "summed", "told", "climbed")
-        loop, tile, turn, node, four, more_fours, one, more_ones, summed, told, after = (
+        names = ("rows", "tile", "turn", "node", "four", "fours", "one", "ones", "summed", "masked", "climbed")
+        loop, tile, turn, node, four, more_fours, one, more_ones, summed, mask_ready, after = (
             builder.append_basic_block(name) for name in names
         )
         builder.branch(loop)
@@ -280,10 +280,10 @@ def climb(typing, rows, d, ids, begin, count, boxes, near, path, spans, depth, k
         ):
             phi.add_incoming(first, turn)
             phi.add_incoming(following, summed)
-        builder.cbranch(more, node, told)
-        builder.position_at_end(told)
+        builder.cbranch(more, node, mask_ready)
+        builder.position_at_end(mask_ready)
         write.store(moved, values, at)
-        at.add_incoming(builder.add(at, WORD(LANES)), told)
+        at.add_incoming(builder.add(at, WORD(LANES)), mask_ready)
         builder.branch(loop)
         builder.position_at_end(after)
         return context.get_dummy_value()

@@ -29,16 +29,16 @@ def read(data: bytes, name: str) -> Booster:
     if start[:1] != b"{":
         raise UserError(f"{name}: is not an XGBoost model in JSON or UBJSON.")
     after = start[1:].lstrip(b" \t\r\n")[:1]
-    found = _json(data, name) if after in (b'"', b"}") else ubjson.loads(data, name)
-    return schema.booster(found, name)
+    document = _json(data, name) if after in (b'"', b"}") else ubjson.loads(data, name)
+    return schema.booster(document, name)
 
 
 def write(booster: Booster, form: str = "ubj") -> bytes:
     """The file of that form, "ubj" or "json", as `xgboost.Booster().load_model` reads it."""
-    found = schema.layout(booster)
+    document = schema.layout(booster)
     if form == "ubj":
-        return ubjson.dumps(found)
-    return orjson.dumps(found, option=orjson.OPT_SERIALIZE_NUMPY)
+        return ubjson.dumps(document)
+    return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 def _json(data: bytes, name: str) -> Any:

@@ -35,13 +35,13 @@ def forest(model: Mapping[str, Any], drop: Any, d: int, k: int) -> tuple[Forest,
     facts = model.get("gbtree_model_param")
     if not isinstance(facts, Mapping) or not isinstance(model.get("trees"), list):
         raise Faulty("gradient_booster.model must have gbtree_model_param and a list of trees")
-    found = model["trees"]
-    t = len(found)
+    entries = model["trees"]
+    t = len(entries)
     group = array(model.get("tree_info", []), np.int32, "tree_info")
     if len(group) != t or (t and not (group.min() >= 0 and group.max() < k)):
         raise Faulty(f"tree_info must name one of {k} outputs for each of {t} trees")
     parallel = max(1, whole(facts.get("num_parallel_tree", 1), "num_parallel_tree", 0, MOST_TREES))
-    trees = tuple(_tree(tree, f"tree {i}", d) for i, tree in enumerate(found))
+    trees = tuple(_tree(tree, f"tree {i}", d) for i, tree in enumerate(entries))
     factors = None if drop is None else array(drop, np.float32, "weight_drop")
     if factors is not None and (len(factors) != t or not np.isfinite(factors).all()):
         raise Faulty(f"weight_drop must be a finite number for each of {t} trees")
@@ -61,15 +61,15 @@ def forest_layout(forest: Forest, d: int, parallel: int) -> dict[str, Any]:
     }
 
 
-def _tree(found: Any, place: str, d: int) -> Tree:
+def _tree(entry: Any, place: str, d: int) -> Tree:
     """A tree whose arrays fit each other; who is whose child is checked for all trees together."""
-    if not isinstance(found, Mapping):
+    if not isinstance(entry, Mapping):
         raise Faulty(f"{place} must be an object")
-    facts = found.get("tree_param")
+    facts = entry.get("tree_param")
     vector = facts.get("size_leaf_vector", 1) if isinstance(facts, Mapping) else 1
     if whole(vector, f"{place}: size_leaf_vector", 0, 1 << 31) > 1:
         raise Faulty(f"{place} has vectors at its leaves (multi_strategy=multi_output_tree), which are not read")
-    nodes = {ours: array(found.get(theirs), kind, f"{place}: {theirs}") for ours, (theirs, kind) in _NODES.items()}
+    nodes = {ours: array(entry.get(theirs), kind, f"{place}: {theirs}") for ours, (theirs, kind) in _NODES.items()}
     m = len(nodes["left"])
     if m == 0 or any(len(values) != m for values in nodes.values()):
         raise Faulty(f"{place} must have as many numbers in each array of its nodes, and at least one")
@@ -80,16 +80,16 @@ def _tree(found: Any, place: str, d: int) -> Tree:
         feature = np.where((feature < 0) | (feature >= d), -1, feature)
     nodes["feature"] = np.where(split, feature, 0).astype(np.int32)
     nodes["default_left"] = (nodes["default_left"] != 0).astype(np.uint8)
-    return Tree(**nodes, parent=np.full(m, NO_PARENT, np.int32), categories=_categories(found, place, m))
+    return Tree(**nodes, parent=np.full(m, NO_PARENT, np.int32), categories=_categories(entry, place, m))
 
 
-def _categories(found: Mapping[str, Any], place: str, m: int) -> dict[int, NDArray[np.int32]]:
+def _categories(entry: Mapping[str, Any], place: str, m: int) -> dict[int, NDArray[np.int32]]:
     """The categories that go right, of each node that splits by category."""
-    kinds = array(found.get("split_type", []), np.int64, f"{place}: split_type")
+    kinds = array(entry.get("split_type", []), np.int64, f"{place}: split_type")
     if not kinds.any():
         return {}
     names = ("categories", "categories_nodes", "categories_segments", "categories_sizes")
-    values, nodes, starts, sizes = (array(found.get(name, []), np.int64, f"{place}: {name}") for name in names)
+    values, nodes, starts, sizes = (array(entry.get(name, []), np.int64, f"{place}: {name}") for name in names)
     if len(kinds) != m or not len(nodes) == len(starts) == len(sizes):
         raise Faulty(f"{place}: the arrays of its categories do not fit each other")
     if (sizes < 0).any() or (starts < 0).any() or (starts + sizes > len(values)).any():
@@ -131,16 +131,16 @@ def _link_parents(forest: Forest, d: int) -> Forest:
         nodes = {ours: getattr(tree, ours) for ours in _NODES}
         flats = (("left", left), ("right", right), ("feature", feature), ("threshold", threshold))
         nodes |= {ours: flat[begin:end] for ours, flat in flats}
-        kept = {node: some for node, some in tree.categories.items() if nodes["left"][node] != LEAF}
-        trees.append(Tree(**nodes, parent=parent[begin:end], categories=kept))
+        categories = {node: some for node, some in tree.categories.items() if nodes["left"][node] != LEAF}
+        trees.append(Tree(**nodes, parent=parent[begin:end], categories=categories))
     return Forest(tuple(trees), forest.group, forest.indptr, forest.drop)
 
 
-def _rounds(found: Any, t: int, trees_a_round: int) -> NDArray[np.int32]:
+def _rounds(boundaries: Any, t: int, trees_a_round: int) -> NDArray[np.int32]:
     """Where each round begins; files from before 2.0 do not say it."""
-    if found is None:
+    if boundaries is None:
         return np.append(np.arange(0, t, trees_a_round), t).astype(np.int32)
-    indptr = array(found, np.int32, "iteration_indptr")
+    indptr = array(boundaries, np.int32, "iteration_indptr")
     if not len(indptr) or indptr[0] != 0 or indptr[-1] != t or (np.diff(indptr) < 0).any():
         raise Faulty(f"iteration_indptr must rise from 0 to the number of trees, {t}")
     return indptr
@@ -175,12 +175,12 @@ def _write(kind: DTypeLike) -> DTypeLike:
     return np.int32 if kind is np.int64 else kind
 
 
-def array(found: Any, kind: DTypeLike, place: str) -> NDArray[Any]:
+def array(numbers: Any, kind: DTypeLike, place: str) -> NDArray[Any]:
     """One dimension of numbers of that type."""
-    if not isinstance(found, Sequence | np.ndarray) or isinstance(found, str):
-        raise Faulty(f"{place} must be a list of numbers; it is {type(found).__name__}")
+    if not isinstance(numbers, Sequence | np.ndarray) or isinstance(numbers, str):
+        raise Faulty(f"{place} must be a list of numbers; it is {type(numbers).__name__}")
     try:
-        values = np.asarray(found)
+        values = np.asarray(numbers)
         if len(values) == 0:
             return np.empty(0, kind)
         if values.ndim != 1 or values.dtype.kind not in "iufb":

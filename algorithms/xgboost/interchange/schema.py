@@ -21,10 +21,10 @@ MOST_FEATURES, MOST_OUTPUTS = 1 << 24, 1 << 16
 _KINDS = ("gbtree", "dart", "gblinear")
 
 
-def booster(found: Any, name: str) -> Booster:
+def booster(document: Any, name: str) -> Booster:
     """The booster; `UserError` with the name of the file and the place in it where it makes no sense."""
     try:
-        return _booster(_object(found, "the file"))
+        return _booster(_object(document, "the file"))
     except Faulty as fault:
         raise UserError(f"{name}: {fault}.") from None
 
@@ -54,8 +54,8 @@ def layout(booster: Booster) -> dict[str, Any]:
     }
 
 
-def _booster(found: Mapping[str, Any]) -> Booster:
-    learner = _object(found.get("learner"), "learner")
+def _booster(document: Mapping[str, Any]) -> Booster:
+    learner = _object(document.get("learner"), "learner")
     facts = _object(learner.get("learner_model_param"), "learner.learner_model_param")
     trained = _object(learner.get("gradient_booster"), "learner.gradient_booster")
     aim = _object(learner.get("objective"), "learner.objective")
@@ -79,7 +79,7 @@ def _booster(found: Mapping[str, Any]) -> Booster:
         },
         "feature_names": _texts(learner.get("feature_names", []), "feature_names", d),
         "feature_types": _texts(learner.get("feature_types", []), "feature_types", d),
-        "version": _version(found.get("version")),
+        "version": _version(document.get("version")),
     }
     if kind == "gblinear":
         return Booster(**given, **_linear(_object(trained.get("model"), "gradient_booster.model"), d, k))

@@ -79,15 +79,15 @@ class _Reader:
         kind, count = self._shape()
         if kind:
             raise self._fault("holds an object of one type, which the library does not write")
-        found: dict[str, Any] = {}
+        members: dict[str, Any] = {}
         while count is None or count > 0:
             if count is None and self._peek() == b"}":
                 self._at += 1
-                return found
+                return members
             key = self._text()
-            found[key] = self.value(self.mark(), depth - 1)
+            members[key] = self.value(self.mark(), depth - 1)
             count = None if count is None else count - 1
-        return found
+        return members
 
     def _array(self, depth: int) -> Any:
         self._deeper(depth)
@@ -99,10 +99,10 @@ class _Reader:
             return np.frombuffer(self._take(count * dtype.itemsize), dtype).astype(dtype.newbyteorder("="))
         if count is not None:
             return [self.value(self.mark(), depth - 1) for _ in range(count)]
-        found = []
+        elements = []
         while (mark := self.mark()) != b"]":
-            found.append(self.value(mark, depth - 1))
-        return found
+            elements.append(self.value(mark, depth - 1))
+        return elements
 
     def _shape(self) -> tuple[bytes, int | None]:
         """The type of all entries and their number, where they stand in front of them."""

@@ -53,7 +53,7 @@ def reach(
     values,  # in   (t,) float32
     low,  # in   (t,) int64  so many rows do not exceed the value for sure
     high,  # in   (t,) int64  no more than so many do not
-    found,  # sets (t,) int64
+    candidates,  # sets (t,) int64
 ):
     """How many rows do not exceed each value."""
     for t in range(len(values)):
@@ -64,7 +64,7 @@ def reach(
                 least = middle + 1
             else:
                 most = middle
-        found[t] = least
+        candidates[t] = least
 
 
 @numba.njit(nogil=True, cache=True)
@@ -84,8 +84,8 @@ def prune(
     m = len(low)
     if m <= size:
         return np.arange(m)
-    kept = np.empty(size, np.int64)
-    kept[0] = 0
+    selection = np.empty(size, np.int64)
+    selection[0] = 0
     count, last, i = 1, 0, 1
     begin, reach = high[0] * unit, (low[m - 1] - high[0]) * unit
     n = size - 1
@@ -101,13 +101,13 @@ def prune(
             break
         chosen = i if twice < (low[i] + weight[i] + high[i + 1] - weight[i + 1]) * unit else i + 1
         if chosen != last:
-            kept[count] = chosen
+            selection[count] = chosen
             count += 1
             last = chosen
     if last != m - 1:
-        kept[count] = m - 1
+        selection[count] = m - 1
         count += 1
-    return kept[:count]
+    return selection[:count]
 
 
 @numba.njit(parallel=True, nogil=True, cache=True)
@@ -147,38 +147,38 @@ def assign(
     for block in numba.prange(blocks):
         first = np.uint64(block * BLOCK)
         count = np.uint64(min(n - block * BLOCK, BLOCK))
-        values, found = np.zeros(BLOCK, np.float32), np.empty(BLOCK, np.uint32)
+        values, block_codes = np.zeros(BLOCK, np.float32), np.empty(BLOCK, np.uint32)
         for f in range(np.uint64(d)):
             own, into = cuts[f], columns[f]
             for i in range(count):
                 values[i] = rows[first + i, f]
-            found[:] = 0
+            block_codes[:] = 0
             step = reach >> 1
             while step > 0:
-                _halve(values, own, found, np.uint32(step))
+                _halve(values, own, block_codes, np.uint32(step))
                 step >>= 1
-            faults[block] += _place_missing(values, found, count, missing[f])
+            faults[block] += _place_missing(values, block_codes, count, missing[f])
             group, place = codes[f // np.uint64(per)], first * np.uint64(width) + f % np.uint64(per)
             for i in range(count):
-                into[first + i] = found[i]
-                group[place + i * np.uint64(width)] = found[i]
+                into[first + i] = block_codes[i]
+                group[place + i * np.uint64(width)] = block_codes[i]
     return faults.sum() == 0
 
 
 @numba.njit(nogil=True, cache=True)
-def _halve(values, cuts, found, step):
+def _halve(values, cuts, block_codes, step):
     """One step of a binary search for all values of a block."""
     for i in range(np.uint64(BLOCK)):
-        next_ = found[i] + step
-        found[i] = next_ if cuts[next_ - np.uint32(1)] <= values[i] else found[i]
+        next_ = block_codes[i] + step
+        block_codes[i] = next_ if cuts[next_ - np.uint32(1)] <= values[i] else block_codes[i]
 
 
 @numba.njit(nogil=True, cache=True)
-def _place_missing(values, found, count, code):
+def _place_missing(values, block_codes, count, code):
     """Give missing values their code; returns how many have none."""
     faults = 0
     for i in range(count):
         if values[i] != values[i]:
-            found[i] = code
+            block_codes[i] = code
             faults += code < 0
     return faults

@@ -40,11 +40,11 @@ def _splat(builder, value, kind, lanes):
 def _lookup(builder, table, first, number, count):
     """table[first + number], of each of 16 numbers below `count` from 16 on; their lowest bits where count is 16."""
     if not _WIDE:
-        found = ir.Constant(REALS, ir.Undefined)
+        result = ir.Constant(REALS, ir.Undefined)
         for lane in range(16):
             place = builder.add(first, builder.zext(builder.extract_element(number, LANE(lane)), WORD))
-            found = builder.insert_element(found, builder.load(builder.gep(table, [place])), LANE(lane))
-        return found
+            result = builder.insert_element(result, builder.load(builder.gep(table, [place])), LANE(lane))
+        return result
     parts = [
         builder.load(_at(builder, table, builder.add(first, WORD(16 * i)), REALS), align=4) for i in range(count // 16)
     ]
@@ -52,14 +52,14 @@ def _lookup(builder, table, first, number, count):
         builder.module, ir.FunctionType(REALS, [REALS, LANES, REALS]), "llvm.x86.avx512.vpermi2var.ps.512"
     )
     parts = parts * 2 if count == 16 else parts
-    found = [builder.call(permute, [low, number, high]) for low, high in zip(parts[::2], parts[1::2], strict=True)]
+    vectors = [builder.call(permute, [low, number, high]) for low, high in zip(parts[::2], parts[1::2], strict=True)]
     bit = 32
-    while len(found) > 1:
+    while len(vectors) > 1:
         apart = builder.and_(number, ir.Constant(LANES, [bit] * 16))
         upper = builder.icmp_unsigned("!=", apart, ir.Constant(LANES, [0] * 16))
-        found = [builder.select(upper, high, low) for low, high in zip(found[::2], found[1::2], strict=True)]
+        vectors = [builder.select(upper, high, low) for low, high in zip(vectors[::2], vectors[1::2], strict=True)]
         bit *= 2
-    return found[0]
+    return vectors[0]
 
 
 @intrinsic
@@ -143,15 +143,15 @@ def _numbers(builder, levels, word, depth):
 
 
 @intrinsic
-def index(typing, levels, found):
-    """Sets found (512,) uint8 to the numbers that the bits of eight levels spell."""
-    signature = types.void(levels, found)
+def index(typing, levels, indices):
+    """Sets indices (512,) uint8 to the numbers that the bits of eight levels spell."""
+    signature = types.void(levels, indices)
 
     def generate(context, builder, signature, arguments):
-        levels, found = _data(context, builder, signature, arguments)
+        levels, indices = _data(context, builder, signature, arguments)
         for word in range(WORDS):
             number = _numbers(builder, levels, word, 8)
-            builder.store(number, _at(builder, found, WORD(64 * word), BYTES), align=1)
+            builder.store(number, _at(builder, indices, WORD(64 * word), BYTES), align=1)
         return context.get_dummy_value()
 
     return signature, generate

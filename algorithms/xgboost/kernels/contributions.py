@@ -48,15 +48,15 @@ def approximate(features, trees, base, count: int, shape) -> NDArray[np.float32]
 def _in_parts(features, base, shape, add) -> NDArray[np.float32]:
     """What `add` adds to a float64 (n, k, d + 1), some rows at a time; sparse rows miss what they do not mention."""
     n, (k, width) = features.shape[0], shape
-    found = np.empty((n, k, width), np.float32)
+    output = np.empty((n, k, width), np.float32)
     step = max(1, ROOM // (k * width))
     for start in range(0, n, step):
         rows = _dense(features[start : start + step], width - 1)
         sums = np.zeros((len(rows), k, width))
         sums[:, :, -1] = base
         add(rows, sums)
-        found[start : start + step] = sums
-    return found
+        output[start : start + step] = sums
+    return output
 
 
 def _dense(features, d: int) -> NDArray[np.float32]:

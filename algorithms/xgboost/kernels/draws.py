@@ -14,13 +14,13 @@ def draw_rows(
     rank,  # which member this is
     seed,  # uint64
     chances,  # in   (n,) float32, or (1,) the same for all
-    taken,  # sets (n,) bool
+    mask,  # sets (n,) bool
 ):
     """Which rows are taken, each by its chance: by a number that depends on its place among the rows of all members,
     which take turns, and on the seed alone."""
     same = len(chances) == 1
-    for i in numba.prange(len(taken)):
+    for i in numba.prange(len(mask)):
         place = np.uint64(0)
         for j in range(len(counts)):
             place += np.uint64(min(counts[j], np.int64(i) + (j < rank)))
-        taken[i] = inner_share(draw(seed, place)) < chances[np.int64(0) if same else np.int64(i)]
+        mask[i] = inner_share(draw(seed, place)) < chances[np.int64(0) if same else np.int64(i)]

@@ -38,8 +38,8 @@ def largest(
     most, bits = np.zeros((PARTS, 2), np.int32), gradients.reshape(2 * n).view(np.int32)
     for p in numba.prange(PARTS):
         _largest(bits[2 * (n * p // PARTS) : 2 * (n * (p + 1) // PARTS)], most[p])
-    found = most.view(np.float32)
-    return found[:, 0].max(), found[:, 1].max()
+    maxima = most.view(np.float32)
+    return maxima[:, 0].max(), maxima[:, 1].max()
 
 
 @numba.njit(nogil=True, cache=True)
@@ -88,13 +88,13 @@ def compact(
     begins,  # in   (k,) int64
     ends,  # in   (k,) int64
     lower,  # in   (n,) uint64
-    found,  # sets (m,) uint64
+    pairs,  # sets (m,) uint64
 ):
     """The entries of the lower halves in the place of their upper ones, of some nodes."""
     for j in range(len(begins)):
         first = begins[j]
         for c in numba.prange(ends[j] - first):
-            found[first + np.int64(c)] = lower[entries[first + np.int64(c)] & ROW]
+            pairs[first + np.int64(c)] = lower[entries[first + np.int64(c)] & ROW]
 
 
 @numba.njit(parallel=True, nogil=True, cache=True)

@@ -148,8 +148,8 @@ def add(
             for j in range(first_split[t], first_split[t + 1]):
                 code = np.int64(splits[j])
                 bits.compare(codes, (code >> 8) * ROWS, code & 255, masks, places[j] * bits.WORDS)
-            found = depth[t] if depth[t] <= DEEPEST else SHALLOW
-            for level in range(found):
+            height = depth[t] if depth[t] <= DEEPEST else SHALLOW
+            for level in range(height):
                 _select(masks, levels, level)
             if depth[t] <= SHALLOW:
                 for level in range(depth[t], SHALLOW):
@@ -157,7 +157,7 @@ def add(
                         levels[level * bits.WORDS + w] = 0
                 bits.look_up(levels, values, first_value[t], total, at)
             else:
-                for level in range(found, DEEPEST):
+                for level in range(height, DEEPEST):
                     for w in range(bits.WORDS):
                         levels[level * bits.WORDS + w] = 0
                 bits.index(levels, index)

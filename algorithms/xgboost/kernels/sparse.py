@@ -96,7 +96,7 @@ def look_up(
     begins,  # in   (k,) int64
     ends,  # in   (k,) int64
     features,  # in   (k,) int64
-    found,  # sets (m,) int32
+    output,  # sets (m,) int32
 ):
     """Each entry's code of the feature that belongs to its node. The column is read beside the rows, or searched where
     it is far longer than these."""
@@ -116,7 +116,7 @@ def look_up(
                     at += 1
             else:
                 at = _position(rows, at, behind, row)
-            found[p] = codes[at] if at < behind and rows[at] == row else none
+            output[p] = codes[at] if at < behind and rows[at] == row else none
 
 
 @numba.njit(nogil=True, cache=True)

@@ -146,9 +146,9 @@ def _greatest(gains, bins):
     most = np.int32(0)
     for b in range(bins):
         most = bits[b] if bits[b] > most else most
-    found = np.empty(1, np.int32)
-    found[0] = most
-    return found.view(np.float32)[0]
+    word = np.empty(1, np.int32)
+    word[0] = most
+    return word.view(np.float32)[0]
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
@@ -290,7 +290,7 @@ def evaluate(
     k, d = len(slots), len(starts)
     bounded, every = len(directions) > 0, len(allowed) == 0
     parts = (d + TOGETHER - 1) // TOGETHER
-    found_gain, found = np.zeros((k, parts), np.float32), np.zeros((k, parts, 5), np.int64)
+    part_gains, part_splits = np.zeros((k, parts), np.float32), np.zeros((k, parts, 5), np.int64)
     most = bins.max() if d > 0 else 0
     for task in numba.prange(k * parts):
         j, part = task // parts, task % parts
@@ -316,15 +316,15 @@ def evaluate(
                 )  # fmt: skip
             if gain > best:
                 best = gain
-                found[j, part, 0], found[j, part, 1], found[j, part, 2] = f, at, default
-                found[j, part, 3], found[j, part, 4] = g, h
-        found_gain[j, part] = best
+                part_splits[j, part, 0], part_splits[j, part, 1], part_splits[j, part, 2] = f, at, default
+                part_splits[j, part, 3], part_splits[j, part, 4] = g, h
+        part_gains[j, part] = best
     for j in range(k):
         gains[j], features[j], cuts[j], defaults[j] = 0, 0, -2, 0
         for part in range(parts):
-            if found_gain[j, part] > gains[j]:
-                own = found[j, part]
-                gains[j], features[j], cuts[j], defaults[j] = found_gain[j, part], own[0], own[1], own[2]
+            if part_gains[j, part] > gains[j]:
+                own = part_splits[j, part]
+                gains[j], features[j], cuts[j], defaults[j] = part_gains[j, part], own[0], own[1], own[2]
                 left[j, 0], left[j, 1] = own[3], own[4]
 
 

@@ -56,14 +56,14 @@ def answer(
 def _depths(left, right):
     """(m,) of each node of a tree."""
     depth, waiting = np.zeros(left.shape[0], np.int64), np.zeros(left.shape[0] + 1, np.int64)
-    held = 1
-    while held > 0:
-        held -= 1
-        node = waiting[held]
+    top = 1
+    while top > 0:
+        top -= 1
+        node = waiting[top]
         if left[node] >= 0:
-            waiting[held], waiting[held + 1] = left[node], right[node]
+            waiting[top], waiting[top + 1] = left[node], right[node]
             depth[left[node]] = depth[right[node]] = depth[node] + 1
-            held += 2
+            top += 2
     return depth
 
 

@@ -32,20 +32,20 @@ def reach(
         depth[first : first + m] = UNREACHED
         parent[first : first + m] = 0
         parent[first], depth[first] = 2147483647, 0
-        stack[0], held = 0, 1
-        while held > 0:
-            held -= 1
-            node = stack[held]
+        stack[0], top = 0, 1
+        while top > 0:
+            top -= 1
+            node = stack[top]
             if left[first + node] == -1:
                 continue
             for child in (left[first + node], right[first + node]):
                 if child <= 0 or child >= m or depth[first + child] != UNREACHED:
-                    depth[first], held = NO_TREE, -1
+                    depth[first], top = NO_TREE, -1
                     break
                 depth[first + child], parent[first + child] = depth[first + node] + 1, node
-                stack[held] = child
-                held += 1
-            if held < 0:
+                stack[top] = child
+                top += 1
+            if top < 0:
                 break
 
 
@@ -304,15 +304,15 @@ def leaves(
     sets,  # in   (?,) int32  of splits by category
     number,  # in   (m,) int32  of each node within its tree
     count,  # in   int64  how many of the trees
-    found,  # sets (n, count) int32
+    output,  # sets (n, count) int32
 ):
-    """Sets found (n, count) to the leaf that each row comes to, by its number within the tree."""
-    n = len(found)
+    """Sets output (n, count) to the leaf that each row comes to, by its number within the tree."""
+    n = len(output)
     for b in numba.prange((n + BLOCK - 1) // BLOCK):
         for i in range(b * BLOCK, min(n, (b + 1) * BLOCK)):
             for t in range(count):
                 node = leaf(rows, np.uint64(i * d), nodes, floats, sets, np.uint64(roots[t]), depth[t])
-                found[i, t] = number[node]
+                output[i, t] = number[node]
 
 
 @numba.njit(nogil=True, cache=True)
