@@ -10,7 +10,7 @@ from algoport.algorithms.shared.vision.residual.design import Design
 from algoport.algorithms.shared.vision.residual.network import arrays, initialize
 from tests.algorithms.image_classification.jobs import fit
 
-runtime = pytest.importorskip("onnxruntime", reason="what the file means is told by onnxruntime")
+runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is what runs the file")
 
 
 def made(layers: int, channels: int, side: int, *, multiple: bool) -> Model:
