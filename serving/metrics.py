@@ -1,4 +1,4 @@
-"""What `/metrics` tells, for all workers together."""
+"""What `/metrics` reports, for all workers together."""
 
 from __future__ import annotations
 

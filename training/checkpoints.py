@@ -1,4 +1,4 @@
-"""The state of a job on disk, so that it can be taken up after an interruption. Never a reason for a job to fail."""
+"""The state of a job on disk, so that it can be resumed after an interruption. Never a reason for a job to fail."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class CheckpointFolder:
             path.unlink(missing_ok=True)
 
     def latest(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]] | None:
-        """The state to go on from, the same at every member, or None; an exchange."""
+        """The state to resume from, the same at every member, or None; an exchange."""
         data = self._group.share(self._newest() if self._group.rank == 0 else None)
         if not data:
             return None

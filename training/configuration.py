@@ -73,7 +73,7 @@ def read(
     declaration: type[Settings],
     check: Callable[[Mapping[str, ChannelConfig]], list[str]] = lambda channels: [],
 ) -> Configuration:
-    """The configuration; one `UserError` tells all that is wrong with it, with what `check` says of the channels."""
+    """The configuration; one `UserError` reports all that is wrong with it, with what `check` says of the channels."""
     findings = _Findings()
     given = _object(places.config / "hyperparameters.json", findings)
     seed = _seed(given, findings)

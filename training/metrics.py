@@ -17,7 +17,7 @@ from algoport.algorithms.shared.machine import peak_memory
 from algoport.training import environment, log, tables
 
 INTERVAL = 10.0  # seconds between lines of progress; ALGOPORT_PROGRESS_INTERVAL
-# How a line tells its epoch, by whether the metric's lines do.
+# How a line names its epoch, by whether the metric's lines do.
 _EPOCH = {None: r"(?:epoch=\d+, )?", True: r"epoch=\d+, ", False: ""}
 _BRACKETED = {None: r"(?:Epoch\[\d+\] )?", True: r"Epoch\[\d+\] ", False: ""}
 TRAINING = "training"  # the phase of the passes over the data
@@ -76,7 +76,7 @@ class Metrics:
     folder: Path
     first: bool = True
     speaks: bool = True  # whether it is this member that says how fast its host is
-    epochs: int | None = None  # passes that the settings ask for, to tell how much is left
+    epochs: int | None = None  # passes that the settings ask for, to know how much is left
     history: list[dict[str, Any]] = field(default_factory=list)
     latest: dict[str, float] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
@@ -146,7 +146,7 @@ class Metrics:
         self._emit(values, self._epoch_begun, **dimensions)
 
     def progress(self, done: float, of: float, unit: str = "epochs") -> None:
-        """Hear how far the job is; say it every ten seconds, and when all is done. Rows are counted by the channels."""
+        """Take how far the job is; log it every ten seconds, and when all is done. Rows are counted by the channels."""
         if unit == "epochs":
             self._epoch, self.epochs = int(done), int(of)
             self._totals(self._epoch - 1)

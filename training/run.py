@@ -213,7 +213,7 @@ def _all_files(mine: list[list[Any]], group: Group) -> list[tuple[Any, ...]]:
 
 
 def _wants_gpu(algorithm: contract.Algorithm) -> bool:
-    """Whether the algorithm computes on GPUs and there is one, as far as can be told without torch."""
+    """Whether the algorithm computes on GPUs and there is one, as far as can be known without torch."""
     return algorithm.gpu and os.path.exists("/dev/nvidia0")
 
 

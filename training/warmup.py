@@ -100,7 +100,7 @@ def main() -> int:
 
 
 def _note(part: str, whole: bool) -> Path:
-    """The file that says that a part was compiled, beside its kernels. The folder's name tells their version."""
+    """The file that says that a part was compiled, beside its kernels. The folder's name gives their version."""
     processor = os.environ.get("NUMBA_CPU_NAME") or compiled.processor() or "host"
     extent = "whole" if whole else "first"
     made = f"{sys.implementation.cache_tag}-numba-{metadata.version('numba')}"

@@ -52,7 +52,7 @@ class Channel:
 
     @property
     def has_records(self) -> bool:
-        """Whether it has records of its own, and is neither plain files nor tells only of another channel's."""
+        """Whether it has records of its own, and is neither plain files nor describes only another channel's."""
         return not self.lists and not self.annotates and self.kind != kinds.FILE
 
 
@@ -74,7 +74,7 @@ class Metric:
     meaning: str
     kind: str = "loss"  # the word in the angle brackets of its line
     written: str = ""  # its name in the log where that is another: "binary_f_*", with * for what varies
-    epochs: bool | None = None  # whether its lines tell an epoch; None: they may. Two metrics can share a name so.
+    epochs: bool | None = None  # whether its lines name an epoch; None: they may. Two metrics can share a name so.
 
     @property
     def channel(self) -> str:

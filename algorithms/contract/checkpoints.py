@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 class Checkpoints(Protocol):
-    """Where a job keeps its state, so that it can be taken up after an interruption."""
+    """Where a job keeps its state, so that it can be resumed after an interruption."""
 
     def due(self, *, ended: bool = False) -> bool:
         """True at the first member where the next checkpoint should be saved: the last one is old enough, or a pass
@@ -19,7 +19,7 @@ class Checkpoints(Protocol):
         """Keep the state, which is the same at all members: all or nothing, and the last few of them."""
 
     def latest(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]] | None:
-        """The state to go on from, the same at every member, or None; an exchange."""
+        """The state to resume from, the same at every member, or None; an exchange."""
 
 
 class NoCheckpoints:

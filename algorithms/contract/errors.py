@@ -9,7 +9,7 @@ FIRST, LAST = 1000, 400
 
 
 class AlgoportError(Exception):
-    """A failure with a message written for a reader; `prefix` and `code` tell who the reader is."""
+    """A failure with a message written for a reader; `prefix` and `code` depend on who the reader is."""
 
     prefix = "AlgorithmError"
     code = 1

@@ -25,7 +25,7 @@ _MOST |= {"embedding_dimension": 10**5, "num_dynamic_feat": 10**5}
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Windows:
-    """What the network is given of some windows, and what it is to tell.    b windows   t steps   d inputs"""
+    """What the network is given of some windows, and what it is to predict.    b windows   t steps   d inputs"""
 
     inputs: NDArray[np.float32]  # (b, t, d)
     targets: NDArray[np.float32]  # (b, t)
@@ -85,7 +85,7 @@ class Plan:
         )
 
     def calendar(self, series: Series) -> tuple[int, int, int, NDArray[np.float32], int]:
-        """What tells the kernel the calendar of all points of the series and of a context and a horizon around."""
+        """For the kernel: the calendar of all points of the series and of a context and a horizon around."""
         frequency, step = self.frequency, self.frequency.step
         first = int(series.starts.min(initial=2**62)) if len(series) else 0
         last = int((series.starts + series.lengths * step).max(initial=-(2**62))) if len(series) else 0
@@ -122,7 +122,7 @@ class Plan:
 
     @classmethod
     def read(cls, facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Plan:
-        """What `facts` and `arrays` tell; `UserError` where they do not fit."""
+        """What `facts` and `arrays` describe; `UserError` where they do not fit."""
         sizes: dict[str, Any] = {name: _whole(facts, name, most) for name, most in _MOST.items()}
         if not isinstance(facts.get("time_freq"), str) or not FREQUENCY.fullmatch(facts["time_freq"]):
             raise UserError(f"model.json: time_freq must be a frequency; it is {facts.get('time_freq')!r}.")
@@ -162,7 +162,7 @@ class Plan:
         fits = len(self.cardinality) == len(other.cardinality)
         if not fits or any(mine > theirs for mine, theirs in zip(self.cardinality, other.cardinality, strict=True)):
             faults.append(
-                f"cardinality: must be within that of the model to go on from, {list(other.cardinality)}; "
+                f"cardinality: must be within that of the model to start from, {list(other.cardinality)}; "
                 f"it is {list(self.cardinality)}."
             )
         if faults:

@@ -20,7 +20,7 @@ from algoport.algorithms.forecasting_deepar.hyperparameters import (
 from algoport.algorithms.forecasting_deepar.kernels import paths
 from algoport.algorithms.shared.randomness import GAMMA
 
-# How many numbers tell the distribution of a point, and which it is for the kernels.
+# How many parameters the distribution of a point has, and which it is for the kernels.
 OUTPUTS = {GAUSSIAN: 2, BETA: 2, NEGATIVE_BINOMIAL: 2, STUDENT_T: 3, DETERMINISTIC: 1}
 NUMBERS = {
     GAUSSIAN: paths.GAUSSIAN,

@@ -1,4 +1,4 @@
-"""Reads what an original image left: weights as MXNet writes them, and a graph that tells how deep the network is."""
+"""Reads what an original image left: weights as MXNet writes them, and a graph that gives the depth of the network."""
 
 from __future__ import annotations
 
@@ -62,9 +62,9 @@ def _shape(folder: Path) -> tuple[int, int, int]:
     except FileNotFoundError:
         raise UserError(f"{_SHAPES}: is missing beside the weights.") from None
     except (ValueError, TypeError, KeyError, StopIteration, RecursionError):
-        raise UserError(f"{_SHAPES}: must tell the shape of 'data'; it does not.") from None
+        raise UserError(f"{_SHAPES}: must give the shape of 'data'; it does not.") from None
     if channels not in (1, 3) or not (1 <= height <= 4096 and 1 <= width <= 4096):
-        raise UserError(f"{_SHAPES}: must tell a shape of pictures; it is {channels}, {height}, {width}.")
+        raise UserError(f"{_SHAPES}: must give a shape of pictures; it is {channels}, {height}, {width}.")
     return channels, height, width
 
 

@@ -89,7 +89,7 @@ def check_start(start: Model, settings: Hyperparameters) -> None:
     streaming = len(start.centers) if start.streaming is None else len(start.streaming)
     if settings.k > streaming or (settings.k != len(start.centers) and start.streaming is None):
         raise UserError(
-            f"k: must fit the model to go on from, which has {len(start.centers)} centers, {streaming} while "
+            f"k: must fit the model to start from, which has {len(start.centers)} centers, {streaming} while "
             f"streaming; it is {settings.k}."
         )
 

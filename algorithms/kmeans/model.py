@@ -22,7 +22,7 @@ ORIGINAL = "model_algo-1"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Model:
-    """The centers, and the streaming centers from which training goes on where there are some."""
+    """The centers, and the streaming centers that incremental training starts from, where there are some."""
 
     centers: NDArray[np.float32]  # (k, d)
     streaming: NDArray[np.float32] | None = None  # (s, d)

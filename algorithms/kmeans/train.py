@@ -119,7 +119,9 @@ def _first(job: Job) -> State:
         return _state(job, centers, np.zeros(len(centers)), inherited=0)
     initial.check_start(start, settings)
     centers, weights = initial.of(start, settings.k, job.batch)
-    job.reporter.note(f"going on from a model of {len(start.centers)} centers, {len(centers)} while streaming")
+    job.reporter.note(
+        f"incremental training from a model of {len(start.centers)} centers, {len(centers)} while streaming"
+    )
     return _state(job, centers, weights, inherited=len(centers))
 
 

@@ -41,7 +41,7 @@ class Candidate:
     scheduled: bool = True
 
     def shown(self, optimizer: str) -> dict[str, Any]:
-        """As the log tells the best model's settings."""
+        """The settings of the best model, as they are logged."""
         values = {
             "optimizer": optimizer,
             "learning_rate": self.learning_rate,

@@ -1,4 +1,4 @@
-"""The smallest job: two heaps of points that overlap, to be told apart; and one for every other kind of label, loss,
+"""The smallest job: two heaps of points that overlap, to be classified; and one for every other kind of label, loss,
 optimizer and row."""
 
 from __future__ import annotations

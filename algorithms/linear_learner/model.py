@@ -37,7 +37,7 @@ class Model:
     predictor_type: str
     loss: str
     threshold: float = 0.0  # of y, from which on a row is positive
-    scale: Singles | None = None  # (d,) what features were multiplied by in training, which goes on with it
+    scale: Singles | None = None  # (d,) what features were multiplied by in training, as in incremental training
     label_shift: float = 0.0
     label_scale: float = 1.0
 

@@ -121,7 +121,7 @@ def _facts(document: Any, depth: int = 0) -> Iterator[tuple[str, Any]]:
 
 
 def _kind(facts: dict[str, Any], symbol: str, outputs: int) -> tuple[str, str]:
-    """Predictor type and loss: as told, else as the network looks."""
+    """Predictor type and loss: as recorded, else as the network looks."""
     loss = facts.get("loss")
     predictor = facts.get("predictor_type")
     if outputs > 1:

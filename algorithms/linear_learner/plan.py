@@ -67,7 +67,7 @@ def make_plan(job: Job) -> Plan:
     weights, bias = draw_weights(settings, varies, job.seed)
     if job.start is not None:
         scaling, weights, bias = _from_start(job.start, scaling)
-        job.reporter.note(f"going on from a {settings.predictor_type} of {width} features")
+        job.reporter.note(f"incremental training from a {settings.predictor_type} of {width} features")
     models = candidates(settings, width, float(counts[0] / counts[1]) if counts.all() else 1.0, job.seed)
     loss = objective(settings, scaling.label_scale)
     positive = np.array([model.positive for model in models])
@@ -127,7 +127,7 @@ def _bytes(rows: Rows) -> int:
 
 
 def _from_start(start: Model, measured: Scaling) -> tuple[Scaling, Singles, Singles]:
-    """Scaling, weights and bias that go on from a model: in its own scaling, so that its weights mean the same, or
+    """Scaling, weights and bias to start from, of a model: in its own scaling, so that its weights mean the same, or
     in a new one where it is a model of the original."""
     scaling = measured
     if start.scale is not None:

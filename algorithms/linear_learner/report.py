@@ -1,4 +1,4 @@
-"""What a job tells: the lines of an epoch, and the scores of the finished model."""
+"""What a job logs: the lines of an epoch, and the scores of the finished model."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ class Model:
         random = {"count": (1,), "center": (d,), "seed": (1,), "variance": (1,), "products": (drawn, d)}
         kinds = {array.dtype for array in self.moments.values()}
         if shapes not in (exact, random) or kinds != {np.dtype(np.float64)} or drawn > d:
-            raise UserError(f"{artifact.ARRAYS}: the sums that training goes on from do not fit the components.")
+            raise UserError(f"{artifact.ARRAYS}: the sums to start from do not fit the components.")
         if not self.moments["count"][0] > 0 or not np.isfinite(self.moments["center"]).all():
             raise UserError(f"{artifact.ARRAYS}: 'count' must be above 0 and 'center' finite.")
         if "seed" in shapes and not 0 <= self.moments["seed"][0] < 1 << 53:

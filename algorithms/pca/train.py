@@ -101,12 +101,12 @@ def _check_start(start: Model | None, settings: Hyperparameters) -> None:
     sums = start.sums
     if sums is None:
         raise UserError(
-            "Channel 'model': a model of the original image does not tell how many rows it has seen and how they "
-            "spread, so that training cannot go on from it."
+            "Channel 'model': a model of the original image does not record how many rows it has seen and how they "
+            "spread, so that incremental training cannot start from it."
         )
     if isinstance(sums, Sketch) is not settings.is_sketched:
         mode = "a sketch, of randomized mode" if isinstance(sums, Sketch) else "the exact sums, of regular mode"
-        raise UserError(f"algorithm_mode: must be that of the model to go on from, which keeps {mode}.")
+        raise UserError(f"algorithm_mode: must be that of the model to start from, which keeps {mode}.")
     if isinstance(sums, Sketch) and len(sums.products) != settings.columns:
         raise UserError(
             f"num_components, extra_components: must make a sketch of as many rows as that of the model to go on "

@@ -51,7 +51,7 @@ class Forest:
         return self.feature, self.cut, self.child, self.span, self.mass, self.first, self.box
 
     def described(self, shingle_size: int) -> str:
-        """What the log tells of it, in the words of the original."""
+        """What is logged of it, in the words of the original."""
         counts, depths = np.diff(self.roots, append=len(self.feature)), self._depths()
         facts = {
             "num_trees": len(self.roots),

@@ -134,7 +134,7 @@ def _first(
         order = best[np.argsort(start.numbers[best], kind="stable")]
     merged = {"rows": start.forest.points[order], "keys": keys[order], "numbers": start.numbers[order]}
     state.sample.restore(merged, start.seen, group)
-    note(f"going on from a sample of {len(start.numbers)} of {start.seen} points")
+    note(f"incremental training from a sample of {len(start.numbers)} of {start.seen} points")
     return state
 
 

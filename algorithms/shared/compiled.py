@@ -28,7 +28,7 @@ from algoport.algorithms.shared import machine
 KERNELS = "ALGOPORT_KERNELS"  # the folder of compiled kernels, written when an image is built and read later
 PROCESSOR = "ALGOPORT_CPU"  # one of LEVELS, or "generic"; left out, it is chosen by the processor's flags
 
-# What a level needs of /proc/cpuinfo (System V ABI for x86-64, section 3.1.1), and what LLVM is told besides its
+# What a level needs of /proc/cpuinfo (System V ABI for x86-64, section 3.1.1), and what LLVM is given besides its
 # name: its x86-64-v4 halves 512-bit vectors unless asked not to.
 LEVELS = {
     "x86-64-v4": ("avx512f avx512bw avx512cd avx512dq avx512vl", "-prefer-256-bit"),
@@ -124,7 +124,7 @@ class CacheLocator:
         return f"{version()} {hashlib.sha256(Path(self._py_file).read_bytes()).hexdigest()}"
 
     def get_disambiguator(self) -> str:
-        """What tells functions of one name in one file apart."""
+        """What distinguishes functions of one name in one file."""
         return str(self._lineno)
 
 

@@ -22,7 +22,7 @@ def start(level: int = logging.INFO, number: str = "thread") -> None:
     _log.handlers[:] = [handler]
     _log.setLevel(level)
     _log.propagate = False
-    logging.raiseExceptions = False  # where standard output is closed there is nobody to tell
+    logging.raiseExceptions = False  # where standard output is closed nobody would read it
 
 
 def note(sentence: str) -> None:

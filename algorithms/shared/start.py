@@ -11,7 +11,7 @@ def check_alike(**settings: tuple[object, object]) -> None:
     By the setting's name, a pair: what the model has, and what this job's settings say.
     """
     different = [
-        f"{name}: must be that of the model to go on from, {theirs}; it is {ours}."
+        f"{name}: must be that of the model to start from, {theirs}; it is {ours}."
         for name, (theirs, ours) in settings.items()
         if theirs != ours
     ]

@@ -62,7 +62,7 @@ ALGORITHM = Algorithm(
         ),
         Channel(
             name="validation",
-            meaning="rows to measure every round with, which tell when to end",
+            meaning="rows to measure every round with, for early stopping",
             content_types=CHANNEL_ROWS,
             default_content_type="text/libsvm",
             labeled=True,
@@ -125,7 +125,7 @@ ALGORITHM = Algorithm(
         "metric validation:interval-regression-accuracy: goal": "More answers within their intervals are better; the "
         "original minimizes it by mistake.",
         "a request of the wrong width is a 4xx that says so": "It is one, but a line of libsvm does not tell how "
-        "wide it is: its highest key is told, and the width of the model.",
+        "wide it is: its highest key is named, and the width of the model.",
         "an unknown hyperparameter is reported with the nearest names": "All are but those that begin with an "
         "underscore, which are passed over as services add several, so that a misspelled _kfold is passed over too.",
     },

@@ -30,7 +30,7 @@ def starting_booster(model: Model | None, plan: Plan, note: Note) -> Booster | N
             raise UserError("process_type: update must be given a model in the channel 'model'; there is none.")
         return None
     if len(model.boosters) != 1:
-        raise UserError(f"Channel 'model' must hold one model to go on from; it holds {len(model.boosters)}.")
+        raise UserError(f"Channel 'model' must hold one model to start from; it holds {len(model.boosters)}.")
     start, objective, kind = model.booster, plan.objective, plan.settings.booster
     check_alike(
         objective=(

@@ -2,7 +2,7 @@
 
 n rows   d features   s bins a feature has room for   m entries, the rows of a tree   k nodes
 
-Dense: a line of the cache holds a row's codes, or 64 of them, and a copy column by column tells which way rows go.
+Dense: a line of the cache holds a row's codes, or 64 of them, and a copy column by column says which way rows go.
 Sparse: a row's codes one after another, numbered over all features, and the same column by column.
 """
 

@@ -30,7 +30,7 @@ class Options(Settings):
         aliases=("SAGEMAKER_INFERENCE_ENSEMBLE",),
     )
     contributions: str = choice(
-        "whether an answer tells what each feature adds to its margins, as Shapley values or step by step down the "
+        "whether an answer says what each feature adds to its margins, as Shapley values or step by step down the "
         "trees",
         "none",
         "shapley",
@@ -38,5 +38,5 @@ class Options(Settings):
         default="none",
     )
     leaves: bool = boolean(
-        "whether an answer tells the leaf of each tree that a row comes to, by its number in the tree", default=False
+        "whether an answer names the leaf of each tree that a row comes to, by its number in the tree", default=False
     )

@@ -50,7 +50,7 @@ class PackedTrees:
 
     @cached_property
     def planes(self) -> tuple[NDArray[Any], ...] | None:
-        """The trees for many rows at once, as `planes.prepared` tells; None where none of them is found so."""
+        """The trees for many rows at once, as `planes.prepared` describes; None where none of them is found so."""
         some = (self.depth >= 0).any()
         arrays = planes.prepare(self.nodes, self.roots, self.depth) if some else None
         return arrays if arrays and len(arrays[0]) <= planes.MOST_COLUMNS else None

@@ -32,7 +32,7 @@ class Best:
             self.since += 1
 
     def cut(self, booster: Booster) -> Booster:
-        """The booster up to its best round, with that round and its figure as the library tells them."""
+        """The booster up to its best round, with that round and its figure as the library reports them."""
         if self.round < 0:
             return booster
         if booster.kind != "gblinear":

@@ -7,13 +7,13 @@ import sys
 from types import TracebackType
 from typing import Self
 
-# The line that tells how much of the job is done, and the one that tells where it is and how fast.
+# The line that says how much of the job is done, and the one that says where it is and how fast.
 _SHARE = re.compile(r"^#progress_metric: .*completed (\d+(?:\.\d+)?) %")
 _STATE = re.compile(r"\] (?:epoch \d+ of \d+, )?([\d,]+ \S+ rows, [\d,]+ rows/s.*)$")
 
 
 def share(line: str) -> float | None:
-    """How much of the job is done, from 0 to 1, where the line tells it."""
+    """How much of the job is done, from 0 to 1, where the line says it."""
     match = _SHARE.search(line)
     return min(1.0, float(match.group(1)) / 100) if match else None
 

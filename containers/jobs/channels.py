@@ -94,12 +94,12 @@ class Channel:
 
 
 def by_suffix(name: str) -> str | None:
-    """The content type that a file's name tells."""
+    """The content type that a file's name implies."""
     return _BY_SUFFIX.get(Path(name.removesuffix(".gz")).suffix.lower())
 
 
 def agreed(path: Path) -> str | None:
-    """The content type that the names of the files tell, if they agree."""
+    """The content type that the names of the files imply, if they agree."""
     files = [path] if path.is_file() else [entry for entry in path.rglob("*") if entry.is_file()]
     kinds = {by_suffix(file.name) for file in files if file.name[0] not in "._"}
     if kinds and kinds <= set(PICTURES):

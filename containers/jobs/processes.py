@@ -134,7 +134,7 @@ class Processes:
 def start_time(pid: int) -> str | None:
     """When a process began, in the words of the system; None where there is none of that number, or it has ended.
 
-    Together with the number this tells a process from all others, as numbers are given again.
+    Together with the number this identifies a process, as numbers are given again.
     """
     if not Path("/proc/self/stat").exists():
         asked = ["ps", "-o", "lstart=", "-p", str(pid)]

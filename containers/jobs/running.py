@@ -59,7 +59,7 @@ class Engine(Protocol):
 
 @dataclass(frozen=True)
 class Observation:
-    """A value of a metric that a line of the log tells."""
+    """A value of a metric that a line of the log reports."""
 
     name: str
     value: float
@@ -95,7 +95,7 @@ def adopt(folder: Path) -> Running:
 
 
 class Running:
-    """A job that was started. `poll` looks, and sees to the limits; the rest tells what was seen."""
+    """A job that was started. `poll` looks, and sees to the limits; the rest is what was seen."""
 
     def __init__(self, description: Description, engine: Engine) -> None:
         self.description = description

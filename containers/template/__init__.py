@@ -8,7 +8,7 @@ from algoport import Algorithm, Answer, Channel, Column, Metric
 ALGORITHM = Algorithm(
     name="TEMPLATE-NAME",
     title="TEMPLATE TITLE",
-    summary="Learns mean and variance of every feature in one pass, and tells how far a row is from what is usual.",
+    summary="Learns mean and variance of every feature in one pass, and scores how far a row is from the usual.",
     problem="anomaly detection",
     source="Chan, Golub and LeVeque, Updating Formulae and a Pairwise Algorithm for Computing Sample Variances, 1979",
     channels=(

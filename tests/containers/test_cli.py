@@ -208,7 +208,7 @@ def test_incremental_training_starts_from_a_model(algoport: Algoport, rows: Path
 
     done = algoport(*words, "--output", "second", "--model", "first/model")
 
-    assert done.returncode == 0 and "going on from a model of 3 centers" in done.stdout, done.stdout
+    assert done.returncode == 0 and "incremental training from a model of 3 centers" in done.stdout, done.stdout
 
 
 def test_a_failed_job_ends_with_its_code_and_its_sentence(algoport: Algoport, rows: Path, tmp_path: Path) -> None:

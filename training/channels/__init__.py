@@ -63,7 +63,7 @@ class Channel:
         self._width = width
         self._meter = meter
         self._asked = asked
-        self._peeked_pass: Iterator[Any] | None = None  # a pass that `head` has begun
+        self._peeked_pass: Iterator[Any] | None = None  # a pass that `head` has started
 
     @property
     def rows(self) -> int | None:
@@ -97,7 +97,7 @@ class Channel:
         return self._records.shards if isinstance(self._records, Files) else ()
 
     def expect(self, width: int | None) -> None:
-        """Say how wide rows are, for a member that has none of its own to tell it by."""
+        """Say how wide rows are, for a member that has none of its own."""
         self._width = self._width or width
 
     def is_empty(self) -> bool:
@@ -152,7 +152,7 @@ class Channel:
         return mine
 
     def _done(self, used: int) -> float | None:
-        """The share of a pass that is over, or None where it cannot be told."""
+        """The share of a pass that is over, or None where it is unknown."""
         rows = self.rows
         return used / rows if rows else self._records.share
 
@@ -160,7 +160,7 @@ class Channel:
         return batch if self._share.sharded else stream.every(batch, self._share.rank, self._share.size)
 
     def _pass(self, shuffle: int | None) -> Iterator[Any]:
-        """The blocks of a pass: of the one that `head` has begun, or of a new one."""
+        """The blocks of a pass: of the one that `head` has started, or of a new one."""
         blocks, self._peeked_pass = self._peeked_pass, None
         if blocks is None:
             return self._open(shuffle)

@@ -1,4 +1,4 @@
-"""Reading a named pipe so that a signal is heard while nothing comes, and undoing the frame around its objects."""
+"""Reading a named pipe so that a signal is handled while nothing comes, and undoing the frame around its objects."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _await(path: Path, over: Callable[[], bool]) -> None:
 
 
 class _Fifo(io.RawIOBase):
-    """Opened without waiting for a writer, and polled: a blocking open would hear no stop."""
+    """Opened without waiting for a writer, and polled: a blocking open would not notice a stop."""
 
     def __init__(self, path: Path, over: Callable[[], bool]) -> None:
         self._over = over

@@ -250,7 +250,7 @@ class Opening:
         return [bool(value > 0) for value in sums]
 
     def _widths(self, channels: Sequence[Channel]) -> list[int | None]:
-        """The widest that any member has seen, for members that have no row of their own to tell it by."""
+        """The widest that any member has seen, for members that have no row of their own."""
         mine = np.array([channel.width or 0 for channel in channels], np.int64)
         widest = np.max([np.array(theirs) for theirs in self._group.gather(mine)], axis=0)
         return [int(width) or None for width in widest]

@@ -26,7 +26,7 @@ from algoport.training.formats.images.signature import description, is_picture
 ENDINGS = (".jpg", ".jpeg", ".png")
 _BLOCK = 256  # pictures handed on at a time
 _READERS = 8  # files that are being read: over a network each has to be waited for
-_SHOWN = 20  # classes that the log tells the names of
+_SHOWN = 20  # classes whose names are logged
 
 
 class Entry(Protocol):

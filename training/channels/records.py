@@ -102,7 +102,7 @@ class Files:
         self._read = before + shard.size
 
     def _check_width(self, block: Records, shard: Shard) -> None:
-        """`UserError` where the records of two files differ in width, which no file can tell by itself."""
+        """`UserError` where the records of two files differ in width, which no file shows by itself."""
         own = self._kind.common_width(block)
         if not own:
             return

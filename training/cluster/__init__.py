@@ -35,10 +35,10 @@ class Membership:
         """Wait until all have done their part. To be called when this member has done its own."""
 
     def leave_stopped(self) -> None:
-        """Tell the others that this member ends without a model, as it was asked to."""
+        """Notify the others that this member ends without a model, as it was asked to."""
 
     def leave_failed(self, error: AlgoportError) -> None:
-        """Tell the others why this member ends."""
+        """Notify the others why this member ends."""
 
     def explain(self, error: BaseException) -> BaseException:
         """The reason behind an error: whom an exchange that broke has lost; else the error itself."""
@@ -73,11 +73,11 @@ class Joint(Membership):
         self._linger(lambda: self._watch.all_are("left"), FAREWELL)
 
     def leave_stopped(self) -> None:
-        """Tell the others, and leave."""
+        """Notify the others, and leave."""
         self._leave("stopped")
 
     def leave_failed(self, error: AlgoportError) -> None:
-        """Tell the others, and leave."""
+        """Notify the others, and leave."""
         self._leave("lost" if isinstance(error.__cause__, ExchangeError) else "failed", error)
 
     def explain(self, error: BaseException) -> BaseException:

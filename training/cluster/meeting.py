@@ -78,7 +78,7 @@ class Meeting:
         return f"{self.names[self.rank]}, number {self.rank}"
 
     def connect(self) -> None:
-        """Connect with each of the others, who may be gone by now: `Watch` tells."""
+        """Connect with each of the others, who may be gone by now: `Watch` notices."""
         _connect(self.stores[1], self.rank, self.names, self.interface, self.direct)
 
     def hang_up(self) -> None:

@@ -88,7 +88,7 @@ def _first_row(data: memoryview, line: int, layout: Layout, delimiter: str) -> _
     labels = layout.label_size + layout.weighted
     columns = bytes(data[:SMALL]).partition(b"\n")[0].count(delimiter.encode()) + 1
     if len(data) <= SMALL and columns - labels == layout.width:
-        # Nothing to be told of a row that is as it must be: a request of one row spends most of its time here.
+        # Nothing to report of a row that is as it must be: a request of one row spends most of its time here.
         return _Table(layout, labels, columns, delimiter)
     for number, fields, _, _ in _records(data, line, layout, delimiter):
         if fields:

@@ -3,7 +3,7 @@
 """Inner loops of the decoders: texts and wire bytes in, flat arrays out.    n records   v values
 
 They take what is usual. At the first record that is not, they stop and say where, and a slower reader that knows
-everything, faults too, goes on from there.
+everything, faults too, continues there.
 """
 
 import numba

@@ -172,7 +172,7 @@ def _features(parts: Parts, scattered: NDArray[np.bool_], width: int, check: Any
 def sorted_csr(
     values: NDArray[np.float32], keys: NDArray[np.int64], bounds: NDArray[np.int64], width: int, check: Any
 ) -> sparse.csr_array:
-    """A sparse matrix with sorted, unique indices; `check` is told of the rows that have one twice."""
+    """A sparse matrix with sorted, unique indices; `check` gets the rows that have one twice."""
     n = len(bounds) - 1
     inner = np.ones(max(len(keys) - 1, 0), bool)  # whether the next entry belongs to the same row
     ends = bounds[1:-1]

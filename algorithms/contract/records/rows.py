@@ -29,7 +29,7 @@ class Rows:
     features: Features  # (n, d) float32, C-contiguous, or csr_array float32
     label: NDArray[np.float32] | None = None  # (n, l); None where the format or the request has none
     weight: NDArray[np.float32] | None = None  # (n,)
-    group: NDArray[np.int64] | None = None  # (n,) which rows are ranked together: the query; -1 where none is told
+    group: NDArray[np.int64] | None = None  # (n,) which rows are ranked together: the query; -1 where none is given
     uid: Sequence[str | None] | None = None  # (n,) of protobuf records; echoed by answers
     metadata: Sequence[str | None] | None = None  # (n,) JSON texts of protobuf records; echoed by answers
     configuration: Sequence[object] | None = None  # (n,) options that came with each record, parsed JSON or None

@@ -162,7 +162,7 @@ def _draws(outputs, scales, keys, likelihood, drawn):
 
 @numba.njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
 def _draw(state, head, bias, scale, likelihood, key):
-    """A draw from the distribution whose parameters a state tells."""
+    """A draw from the distribution whose parameters a state determines."""
     a, b, c = np.float64(bias[0]), 0.0, 0.0
     for j in range(state.shape[0]):
         a += head[0, j] * state[j]

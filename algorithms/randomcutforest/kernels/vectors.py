@@ -1,6 +1,6 @@
 """The two inner loops of scoring, in vectors of sixteen lanes, as no compiler finds them by itself. A lane is a row.
 
-Boxes lie in memory without padding, and lanes behind the last row are masked. Which rows go left is told by a mask, by
+Boxes lie in memory without padding, and lanes behind the last row are masked. Which rows go left is given by a mask, by
 which vectors are compressed: no branch depends on the data. The order of additions is written down, so that every
 processor finds the same sums, whatever the width of its own vectors.
 """

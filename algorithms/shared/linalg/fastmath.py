@@ -2,5 +2,5 @@
 
 from __future__ import annotations
 
-# Every liberty that it offers but nnan and ninf: a missing value must stay recognizable.
+# All fast-math flags but nnan and ninf: a missing value must stay recognizable.
 FAST = {"afn", "arcp", "contract", "nsz", "reassoc"}

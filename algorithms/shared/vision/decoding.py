@@ -72,7 +72,7 @@ def encode(pixels: Pixels, quality: int | None = None) -> bytes:
 
 
 def size(data: bytes) -> tuple[int, int] | None:
-    """Height and width as the head of a JPEG or PNG file tells them, or None where it does not."""
+    """Height and width as the header of a JPEG or PNG file gives them, or None where it does not."""
     known = head(data)
     return (known.height, known.width) if known else None
 
@@ -83,7 +83,7 @@ def library() -> Any:
     import cv2
 
     cv2.setNumThreads(0)
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # it would tell of damaged files where we do
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # it would report damaged files where we do
     return cv2
 
 

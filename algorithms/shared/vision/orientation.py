@@ -21,7 +21,7 @@ def orientation(data: bytes) -> int:
 
 
 def upright_size(data: bytes) -> tuple[int, int] | None:
-    """Height and width of the picture that decoding gives, or None where the head of the file does not tell them."""
+    """Height and width of the picture that decoding gives, or None where the header of the file does not give them."""
     known = size(data)
     return known if known is None or orientation(data) < 5 else (known[1], known[0])
 

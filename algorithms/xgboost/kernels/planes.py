@@ -218,7 +218,7 @@ def _walk_on(
     total,  # adds (k * ROWS,) float32
     at,  # in   int64  where in `total` the tree adds
 ):
-    """Adds what one tree says of the rows of a block, of which `index` tells where they are after the first levels."""
+    """Adds what one tree says of the rows of a block, whose places `index` gives after the first levels."""
     for first in range(0, end - begin, 8):
         # The last eight rows of all, where fewer are left: those that come twice are added once.
         i = min(first, max(end - begin - 8, 0))

@@ -217,7 +217,7 @@ def test_a_picture_smaller_than_the_network_s_is_reported():
 def test_a_model_for_incremental_training_must_fit(how, setting):
     start = fit(epochs=1)
 
-    with pytest.raises(UserError, match=f"{setting}: must be that of the model to go on from"):
+    with pytest.raises(UserError, match=f"{setting}: must be that of the model to start from"):
         fit(more={"start": start}, **how)
 
 

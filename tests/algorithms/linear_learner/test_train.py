@@ -274,9 +274,9 @@ def test_incremental_training_starts_from_a_model_of_the_original(table):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (REGRESSION, "predictor_type: must be that of the model to go on from, binary_classifier; it is regressor"),
+        (REGRESSION, "predictor_type: must be that of the model to start from, binary_classifier; it is regressor"),
         (MULTICLASS, "predictor_type: must be"),
-        ({**BINARY, "feature_dim": 5}, "feature_dim: must be that of the model to go on from, 4; it is 5"),
+        ({**BINARY, "feature_dim": 5}, "feature_dim: must be that of the model to start from, 4; it is 5"),
     ],
 )
 def test_incremental_training_refuses_a_model_of_another_kind(heaps, given, message):

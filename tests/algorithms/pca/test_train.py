@@ -227,7 +227,7 @@ def test_incremental_training_is_as_if_all_rows_had_come_at_once(mode, centered,
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({"num_components": 5, "feature_dim": 7}, "^feature_dim: must be that of the model to go on from, 64; it is 7"),
+        ({"num_components": 5, "feature_dim": 7}, "^feature_dim: must be that of the model to start from, 64; it is 7"),
         ({"num_components": 5, "algorithm_mode": "randomized"}, "^algorithm_mode: must be that of the model"),
     ],
 )

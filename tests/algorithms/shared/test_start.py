@@ -11,8 +11,8 @@ def test_every_setting_that_differs_is_named_at_once():
         check_alike(feature_dim=(3, 4), loss=("a", "a"), num_classes=(2, 5))
 
     assert caught.value.findings == [
-        "feature_dim: must be that of the model to go on from, 3; it is 4.",
-        "num_classes: must be that of the model to go on from, 2; it is 5.",
+        "feature_dim: must be that of the model to start from, 3; it is 4.",
+        "num_classes: must be that of the model to start from, 2; it is 5.",
     ]
 
 
