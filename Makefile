@@ -62,7 +62,7 @@ check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest tests/test_architecture.py
+	$(BIN)/python -m pytest tests/test_architecture.py tests/test_words.py
 	$(BIN)/python -m algoport.containers.image.audit
 	$(BIN)/python -m algoport.containers.image.bill --into build/sbom
 

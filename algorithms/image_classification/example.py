@@ -43,5 +43,5 @@ def channels() -> dict[str, Images]:
 
 
 def others() -> list[tuple[dict[str, object], dict[str, Images]]]:
-    """Short numbers."""
+    """Reduced precision."""
     return [({**HYPERPARAMETERS, "precision_dtype": "float16", "epochs": 1}, channels())]

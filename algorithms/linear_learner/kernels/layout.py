@@ -2,7 +2,7 @@
 
 m candidates   k outputs of each   c = m k columns outside, column = candidate * k + output
 
-Inside either candidates lie side by side or the outputs of one, filled up to whole vectors of the processor, whichever
+Inside either candidates lie side by side or the outputs of one, filled up to whole SIMD vectors, whichever
 is less to fill; and columns are cut into tiles of a few vectors.
 """
 

@@ -1,4 +1,4 @@
-"""Formulas on vectors of the processor's width, written as such and turned into LLVM's instructions."""
+"""Formulas on SIMD vectors, written as such and turned into LLVM's instructions."""
 
 from __future__ import annotations
 

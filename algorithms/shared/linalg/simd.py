@@ -1,4 +1,4 @@
-"""Inner loops in vectors of the processor's own width, written in LLVM's language: what no compiler finds by itself.
+"""Inner loops in SIMD vectors as wide as the processor's, written in LLVM's language: what no compiler finds by itself.
 
 Chosen by the processor that numba compiles for; `algoport.algorithms.shared.linalg.distances` is what uses them.
 """
