@@ -42,7 +42,7 @@ class Shard:
 class Folder:
     """A channel in which a file is a record, for the module that a kind names for it (`Kind.folders`).
 
-    The module has `opened(folder: Folder)`, which gives what `records.Files` offers.
+    The module has `open_channel(folder: Folder)`, which gives what `records.Files` offers.
     """
 
     place: Path

@@ -164,7 +164,7 @@ class Opening:
         bare = not place.is_dir() and config.mode != "File" and config.wrapped and not declared.labeled
         if media in kind.folders and not bare:
             reader = importlib.import_module(f"{__package__}.{kind.folders[media]}")
-            source: Files = reader.opened(self._folder(place, config, declared))
+            source: Files = reader.open_channel(self._folder(place, config, declared))
             return source
         if config.mode == "File":
             return Files(shards(place, config.name), decode, kind.name)
