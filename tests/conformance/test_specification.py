@@ -60,7 +60,8 @@ def declared(fact: Mapping[str, Any]) -> Setting:
     if default in (None, ""):
         return setting
     return replace(
-        setting, default=setting.read(default if isinstance(default, str) else specification.describe.written(default))
+        setting,
+        default=setting.read(default if isinstance(default, str) else specification.describe.as_setting(default)),
     )
 
 

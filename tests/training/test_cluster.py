@@ -243,7 +243,7 @@ def test_a_host_that_is_stopped_looks_for_the_first_a_little_longer(monkeypatch)
     waiting = meeting._Waiting(stop, time.monotonic() + 60)
 
     with pytest.raises(Stopped):
-        meeting._reached(named, int(port), waiting)
+        meeting._await_first(named, int(port), waiting)
     assert 1.0 <= time.monotonic() - stop.since < 10.0
 
     stop.since = time.monotonic()
@@ -251,7 +251,7 @@ def test_a_host_that_is_stopped_looks_for_the_first_a_little_longer(monkeypatch)
     listeners: list[socket.socket] = []
     first.start()
     try:
-        assert meeting._reached(named, int(port), waiting)[0] == HOSTS[0]
+        assert meeting._await_first(named, int(port), waiting)[0] == HOSTS[0]
     finally:
         first.join()
         listeners[0].close()

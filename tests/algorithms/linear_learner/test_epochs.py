@@ -101,7 +101,7 @@ def test_a_batch_may_be_larger_than_all_rows(heaps):
 
 def test_no_more_rows_are_calibrated_on_than_asked_for(heaps, monkeypatch):
     seen = []
-    plain = train.calibration.calibrated
+    plain = train.calibration.calibrate
     monkeypatch.setattr(
         "algoport.algorithms.linear_learner.selection.calibration.calibrate",
         lambda margins, *rest: seen.append(len(margins)) or plain(margins, *rest),
