@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterator
 
 from algoport.algorithms.contract.hyperparameters import Settings, boolean, choice, integer, real, text
-from algoport.algorithms.image_classification.preparation import LEVELS
 from algoport.algorithms.shared.vision.residual.design import LARGE, SMALL, Design
+
+LEVELS = ("crop", "crop_color", "crop_color_transform")  # of augmentation, each with those before it
 
 MOST_SIDE = 4096  # pixels
 

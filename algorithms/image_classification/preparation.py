@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.image_classification.hyperparameters import LEVELS
 from algoport.algorithms.shared.vision.decoding import Pixels
 from algoport.algorithms.shared.vision.transforms import affine, recolor, resize_to, shorter_side
 
-LEVELS = ("crop", "crop_color", "crop_color_transform")  # of augmentation, each with those before it
 DRAWS = 10  # random numbers a picture: place of the crop, mirroring, geometry, colors
 COLORS = (36.0, 50.0, 50.0)  # most that hue, saturation and lightness are moved
 

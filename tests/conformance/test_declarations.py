@@ -5,7 +5,10 @@ from __future__ import annotations
 import importlib
 import json
 import math
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,6 +30,19 @@ def test_the_declaration_agrees_with_the_specification(example: Example) -> None
     differences = list(specification.differences(example.name))
 
     assert [difference for difference in differences if difference not in example.algorithm.exceptions] == []
+
+
+def test_its_declarations_load_neither_numba_nor_torch(example: Example) -> None:
+    """A job reads them before it says where compiled kernels lie, and on how many threads they run."""
+    heavy = "print([name for name in ('numba', 'torch') if name in sys.modules])"
+    load = "from algoport import algorithms; algorithms.find(name); algorithms.part(name, 'hyperparameters')"
+
+    program = f"import sys; name = {example.name!r}; {load}; {heavy}"
+    place = {"PYTHONPATH": str(Path(__file__).parents[2])}
+    command, environment = [sys.executable, "-c", program], os.environ | place
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    assert done.stdout.strip() == "[]", done.stderr
 
 
 def test_every_exception_is_of_a_promise_or_a_difference_and_has_a_reason(example: Example) -> None:

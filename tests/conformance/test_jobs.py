@@ -177,7 +177,7 @@ def test_nothing_compiles_after_the_example_job(example: Example, tmp_path: Path
 
     files = {str(path) for path in kernels.rglob("*") if path.is_file()}
     printed = run("tests.conformance.variations", example.name)
-    run("training")
+    run("algoport.training")
 
     assert printed.splitlines()[-1] == "compiled: 0", printed
     assert {str(path) for path in kernels.rglob("*") if path.is_file()} == files

@@ -108,8 +108,8 @@ def test_rows_that_do_not_fit_comfortably_are_decoded_again(tmp_path, monkeypatc
     for source in (few, many):
         list(Channel("train", source, Share()).batches(10))
 
-    assert few._kept is not None
-    assert many._kept is None
+    assert few._cache is not None
+    assert many._cache is None
 
 
 def test_members_of_one_host_take_turns_with_the_records_of_its_shard(tmp_path):
