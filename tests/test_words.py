@@ -32,7 +32,9 @@ def names(path: Path) -> Iterator[tuple[str, ast.AST]]:
 
 
 def test_a_name_is_more_than_a_participle() -> None:
-    given = [(name, where(path, node)) for path in modules(*PACKAGES, "benchmarks") for name, node in names(path)]
+    given = [
+        (name, where(path, node)) for path in modules(*PACKAGES, "benchmarks", "tests") for name, node in names(path)
+    ]
 
     wrong = [f"{place}: {name}" for name, place in given if name.strip("_").lower() in PARTICIPLES]
 

@@ -254,7 +254,7 @@ class Interrupted(Exception):
     """The machine went away."""
 
 
-class Kept:
+class CheckpointFiles:
     """Checkpoints on disk, one file set each, as the platform keeps them; the machine may go away after one."""
 
     def __init__(self, folder: Path, *, always: bool = True, dies_after: int | None = None) -> None:

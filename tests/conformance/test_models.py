@@ -19,10 +19,10 @@ from tests.conformance.conftest import Looks, Members
 from tests.conformance.example import (
     CLOSE,
     Asking,
+    CheckpointFiles,
     Example,
     Interleaved,
     Interrupted,
-    Kept,
     Watched,
     differ,
     leaves,
@@ -139,29 +139,29 @@ def _moved(rows: Any) -> Any:
 
 def test_interrupted_and_resumed_is_uninterrupted(example: Example, tmp_path: Path) -> None:
     """After the first checkpoint, in the middle and after the last; states are kept at every chance."""
-    whole = Kept(tmp_path / "whole")
+    whole = CheckpointFiles(tmp_path / "whole")
     want = written(example.fit(checkpoints=whole), tmp_path / "want")
     assert whole.saved, "nothing was kept"
 
     for dies_after in sorted({1, math.ceil(whole.saved / 2), whole.saved}):
         place = tmp_path / f"after {dies_after}"
         with pytest.raises(Interrupted):
-            example.fit(checkpoints=Kept(place, dies_after=dies_after))
-        resumed = example.fit(checkpoints=Kept(place))
+            example.fit(checkpoints=CheckpointFiles(place, dies_after=dies_after))
+        resumed = example.fit(checkpoints=CheckpointFiles(place))
         assert written(resumed, tmp_path / f"got {dies_after}") == want, (
             f"after checkpoint {dies_after} of {whole.saved}"
         )
 
 
 def test_keeping_checkpoints_changes_nothing(example: Example, model: Any, tmp_path: Path) -> None:
-    with_checkpoints = example.fit(checkpoints=Kept(tmp_path / "checkpoints"))
+    with_checkpoints = example.fit(checkpoints=CheckpointFiles(tmp_path / "checkpoints"))
 
     assert written(with_checkpoints, tmp_path / "kept") == written(model, tmp_path / "plain")
 
 
 def test_a_checkpoint_can_be_made_inside_a_pass(example: Example, tmp_path: Path) -> None:
     """Where every chance is taken there are more states than where only the ends of passes are."""
-    ends, chances = Kept(tmp_path / "ends", always=False), Kept(tmp_path / "chances", always=True)
+    ends, chances = CheckpointFiles(tmp_path / "ends", always=False), CheckpointFiles(tmp_path / "chances", always=True)
 
     example.fit(checkpoints=ends)
     example.fit(checkpoints=chances)
@@ -171,7 +171,9 @@ def test_a_checkpoint_can_be_made_inside_a_pass(example: Example, tmp_path: Path
 
 def test_interrupted_and_resumed_is_uninterrupted_with_several_members(example: Example, tmp_path: Path) -> None:
     def run(lap: str, **how: Any) -> list[Any]:
-        return together(2, lambda group: example.fit(group, checkpoints=Kept(tmp_path / lap / str(group.rank), **how)))
+        return together(
+            2, lambda group: example.fit(group, checkpoints=CheckpointFiles(tmp_path / lap / str(group.rank), **how))
+        )
 
     want = written(run("whole")[0], tmp_path / "want")
     saved = len(list((tmp_path / "whole" / "0").iterdir()))

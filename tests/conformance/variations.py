@@ -35,12 +35,12 @@ def _trained(example: Any, place: Path) -> Any:
     from scipy import sparse
 
     from algoport.algorithms.contract import Memory
-    from tests.conformance.example import Kept
+    from tests.conformance.example import CheckpointFiles
     from tests.groups import together
 
     rows = example.rows()["train"]
-    model = example.fit(checkpoints=Kept(place / "checkpoints"))
-    example.fit(checkpoints=Kept(place / "checkpoints"))
+    model = example.fit(checkpoints=CheckpointFiles(place / "checkpoints"))
+    example.fit(checkpoints=CheckpointFiles(place / "checkpoints"))
     model.save(place / "model")
     loaded = example.Model.load(place / "model")
     example.fit(start=loaded)

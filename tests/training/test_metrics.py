@@ -30,7 +30,7 @@ def algorithm(**more) -> Algorithm:
     )
 
 
-def found(text: str, name: str, **more) -> list[str]:
+def matched_lines(text: str, name: str, **more) -> list[str]:
     (regex,) = [entry["Regex"] for entry in metrics.definitions(algorithm(**more)) if entry["Name"] == name]
     assert len(regex) <= 500
     return re.findall(regex, text)
@@ -44,9 +44,9 @@ def test_the_regex_of_a_metric_finds_its_lines_and_no_others(tmp_path, capfd, wh
     report({"test:msd": value, "train:f1 (macro)": np.float32(0.5), "train:msd": 9.0}, **where)
 
     text = capfd.readouterr().out
-    assert found(text, "test:msd") == [repr(value)]
-    assert found(text, "train:f1 (macro)") == ["0.5"]
-    assert float(found(text, "test:msd")[0]) == pytest.approx(value, nan_ok=True)
+    assert matched_lines(text, "test:msd") == [repr(value)]
+    assert matched_lines(text, "train:f1 (macro)") == ["0.5"]
+    assert float(matched_lines(text, "test:msd")[0]) == pytest.approx(value, nan_ok=True)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_template_of_its_own_has_a_regex_of_its_own(tmp_path, capfd):
     line = "[0]\t{channel}-{metric}:{value}"
     metrics.Metrics(algorithm(quality_line=line), "algo-1", tmp_path).report({"test:msd": 2.5})
 
-    assert found(capfd.readouterr().out, "test:msd", quality_line=line) == ["2.5"]
+    assert matched_lines(capfd.readouterr().out, "test:msd", quality_line=line) == ["2.5"]
 
 
 def test_epoch_and_channel_can_be_written_with_capitals(tmp_path, capfd):
@@ -92,7 +92,7 @@ def test_epoch_and_channel_can_be_written_with_capitals(tmp_path, capfd):
 
     text = capfd.readouterr().out
     assert text == "Epoch[3] Test-msd=2.500000\n"
-    assert found(text, "test:msd", quality_line=line) == ["2.500000"]
+    assert matched_lines(text, "test:msd", quality_line=line) == ["2.500000"]
 
 
 @pytest.mark.parametrize("viewer", ["\t", "#011"])
@@ -105,8 +105,8 @@ def test_all_figures_of_a_round_can_stand_in_one_line(tmp_path, capfd, viewer):
 
     text = capfd.readouterr().out
     assert text == "[3]\ttrain-f1 (macro):0.25000\ttest-msd:2.00000\n"
-    assert found(text.replace("\t", viewer), "test:msd", **shape) == ["2.00000"]
-    assert found(text.replace("\t", viewer), "train:f1 (macro)", **shape) == ["0.25000"]
+    assert matched_lines(text.replace("\t", viewer), "test:msd", **shape) == ["2.00000"]
+    assert matched_lines(text.replace("\t", viewer), "train:f1 (macro)", **shape) == ["0.25000"]
 
 
 def test_every_algorithm_has_a_regex_for_each_of_its_metrics():

@@ -31,7 +31,7 @@ def tables(draw: Any, rows: int | None = None, width: int = 3) -> Rows:
     )
 
 
-def told(rows: Rows) -> list[Any]:
+def plain_values(rows: Rows) -> list[Any]:
     """Everything about the rows as plain values, row by row."""
     parts = [rows.dense().tolist()]
     parts += [part.tolist() for part in (rows.label, rows.weight, rows.group) if part is not None]
@@ -43,8 +43,8 @@ def told(rows: Rows) -> list[Any]:
 def test_a_range_or_every_nth_row_is_that_of_every_part(rows: Rows, first: int, last: int, step: int) -> None:
     cut = rows[first:last:step]
 
-    assert told(cut) == told(rows)[first:last:step]
-    assert len(cut) == len(told(cut)) and cut.width == rows.width and cut.is_sparse == rows.is_sparse
+    assert plain_values(cut) == plain_values(rows)[first:last:step]
+    assert len(cut) == len(plain_values(cut)) and cut.width == rows.width and cut.is_sparse == rows.is_sparse
 
 
 @given(tables(), some.randoms())
@@ -53,8 +53,8 @@ def test_rows_taken_in_an_order_are_in_that_order_in_every_part(rows: Rows, rand
 
     selection = rows.take(np.array(order, np.int64))
 
-    everything = told(rows)
-    assert told(selection) == [everything[i] for i in order]
+    everything = plain_values(rows)
+    assert plain_values(selection) == [everything[i] for i in order]
 
 
 @given(tables(), some.lists(some.integers(0, 12), max_size=3))
@@ -63,7 +63,7 @@ def test_joining_what_was_cut_gives_back_the_whole(rows: Rows, cuts: list[int]) 
 
     whole = concatenate(rows[first:last] for first, last in pairwise(edges))
 
-    assert told(whole) == told(rows)
+    assert plain_values(whole) == plain_values(rows)
     assert whole.is_sparse == rows.is_sparse
     assert whole.features.dtype == np.float32
 

@@ -13,7 +13,7 @@ from algoport.algorithms.contract.records import Rows
 from algoport.algorithms.linear_learner.model import Model
 from tests import data
 from tests.algorithms.linear_learner.jobs import BINARY, MULTICLASS, REGRESSION, labeled, split, trained
-from tests.conformance.example import Kept
+from tests.conformance.example import CheckpointFiles
 from tests.groups import together
 
 
@@ -289,14 +289,14 @@ def test_incremental_training_refuses_a_model_of_another_kind(heaps, given, mess
 @pytest.mark.parametrize("optimizer", ["sgd", "rmsprop"])
 def test_every_optimizer_resumes_from_a_checkpoint_to_the_same_bits(heaps, optimizer, tmp_path):
     whole = trained(heaps, **BINARY, optimizer=optimizer).model
-    checkpoints = Kept(tmp_path)
+    checkpoints = CheckpointFiles(tmp_path)
     trained(heaps, **BINARY, optimizer=optimizer, job={"checkpoints": checkpoints})
     for number in range(8, checkpoints.saved + 1):
         for file in (tmp_path / f"{number:06d}").iterdir():
             file.unlink()
         (tmp_path / f"{number:06d}").rmdir()
 
-    again = trained(heaps, **BINARY, optimizer=optimizer, job={"checkpoints": Kept(tmp_path)}).model
+    again = trained(heaps, **BINARY, optimizer=optimizer, job={"checkpoints": CheckpointFiles(tmp_path)}).model
 
     np.testing.assert_array_equal(again.weights, whole.weights)
     assert again.threshold == whole.threshold
@@ -304,9 +304,9 @@ def test_every_optimizer_resumes_from_a_checkpoint_to_the_same_bits(heaps, optim
 
 def test_a_job_that_ended_early_is_not_resumed(heaps, tmp_path):
     settings = {**BINARY, "epochs": 30, "early_stopping_tolerance": 0.9, "early_stopping_patience": 1}
-    first = trained(heaps, **settings, job={"checkpoints": Kept(tmp_path)})
+    first = trained(heaps, **settings, job={"checkpoints": CheckpointFiles(tmp_path)})
 
-    again = trained(heaps, **settings, job={"checkpoints": Kept(tmp_path)})
+    again = trained(heaps, **settings, job={"checkpoints": CheckpointFiles(tmp_path)})
 
     assert len(first.epochs) > 0
     assert not again.epochs

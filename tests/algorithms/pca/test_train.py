@@ -27,7 +27,7 @@ def clothes(part="train"):
     return data.fashion(part)[0] / np.float32(255)
 
 
-def kept(rows, components):
+def variance_kept(rows, components):
     """The share of the rows' variance that lies along the components."""
     rows = rows.astype(np.float64) - rows.mean(axis=0, dtype=np.float64)
     return ((rows @ components) ** 2).sum() / (rows**2).sum()
@@ -69,7 +69,7 @@ def test_fifty_components_of_clothes_keep_what_is_known_of_them():
     model = trained(clothes(), num_components=50, test=clothes("t10k"), reports=reports)
 
     assert reports["train:explained_variance"] == pytest.approx(0.8627, abs=1e-4)
-    assert reports["train:explained_variance"] == pytest.approx(kept(clothes(), model.components), abs=1e-5)
+    assert reports["train:explained_variance"] == pytest.approx(variance_kept(clothes(), model.components), abs=1e-5)
     centered = clothes("t10k").astype(np.float64) - model.mean
     share = ((centered @ model.components) ** 2).sum() / (centered**2).sum()
     assert reports["test:explained_variance"] == pytest.approx(share, abs=1e-5)
@@ -169,23 +169,25 @@ def test_randomized_components_keep_nearly_what_exact_ones_keep(load):
 
     # With 5 + 10 directions or more, letters of 16 features are all but exact, and digits of 64 lose a little.
     shares = [
-        kept(rows, trained(rows, num_components=k, algorithm_mode="randomized", seed=seed).components)
+        variance_kept(rows, trained(rows, num_components=k, algorithm_mode="randomized", seed=seed).components)
         for seed in range(5)
     ]
 
-    assert np.mean(shares) > 0.9 * kept(rows, vectors)
-    assert max(shares) <= kept(rows, vectors) + 1e-6
+    assert np.mean(shares) > 0.9 * variance_kept(rows, vectors)
+    assert max(shares) <= variance_kept(rows, vectors) + 1e-6
 
 
 def test_more_directions_come_nearer():
     rows = clothes()[:2_000]
     shares = [
-        kept(rows, trained(rows, num_components=10, algorithm_mode="randomized", extra_components=extra).components)
+        variance_kept(
+            rows, trained(rows, num_components=10, algorithm_mode="randomized", extra_components=extra).components
+        )
         for extra in (10, 50, 200)
     ]
 
     assert shares == sorted(shares)
-    assert shares[-1] > 0.99 * kept(rows, exact(rows, 10)[1])
+    assert shares[-1] > 0.99 * variance_kept(rows, exact(rows, 10)[1])
 
 
 def test_randomized_mode_does_not_claim_to_keep_more_than_it_does():
@@ -194,7 +196,7 @@ def test_randomized_mode_does_not_claim_to_keep_more_than_it_does():
 
     model = trained(rows, num_components=20, algorithm_mode="randomized", reports=reports)
 
-    assert reports["train:explained_variance"] <= kept(rows, model.components) + 1e-3
+    assert reports["train:explained_variance"] <= variance_kept(rows, model.components) + 1e-3
     # The sum of squares of all rows is known, not estimated.
     whole = ((rows - rows.mean(axis=0, dtype=np.float64)) ** 2).sum()
     share = (model.singular_values.astype(np.float64) ** 2).sum() / whole
@@ -315,13 +317,13 @@ def test_the_same_rows_under_a_seed_are_the_same_sketch_and_under_another_are_no
 
 def test_an_interruption_inside_a_panel_of_two_hosts_leaves_no_trace():
     """Rows that wait for their panel to fill are kept with the sums."""
-    from tests.conformance.example import Interrupted, Kept
+    from tests.conformance.example import CheckpointFiles, Interrupted
 
     rows = np.random.default_rng(0).normal(size=(9000, 300)).astype(np.float32)
 
     def run(place, **how):
         def member(group):
-            kept_states = Kept(Path(place) / str(group.rank), **how)
+            kept_states = CheckpointFiles(Path(place) / str(group.rank), **how)
             return fit(replace(job(rows, group=group, num_components=3), checkpoints=kept_states))
 
         return together(2, member)

@@ -19,7 +19,7 @@ from algoport.algorithms.randomcutforest.train import fit
 from algoport.algorithms.shared import machine
 from benchmarks import peers
 from tests import data
-from tests.conformance.example import Interrupted, Kept
+from tests.conformance.example import CheckpointFiles, Interrupted
 from tests.groups import together
 
 
@@ -197,7 +197,7 @@ def test_an_interrupted_series_resumes_with_the_readings_that_waited(size, tmp_p
 
     def run(place, dies_after=None):
         def member(group):
-            checkpoints = Kept(tmp_path / place / str(group.rank), dies_after=dies_after)
+            checkpoints = CheckpointFiles(tmp_path / place / str(group.rank), dies_after=dies_after)
             part = np.array_split(rows, size)[group.rank]
             settings = {"shingle_size": 5, "num_samples_per_tree": 4, "mini_batch_size": 100}
             return fit(replace(job(part, group=group, sharded=True, **settings), checkpoints=checkpoints))

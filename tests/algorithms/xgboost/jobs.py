@@ -16,7 +16,7 @@ from algoport.algorithms.xgboost.train import fit
 
 
 @dataclass
-class Heard:
+class Reports:
     """What a job has said."""
 
     notes: list[str] = field(default_factory=list)
@@ -24,8 +24,8 @@ class Heard:
     files: dict[str, Any] = field(default_factory=dict)
 
 
-def job(rows: dict[str, Rows], given: dict[str, Any], reports: Heard | None = None, **more: Any) -> Job:
-    reports = reports or Heard()
+def job(rows: dict[str, Rows], given: dict[str, Any], reports: Reports | None = None, **more: Any) -> Job:
+    reports = reports or Reports()
 
     def report(values: dict[str, float], epoch: int = -1, **_: Any) -> None:
         reports.figures[epoch] = dict(values)
@@ -40,7 +40,7 @@ def job(rows: dict[str, Rows], given: dict[str, Any], reports: Heard | None = No
     )
 
 
-def trained(rows: dict[str, Rows], given: dict[str, Any], reports: Heard | None = None, **more: Any) -> Model:
+def trained(rows: dict[str, Rows], given: dict[str, Any], reports: Reports | None = None, **more: Any) -> Model:
     return fit(job(rows, given, reports, **more))
 
 

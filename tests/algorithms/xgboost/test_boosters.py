@@ -10,7 +10,7 @@ import xgboost
 from scipy import sparse
 
 from algoport.algorithms.xgboost import interchange
-from tests.algorithms.xgboost.jobs import Heard, answers, by_library, table, trained
+from tests.algorithms.xgboost.jobs import Reports, answers, by_library, table, trained
 
 BINARY = {"objective": "binary:logistic", "max_depth": 4}
 SAME = {
@@ -31,7 +31,7 @@ SAME = {
 @pytest.mark.parametrize("case", SAME)
 def test_models_are_the_library_s(case: str) -> None:
     """The figures of every round, the answers, and the answers of the library to the file that we write."""
-    rows, given, reports = table(), {**BINARY, **SAME[case]}, Heard()
+    rows, given, reports = table(), {**BINARY, **SAME[case]}, Reports()
 
     ours = trained(rows, given, reports)
 
@@ -48,7 +48,7 @@ def test_models_are_the_library_s(case: str) -> None:
 @pytest.mark.parametrize("objective", ["multi:softprob", "multi:softmax"])
 @pytest.mark.parametrize("booster", ["gbtree", "gblinear"])
 def test_several_classes_are_the_library_s(objective: str, booster: str) -> None:
-    rows, reports = table(classes=3), Heard()
+    rows, reports = table(classes=3), Reports()
     given = {"objective": objective, "num_class": 3, "booster": booster}
     given |= {"max_depth": 3} if booster == "gbtree" else {"updater": "coord_descent"}
 
@@ -62,7 +62,7 @@ def test_several_classes_are_the_library_s(objective: str, booster: str) -> None
 
 @pytest.mark.parametrize("objective", ["reg:squarederror", "reg:pseudohubererror", "reg:absoluteerror", "reg:gamma"])
 def test_regressions_are_the_library_s(objective: str) -> None:
-    rows, reports = table(classes=0), Heard()
+    rows, reports = table(classes=0), Reports()
     rows = {name: replace(part, label=np.abs(part.label) + np.float32(0.1)) for name, part in rows.items()}
     given = {"objective": objective, "max_depth": 3, "eval_metric": ["rmse", "mae"]}
 
@@ -79,7 +79,7 @@ def test_regressions_are_the_library_s(objective: str) -> None:
 @pytest.mark.parametrize("objective", ["count:poisson", "reg:tweedie", "reg:quantileerror", "survival:cox"])
 def test_other_losses_come_close_to_the_library(objective: str) -> None:
     """Their Hessians span so much that roundings decide near ties; after five rounds the figures agree."""
-    rows, reports = table(classes=0), Heard()
+    rows, reports = table(classes=0), Reports()
     rows = {name: replace(part, label=np.floor(np.abs(part.label) * 2) + 1) for name, part in rows.items()}
     given = {"objective": objective, "max_depth": 3, **({"quantile_alpha": 0.7} if "quantile" in objective else {})}
 
@@ -92,7 +92,7 @@ def test_other_losses_come_close_to_the_library(objective: str) -> None:
 
 
 def test_weights_count_as_in_the_library() -> None:
-    rows, reports = table(), Heard()
+    rows, reports = table(), Reports()
     random = np.random.default_rng(1)
     rows = {name: replace(part, weight=random.choice(np.float32([0, 1, 3]), len(part))) for name, part in rows.items()}
 
@@ -105,7 +105,7 @@ def test_weights_count_as_in_the_library() -> None:
 
 
 def test_approx_comes_close_to_the_library() -> None:
-    rows, reports = table(3000), Heard()
+    rows, reports = table(3000), Reports()
     given = {**BINARY, "tree_method": "approx", "max_bin": 64}
 
     trained(rows, given, reports)

@@ -17,14 +17,14 @@ from algoport.algorithms.xgboost.hyperparameters import Hyperparameters
 from algoport.algorithms.xgboost.kfold import folds
 from algoport.algorithms.xgboost.model import Model
 from tests import data
-from tests.algorithms.xgboost.jobs import Heard, answers, by_library, table, trained
-from tests.conformance.example import Interrupted, Kept
+from tests.algorithms.xgboost.jobs import Reports, answers, by_library, table, trained
+from tests.conformance.example import CheckpointFiles, Interrupted
 
 BINARY = {"objective": "binary:logistic", "max_depth": 4}
 
 
 def test_training_ends_early_and_is_cut_to_the_best_round_as_in_the_library() -> None:
-    rows, reports = table(400), Heard()
+    rows, reports = table(400), Reports()
     given = {**BINARY, "num_round": 60, "eta": 0.8, "eval_metric": ["auc", "logloss"], "early_stopping_rounds": 5}
 
     ours = trained(rows, given, reports)
@@ -40,7 +40,7 @@ def test_training_ends_early_and_is_cut_to_the_best_round_as_in_the_library() ->
 
 
 def test_the_metric_of_a_tuner_is_measured_and_watched() -> None:
-    rows, reports = table(400), Heard()
+    rows, reports = table(400), Reports()
     given = {**BINARY, "num_round": 40, "eta": 0.9, "eval_metric": "logloss", "early_stopping_rounds": 3}
 
     model = trained(rows, {**given, "_tuning_objective_metric": "validation:auc"}, reports)
@@ -51,7 +51,7 @@ def test_the_metric_of_a_tuner_is_measured_and_watched() -> None:
 
 @pytest.mark.parametrize("without", ["validation", "eval_metric"])
 def test_nothing_ends_early_without_validation_or_metric_and_the_log_says_so(without: str) -> None:
-    rows, reports = table(400), Heard()
+    rows, reports = table(400), Reports()
     given = {**BINARY, "num_round": 12, "eta": 1, "eval_metric": "logloss", "early_stopping_rounds": 1}
     rows.pop(without, None)
     given.pop(without, None)
@@ -93,18 +93,18 @@ def test_an_interrupted_job_resumes_to_the_same_model(more: dict, tmp_path: Path
     rows = table(300)
     given = {**BINARY, **more}
 
-    whole = Kept(tmp_path / "whole")
+    whole = CheckpointFiles(tmp_path / "whole")
     want = trained(rows, given, checkpoints=whole)
     for cut in {1, whole.saved // 2, whole.saved - 1} - {0}:
         with pytest.raises(Interrupted):
-            trained(rows, given, checkpoints=Kept(tmp_path / str(cut), dies_after=cut))
-        model = trained(rows, given, checkpoints=Kept(tmp_path / str(cut)))
+            trained(rows, given, checkpoints=CheckpointFiles(tmp_path / str(cut), dies_after=cut))
+        model = trained(rows, given, checkpoints=CheckpointFiles(tmp_path / str(cut)))
         pairs = zip(model.boosters, want.boosters, strict=True)
         assert all(interchange.write(one) == interchange.write(other) for one, other in pairs)
 
 
 def test_folds_leave_models_figures_and_the_answers_of_models_that_have_not_seen_a_row() -> None:
-    rows, reports = table(400), Heard()
+    rows, reports = table(400), Reports()
     given = {**BINARY, "_kfold": 4, "_num_cv_round": 2, "num_round": 3}
 
     model = trained(rows, given, reports)
@@ -136,7 +136,7 @@ def test_ranking_learns_each_query_as_the_library_does(rank: str) -> None:
     group = np.repeat(np.arange(30), 10)
     order = random.permutation(300)
     rows = {"train": Rows(features=features[order], label=label[order], group=group[order])}
-    reports = Heard()
+    reports = Reports()
 
     trained(rows, {"objective": rank, "max_depth": 3}, reports)
 
@@ -290,7 +290,7 @@ def test_quality_on_real_rows_is_the_library_s(name: str) -> None:
     ours, theirs = [], []
     for seed in range(5):
         given = {**BINARY, "num_round": 40, "subsample": 0.9, "colsample_bytree": 0.9, "max_depth": 6, "seed": seed}
-        reports = Heard()
+        reports = Reports()
         trained({**rows}, given, reports)
         ours.append(reports.figures[39]["validation:logloss"])
         theirs.append(by_library(rows, given)[1]["validation"]["logloss"][-1])
