@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from algoport.algorithms.contract import Answer
@@ -76,8 +76,3 @@ def _within(media: str, asked: str) -> bool:
 
 def _excerpt(text: str, limit: int = 80) -> str:
     return text if len(text) <= limit else text[: limit - 3] + "..."
-
-
-def check_default(media: str | None, responses: Sequence[str]) -> bool:
-    """Whether that can be the default of answers."""
-    return media is None or answer_type(media).media in {answer_type(known).media for known in responses}
