@@ -71,11 +71,14 @@ def level() -> str:
 
 
 def state(name: str) -> str:
-    """A hash of what decides which kernels the example jobs need: their sources, and who compiles them."""
+    """A hash of what decides which kernels the example jobs need: their sources, and who compiles them. An algorithm
+    outside the tree has the folder that it lies in, too, as its compiled kernels are named after that."""
     digest = hashlib.sha256(f"{sys.version} {level()} {_version('numba')} {_version('llvmlite')}".encode())
     own = Path(str(algorithms.part(name, "").__file__)).parent
     root = Path(str(algorithms.__file__)).parent
     digest.update(compiled.version().encode())
+    if not own.is_relative_to(root):
+        digest.update(str(own).encode())
     for folder in (own, root / "shared", root / "contract"):
         for path in sorted(folder.rglob("*.py")):
             digest.update(f"{path.relative_to(folder)}\n".encode() + path.read_bytes())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -84,3 +85,20 @@ def test_what_the_cache_has_is_left_as_it_is(jobs: list[str], tmp_path: Path) ->
 
     assert (place / "own-1.py311.nbi").read_text() == "an index of more signatures"
     assert not (place / "own-1.py311.1.nbc").exists()
+
+
+def test_an_algorithm_elsewhere_is_compiled_for_each_folder_that_it_lies_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its compiled kernels are named after the folder; those of a copy elsewhere would not be read."""
+    states = []
+    for place in ("one", "two"):
+        own = tmp_path / place / "own"
+        own.mkdir(parents=True)
+        (own / "__init__.py").write_text("")
+        monkeypatch.setattr(
+            baking.algorithms, "part", lambda name, part, own=own: SimpleNamespace(__file__=own / "__init__.py")
+        )
+        states.append(baking.state("own"))
+
+    assert states[0] != states[1]
