@@ -20,6 +20,7 @@ from algoport.algorithms.contract.hyperparameters import Settings
 from algoport.algorithms.shared import compiled, machine
 from algoport.training import artifacts, checkpoints, cluster, configuration, failure, log, warmup
 from algoport.training.channels import Channel
+from algoport.training.channels.inspection import inspect
 from algoport.training.channels.opening import MODEL, Opening, check, content_type, meant
 from algoport.training.configuration import Configuration
 from algoport.training.metrics import Metrics
@@ -102,6 +103,7 @@ def run(places: Places, parts: Parts, job: Configuration, membership: cluster.Me
     with metrics.phase("setup"):
         opening = Opening(places, job, parts.algorithm, group, local=membership.local, meter=metrics, asked=stop.asked)
         sources, files = opening.sources(), opening.files()
+        inspect(sources.values(), stop.asked)
         start = artifacts.start(places.data / MODEL, parts.load) if MODEL in job.channels else None
         checkpoints = _checkpoints(job, parts, opening, sources, membership)
         fit = parts.fit

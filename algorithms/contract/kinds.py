@@ -54,6 +54,9 @@ class Kind:
     framed: Sequence[str] = ()  # content types whose readers want the RecordIO frames that wrap a pipe's objects
     # Content types of which a file is one record -> the module of `training/channels` that reads such folders.
     folders: Mapping[str, str] = field(default_factory=dict)
+    # The module of `algorithms/shared` whose `inspect` looks at all records of files before the first pass; where a
+    # reader sees all that can be wrong with a record, there is none.
+    inspection: str = ""
 
 
 @functools.cache

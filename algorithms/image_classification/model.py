@@ -23,6 +23,7 @@ from algoport.algorithms.shared.vision.residual.design import Design
 NAME, ONNX = "image-classification", "model.onnx"
 # Weights that an epoch left beside those of the model.
 _EPOCH = re.compile(r"epoch(\d{4,})\.(.*)")
+_TURNED = "upright, by EXIF"
 _PART = 64  # pictures that pass the network at a time
 
 
@@ -40,6 +41,7 @@ class Model:
     epochs: Mapping[int, Mapping[str, NDArray[np.float32]]] = field(default_factory=dict)
     epoch: int = 0  # of the weights, from 1; 0 where none was over
     accuracy: float | None = None  # of the validation pictures in that epoch
+    upright: bool = True  # whether pictures are turned as their cameras say (EXIF); not those of original images
     hurried: bool = False  # whether a stop leaves no time for what is not needed to predict
 
     @property
@@ -59,7 +61,10 @@ class Model:
         shape = (self.height, self.width_, self.channels)
         parts = [np.empty((0, self.num_classes), np.float32)]
         prepare = Preparation(channels=self.channels, height=self.height, width=self.width_).request
-        for batch in prefetch.prepare_ahead(batches, shape, lambda number: lambda pixels, at, place: prepare(pixels)):
+        ahead = prefetch.prepare_ahead(
+            batches, shape, lambda number: lambda pixels, at, place: prepare(pixels), upright=self.upright
+        )
+        for batch in ahead:
             parts.append(self._predictor.probabilities(batch.pixels))
         return {"prediction": np.concatenate(parts)}
 
@@ -103,6 +108,7 @@ class Model:
             "epoch": self.epoch,
             "validation_accuracy": self.accuracy,
             "preprocessing": {
+                "orientation": _TURNED if self.upright else schema.STORED,
                 "colors": "gray" if self.channels == 1 else "RGB",
                 "resize": "to height and width, proportions not kept",
                 "scale": "none: pixels from 0 to 255, normalized by the first layer",
@@ -123,7 +129,13 @@ class Model:
     def _read(cls, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> Self:
         numbers = schema.numbers(facts, artifact.FACTS)
         own, epochs = _by_epoch(arrays)
-        model = cls(**numbers, multi_label=facts.get("multi_label") is True, weights=own, epochs=epochs)
+        model = cls(
+            **numbers,
+            multi_label=facts.get("multi_label") is True,
+            weights=own,
+            epochs=epochs,
+            upright=schema.is_upright(facts),
+        )
         for weights in (own, *epochs.values()):
             schema.check_weights(model.design, model.num_classes, weights, artifact.ARRAYS)
         return model

@@ -49,6 +49,7 @@ def load(folder: Path) -> dict[str, Any]:
         "width_": width,
         "multi_label": _is_multiple(folder),
         "weights": arrays,
+        "upright": False,  # it was trained on pictures as they are stored
         "epoch": int(path.stem[-4:]),
     }
 

@@ -29,6 +29,19 @@ def settings(reporter: Reporter, values: Hyperparameters) -> None:
         reporter.note("checkpoint_frequency not set, will store the best model")
 
 
+def counted(reporter: Reporter, values: Hyperparameters, pictures: int, batch: int) -> None:
+    """Notes on an epoch that had another number of pictures than the settings say, or less than one batch; `batch`: of
+    all hosts."""
+    if pictures != values.num_training_samples:
+        effect = "; the learning rate falls by num_training_samples" if values.steps else ""
+        reporter.note(
+            f"num_training_samples is {values.num_training_samples:,}, where the epoch had {pictures:,} pictures"
+            f"{effect}."
+        )
+    if pictures < batch:
+        reporter.note(f"A step takes {batch:,} pictures by mini_batch_size; the epoch had only {pictures:,}, one step.")
+
+
 def speed(reporter: Reporter, progress: Progress, pictures: float, top_k: int | None) -> None:
     """The line on an epoch so far; `pictures`: a second."""
     more = f"\ttop_k_accuracy_{top_k}={progress.tally.top:.6f}" if top_k else ""

@@ -12,6 +12,8 @@ from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.image_classification.hyperparameters import MOST_SIDE
 from algoport.algorithms.shared.vision.residual.design import LARGE, SMALL, Design
 
+STORED = "as stored"  # what a model says of pictures that are not turned as their cameras say
+
 
 def numbers(facts: Mapping[str, Any], place: str) -> dict[str, Any]:
     """The numbers of a model, by its fields; `UserError` where one is not what a network can have."""
@@ -32,6 +34,12 @@ def numbers(facts: Mapping[str, Any], place: str) -> dict[str, Any]:
     _check_numbers(sizes, place)
     sizes["width_"] = sizes.pop("width")
     return {**sizes, "accuracy": accuracy}
+
+
+def is_upright(facts: Mapping[str, Any]) -> bool:
+    """Whether pictures are turned as their cameras say before the network sees them; they are where nothing is said."""
+    preprocessing = facts.get("preprocessing")
+    return not (isinstance(preprocessing, dict) and preprocessing.get("orientation") == STORED)
 
 
 def _check_numbers(given: Mapping[str, Any], place: str) -> None:

@@ -168,6 +168,8 @@ class Learner:
         job, settings, state = self._job, self._settings, self.state
         progress = state.progress
         if progress.tally.count:
+            if not progress.epoch:
+                reports.counted(job.reporter, settings, int(progress.tally.count), job.batch)
             reports.training(job.reporter, progress, job.clock() - self._started, settings.top_k)
         figures = None
         if "validation" in job.channels:

@@ -13,7 +13,7 @@ from algoport.algorithms.contract import kinds
 from algoport.algorithms.contract.errors import AlgoportError, UserError
 from algoport.algorithms.contract.group import Alone
 from algoport.training import artifacts, configuration
-from algoport.training.channels import Channel
+from algoport.training.channels import Channel, inspection
 from algoport.training.channels.opening import MODEL, SILENT, Opening, check
 from algoport.training.configuration import Configuration
 from algoport.training.places import Places
@@ -21,6 +21,7 @@ from algoport.training.run import Parts
 
 SECONDS = 10.0
 ROWS = 5000  # looked at between two looks at the clock
+PICTURES = 100  # the same of records of which each is inspected
 
 
 @dataclass
@@ -84,11 +85,16 @@ def _scan(source: Channel, seconds: float) -> str:
         return f"Channel '{source.name}': is a pipe, which can be read but once; not read."
     end, rows = time.monotonic() + seconds, 0
     whole = True
-    for batch in source.batches(ROWS):
+    look = inspection.inspector(source.kind)
+    inspected = inspection.Inspection(source.name, kinds.find(source.kind).noun)
+    for batch in source.batches(ROWS if look is None else PICTURES):
         rows += len(batch)
+        if look is not None:
+            inspected.add(batch, look)
         if time.monotonic() > end:
             whole = source.rows == rows
             break
+    inspected.check()
     kind = kinds.find(source.kind)
     noun = kind.noun
     seen = f"{rows:,} {noun}" if whole else f"the first {rows:,} {noun}"

@@ -23,7 +23,7 @@ from algoport.algorithms.contract import Channel, kinds
 from algoport.algorithms.contract.records import Images, Rows
 from algoport.algorithms.contract.records.boxes import Boxes
 from algoport.algorithms.contract.records.masks import Masks
-from algoport.algorithms.shared.vision import decoding
+from algoport.algorithms.shared.vision import headers
 from algoport.training import formats
 from algoport.training.examples import files
 from algoport.training.formats.images import picture
@@ -237,7 +237,7 @@ def _known(pictures: Boxes | Masks) -> Iterator[tuple[str, bytes]]:
         yield from ((".png", mask) for mask in pictures.masks or () if mask is not None)
         return
     for number, (data, objects) in enumerate(zip(pictures.encoded, pictures.objects or (), strict=True)):
-        size, difficult = decoding.size(data), pictures.difficult(number)
+        size, difficult = headers.size(data), pictures.difficult(number)
         assert size is not None and objects is not None
         pixels = objects[:, 1:5].astype(np.float64) * np.tile(size[::-1], 2)
         annotations = [

@@ -146,7 +146,7 @@ def test_what_is_no_picture_is_refused(example: Example, model: Any, predictor: 
     if example.kind not in ("boxes", "masks"):
         pytest.skip("is not asked about pictures")
 
-    with pytest.raises(Refusal, match="must be a JPEG or PNG file") as refused:
+    with pytest.raises(Refusal, match="must be a JPEG, PNG or WebP file") as refused:
         predictor.answer(model, body, "image/png", None)
 
     assert refused.value.code == 400

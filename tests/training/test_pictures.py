@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from algoport.algorithms.contract.errors import UserError
+from algoport.training import log
 from algoport.training.channels import pictures as module
 from algoport.training.channels.pictures import Pictures, as_images, class_folders, list_pictures
 
@@ -54,16 +55,24 @@ def test_a_list_can_have_a_label_for_each_class(tmp_path):
     ("text", "message"),
     [
         ("0\ta.png", "train_lst/a.lst, line 1: must be a number, labels and a path with tabs between them"),
-        ("0\t1\ta.png\nx\t1\ta.png", "line 2: must be a number"),
-        ("0\tcat\ta.png", "line 1: must be a number"),
-        ("0\tnan\ta.png", "line 1: must be a number"),
+        ("0\t1\ta.png\nx\t1\ta.png", "line 2, column 1: must be the picture's number; it is 'x'."),
+        ("0\tcat\ta.png", "line 1, column 2: must be a label, a number; it is 'cat'. Classes are numbered"),
+        ("0\tnan\ta.png", "line 1, column 2: must be a label, a number; it is 'nan'"),
+        ("0\t1\t", "line 1, column 3: must be a path; it is empty"),
+        ("index\tlabel\tpath", "it is 'index'. A list has no line of names."),
+        ("0 1 a.png", "it is '0 1 a.png', which has blanks between its columns"),
+        ("0,1,a.png", "it is '0,1,a.png', which has commas between its columns"),
+        ("0\ta.png", "which has two columns: is the label missing?"),
+        ("0\t1\tdata/pets/dog/a.png", "in channel 'train', but dog/a.png is there."),
+        ("0\t1\tDOG/A.PNG", "in channel 'train', but dog/a.png is there."),
+        ("0\t1\tdog/a.jpg", "in channel 'train', but dog/a.png is there."),
         ("0\t1\tb.png", "line 1: names 'b.png', and there is no such file in channel 'train'"),
         ("0\t1\t../train_lst/a.lst", "must name a file of channel 'train'"),
         ("0\t1\ta.png\n1\t1\t0\ta.png", "line 2: 2 labels, where the first line has 1"),
     ],
 )
 def test_a_line_that_is_wrong_is_reported(tmp_path, text, message):
-    root = put(tmp_path / "train", "a.png")
+    root = put(tmp_path / "train", "a.png", "dog/a.png")
 
     with pytest.raises(UserError) as caught:
         list_pictures(root, "train", lst(tmp_path, text), "train_lst")
@@ -109,12 +118,39 @@ def test_pictures_without_folders_need_a_list(tmp_path):
         class_folders(put(tmp_path / "train", "1.png"), "train")
 
 
-def test_a_file_that_is_no_picture_is_reported(tmp_path):
-    root = put(tmp_path / "train", "a/1.png")
-    (root / "a" / "2.png").write_bytes(b"hello")
+@pytest.mark.parametrize("path", ["train/dog/1.png", "/opt/ml/input/data/train/dog/1.png", "dog\\1.png", "/dog/1.png"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_path_that_is_plainly_meant_is_read(tmp_path, path, encoding):
+    root = put(tmp_path / "train", "dog/1.png")
+    lists = lst(tmp_path, "")
+    (lists / "a.lst").write_bytes(f"0\t1\t{path}\n".encode(encoding))
 
-    with pytest.raises(UserError, match=r"train/a/2\.png: must be a JPEG or PNG file"):
-        read(class_folders(root, "train"))
+    assert read(list_pictures(root, "train", lists, "train_lst")) == (["dog/1.png"], [[1.0]])
+
+
+def test_a_folder_within_the_channel_comes_before_one_that_is_meant(tmp_path):
+    root = put(tmp_path / "train", "train/1.png", "1.png")
+
+    assert read(list_pictures(root, "train", lst(tmp_path, "0\t1\ttrain/1.png"), "train_lst"))[0] == ["train/1.png"]
+
+
+def test_a_class_may_begin_with_an_underscore(tmp_path, caplog):
+    """If there is a picture in it, for programs leave folders of that kind behind."""
+    root = put(tmp_path / "train", "cat/1.png", "_other/1.png", "_temporary/0/part", "__MACOSX/cat/1.png", ".git/1.png")
+
+    names, labels = read(class_folders(root, "train"))
+
+    assert (names, labels) == (["_other/1.png", "cat/1.png"], [[0], [1]])
+
+
+def test_files_that_are_no_pictures_by_their_names_are_named(tmp_path, capfd):
+    log.start()
+    class_folders(put(tmp_path / "train", "cat/1.png", "cat/Thumbs.db", "README.md"), "train")
+
+    said = capfd.readouterr()
+    assert "passed over, as no names of pictures (.jpg, .jpeg, .png, .webp): train/README.md, train/cat/Thumbs.db." in (
+        said.out + said.err
+    )
 
 
 def test_passes_are_kept_in_memory_and_shuffled_files_are_those_there_are(tmp_path, monkeypatch):

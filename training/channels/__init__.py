@@ -104,6 +104,10 @@ class Channel:
         """True where there is no record. Waits for the first one of a pipe."""
         return self._peek(1) is None
 
+    def blocks(self, over: Callable[[], bool]) -> Iterator[Any]:
+        """All that lies in its files, whoever's share it is, beside the passes of the job."""
+        return self._records.blocks(None, over)
+
     def head(self, rows: int) -> Any:
         """This member's share of the first batch of that size; the next pass sees it again."""
         share = self._share

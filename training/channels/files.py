@@ -56,15 +56,16 @@ class Folder:
     reference: Path | None  # place of the required channel of its kind, whose folders say which classes there are
 
 
-def shards(place: Path, channel: str) -> list[Shard]:
+def shards(place: Path, channel: str, hidden: tuple[str, ...] = (".", "_")) -> list[Shard]:
     """The files of the channel at that place, sorted by path: a folder with all below it, or a single file.
 
-    Links are followed. Hidden files, those whose name starts with an underscore, and empty ones are left out.
+    Links are followed. Hidden files, those whose name starts with an underscore, and empty ones are left out, and all
+    that lies in folders whose names begin as `hidden` says.
     Where one of them is a manifest, it says which of the others count, and in which order.
     """
     if place.is_file():
         return [Shard(channel, place, place.stat().st_size)] if place.stat().st_size else []
-    files = sorted(_below(place, channel), key=lambda shard: shard.name)
+    files = sorted(_below(place, channel, hidden), key=lambda shard: shard.name)
     manifests = [shard for shard in files if _is_manifest(shard)]
     if not manifests:
         return files
@@ -72,7 +73,7 @@ def shards(place: Path, channel: str) -> list[Shard]:
     return [shard for manifest in manifests for shard in _manifest_shards(manifest, channel, there)]
 
 
-def _below(place: Path, channel: str) -> Iterator[Shard]:
+def _below(place: Path, channel: str, hidden: tuple[str, ...]) -> Iterator[Shard]:
     seen = set()
     for root, folders, files in os.walk(place, followlinks=True):
         real = os.path.realpath(root)
@@ -80,7 +81,7 @@ def _below(place: Path, channel: str) -> Iterator[Shard]:
             folders.clear()
             continue
         seen.add(real)
-        folders[:] = [name for name in folders if name[0] not in "._"]
+        folders[:] = [name for name in folders if not name.startswith(hidden)]
         for name in files:
             path = Path(root, name)
             if name[0] not in "._" and path.is_file() and (size := path.stat().st_size):

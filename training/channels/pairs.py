@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from algoport.algorithms.contract.errors import UserError
 from algoport.training.channels.files import Folder, Shard, shards
-from algoport.training.channels.pictures import ENDINGS
+from algoport.training.channels.pictures import ENDINGS, only_pictures
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def paired(folder: Folder, annotations: tuple[str, Sequence[Shard]], ending: str
 
 
 def _pictures(folder: Folder) -> list[Shard]:
-    return [shard for shard in shards(folder.place, folder.channel) if shard.path.suffix.lower() in ENDINGS]
+    return only_pictures(shards(folder.place, folder.channel), folder.channel)
 
 
 def _by_name(files: Sequence[Shard], channel: str) -> dict[str, Shard]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,10 +19,11 @@ from algoport.algorithms.shared.machine import memory_free
 from algoport.training import log
 from algoport.training.channels.blocks import WINDOW
 from algoport.training.channels.files import Folder, Shard, shards
+from algoport.training.channels.listing import Paths, entry, text
 from algoport.training.channels.records import KEEP
-from algoport.training.formats.images.signature import description, is_picture
 
-ENDINGS = (".jpg", ".jpeg", ".png")
+ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
+HIDDEN = ".", "__MACOSX"  # how names of folders begin that are no classes
 _BLOCK = 256  # pictures handed on at a time
 _READERS = 8  # files that are being read: over a network each has to be waited for
 _SHOWN = 20  # classes whose names are logged
@@ -113,12 +113,8 @@ def open_channel(folder: Folder) -> Pictures[Images]:
 
 
 def contents(entries: Sequence[Entry], pool: ThreadPoolExecutor) -> list[bytes]:
-    """The files of some pictures; `UserError` names one that is none."""
-    encoded = list(pool.map(lambda entry: entry.shard.path.read_bytes(), entries))
-    for entry, data in zip(entries, encoded, strict=True):
-        if not is_picture(data):
-            raise UserError(f"{entry.shard.name}: must be a JPEG or PNG file; it is {description(data)}.")
-    return encoded
+    """The files of some pictures, whatever is in them: `inspection` sees that, for all before the first pass."""
+    return list(pool.map(lambda entry: entry.shard.path.read_bytes(), entries))
 
 
 def as_images(pictures: Sequence[LabeledFile], pool: ThreadPoolExecutor) -> Images:
@@ -166,41 +162,21 @@ def lines(place: Path, channel: str, lists: Path, lists_channel: str) -> Iterato
     if len(files) != 1:
         names = ", ".join(shard.name for shard in files) or "none"
         raise UserError(f"Channel '{lists_channel}': must hold one file that ends in .lst; it holds {names}.")
-    name, root = files[0].name, place.resolve()
-    for number, line in enumerate(files[0].path.read_text("utf-8", "replace").splitlines(), 1):
-        if not line.strip():
-            continue
-        where = f"{name}, line {number}"
-        label, path = _entry(line, where)
-        file = Path(os.path.realpath(root / path.replace("\0", "")))
-        if not file.is_relative_to(root):
-            raise UserError(f"{where}: must name a file of channel '{channel}'; it names '{path[:300]}'.")
-        if "\0" in path or not os.path.isfile(file):
-            raise UserError(f"{where}: names '{path[:300]}', and there is no such file in channel '{channel}'.")
-        yield Line(name, f"line {number}", Shard(f"{channel}/{path}", file, file.stat().st_size), label)
-
-
-def _entry(line: str, where: str) -> tuple[NDArray[np.float32], str]:
-    columns = line.rstrip("\r\n").split("\t")
-    try:
-        if len(columns) < 3:
-            raise ValueError
-        int(columns[0])
-        label = np.array([float(column) for column in columns[1:-1]], np.float32)
-        if not np.isfinite(label).all():
-            raise ValueError
-    except ValueError:
-        raise UserError(
-            f"{where}: must be a number, labels and a path with tabs between them; it is {line[:60]!r}."
-        ) from None
-    return label, columns[-1].lstrip("/")
+    name, paths = files[0].name, Paths(place, channel)
+    for number, line in enumerate(text(files[0]).splitlines(), 1):
+        if line.strip():
+            where = f"{name}, line {number}"
+            label, path = entry(line, where)
+            inside, file = paths.file(path, where)
+            yield Line(name, f"line {number}", Shard(f"{channel}/{inside}", file, file.stat().st_size), label)
+    paths.note(name)
 
 
 def class_folders(place: Path, channel: str, reference: Path | None = None) -> list[LabeledFile]:
     """The pictures of a channel whose folders are the classes, numbered in the order of their names, or as the names
     say where all are numbers. `reference`: the channel that says which classes there are, if that is another one."""
     names = _folders(reference if reference is not None and reference.is_dir() else place)
-    files = [shard for shard in shards(place, channel) if shard.path.suffix.lower() in ENDINGS]
+    files = only_pictures(shards(place, channel, hidden=HIDDEN), channel)
     if not files:
         return []
     if not names:
@@ -220,9 +196,32 @@ def class_folders(place: Path, channel: str, reference: Path | None = None) -> l
     return pictures
 
 
+def only_pictures(files: Sequence[Shard], channel: str) -> list[Shard]:
+    """Those that are pictures by their names; a note names others."""
+    chosen = [shard for shard in files if shard.path.suffix.lower() in ENDINGS]
+    others = sorted({shard.name for shard in files} - {shard.name for shard in chosen})
+    if others:
+        more = f" and {len(others) - _SHOWN:,} more" if len(others) > _SHOWN else ""
+        log.note(
+            f"Channel '{channel}': passed over, as no names of pictures ({', '.join(ENDINGS)}): "
+            f"{', '.join(others[:_SHOWN])}{more}."
+        )
+    return chosen
+
+
 def _folders(place: Path) -> list[str]:
-    names = [each.name for each in place.iterdir() if each.is_dir() and each.name[0] not in "._"]
+    """Those of classes, in order. One whose name begins with an underscore is one if there is a picture in it, for
+    programs leave such folders of their own behind."""
+    names = [
+        each.name
+        for each in place.iterdir()
+        if each.is_dir() and not each.name.startswith(HIDDEN) and (each.name[0] != "_" or _has_picture(each))
+    ]
     return sorted(names, key=int) if _are_numbers(names) else sorted(names)
+
+
+def _has_picture(folder: Path) -> bool:
+    return any(path.suffix.lower() in ENDINGS for path in folder.rglob("*"))
 
 
 def _are_numbers(names: Sequence[str]) -> bool:

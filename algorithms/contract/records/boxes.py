@@ -71,4 +71,5 @@ KIND = Kind(
     noun="pictures",
     framed=("application/x-recordio",),
     folders={"application/x-image": "boxes"},
+    inspection="vision.inspection",
 )

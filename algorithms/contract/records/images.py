@@ -17,7 +17,7 @@ from algoport.algorithms.contract.kinds import Kind
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Images:
-    """Pictures as they are sent and stored, JPEG or PNG, with what is known of each. Nothing is decoded yet."""
+    """Pictures as they are sent and stored, JPEG, PNG or WebP, with what is known of each. Nothing is decoded yet."""
 
     encoded: Sequence[bytes]  # (n,) whole files
     label: NDArray[np.float32] | None = None  # (n, l); None where the format or the request has none
@@ -109,6 +109,8 @@ KIND = Kind(
     formats=("images.recordio", "images.picture"),
     generate=_generate,
     schema={"type": "object"},
+    noun="pictures",
     framed=("application/x-recordio",),
     folders={"application/x-image": "pictures"},
+    inspection="vision.inspection",
 )

@@ -45,4 +45,5 @@ KIND = Kind(
     noun="pictures",
     framed=("application/x-recordio",),
     folders={"application/x-image": "masks"},
+    inspection="vision.inspection",
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from algoport.algorithms.shared.vision.decoding import segments, size
+from algoport.algorithms.shared.vision.headers import segments, size
 
 _APP1, _EXIF, _TAG, _SHORT = 0xE1, b"Exif\0\0", 0x0112, 3
 _ORDERS = {b"II*\0": "<", b"MM\0*": ">"}

@@ -43,10 +43,11 @@ def prepare_ahead(
     prepare: Callable[[int], Prepare],
     *,
     threads: int | None = None,
+    upright: bool = True,
 ) -> Generator[Batch, None, None]:
     """The batches, decoded and prepared; `prepare` is given the number of a batch, from 0, and makes what prepares its
     pictures. `shape`: height, width and channels. A picture that cannot be decoded is a `UserError` when its batch
-    is due."""
+    is due. `upright`: whether pictures are turned as their cameras say."""
     waiting: deque[tuple[Images, NDArray[np.uint8], list[Future[None]]]] = deque()
     with contextlib.ExitStack() as stack:
         pool = ThreadPoolExecutor(threads or cores(), thread_name_prefix="decode")
@@ -57,7 +58,8 @@ def prepare_ahead(
             pixels = np.empty((len(images), *shape), np.uint8)
             work = prepare(number)
             pieces = [
-                pool.submit(_fill, pixels, images, first, shape[2], work) for first in range(0, len(images), _PIECE)
+                pool.submit(_fill, pixels, images, first, (shape[2], upright), work)
+                for first in range(0, len(images), _PIECE)
             ]
             waiting.append((images, pixels, pieces))
             if len(waiting) > AHEAD:
@@ -72,8 +74,9 @@ def _done(images: Images, pixels: NDArray[np.uint8], pieces: list[Future[None]])
     return Batch(pixels=pixels, label=images.label, places=images)
 
 
-def _fill(pixels: NDArray[np.uint8], images: Images, first: int, channels: int, prepare: Prepare) -> None:
-    """Decode some of the pictures of a batch to where they belong."""
+def _fill(pixels: NDArray[np.uint8], images: Images, first: int, how: tuple[int, bool], prepare: Prepare) -> None:
+    """Decode some of the pictures of a batch to where they belong. `how`: channels, and whether upright."""
+    channels, upright = how
     for number in range(first, min(first + _PIECE, len(images))):
         place = images.place(number)
-        pixels[number] = prepare(decode(images.encoded[number], channels, place), number, place)
+        pixels[number] = prepare(decode(images.encoded[number], channels, place, upright=upright), number, place)

@@ -1,5 +1,6 @@
 """What is written is read back, nothing else is believed, and what an original image left is read too."""
 
+import io
 import json
 import struct
 
@@ -52,7 +53,7 @@ def test_the_sample_can_be_asked_about(model):
 
 
 def test_a_picture_that_is_none_is_reported(model):
-    with pytest.raises(UserError, match="image 1: must be a JPEG or PNG"):
+    with pytest.raises(UserError, match="image 1: must be a JPEG, PNG or WebP"):
         model.predict(Images(encoded=[b"no picture"]))
 
 
@@ -129,6 +130,31 @@ def test_what_an_original_image_left_is_read(model, tmp_path):
     assert (loaded.num_layers, loaded.num_classes, loaded.epoch, loaded.multi_label) == (20, 2, 12, False)
     rows = example.channels()["train"]
     np.testing.assert_array_equal(loaded.predict(rows)["prediction"], model.predict(rows)["prediction"])
+
+
+def test_pictures_are_turned_upright_but_for_a_network_of_an_original_image(model, tmp_path):
+    """Which was trained on pictures as they are stored; a model of ours says what it was trained on."""
+    from PIL import Image
+
+    exif, file = Image.Exif(), io.BytesIO()
+    exif[0x0112] = 6
+    Image.fromarray(np.random.default_rng(5).integers(0, 256, (8, 8, 3), np.uint8)).save(file, "JPEG", exif=exif)
+    stored = decode(file.getvalue(), 3, "", upright=False)
+    original(tmp_path, model)
+    theirs = Model.load(tmp_path)
+    theirs.save(tmp_path / "again")
+    model.save(tmp_path / "ours")
+
+    for asked, pixels in (
+        (model, np.rot90(stored, -1)),
+        (Model.load(tmp_path / "ours"), np.rot90(stored, -1)),
+        (theirs, stored),
+        (Model.load(tmp_path / "again"), stored),
+    ):
+        answer = asked.predict(Images(encoded=[file.getvalue()]))["prediction"]
+        want = asked.predict(Images(encoded=[encode(np.ascontiguousarray(pixels))]))["prediction"]
+        np.testing.assert_array_equal(answer, want)
+    assert not np.array_equal(stored, np.rot90(stored, -1))
 
 
 def test_what_an_original_image_left_in_part_is_reported(model, tmp_path):

@@ -169,6 +169,19 @@ def test_lines_are_those_of_the_original():
     assert re.search(r"^Storing the best model with validation accuracy: [\d.]+$", text, re.M)
 
 
+def test_another_number_of_pictures_than_the_settings_say_is_noted():
+    recorder, quiet = Recorder(), Recorder()
+    count = len(example.channels()["train"])
+
+    fit(more=recorder.more, num_training_samples=1000, mini_batch_size=500, epochs=2, lr_scheduler_step="1")
+    fit(more=quiet.more, num_training_samples=count, epochs=1)
+
+    text = f"num_training_samples is 1,000, where the epoch had {count} pictures; the learning rate falls by"
+    assert [note.startswith(text) for note in recorder.notes].count(True) == 1
+    assert f"A step takes 500 pictures by mini_batch_size; the epoch had only {count}, one step." in recorder.notes
+    assert not any("the epoch had" in note for note in quiet.notes)
+
+
 def test_curves_and_confusion_are_left_beside_the_model():
     recorder = Recorder()
 

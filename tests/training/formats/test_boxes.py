@@ -246,9 +246,9 @@ def test_an_annotation_that_is_wrong_is_refused_with_its_record_and_object(text:
     ("stream", "sentence"),
     [
         (frame(PNG), "record 1: is a picture, and no annotation follows it."),
-        (frame(PNG) + frame(annotation(BOX)) + frame(annotation(BOX)), "record 3: must be a JPEG or PNG file"),
+        (frame(PNG) + frame(annotation(BOX)) + frame(annotation(BOX)), "record 3: must be a JPEG, PNG or WebP file"),
         (frame(struct.pack("<IfQQ", 0, 3.0, 0, 0) + PNG), "must have a label of boxes"),
-        (record(2, 5, data=b"GIF89a"), "record 1: must hold a JPEG or PNG file; it is a GIF file."),
+        (record(2, 5, data=b"GIF89a"), "record 1: must hold a JPEG, PNG or WebP file; it is a GIF file."),
         (record(2, 5)[:-40], "record 1 (byte 0): is cut off"),
         (record(2, 5) + b"\x0a\x23", "record 2 (byte"),
         (frame(b"short"), "record 1: must have a header of 24 bytes; it has 5 in all."),

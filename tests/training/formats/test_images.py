@@ -103,14 +103,14 @@ def test_a_file_in_a_frame_is_read_as_the_file():
         (frame(struct.pack("<IfQQ", 2**32 - 1, 0, 0, 0) + JPEG), "labels follow, where"),
         (
             frame(struct.pack("<IfQQ", 0, 0, 0, 0) + b"GIF89a"),
-            "record 1: must hold a JPEG or PNG file; it is a GIF file",
+            "record 1: must hold a JPEG, PNG or WebP file; it is a GIF file",
         ),
         (frame(struct.pack("<IfQQ", 0, 0, 0, 0)), "it is empty"),
         (frame(JPEG), "record 1: is a picture, and no label follows it"),
         (frame(JPEG) + frame(b"cat"), "record 2: must be a label, a number or a list of numbers; it is 'cat'"),
         (frame(JPEG) + frame(b"[[1]]"), "record 2: must be a label"),
         (frame(JPEG) + frame(b"NaN"), "record 2: must be a label"),
-        (frame(JPEG) + frame(b"1") + frame(b"2") + frame(b"3"), "record 3: must be a JPEG or PNG file"),
+        (frame(JPEG) + frame(b"1") + frame(b"2") + frame(b"3"), "record 3: must be a JPEG, PNG or WebP file"),
         (recordio.write(images(1)) + recordio.write(images(1, 2)), "record 2: 2 labels, where the first record has 1"),
         (recordio.write(images(2))[:-9], "cut off"),
         (b"\x89PNG\r\n\x1a\n and more", "is plainly a PNG picture, where the content type is application/x-recordio."),
@@ -154,5 +154,5 @@ def test_a_body_is_one_picture(media):
     assert list(read(PNG, media).encoded) == [PNG]
     assert len(read(b"", media)) == 0
     assert picture.write(read(PNG, media)) == PNG
-    with pytest.raises(UserError, match="must be a JPEG or PNG file; it is a WebP file"):
-        read(b"RIFF\0\0\0\0WEBP", media)
+    with pytest.raises(UserError, match="must be a JPEG, PNG or WebP file; it is a TIFF file"):
+        read(b"II*\0\0\0\0\0", media)

@@ -17,7 +17,7 @@ from typing import BinaryIO, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from algoport.training.formats.images.signature import description, is_picture
+from algoport.algorithms.shared.vision.signature import KNOWN, description, is_picture
 from algoport.training.formats.layout import Layout
 from algoport.training.formats.recordio import MAGIC, frames
 
@@ -110,7 +110,7 @@ def _with_header(payloads: Iterator[bytes], layout: Layout, reading: Reading[K])
         labels = np.frombuffer(payload, "<f4", flag, _HEADER.size) if flag else np.array([label], np.float32)
         data = payload[start:]
         if not is_picture(data):
-            raise layout.fault(place, f"must hold a JPEG or PNG file; it is {description(data)}.")
+            raise layout.fault(place, f"must hold {KNOWN}; it is {description(data)}.")
         known = reading.header(labels.astype(np.float32), data, layout, place)
         yield Entry(data, known, number, layout.name)
 
@@ -119,7 +119,7 @@ def _alternating(payloads: Iterator[bytes], layout: Layout, reading: Reading[K])
     for number, data in enumerate(payloads):
         place = f"record {2 * number + 1}"
         if not is_picture(data):
-            raise layout.fault(place, f"must be a JPEG or PNG file, as every other one; it is {description(data)}.")
+            raise layout.fault(place, f"must be {KNOWN}, as every other one; it is {description(data)}.")
         following = next(payloads, None)
         if following is None:
             raise layout.fault(place, f"is a picture, and no {reading.noun} follows it.")

@@ -1,4 +1,4 @@
-"""One picture, a JPEG or PNG file: `application/x-image`, `image/jpeg`, `image/png`."""
+"""One picture, a JPEG, PNG or WebP file: `application/x-image`, `image/jpeg`, `image/png`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from algoport.algorithms.contract.records import Images
-from algoport.training.formats.images.signature import description, is_picture
+from algoport.algorithms.shared.vision.signature import KNOWN, description, is_picture
 from algoport.training.formats.layout import Layout
 
 MEDIA = ("application/x-image", "image/jpeg", "image/png", "image/jpg")
@@ -30,7 +30,7 @@ def single(stream: BinaryIO, layout: Layout) -> Iterator[bytes]:
     if not data:
         return
     if not is_picture(data):
-        raise layout.fault("", f"must be a JPEG or PNG file; it is {description(data)}.")
+        raise layout.fault("", f"must be {KNOWN}; it is {description(data)}.")
     yield data
 
 

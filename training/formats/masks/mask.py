@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from algoport.algorithms.shared.vision.decoding import head
+from algoport.algorithms.shared.vision.headers import JPEG, PNG, head
 from algoport.algorithms.shared.vision.orientation import upright_size
-from algoport.training.formats.images.signature import JPEG, PNG, description
+from algoport.algorithms.shared.vision.signature import description
 from algoport.training.formats.layout import Layout
 
 # Colour types of PNG (ISO/IEC 15948, 11.2.2): a gray level, or the number of a colour in a palette.
