@@ -98,7 +98,7 @@ def _complete(blocks: Iterator[Any], layout: Layout, kind: Kind) -> Iterator[Any
 
 def whole(body: bytes, content_type: ContentType, layout: Layout, kind: str = "rows") -> Any:
     """All records of a request; none where the body has none. The parameters are those of the content type."""
-    layout = replace(layout, block=min(layout.block, len(body) + 1))
+    layout = replace(layout, block=len(body) + 1, answered=True)
     parts = list(records(io.BytesIO(body), content_type, layout, kind))
     return concatenate(parts) if parts else kinds.find(kind).empty(layout.width or len(layout.fields))
 

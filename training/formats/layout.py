@@ -24,6 +24,7 @@ class Layout:
     limit: int | None = None  # bytes that decoding may fill, where the sender is not trusted
     classes: int | None = None  # how many a label may name, where that is known
     fields: Sequence[Field] = ()  # what records have by name, where the algorithm declares it
+    answered: bool = False  # whether it is a request, of which every record must have an answer
     missing: bool = True  # whether a feature may be missing or infinite; where False, such a row is a fault
 
     @property
@@ -62,10 +63,11 @@ class Layout:
             return f"If the first of them is a label, their content type is {media};label_size=1."
         return ""
 
-    def incomplete(self, place: str, column: int, value: float) -> UserError:
-        """The error of a row with a feature that is missing or infinite."""
+    def incomplete(self, place: str, column: int, value: float, text: str = "") -> UserError:
+        """The error of a row with a feature that is missing or infinite; `text`: what stands in its place."""
         if math.isnan(value):
-            return self.fault(place, f"feature {column + 1} has no value, and this algorithm takes no missing values.")
+            has = f"has no value ({excerpt(text)})" if text.strip() else "has no value"
+            return self.fault(place, f"feature {column + 1} {has}, and this algorithm takes no missing values.")
         return self.fault(place, f"feature {column + 1} must be a finite float32 number; it is {value}.")
 
     def spend(self, size: int) -> None:

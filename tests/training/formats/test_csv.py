@@ -14,6 +14,7 @@ from algoport.training.formats.layout import Layout
 from tests.training.formats.streams import rows
 
 NAN = np.nan
+TEXTS = "texts must be replaced by numbers, such as a column of 0 and 1 for each value."
 
 
 def read(text: str | bytes, **layout):
@@ -43,6 +44,10 @@ def fault(text: str | bytes, **layout) -> str:
         (" 1 ,\t2\n", [[1, 2]]),
         ("+1,-2.5e3\n.5,1.\n", [[1, -2500], [0.5, 1]]),
         ("1e39,-inf\n", [[np.inf, -np.inf]]),
+        ("True,false\nFALSE,true\n", [[1, 0], [0, 1]]),
+        ('1,"True"\n,FALSE\nTrue,2\n', [[1, 1], [NAN, 0], [1, 2]]),
+        ("?,None\n#N/A,\\N\n-,NA\n", [[NAN, NAN], [NAN, NAN], [NAN, NAN]]),
+        ("null, <NA> \nnone,N/A\n", [[NAN, NAN], [NAN, NAN]]),
         ("7", [[7]]),
     ],
 )
@@ -58,7 +63,10 @@ def test_numbers_are_written_in_many_ways(text, numbers, small, monkeypatch):
         lambda columns: some.lists(
             some.lists(
                 some.sampled_from(
-                    ["1", "-2.5", "+3", "", " 4", '"5"', "1e-3", "x", "1_0", "nan", "0x1", "٣", '""', "-"]
+                    [
+                        *("1", "-2.5", "+3", "", " 4", '"5"', "1e-3", "x", "1_0", "nan", "0x1", "٣", '""', "-"),
+                        *("True", "false", " TRUE", '"False"', "?", "\\N", "-inf", "nan(1)", "1.", "Truely"),
+                    ]
                 ),
                 min_size=columns,
                 max_size=columns,
@@ -84,6 +92,75 @@ def test_small_bodies_are_read_as_large_ones(table):
     assert outcome(0) == outcome(1 << 15)
 
 
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("1,2\n1 2\n", "line 2: not a row of numbers: '1 2'; the row is '1 2': it is numbers with blanks between them"),
+        ('1,2\n"1,234",5\n', "column 1 is '1,234': it has commas between thousands: write '1234'."),
+        ("1;2\n1,5;2\n", "column 1 is '1,5': it has a decimal comma: write '1.5'."),
+        ("1,2\n3,5 %\n", "column 2 is '5 %': it is a percentage"),
+        ("1,2\n3,$5\n", "column 2 is '$5': it has a sign of a currency"),
+        ("1,2\n2020-01-01,1\n", "column 1 is '2020-01-01': it is a date"),
+        ("1,2\n12:30,1\n", "column 1 is '12:30': it is a time of day"),
+        ("1,2\n0x1F,1\n", "column 1 is '0x1F': it is hexadecimal"),
+        ("1,2\n1_000,1\n", "column 1 is '1_000': it has underscores"),
+        ("1,2\n\u22125,1\n", "its digits or its sign are not those of ASCII"),
+        ("1,2\nyes,1\n", "column 1 is 'yes': write 1 or 0."),
+        ("1,2\n3,4,\n", "3 numbers, where the first row has 2. It ends with ','"),
+        ('1,2\n3,"4\n5,6\n', "a quotation mark before it has probably no end"),
+        ("1,2\n3,\0\n", "not a row of numbers"),
+    ],
+)
+def test_a_field_that_is_no_number_comes_with_its_likely_reason_and_remedy(text, sentence):
+    assert sentence in fault(text)
+
+
+def test_one_comma_too_many_is_named_where_the_width_is_known():
+    assert "3 numbers, where feature_dim is 2. It ends with ','" in fault("1,2,\n", width=2, width_name="feature_dim")
+
+
+def test_a_word_for_missing_is_shown_where_none_may_be():
+    with pytest.raises(
+        UserError, match=r"line 2: feature 2 has no value \('\?'\), and this algorithm takes no missing"
+    ):
+        read("1,2\n3,?\n", missing=False)
+
+
+def test_a_file_without_a_number_has_no_header():
+    text = "# Title\n\nSome words, and more.\nThe end.\n"
+    assert (
+        fault(text) == "train/part-3.csv: no number in its first lines, '# Title': it is probably no data; remove it."
+    )
+
+
+@pytest.mark.parametrize(("before", "after"), [("", ""), ("\n\n", "\n\n"), ("1\n" * 20_000, "2\n" * 20_000)])
+def test_a_request_has_an_answer_for_every_line_between_the_first_and_the_last(before, after):
+    lines = before.count("1") + after.count("2")
+
+    def answered(text: str, **layout) -> np.ndarray:
+        features: np.ndarray = read(before + text + after, answered=True, **layout).features
+        return features[before.count("1") :][: len(features) - lines]
+
+    np.testing.assert_array_equal(answered("12.5\n\n14\n"), np.array([[12.5], [NAN], [14]], np.float32))
+    np.testing.assert_array_equal(answered("12.5\r\n \r\n\r\n14\n")[:, 0], np.array([12.5, NAN, NAN, 14], np.float32))
+    with pytest.raises(UserError, match=r"line \d+: is blank, where each line must be a row; leave it out."):
+        answered("12.5\n\n14\n", missing=False)
+
+
+def test_a_blank_line_between_rows_of_a_request_is_a_fault():
+    assert "line 2: is blank" in fault("1,2\n\n3,4\n", answered=True)
+    assert len(read("\n1,2\n3,4\n\n", answered=True)) == 2
+
+
+@pytest.mark.parametrize("lines", [3, 30_000])
+def test_truth_values_of_pandas_are_one_and_zero(lines):
+    table = pd.get_dummies(pd.DataFrame({"x": np.arange(lines) % 7, "color": ["red", "blue", "red"] * (lines // 3)}))
+
+    read_back = read(table.to_csv(header=False, index=False)).features
+
+    np.testing.assert_array_equal(read_back, table.to_numpy(np.float32))
+
+
 def test_labels_lead():
     both = read("9,1,2\n8,3,4\n", labels=1)
     assert (both.label.tolist(), both.features.tolist()) == ([[9], [8]], [[1, 2], [3, 4]])
@@ -106,12 +183,12 @@ def test_a_header_is_left_out_where_it_is_announced():
 @pytest.mark.parametrize(
     ("text", "line", "sentence"),
     [
-        ("1,2\n1,zwei\n", 2, "not a row of numbers: '1,zwei'."),
-        ("1,2\n\n\r\n1,zwei\n", 4, "not a row of numbers: '1,zwei'."),
-        ('1,"\n\n2"\n3,x\n', 4, "not a row of numbers: '3,x'."),
+        ("1,2\n1,zwei\n", 2, "not a row of numbers: '1,zwei'; column 2 is 'zwei': " + TEXTS),
+        ("1,2\n\n\r\n1,zwei\n", 4, "not a row of numbers: '1,zwei'; column 2 is 'zwei': " + TEXTS),
+        ('1,"\n\n2"\n3,x\n', 4, "not a row of numbers: '3,x'; column 2 is 'x': " + TEXTS),
         ("1,2\n1,2,3\n", 2, "3 numbers, where the first row has 2."),
         ("1,2\n1\n", 2, "1 numbers, where the first row has 2."),
-        (b"1,2\n1,\xff\n", 2, "not a row of numbers: '1,\ufffd'."),
+        (b"1,2\n1,\xff\n", 2, "not a row of numbers: '1,\ufffd'; column 2 is '\ufffd': its letters are not UTF-8."),
     ],
 )
 def test_a_fault_is_on_its_line(prefix, text, line, sentence):
