@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 from algoport.algorithms.contract.origins import Origins
 from algoport.training.formats.json import load, merge
 from algoport.training.formats.layout import Layout
-from algoport.training.formats.text import BOM, blocks, check_text
+from algoport.training.formats.text import BOM, check_text, json_lines
 
 JSON = ("application/json", "json")
 LINES = ("application/jsonlines", "jsonlines", "application/x-jsonlines", "application/jsonl")
@@ -61,16 +61,9 @@ def of_body(stream: BinaryIO, layout: Layout, example: str) -> Instances | None:
 
 def of_lines(stream: BinaryIO, layout: Layout) -> Iterator[Instances]:
     """Those of JSON Lines, a line each, some thousands at a time; blank lines are skipped."""
-    for block in blocks(stream, layout):
-        if block.line == 1:
-            check_text(bytes(block.data[:8]), layout, LINES[0])
-        lines = bytes(block.data).split(b"\n")
-        for start in range(0, len(lines), _BATCH):
-            numbered = enumerate(lines[start : start + _BATCH], block.line + start)
-            present = [(number, line) for number, line in numbered if line.strip()]
-            if present:
-                values = [load(line, layout, f"line {number}") for number, line in present]
-                yield Instances(values, "line", [number for number, _ in present], layout)
+    for present in json_lines(stream, layout, LINES[0], _BATCH):
+        values = [load(line, layout, f"line {number}") for number, line in present]
+        yield Instances(values, "line", [number for number, _ in present], layout)
 
 
 def body_of(values: Sequence[Any]) -> bytes:

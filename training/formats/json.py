@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, BinaryIO
@@ -10,14 +11,25 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from algoport.algorithms.contract import numbers as border
 from algoport.algorithms.contract.records import Rows
-from algoport.training.formats.layout import Layout, excerpt
+from algoport.training.formats.layout import Layout, excerpt, shown_json
 from algoport.training.formats.recognition import format_of
 from algoport.training.formats.record import Parts, assemble
 from algoport.training.formats.text import BOM, check_text
 
 MEDIA = ("application/json", "json")
 _NUMBERS = {int, float, type(None)}
+_INSTANCE = {"features", "data", "label", "weight", "configuration"}  # what is read of one
+_PYTHON = re.compile(rb"\b(?:NaN|Infinity)\b")  # what Python's json.dumps writes of floats, and JSON has not
+# What stands where a text stops to be JSON, and what that probably means.
+_REASONS = (
+    (r"'", "JSON has double quotation marks"),
+    (r"True|False|None", "JSON writes true, false and null"),
+    (r",\s*[}\]]|[}\]]", "a comma before a closing bracket is too much"),
+    (r"[-+]?[\d.]+[eE]", "it is beyond all numbers"),
+    (r"[\d.+]", "JSON's numbers begin with a digit or a minus, and not with 0 before another"),
+)
 
 
 def read(stream: BinaryIO, layout: Layout) -> Iterator[Rows]:
@@ -57,7 +69,7 @@ def _simple(body: bytes, layout: Layout) -> Rows | None:
         own = configuration.as_dict() if isinstance(configuration, simdjson.Object) else configuration
     except (ValueError, TypeError, KeyError, IndexError, RuntimeError):
         return None
-    numbers = _short(wide)
+    numbers = border.to_float32(wide)
     if numbers is None:
         return None
     return Rows(features=numbers.reshape(-1, width), configuration=None if own is None else [own] * len(lists))
@@ -71,15 +83,48 @@ def write(rows: Rows) -> bytes:
 
 
 def load(text: bytes | memoryview, layout: Layout, place: str) -> Any:
-    """Parsed JSON: strict, no NaN, no infinity."""
+    """Parsed JSON: strict, but for the bare NaN, Infinity and -Infinity that Python writes."""
     import orjson
 
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        other = format_of(bytes(text[:4096]))
+        data = bytes(text)
+        value = _python_floats(data)
+        if value is not _NOTHING:
+            return value
+        other = format_of(data[:4096])
         hint = "" if other is None or other.startswith("JSON") else f" It is plainly {other}."
-        raise layout.fault(place, f"is not JSON: {error}.{hint}") from None
+        raise layout.fault(place, f"is not JSON{_why(data, error.pos)}.{hint}") from None
+
+
+_NOTHING = object()
+
+
+def _python_floats(data: bytes) -> Any:
+    """The value of a text that is JSON but for NaN and Infinity; `_NOTHING` where it is none."""
+    import json
+
+    if not _PYTHON.search(data):
+        return _NOTHING
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        return _NOTHING
+
+
+def _why(data: bytes, position: int) -> str:
+    """Where a text stops to be JSON, and what that probably means."""
+    if data.count(b"[") + data.count(b"{") > 1 << 10 and re.match(rb"(?:\s*[\[{]){1024}", data):
+        return ": it has too many brackets within brackets"
+    text = data.decode("utf-8", "replace")
+    if "\ufffd" in text:
+        return ": its letters are not UTF-8"
+    rest = text[position:].strip()
+    if not rest:
+        return ": it ends before its last bracket or quotation mark is closed"
+    reason = next((f"; {sentence}" for pattern, sentence in _REASONS if re.match(pattern, rest)), "")
+    return f" from letter {position + 1} on, {excerpt(rest, 20)}{reason}"
 
 
 def encode(rows: Rows) -> Iterator[dict[str, Any]]:
@@ -178,13 +223,15 @@ def _instances(body: Any, layout: Layout) -> tuple[Sequence[Any], object]:
 
 def _instance(instance: Any, place: str, layout: Layout) -> _Instance:
     if not isinstance(instance, Mapping):
-        raise layout.fault(place, f'must be an object such as {{"features": [1.5, 2]}}; it is {excerpt(instance)}.')
+        shown = excerpt(shown_json(instance))
+        raise layout.fault(place, f'must be an object such as {{"features": [1.5, 2]}}; it is {shown}.')
     data = instance.get("data", instance)
     if isinstance(data, Mapping) and "features" in instance:
         data = instance
     if not isinstance(data, Mapping) or "features" not in data:
         names = ", ".join(excerpt(name, 30) for name in list(instance)[:5])
         raise layout.fault(place, f'must have "features"; it has {names or "nothing"}.')
+    _note_fields(instance, data, layout)
     label = data.get("label", instance.get("label", []))
     return _Instance(
         features=_element(data["features"], "features", place, layout),
@@ -192,6 +239,14 @@ def _instance(instance: Any, place: str, layout: Layout) -> _Instance:
         weight=data.get("weight", instance.get("weight")),
         configuration=instance.get("configuration"),
     )
+
+
+def _note_fields(instance: Mapping[str, Any], data: Mapping[str, Any], layout: Layout) -> None:
+    """Say which fields of an instance are passed over."""
+    for fields_there in (instance,) if data is instance else (instance, data):
+        if not _INSTANCE.issuperset(fields_there):
+            for name in sorted(set(fields_there) - _INSTANCE):
+                layout.note(f"field {excerpt(name, 30)}, which is not read")
 
 
 def _element(element: Any, name: str, place: str, layout: Layout) -> _Element:
@@ -202,7 +257,7 @@ def _element(element: Any, name: str, place: str, layout: Layout) -> _Element:
         raise layout.fault(place, f'"{name}" must be a list of numbers, or an object with "values".')
     keys, shape = element.get("keys"), element.get("shape")
     size = -1 if shape is None else _size(shape, place, layout)
-    if not keys:
+    if not keys and (keys is None or values or size >= 0):
         return _Element(values, None, size)
     if not isinstance(keys, list) or any(type(key) is not int or not 0 <= key < 1 << 63 for key in keys):
         raise layout.fault(place, '"keys" must be a list of whole numbers from 0.')
@@ -222,26 +277,24 @@ def _size(shape: Any, place: str, layout: Layout) -> int:
 
 def _flat(lists: Sequence[Sequence[Any]], places: Sequence[str], layout: Layout) -> NDArray[np.float32]:
     """All numbers, end to end; `UserError` names what is none."""
-    numbers = _numbers(list(itertools.chain.from_iterable(lists)))
+    numbers = border.of_json(list(itertools.chain.from_iterable(lists)), infinite=layout.missing)
     if numbers is not None:
         return numbers
     for place, some in zip(places, lists, strict=True):
         for value in some:
-            if type(value) not in _NUMBERS or (value is not None and not abs(value) < 3.4028236e38):
-                raise layout.fault(place, f"must hold numbers that float32 can hold; it has {excerpt(value)}.")
+            if border.of_json([value], infinite=layout.missing) is None:
+                raise layout.fault(place, f"must hold numbers that float32 can hold; it has {_shown(value)}.")
     raise layout.fault("", "must hold numbers that float32 can hold.")
 
 
-def _numbers(values: list[Any]) -> NDArray[np.float32] | None:
-    """As float32; null is NaN. None where one is too large, or a text or a truth value: NumPy would take those."""
-    return _short(np.array(values, np.float64)) if set(map(type, values)) <= _NUMBERS else None
-
-
-def _short(wide: NDArray[np.float64]) -> NDArray[np.float32] | None:
-    """As float32; None where one is too large."""
-    with np.errstate(over="ignore"):
-        numbers = wide.astype(np.float32)
-    return None if np.isinf(numbers).any() else numbers
+def _shown(value: Any) -> str:
+    """A value that is no number, and the remedy."""
+    if isinstance(value, str):
+        plain = border.number(value)
+        return f'the text "{value[:40]}"{"; leave out its quotation marks" if plain is not None else ""}'
+    if isinstance(value, bool):
+        return f"{str(value).lower()}; write {int(value)}"
+    return shown_json(value) if isinstance(value, list | dict) else excerpt(value)
 
 
 def merge(body: object, own: object) -> object:

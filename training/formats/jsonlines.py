@@ -8,7 +8,7 @@ from typing import BinaryIO
 from algoport.algorithms.contract.records import Rows
 from algoport.training.formats.json import decode, encode, load
 from algoport.training.formats.layout import Layout
-from algoport.training.formats.text import blocks, check_text
+from algoport.training.formats.text import json_lines
 
 MEDIA = ("application/jsonlines", "jsonlines", "application/x-jsonlines", "application/jsonl")
 _BATCH = 8192  # lines made rows at a time: objects take several times the room of their text
@@ -17,20 +17,12 @@ _BATCH = 8192  # lines made rows at a time: objects take several times the room 
 def read(stream: BinaryIO, layout: Layout) -> Iterator[Rows]:
     """A row a line; blank lines are skipped. `label` beside `features`, where there is one, is the label."""
     width, labels = layout.width, None
-    for block in blocks(stream, layout):
-        if block.line == 1:
-            check_text(bytes(block.data[:8]), layout, MEDIA[0])
-        lines = bytes(block.data).split(b"\n")
-        for start in range(0, len(lines), _BATCH):
-            numbered = enumerate(lines[start : start + _BATCH], block.line + start)
-            present = [(f"line {number}", line) for number, line in numbered if line.strip()]
-            if not present:
-                continue
-            places = [place for place, _ in present]
-            instances = [load(line, layout, place) for place, line in present]
-            rows = decode(instances, places, layout, width=width, labels=labels)
-            width, labels = rows.width, 0 if rows.label is None else rows.label.shape[1]
-            yield rows
+    for present in json_lines(stream, layout, MEDIA[0], _BATCH):
+        places = [f"line {number}" for number, _ in present]
+        instances = [load(line, layout, place) for place, (_, line) in zip(places, present, strict=True)]
+        rows = decode(instances, places, layout, width=width, labels=labels)
+        width, labels = rows.width, 0 if rows.label is None else rows.label.shape[1]
+        yield rows
 
 
 def write(rows: Rows) -> bytes:

@@ -3,11 +3,36 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from algoport.algorithms.contract.algorithm import Field
 from algoport.algorithms.contract.errors import UserError
+
+MOST_NOTES = 50  # different ones: names that a sender makes up must not fill the memory or the log
+
+
+class Notes:
+    """What readers passed over, each sentence once, with the first place and the number of places."""
+
+    def __init__(self, say: Callable[[str], None] | None = None) -> None:
+        self._places: dict[str, tuple[str, int]] = {}
+        self._say = say
+
+    def add(self, place: str, sentence: str) -> None:
+        """Remember a sentence ("column 'id', the index of pandas"), and say it where it is new."""
+        if sentence in self._places:
+            first, count = self._places[sentence]
+            self._places[sentence] = (first, count + 1)
+        elif len(self._places) < MOST_NOTES:
+            self._places[sentence] = (place, 1)
+            if self._say:
+                self._say(f"{place}: passed over {sentence}.")
+
+    def __iter__(self) -> Iterator[str]:
+        """Each with where it was first, and how many more there were."""
+        for sentence, (place, count) in self._places.items():
+            yield f"{sentence} ({place}{f' and {count - 1:,} more' if count > 1 else ''})"
 
 
 @dataclass(frozen=True)
@@ -18,6 +43,7 @@ class Layout:
     parameters: Mapping[str, str] = field(default_factory=dict)  # of the content type
     labels: int = 0  # leading label columns, where neither parameters nor format say
     weighted: bool = False  # whether a column with the row's weight follows the labels, in formats of bare columns
+    weighted_name: str = "weights"  # the setting that says so
     width: int | None = None  # features a row must have; where None, the first row decides
     width_name: str = "the width"  # what a user calls that
     block: int = 1 << 24  # bytes decoded at a time
@@ -25,6 +51,7 @@ class Layout:
     classes: int | None = None  # how many a label may name, where that is known
     fields: Sequence[Field] = ()  # what records have by name, where the algorithm declares it
     answered: bool = False  # whether it is a request, of which every record must have an answer
+    notes: Notes = field(default_factory=Notes, compare=False)  # what is passed over
     missing: bool = True  # whether a feature may be missing or infinite; where False, such a row is a fault
 
     @property
@@ -42,6 +69,10 @@ class Layout:
     def record(self, number: int) -> str:
         """Where a record of that number stands, for `fault`."""
         return f"record {number}"
+
+    def note(self, sentence: str) -> None:
+        """Say what is passed over, as a noun: "column 'id', the index of pandas"."""
+        self.notes.add(self.name, sentence)
 
     def fault(self, place: str, sentence: str) -> UserError:
         """The error that names the place: "line 3", "record 7"; an empty place is the whole stream."""

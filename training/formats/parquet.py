@@ -1,5 +1,8 @@
 """Parquet: numeric columns, leading labels first; or one column of lists of numbers, each a row's features.
 
+Columns that pandas wrote for its index are none of the data, and are passed over. Where rows have weights, they are the
+column named `weight`.
+
 Parquet is read from its end. What cannot seek (a FIFO) is copied to a temporary file first: memory stays at a
 batch of rows, and the disk that `tempfile` chooses (`TMPDIR`) must hold the whole stream.
 """
@@ -7,6 +10,7 @@ batch of rows, and the disk that `tempfile` chooses (`TMPDIR`) must hold the who
 from __future__ import annotations
 
 import io
+import json
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -23,14 +27,17 @@ from algoport.training.formats.recognition import format_of
 
 MEDIA = ("application/x-parquet", "parquet", "application/parquet", "application/vnd.apache.parquet")
 _MAGIC = b"PAR1"
+_DAMAGED = "cannot be read as Parquet: it is cut off or damaged; write it again or copy it once more"
+WEIGHTS = ("weight", "weights", "sample_weight", "instance_weight")  # names of the column of weights, in any case
 
 
 def read(stream: BinaryIO, layout: Layout) -> Iterator[Rows]:
-    """Rows in file order, names ignored; null is NaN. `layout.limit` holds against files that unpack to too much."""
+    """Rows in file order, names ignored but for the weight's; null is NaN. `layout.limit` holds against files that
+    unpack to too much."""
     with open_file(stream, layout) as table:
         if table is None:
             return
-        columns = _columns(table.file.schema_arrow, layout)
+        columns = _columns(table.fields, layout)
         for number, batch in batches(table, layout):
             yield _rows(batch, columns, layout, number)
 
@@ -40,6 +47,20 @@ class ParquetFile(NamedTuple):
 
     file: Any
     promised: int  # values that it says it holds
+    columns: list[int]  # those that are data
+
+    @property
+    def fields(self) -> list[Any]:
+        """Name and type of each column that is data."""
+        schema = self.file.schema_arrow
+        return [schema.field(number) for number in self.columns]
+
+
+class Columns(NamedTuple):
+    """What the columns are."""
+
+    labels: int  # leading ones
+    weight: int | None
 
 
 @contextmanager
@@ -56,10 +77,9 @@ def open_file(stream: BinaryIO, layout: Layout) -> Iterator[Any]:
             table = pa_parquet.ParquetFile(file, thrift_string_size_limit=1 << 24, thrift_container_size_limit=1 << 20)
             if layout.limit is not None:
                 layout.spend(_unpacked_size(file, layout))
-            yield ParquetFile(table, _value_count(table, file, layout))
-        except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError) as error:
-            message = (str(error).splitlines() or [type(error).__name__])[0]
-            raise layout.fault("", f"cannot be read as Parquet: {message[:200]}.") from None
+            yield ParquetFile(table, _value_count(table, file, layout), _data_columns(table.schema_arrow, layout))
+        except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError):
+            raise layout.fault("", f"{_DAMAGED}.") from None
 
 
 def write(rows: Rows) -> bytes:
@@ -98,23 +118,44 @@ def _begins(file: BinaryIO, layout: Layout) -> bool:
     return bool(start)
 
 
-def _columns(schema: Any, layout: Layout) -> int:
-    """How many columns lead as labels; UserError where a column is not of numbers."""
+def _data_columns(schema: Any, layout: Layout) -> list[int]:
+    """The numbers of the columns that are not the index of a table of pandas, as its own facts in the file say."""
+    try:
+        facts = json.loads((schema.metadata or {}).get(b"pandas", b"{}"))
+        index = [name for name in facts["index_columns"] if isinstance(name, str)]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        index = []
+    for name in index:
+        if name in schema.names:
+            layout.note(f"column {excerpt(name)}, the index of the table of pandas that was written")
+    return [number for number, name in enumerate(schema.names) if name not in index]
+
+
+def _columns(fields: list[Any], layout: Layout) -> Columns:
+    """How many columns lead as labels, and which is the weight; UserError where a column is not of numbers."""
     import pyarrow.types as kinds
 
-    labels = layout.label_size
-    if len(schema) <= labels:
-        raise layout.fault("", f"has {len(schema)} columns and no features, where label_size is {labels}.")
-    for number, field in enumerate(schema):
+    labels, weight = layout.label_size, None
+    if layout.weighted:
+        weight = next((number for number, field in enumerate(fields) if field.name.lower() in WEIGHTS), None)
+        if weight is None or weight < labels:
+            names = ", ".join(excerpt(field.name, 30) for field in fields[:8])
+            raise layout.fault(
+                "", f"must have a column named weight behind the label, as {layout.weighted_name} says; it has {names}."
+            )
+    data = [field for number, field in enumerate(fields) if number != weight]
+    if len(data) <= labels:
+        raise layout.fault("", f"has {len(data)} columns and no features, where label_size is {labels}.")
+    for number, field in enumerate(data):
         lists = kinds.is_list(field.type) or kinds.is_large_list(field.type) or kinds.is_fixed_size_list(field.type)
-        if lists and number == labels and len(schema) == labels + 1 and _numeric(field.type.value_type):
+        if lists and number == labels and len(data) == labels + 1 and _numeric(field.type.value_type):
             continue
         if not _numeric(field.type):
             raise layout.fault(
                 f"column '{field.name}'",
                 f"must be of numbers, or the one column of features be of lists of numbers; it is of {field.type}.",
             )
-    return labels
+    return Columns(labels, weight)
 
 
 def _numeric(kind: Any) -> bool:
@@ -131,15 +172,15 @@ def _value_count(table: Any, file: BinaryIO, layout: Layout) -> int:
         return int(table.metadata.num_rows * table.metadata.num_columns)
     try:
         return parquet_footer.values(file)
-    except ValueError as error:
-        raise layout.fault("", f"cannot be read as Parquet: {error}.") from None
+    except ValueError:
+        raise layout.fault("", f"{_DAMAGED}.") from None
 
 
 def _unpacked_size(file: BinaryIO, layout: Layout) -> int:
     try:
         return parquet_footer.unpacked_size(file, layout.limit or 0)
-    except (ValueError, OSError) as error:
-        raise layout.fault("", f"cannot be read as Parquet: {error}.") from None
+    except (ValueError, OSError):
+        raise layout.fault("", f"{_DAMAGED}.") from None
 
 
 def batches(table: ParquetFile, layout: Layout) -> Iterator[tuple[int, Any]]:
@@ -155,20 +196,22 @@ def batches(table: ParquetFile, layout: Layout) -> Iterator[tuple[int, Any]]:
         size += batch.nbytes
         layout.spend(size // 2)  # columns of doubles take twice what float32 will
         if len(batch):
-            yield row, batch
+            yield row, batch.select(table.columns)
             row += len(batch)
 
 
-def _rows(batch: Any, labels: int, layout: Layout, row: int) -> Rows:
-    columns = [batch.column(number) for number in range(batch.num_columns)]
-    if hasattr(columns[labels], "flatten") and hasattr(columns[labels].type, "value_type"):
-        features = _vectors(columns[labels], layout, row)
+def _rows(batch: Any, columns: Columns, layout: Layout, row: int) -> Rows:
+    labels = columns.labels
+    weight = None if columns.weight is None else _floats(batch.column(columns.weight))
+    data = [batch.column(number) for number in range(batch.num_columns) if number != columns.weight]
+    if hasattr(data[labels], "flatten") and hasattr(data[labels].type, "value_type"):
+        features = _vectors(data[labels], layout, row)
     else:
-        features = _matrix(columns[labels:])
+        features = _matrix(data[labels:])
     if layout.width is not None and features.shape[1] != layout.width:
         count, expected = features.shape[1], layout.width
         raise layout.misfit(f"row {row}", count, expected, layout.label_remedy(MEDIA[0], count, expected))
-    return Rows(features=features, label=_matrix(columns[:labels]) if labels else None)
+    return Rows(features=features, label=_matrix(data[:labels]) if labels else None, weight=weight)
 
 
 def _vectors(column: Any, layout: Layout, row: int) -> NDArray[np.float32]:

@@ -130,12 +130,14 @@ def assemble(parts: Parts, layout: Layout, first: int, width: int | None, labels
     # A row of zeros may have neither keys nor values, but a shape.
     zeros = (counts == 0) & (parts.widths > 0)
     scattered = keyed | zeros
-    check(keyed & (parts.widths < 0), lambda _: "has keys and no shape, so that its width is unknown.")
+    shapeless = keyed & (parts.widths < 0)
+    if width is None:
+        check(shapeless, lambda _: f"has keys and no shape, and {layout.width_name} is not known: give its shape.")
     check(
         ~scattered & (parts.widths >= 0) & (parts.widths != counts),
         lambda i: f"has {counts[i]} values, where its shape is for {parts.widths[i]}.",
     )
-    widths = np.where(scattered, parts.widths, counts)
+    widths = np.where(shapeless, width or 0, np.where(scattered, parts.widths, counts))
     check(widths == 0, lambda _: "has no values.")
     expected = int(widths[0]) if width is None else width
     wrong = widths != expected
@@ -145,7 +147,7 @@ def assemble(parts: Parts, layout: Layout, first: int, width: int | None, labels
     size = int(parts.label_counts[0]) if labels is None else labels
     check(parts.label_counts != size, lambda i: f"{parts.label_counts[i]} labels, where the first record has {size}.")
     return Rows(
-        features=_features(parts, scattered, expected, check),
+        features=_features(parts, scattered, expected, layout, check),
         label=parts.labels.reshape(-1, size) if size else None,
         uid=parts.uid,
         metadata=parts.metadata,
@@ -153,7 +155,7 @@ def assemble(parts: Parts, layout: Layout, first: int, width: int | None, labels
     )
 
 
-def _features(parts: Parts, scattered: NDArray[np.bool_], width: int, check: Any) -> Features:
+def _features(parts: Parts, scattered: NDArray[np.bool_], width: int, layout: Layout, check: Any) -> Features:
     n = len(parts.counts)
     if not scattered.any():
         return parts.values.reshape(n, width)
@@ -164,9 +166,16 @@ def _features(parts: Parts, scattered: NDArray[np.bool_], width: int, check: Any
     wrong = (keys < 0) | (keys >= width)
     check(
         np.bincount(row[wrong], minlength=n) > 0,
-        lambda i: f"has a key outside its shape, {width}.",
+        lambda i: _key_outside(int(keys[(row == i) & wrong][0]), int(parts.widths[i]), width, layout),
     )
     return sorted_csr(parts.values, keys, bounds, width, check)
+
+
+def _key_outside(key: int, shape: int, width: int, layout: Layout) -> str:
+    if shape >= 0:
+        return f"has a key outside its shape, {width}."
+    shown = str(key) if key >= 0 else "2**63 or more"
+    return f"has key {shown}, where {layout.width_name} is {width} and keys count from 0."
 
 
 def sorted_csr(

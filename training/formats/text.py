@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -44,6 +45,48 @@ def blocks(stream: BinaryIO, layout: Layout, quoted: bool = False) -> Iterator[B
             yield Block(window.view[begin:end], line)
         line += int(np.count_nonzero(window.bytes[:end] == 10))
         window.drop(end)
+
+
+def json_lines(stream: BinaryIO, layout: Layout, said: str, count: int) -> Iterator[list[tuple[int, bytes]]]:
+    """The lines of JSON Lines that are not blank, with their numbers, so many at a time.
+
+    A request has an answer for every line between its first and its last, so that there a blank one is a fault.
+    """
+    first, blank = True, 0  # number of a blank line behind the first record
+    for block in blocks(stream, layout):
+        if block.line == 1:
+            check_text(bytes(block.data[:8]), layout, said)
+        lines = bytes(block.data).split(b"\n")
+        for start in range(0, len(lines), count):
+            present = []
+            for number, line in enumerate(lines[start : start + count], block.line + start):
+                if line.strip():
+                    if first:
+                        _check_record(line.strip(), layout, number)
+                    elif blank and layout.answered:
+                        raise layout.fault(f"line {blank}", "is blank, where each line must be a record; leave it out.")
+                    first, blank = False, 0
+                    present.append((number, line))
+                else:
+                    blank = 0 if first else blank or number
+            if present:
+                yield present
+
+
+def _check_record(line: bytes, layout: Layout, number: int) -> None:
+    """`UserError` where the first line plainly is not one record of its own."""
+    if line.endswith((b"[", b"{", b",")) and line.startswith((b"[", b"{")):
+        raise layout.fault(
+            f"line {number}",
+            "must be one record a line; here one goes on over several lines. Write each into a line of its own, as "
+            "json.dumps does without indent.",
+        )
+    if re.match(rb"\[\s*\{", line):
+        raise layout.fault(
+            f"line {number}",
+            "must be one record a line; it is a list of records. Write each into a line of its own, without the "
+            "brackets and commas around them.",
+        )
 
 
 def check_text(start: bytes, layout: Layout, said: str) -> None:

@@ -1,5 +1,6 @@
 """JSON and JSON Lines requests: every shape of an instance, and what is refused."""
 
+import io
 import json
 
 import numpy as np
@@ -8,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from algoport.algorithms.contract.errors import UserError
-from algoport.training.formats import ContentType, Layout, whole
+from algoport.training.formats import ContentType, Layout, records, whole
+from algoport.training.formats.layout import Notes
 from tests.training.formats.streams import assert_canonical, rows
 
 BODY, LINES = "application/json", "application/jsonlines"
@@ -46,7 +48,7 @@ def test_an_instance_has_many_shapes(instance):
     assert instances(instance).dense().tolist() == [[1.5, 16]]
     assert request(instance).dense().tolist() == [[1.5, 16]]
     line = json.dumps(instance).encode()
-    assert request(line + b"\n\n" + line, LINES).dense().tolist() == [[1.5, 16]] * 2
+    assert request(line + b"\n" + line, LINES).dense().tolist() == [[1.5, 16]] * 2
 
 
 def test_sparse_instances_are_sorted_and_mix_with_dense_ones():
@@ -137,18 +139,26 @@ def test_null_is_missing_and_labels_and_weights_come_along():
 @pytest.mark.parametrize(
     ("body", "sentence"),
     [
-        (b'{"instances": [{"features": [1, NaN]}]}', "request: is not JSON: "),
-        (b'{"instances": [{"features": [1, 1e999]}]}', "request: is not JSON: "),
-        (b'{"instances": [{"features": [1,]}]}', "request: is not JSON: "),
-        (b"[" * 100_000 + b"]" * 100_000, "request: is not JSON: "),
+        (b'{"instances": [{"features": [1, nan]}]}', "request: is not JSON from letter 33 on, 'nan]}]}'."),
+        (b'{"instances": [{"features": [1, 1e999]}]}', "request: is not JSON from letter 3"),
+        (b'{"instances": [{"features": [1,]}]}', "a comma before a closing bracket is too much."),
+        (b"{'instances': []}", "from letter 2 on, \"'instances': []}\"; JSON has double quotation marks."),
+        (b'{"instances": [{"features": [True]}]}', "; JSON writes true, false and null."),
+        (b'{"instances": [{"features": [1, 2]}', "it ends before its last bracket or quotation mark is closed."),
+        (b'{"instances": [{"features": [.5]}]}', "JSON's numbers begin with a digit or a minus"),
+        (b'{"instances": "\xff"}', "its letters are not UTF-8."),
+        (b"[" * 100_000 + b"]" * 100_000, "request: is not JSON: it has too many brackets within brackets."),
         (b"1,2,3\n", "It is plainly CSV (text/csv)."),
         ({"instances": [{"features": [1e39]}]}, "instance 1: must hold numbers that float32 can hold; it has '1e+39'."),
         ({"instances": [{"features": [10**40]}]}, "instance 1: must hold numbers that float32 can hold"),
         (
             {"instances": [{"features": [1]}, {"features": ["1"]}]},
-            "instance 2: must hold numbers that float32 can hold",
+            'instance 2: must hold numbers that float32 can hold; it has the text "1"; leave out its quotation marks.',
         ),
-        ({"instances": [{"features": [True]}]}, "instance 1: must hold numbers that float32 can hold; it has 'True'."),
+        (
+            {"instances": [{"features": [True]}]},
+            "instance 1: must hold numbers that float32 can hold; it has true; write 1.",
+        ),
         ({"instances": [{"features": [[1]]}]}, "instance 1: must hold numbers"),
         (
             {"instances": [{"features": [1, 2]}, {"features": [1]}]},
@@ -178,10 +188,65 @@ def test_what_is_refused_is_said(body, sentence):
     assert sentence in fault(body)
 
 
+def test_bare_nan_of_python_is_missing():
+    features = request(b'{"instances": [{"features": [1, NaN]}, {"features": [-Infinity, Infinity]}]}').features
+    np.testing.assert_array_equal(features, [[1, np.nan], [-np.inf, np.inf]])
+    assert np.isnan(request(b'{"features": [1, NaN]}\n', LINES).features[0, 1])
+    assert "it has 'inf'" in fault(b'{"instances": [{"features": [Infinity]}]}', missing=False)
+
+
+@pytest.mark.parametrize("media", [BODY, LINES])
+def test_keys_without_a_shape_are_of_the_width_that_is_known(media):
+    def body(features) -> bytes:
+        instance = json.dumps({"data": {"features": features}})
+        return (f'{{"instances": [{instance}]}}' if media == BODY else instance).encode()
+
+    assert request(body({"keys": [1], "values": [5.0]}), media, width=3).dense().tolist() == [[0, 5, 0]]
+    assert request(body({"keys": [], "values": []}), media, width=3).dense().tolist() == [[0, 0, 0]]
+    refusal = fault(body({"keys": [3], "values": [5.0]}), media, width=3, width_name="feature_dim")
+    assert "has key 3, where feature_dim is 3 and keys count from 0." in refusal
+    assert "has keys and no shape, and the width is not known: give its shape." in fault(
+        body({"keys": [1], "values": [5.0]}), media
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('{\n "features": [1]\n}\n', "here one goes on over several lines. Write each into a line of its own"),
+        ('[\n {"features": [1]},\n {"features": [2]}\n]\n', "here one goes on over several lines."),
+        ('{"features": [\n1\n]}\n', "here one goes on over several lines."),
+        ('[{"features": [1]}, {"features": [2]}]\n', "it is a list of records. Write each into a line of its own"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["rows", "objects"])
+def test_json_over_several_lines_is_no_json_lines(text, sentence, kind):
+    with pytest.raises(UserError) as caught:
+        list(records(io.BytesIO(text.encode()), ContentType(LINES), Layout("train/a.json"), kind))
+    assert str(caught.value).startswith("train/a.json, line 1: must be one record a line; ")
+    assert sentence in str(caught.value)
+
+
+def test_a_blank_line_of_a_request_would_lose_an_answer():
+    text = b'\n{"features": [1]}\n\n{"features": [2]}\n\n'
+    assert "request, line 3: is blank, where each line must be a record" in fault(text, LINES)
+    assert len(rows(LINES, text)) == 2
+    assert len(request(text.replace(b"\n\n", b"\n"), LINES)) == 2
+
+
+def test_fields_that_are_not_read_are_named_once():
+    notes = Notes()
+    request({"instances": [{"features": [1], "feature": 2}, {"features": [1], "feature": 2, "id": 3}]}, notes=notes)
+    assert list(notes) == [
+        "field 'feature', which is not read (request and 1 more)",
+        "field 'id', which is not read (request)",
+    ]
+
+
 def test_the_wrong_width_names_the_instance_or_the_line():
     two = {"features": [1, 2]}
     assert fault({"instances": [two]}, width=3) == "request, instance 1: 2 features, where the width is 3."
-    text = b'{"features": [1, 2, 3]}\n\n{"features": [1, 2]}'
+    text = b'\n{"features": [1, 2, 3]}\n{"features": [1, 2]}'
     assert fault(text, LINES, width=3) == "request, line 3: 2 features, where the width is 3."
     assert fault(b'{"features": [1]}\n{"features": [1', LINES).startswith("request, line 2: is not JSON: ")
 

@@ -88,7 +88,7 @@ def test_requests_are_texts_with_options_once_or_each() -> None:
 
 
 def test_json_lines_have_options_beside_the_text_and_labels_as_a_manifest_has_them() -> None:
-    body = b'{"source": "a", "k": 3}\n\n{"source": "b", "label": 1, "label-metadata": {"x": 1}}\n' + (
+    body = b'\n{"source": "a", "k": 3}\n{"source": "b", "label": 1, "label-metadata": {"x": 1}}\n' + (
         b'{"source": "c", "label": [0, "__label__y"], "job-metadata": 1}\n"d"\n'
     )
 

@@ -73,7 +73,7 @@ def test_options_come_with_the_body_and_with_single_instances():
     ("media", "body", "words"),
     [
         (LINES, b'{"a": 1}\n[1]\n', "x, line 2: must be an object"),
-        (LINES, b'{"a": 1}\n\n{"a": NaN}\n', "x, line 3: is not JSON"),
+        (LINES, b'\n{"a": 1}\n{"a": nan}\n', "x, line 3: is not JSON"),
         (JSON, b'{"instances": [{}, 3]}', "x, instance 2: must be an object"),
         (JSON, b"[1]", 'list "instances"'),
         (PARQUET, b"a,b\n", "x: "),

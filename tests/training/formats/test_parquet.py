@@ -11,7 +11,7 @@ import pytest
 from algoport.algorithms.contract.errors import UserError
 from algoport.training.formats import parquet as ours
 from algoport.training.formats import parquet_footer
-from algoport.training.formats.layout import Layout
+from algoport.training.formats.layout import Layout, Notes
 from tests.training.formats.streams import Trickle, rows
 
 MEDIA = "application/x-parquet"
@@ -84,6 +84,45 @@ def test_what_is_no_row_of_numbers_is_named(table, sentence):
 def test_lists_keep_one_width_over_all_blocks():
     table = {"x": [[1.0, 2.0]] * 1000 + [[1.0, 2.0, 3.0]] * 1000}
     assert fault(written(table), block=1 << 8).endswith("row 1001: 3 features, where the first row has 2.")
+
+
+@pytest.mark.parametrize(
+    ("index", "names"),
+    [
+        ([7, 8, 9], ["__index_level_0__"]),
+        (pd.Index([7, 8, 9], name="id"), ["id"]),
+        (pd.MultiIndex.from_tuples([("a", 1), ("a", 2), ("b", 1)], names=["one", "two"]), ["one", "two"]),
+        (None, []),
+    ],
+)
+def test_the_index_of_pandas_is_passed_over_with_a_note(index, names):
+    frame = pd.DataFrame({"y": [1, 0, 1], "a": [0.5, 1.5, 2.5], "b": [1.0, 2.0, 3.0]}, index=index)
+    sink, notes = io.BytesIO(), Notes()
+    frame.to_parquet(sink)
+
+    records = rows(MEDIA, sink.getvalue(), labels=1, notes=notes)
+
+    np.testing.assert_array_equal(records.label, [[1], [0], [1]])
+    np.testing.assert_array_equal(records.features, frame[["a", "b"]].to_numpy(np.float32))
+    said = [f"column '{name}', the index of the table of pandas that was written (train/part)" for name in names]
+    assert list(notes) == said
+
+
+def test_facts_of_pandas_that_are_none_change_nothing():
+    for facts in (b"{", b"[]", b'{"index_columns": 3}', b'{"index_columns": [["a"], {"kind": "range"}]}'):
+        table = pa.table({"a": [1.0], "b": [2.0]}).replace_schema_metadata({b"pandas": facts})
+        assert rows(MEDIA, written(table)).features.tolist() == [[1, 2]]
+
+
+def test_a_weight_is_the_column_of_that_name():
+    table = {"y": [1, 0], "a": [0.5, 1.5], "Weight": [2.0, 3.0], "b": [1.0, 2.0]}
+
+    records = rows(MEDIA, written(table), labels=1, weighted=True)
+
+    assert (records.weight.tolist(), records.features.tolist()) == ([2, 3], [[0.5, 1], [1.5, 2]])
+    assert fault(written({"y": [1.0], "a": [2.0]}), labels=1, weighted=True, weighted_name="csv_weights") == (
+        "train/x.parquet: must have a column named weight behind the label, as csv_weights says; it has 'y', 'a'."
+    )
 
 
 def test_a_damaged_file_is_refused():

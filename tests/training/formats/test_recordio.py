@@ -322,3 +322,13 @@ def test_a_sparse_matrix_of_scipy_survives():
     matrix = sparse.random_array((300, 40), density=0.1, dtype=np.float32, rng=np.random.default_rng(0), format="csr")
     back = read(recordio.write(Rows(features=matrix)), block=1 << 12)
     assert (back.features != matrix).nnz == 0
+
+
+@pytest.mark.parametrize("small", [0, 1 << 16])
+def test_keys_without_a_shape_are_of_the_width_that_is_known(small, monkeypatch):
+    monkeypatch.setattr(recordio, "SMALL", small)
+    data = framed(message([5, 7], [1, 2]), message([3], [0]))
+
+    assert rows("application/x-recordio-protobuf", data, width=3).dense().tolist() == [[0, 5, 7], [3, 0, 0]]
+    with pytest.raises(UserError, match="record 1: has key 2, where feature_dim is 2 and keys count from 0"):
+        rows("application/x-recordio-protobuf", data, width=2, width_name="feature_dim")

@@ -85,7 +85,7 @@ def test_whole_numbers_of_another_type_are_read_too_and_labels_of_any() -> None:
 
 
 def test_json_lines_have_labels_and_either_sequence() -> None:
-    body = b'{"label": 0, "in0": [6, 17, 606], "in1": [16]}\n\n{"label": 2.5, "in0": [], "note": "x"}\n'
+    body = b'\n{"label": 0, "in0": [6, 17, 606], "in1": [16]}\n{"label": 2.5, "in0": [], "note": "x"}\n'
 
     records = read(body, LINES, fields=PAIR)
 
