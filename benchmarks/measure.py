@@ -9,7 +9,8 @@
 A run shows what it measures and writes nothing. With `--keep` its rows, with the processor, its flags and all versions,
 replace those of the same cases in the file; the others stay. `make bench A=NAME BENCH='--all --keep'` is the same. A
 case whose data or peer is not installed is left out with a sentence that says how to install it. Two files of results
-of one machine are compared by `python -m benchmarks.compare BEFORE AFTER`.
+of one machine are compared by `python -m benchmarks.compare BEFORE AFTER`. `python -m benchmarks.avx2 NAME …` is the
+same with ours and the peers restricted to AVX2, on a machine that has AVX-512.
 """
 
 from __future__ import annotations

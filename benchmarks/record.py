@@ -1,4 +1,5 @@
-"""Results that are kept: `benchmarks/results/NAME.json`, with the machine and the versions that they hold for.
+"""Results that are kept: `benchmarks/results/NAME.json`, with the machine and the versions that they hold for; those of
+kernels for AVX2 in `benchmarks/results/avx2/NAME.json`.
 
 A file has the facts of its latest run and its rows. A row that another run left stands beside them with the facts of
 its own in `on`, so that nobody takes two machines for one.
@@ -23,6 +24,7 @@ from benchmarks import peers
 RESULTS = Path(__file__).parent / "results"
 # Flags by which kernels and libraries choose their instructions: of x86-64, and of arm64.
 CHOOSING = re.compile(r"avx2|fma|f16c|avx_\w+|avx512\w*|avx10\w*|amx_\w+|asimd\w*|sve\w*|i8mm|bf16")
+AVX2 = "x86-64-v3"  # the level whose results lie in a folder of their own
 SAME = ("machine", "processor", "cores", "level", "system")  # facts that must agree before seconds are compared
 
 
@@ -98,12 +100,18 @@ def difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
 
 
 def keep(name: str, facts: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], by: Sequence[str] = ("case",)) -> None:
-    """Write rows to the file of that name; of those that stand there, the ones that agree in `by` are replaced."""
-    path = RESULTS / f"{name}.json"
+    """Write rows to the file of that name and level; of those that stand there, the ones that agree in `by` are
+    replaced."""
+    path = place(name, facts)
     now = {_identity(row, by) for row in rows}
     left = [row for row in with_origin(read(path), facts) if _identity(row, by) not in now] if path.is_file() else []
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(exist_ok=True, parents=True)
     path.write_text(json.dumps({**facts, "rows": [*left, *rows]}, indent=1) + "\n")
+
+
+def place(name: str, facts: Mapping[str, Any]) -> Path:
+    """The file of a benchmark at the level of these facts."""
+    return (RESULTS / "avx2" if facts.get("level") == AVX2 else RESULTS) / f"{name}.json"
 
 
 def read(path: Path) -> dict[str, Any]:

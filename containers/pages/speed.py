@@ -19,15 +19,16 @@ Race = Mapping[str, Any]  # a row of benchmarks/results: a case against one peer
 _TARGET = "goal"  # the peer of a race against a fixed time
 _CLOSE = 0.01  # relative difference of two qualities that counts as none, where no goal says otherwise
 _TIMES = "\N{MULTIPLICATION SIGN}"
-_LEVELS = {"x86-64-v4": "AVX-512", "x86-64-v3": "AVX2"}  # the names that kernels are compiled for
+_NARROW = "x86-64-v3"
+_LEVELS = {"x86-64-v4": "AVX-512", _NARROW: "AVX2"}  # the names that kernels are compiled for
 
 
 def summary(results: Path) -> str:
     """A row for each algorithm with results: the middle one of its cases with a goal, and the range of all of them.
 
-    Each case counts with the fastest peer there.
+    Each case counts with the fastest peer there; the middle one also at the level of AVX2, where that was measured.
     """
-    rows, machines = [], set()
+    rows, machines, restricted = [], set(), set()
     for name in algorithms.names():
         path = results / f"{algorithms.folder(name).name}.json"
         recorded = json.loads(path.read_text()) if path.is_file() else {"rows": []}
@@ -36,29 +37,51 @@ def summary(results: Path) -> str:
             continue
         machines |= {_machine(_facts(race, recorded)) for race in cases}
         middle = cases[(len(cases) - 1) // 2]
+        narrow = _below(path)
+        restricted |= {_machine(_facts(race, narrow)) for race in narrow["rows"]}
         page = f"[{name}](algorithms/{path.stem}/README.md#speed)"
         span = f"{_speed(_ratio(cases[0]))} to {_speed(_ratio(cases[-1]))}"
-        rows.append([page, middle["case"], middle["peer"], _speed(_ratio(middle)), _quality(middle), span])
-    head = ["algorithm", "case", "fastest peer", "speed", "quality, ours / peer's", "all cases"]
-    return table(head, rows, right=(3,)) + f"\n{'; '.join(sorted(machines))}.\n" if rows else ""
+        there = _least([race for race in narrow["rows"] if race["case"] == middle["case"]])
+        rows.append([page, middle["case"], middle["peer"], _speed(_ratio(middle)), there, _quality(middle), span])
+    head = ["algorithm", "case", "fastest peer", "speed", "with AVX2 only", "quality, ours / peer's", "all cases"]
+    machine = "; ".join(sorted(machines)) + (f". With AVX2 only: {'; '.join(sorted(restricted))}" if restricted else "")
+    return table(head, rows, right=(3, 4)) + f"\n{machine}.\n" if rows else ""
 
 
 def races(path: Path) -> str:
-    """All rows of an algorithm's results, and the machine and the versions below; nothing where there are none."""
+    """All rows of an algorithm's results, the speed with AVX2 only beside them where it was measured, and the machines and
+    the versions below; nothing where there are none."""
     if not path.is_file():
         return ""
-    recorded = json.loads(path.read_text())
+    recorded, narrow = json.loads(path.read_text()), _below(path)
+    speeds = {(race["case"], race["peer"]): _speed(_ratio(race)) for race in narrow["rows"]}
     rows, case = [], ""
     for race in recorded["rows"]:
         shown = "" if race["case"] == case else race["case"]
         case = race["case"]
         times = [_seconds(race["peer_s"]), _seconds(race["ours_s"])]
-        rows.append([shown, race["peer"], *times, _speed(race["speed"]), _goal(race), _quality(race)])
-    head = ["case", "peer", "peer, s", "ours, s", "speed", "goal", "quality, ours / peer's"]
+        both = [_speed(race["speed"]), *([speeds.get((race["case"], race["peer"]), "")] if speeds else [])]
+        rows.append([shown, race["peer"], *times, *both, _goal(race), _quality(race)])
+    levels = ["speed", *(["with AVX2 only"] if speeds else [])]
+    head = ["case", "peer", "peer, s", "ours, s", *levels, "goal", "quality, ours / peer's"]
     machines = "; ".join(dict.fromkeys(_machine(_facts(race, recorded)) for race in recorded["rows"]))
+    if speeds:
+        where = "; ".join(dict.fromkeys(_machine(_facts(race, narrow)) for race in narrow["rows"]))
+        machines += f". With AVX2 only: {where}"
     versions = ", ".join(f"{name} {version}" for name, version in recorded["versions"].items())
     below = f"Medians of runs in turns, same data, same threads; what is lost is bold. {machines}."
-    return f"{table(head, rows, right=(2, 3, 4, 5))}\n{below}\nPython {recorded['python']}, {versions}.\n"
+    return f"{table(head, rows, right=tuple(range(2, 5 + len(levels))))}\n{below}\nPython {recorded['python']}, {versions}.\n"
+
+
+def _below(path: Path) -> Any:
+    """The results of the same benchmark with kernels for AVX2, without rows where there are none."""
+    narrow = path.parent / "avx2" / path.name
+    return json.loads(narrow.read_text()) if narrow.is_file() else {"rows": []}
+
+
+def _least(races: Sequence[Race]) -> str:
+    """The speed beside the fastest of these peers; nothing where there are none."""
+    return _speed(min(map(_ratio, races))) if races else ""
 
 
 def _with_goal(rows: Sequence[Race]) -> Iterator[list[Race]]:
@@ -118,4 +141,6 @@ def _machine(facts: Mapping[str, Any]) -> str:
     details = facts.get("processor") or {}
     kind = f" (family {details['family']}, model {details['model']})" if details.get("family") else ""
     level = f", {_LEVELS.get(facts['level'], facts['level'])}" if facts.get("level") else ""
+    if facts.get("level") == _NARROW and "avx512f" in details.get("flags", ""):
+        level = ", which has AVX-512, ours and the peers restricted to AVX2"
     return f"{facts['cores']} cores of {facts['machine']}{kind}{level}, {facts.get('date', '')}".rstrip(", ")

@@ -75,11 +75,19 @@ def test_rows_that_another_machine_left_keep_its_facts(results: Path) -> None:
     record.keep("races", FACTS, [{"case": "b", "s": 3}])
     record.keep("races", FACTS, [{"case": "c", "s": 4}])
 
-    document = json.loads((results / "races.json").read_text())
+    document = json.loads((results / "avx2" / "races.json").read_text())
     own = {row["case"]: record.facts_of(row, document)["processor"]["family"] for row in document["rows"]}
     assert own == {"a": "2", "b": "1", "c": "1"}
     assert [row["s"] for row in document["rows"]] == [1, 3, 4]
     assert document["rows"][0]["on"]["date"] == "2026-11-01"
+
+
+def test_the_rows_of_each_level_have_a_file_of_their_own(results: Path) -> None:
+    record.keep("races", FACTS, [{"case": "a", "s": 1}])
+    record.keep("races", FACTS | {"level": "x86-64-v4"}, [{"case": "a", "s": 2}])
+
+    both = [json.loads((results / folder / "races.json").read_text()) for folder in ("avx2", "")]
+    assert [[row["s"] for row in document["rows"]] for document in both] == [[1], [2]]
 
 
 def test_rows_of_a_file_that_names_no_flags_are_not_taken_for_this_machine_s() -> None:

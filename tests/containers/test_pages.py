@@ -89,7 +89,7 @@ def test_the_first_page_has_a_row_for_each_algorithm_with_results_and_losses_are
     assert head.startswith("| algorithm | case | fastest peer | speed |")
     assert f"[{name}](algorithms/{algorithms.folder(name).name}/README.md#speed)" in row
     assert row.endswith(
-        "| small | fast | **0.75\N{MULTIPLICATION SIGN}** | error **0.2 / 0.1** |"
+        "| small | fast | **0.75\N{MULTIPLICATION SIGN}** |  | error **0.2 / 0.1** |"
         " **0.75\N{MULTIPLICATION SIGN}** to 30\N{MULTIPLICATION SIGN} |"
     )
     assert (blank, machine) == ("", "2 cores of A Processor, 2026-01-02.")
@@ -110,6 +110,31 @@ def test_an_algorithm_s_page_has_all_races_each_with_the_machine_it_ran_on(tmp_p
     assert "B Processor (family 6, model 143), AVX-512, 2026-01-03" in lines[6]
     assert "2 cores of A Processor, 2026-01-02" in lines[6]
     assert speed.races(tmp_path / "none.json") == speed.summary(tmp_path / "nowhere") == ""
+
+
+def test_speeds_with_avx2_only_stand_beside_those_of_the_same_cases(tmp_path: Path) -> None:
+    name = algorithms.names()[0]
+    file = f"{algorithms.folder(name).name}.json"
+    (tmp_path / "avx2").mkdir()
+    (tmp_path / file).write_text(json.dumps(RECORDED))
+    narrow = {
+        "machine": "A Processor", "cores": 2, "level": "x86-64-v3", "processor": {"flags": "avx2 avx512f"},
+        "rows": [{**race, "speed": 0.5} for race in RECORDED["rows"][:2]],
+    }  # fmt: skip
+    (tmp_path / "avx2" / file).write_text(json.dumps(narrow))
+
+    page, first = speed.races(tmp_path / file), speed.summary(tmp_path)
+
+    slow, large = page.splitlines()[2], page.splitlines()[5]
+    assert slow.split(" | ")[4:7] == [
+        "4.5\N{MULTIPLICATION SIGN}",
+        "**0.5\N{MULTIPLICATION SIGN}**",
+        "2\N{MULTIPLICATION SIGN}",
+    ]
+    assert large.split(" | ")[5] == ""
+    assert first.splitlines()[2].split(" | ")[4] == "**0.5\N{MULTIPLICATION SIGN}**"
+    restricted = "With AVX2 only: 2 cores of A Processor, which has AVX-512, ours and the peers restricted to AVX2."
+    assert restricted in page and restricted in first
 
 
 def test_images_have_a_row_with_cold_and_warm_starts(tmp_path: Path) -> None:
