@@ -49,8 +49,8 @@ def summary(results: Path) -> str:
 
 
 def races(path: Path) -> str:
-    """All rows of an algorithm's results, the speed with AVX2 only beside them where it was measured, and the machines and
-    the versions below; nothing where there are none."""
+    """All rows of an algorithm's results, the speed with AVX2 only beside them where it was measured, and the machines
+    and the versions below; nothing where there are none."""
     if not path.is_file():
         return ""
     recorded, narrow = json.loads(path.read_text()), _below(path)
@@ -70,7 +70,8 @@ def races(path: Path) -> str:
         machines += f". With AVX2 only: {where}"
     versions = ", ".join(f"{name} {version}" for name, version in recorded["versions"].items())
     below = f"Medians of runs in turns, same data, same threads; what is lost is bold. {machines}."
-    return f"{table(head, rows, right=tuple(range(2, 5 + len(levels))))}\n{below}\nPython {recorded['python']}, {versions}.\n"
+    right = tuple(range(2, 5 + len(levels)))
+    return f"{table(head, rows, right=right)}\n{below}\nPython {recorded['python']}, {versions}.\n"
 
 
 def _below(path: Path) -> Any:
