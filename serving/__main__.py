@@ -12,7 +12,6 @@ import json
 import os
 import signal
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -30,19 +29,18 @@ def main() -> int:
     """Serve until a SIGTERM; 0, or 2 where the user can correct what is wrong, else 1."""
     began = time.monotonic()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the server says that it passes it over
     try:
         base = Path(os.environ.get("SAGEMAKER_BASE_DIR") or "/opt/ml")
         name = named_algorithm(base / "model")
         settings = Settings.read(os.environ, gpu=lambda: bool(algorithms.find(name).gpu))
         _set_threads(settings)
         _keep_little()
-        with tempfile.TemporaryDirectory(prefix="algoport-serve-", ignore_cleanup_errors=True) as folder:
-            os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-            # Only now, as libraries read the environment when they are imported.
-            from algoport.serving import log, server
+        # Only now, as libraries read the environment when they are imported.
+        from algoport.serving import log, server
 
-            log.start(settings.log_level, number="process")
-            return server.run(settings, name, folder, began)
+        log.start(settings.log_level, number="process")
+        return server.run(settings, name, began)
     except AlgoportError as error:
         from algoport.serving import log
 

@@ -26,6 +26,14 @@ from algoport.serving.room import Room
 from algoport.serving.settings import Settings
 
 JSON = {"Content-Type": "application/json"}
+ROUTES = (
+    "/invocations",
+    "/models",
+    "/models/<path:name>",
+    "/models/<path:name>/invoke",
+    "/execution-parameters",
+    "/openapi.json",
+)
 SILENT = ("/ping", "/metrics")  # never logged: they are asked every few seconds
 ORDER = 1 << 20  # bytes of a request to load a model
 NAME = 1024  # characters of a model's name

@@ -6,9 +6,11 @@ import contextlib
 import gc
 import os
 import platform
+import resource
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import time
 from dataclasses import dataclass
@@ -23,21 +25,19 @@ from algoport.algorithms.contract import Model
 from algoport.algorithms.contract.errors import PlatformError, UserError
 from algoport.algorithms.shared import machine
 from algoport.serving import app, log, models, room
-from algoport.serving import metrics as figures
+from algoport.serving.metrics import Metrics
 from algoport.serving.peers import Peers
 from algoport.serving.prediction import Predictor
 from algoport.serving.refusals import LOAD
 from algoport.serving.settings import Settings
 
 STOP = 7  # seconds that running requests have after a SIGTERM; the harshest platform kills after 10
-SPARE = 16  # threads that predictions never take, for /ping and the like
+SPARE = 8  # threads beyond those of requests that have a place, which say to others that there is none
 
 
-def run(settings: Settings, name: str, folder: str, began: float) -> int:
-    """Serve until a SIGTERM; the exit code. What workers share as files lies in `folder`.
-
-    Raises `AlgoportError` where it cannot begin.
-    """
+def run(settings: Settings, name: str, began: float) -> int:
+    """Serve until a SIGTERM; the exit code. Raises `AlgoportError` where it cannot begin."""
+    _raise_descriptors()
     predictor = Predictor.of(
         name,
         default=settings.accept,
@@ -49,10 +49,10 @@ def run(settings: Settings, name: str, folder: str, began: float) -> int:
     model = None if settings.multi_model or settings.gpu else load_model(predictor, settings)
     parent, code = os.getpid(), 0
     try:
-        Arbiter(Server(settings, predictor, model, listener, folder, began)).run()
+        Parent(Server(settings, predictor, model, listener, began)).run()
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 1
-    if os.getpid() != parent:  # a worker that was ended; what lies in the folder is still the others'
+    if os.getpid() != parent:  # a worker that was ended
         sys.stdout.flush()
         os._exit(code)
     return code
@@ -90,6 +90,39 @@ def _bind(port: int) -> socket.socket:
     return listener
 
 
+class Parent(Arbiter):  # type: ignore[misc]
+    """The process that keeps the workers alive. It ends with a SIGTERM, SIGINT or SIGQUIT and passes over what else
+    gunicorn would do at signals: reload settings, which come from the environment and cannot change, or have other
+    workers than it was told, which would not know the models of multi-model mode."""
+
+    def handle_hup(self) -> None:
+        """Passed over, like the others."""
+        self._pass_over("SIGHUP")
+
+    def handle_ttin(self) -> None:
+        """As SIGHUP."""
+        self._pass_over("SIGTTIN")
+
+    def handle_ttou(self) -> None:
+        """As SIGHUP."""
+        self._pass_over("SIGTTOU")
+
+    def handle_usr1(self) -> None:
+        """As SIGHUP."""
+        self._pass_over("SIGUSR1")
+
+    def handle_usr2(self) -> None:
+        """As SIGHUP."""
+        self._pass_over("SIGUSR2")
+
+    def handle_winch(self) -> None:
+        """A terminal has changed its size; nothing is said of it."""
+
+    def _pass_over(self, name: str) -> None:
+        how = "load another model beside it" if self.app.settings.multi_model else "start another server"
+        log.note(f"{name} is passed over: nothing is reloaded while the server runs. For another model, {how}.")
+
+
 class Server(BaseApplication):  # type: ignore[misc]
     """The server: gunicorn's configuration, and what each worker does."""
 
@@ -99,12 +132,11 @@ class Server(BaseApplication):  # type: ignore[misc]
         predictor: Predictor,
         model: Model | None,
         listener: socket.socket,
-        folder: str,
         began: float,
     ) -> None:
         self.settings, self.predictor, self.model = settings, predictor, model
-        self._socket, self._folder, self._began = listener, folder, began
-        self.peers = Peers()
+        self._socket, self._began = listener, began
+        self.peers, self.metrics = Peers(), Metrics(app.ROUTES)
         super().__init__()
 
     def load_config(self) -> None:
@@ -116,12 +148,11 @@ class Server(BaseApplication):  # type: ignore[misc]
             "workers": settings.workers,
             "worker_class": "algoport.serving.worker.Worker",
             "threads": threads,
-            "worker_connections": max(1000, 2 * threads),
             "keepalive": 65,  # longer than the platform's proxies keep a connection idle
             # Of a worker's main loop, not of a request: a prediction that does not let go of the interpreter.
             "timeout": int(settings.timeout) + 30,
             "graceful_timeout": STOP,
-            "worker_tmp_dir": _quick_folder(self._folder),
+            "worker_tmp_dir": _quick_folder(),
             "control_socket_disable": True,
             "logger_class": "algoport.serving.log.Gunicorn",
             "proc_name": "algoport-serve",
@@ -135,7 +166,7 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Any:
         """A worker's application; its first prediction runs beside it."""
-        settings, metrics = self.settings, figures.Metrics()
+        settings = self.settings
         warm, state, table = threading.Event(), _WorkerModel(self.model), None
         places = room.Room(
             concurrent=settings.concurrent,
@@ -143,7 +174,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             timeout=settings.timeout,
             budget=max(2 * settings.payload, _share(settings)),
             stuck=self._stuck,
-            count=metrics.inside.inc,
+            count=self.metrics.inside,
         )
 
         def model() -> Model:
@@ -152,7 +183,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             return state.model
 
         if settings.multi_model:
-            table = models.Table(self._loaded_and_warm, a_model=settings.a_model, count=metrics.models.set)
+            table = models.Table(self._loaded_and_warm, a_model=settings.a_model, count=self.metrics.models)
             self.peers.be_ready()
         else:
             threading.Thread(target=self._warm_up, args=(state, warm), daemon=True).start()
@@ -161,7 +192,7 @@ class Server(BaseApplication):  # type: ignore[misc]
                 settings=settings,
                 predictor=self.predictor,
                 room=places,
-                metrics=metrics,
+                metrics=self.metrics,
                 ready=self.peers.anyone,
                 model=None if settings.multi_model else model,
                 table=table,
@@ -209,12 +240,11 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def _on_fork(self, arbiter: Any, worker: Any) -> None:
         self.peers.enter(worker.age)
+        self.metrics.enter(worker.age)
 
     def _on_exit(self, arbiter: Any, worker: Any) -> None:
-        from prometheus_client import multiprocess
-
         self.peers.leave(worker.age)
-        multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+        self.metrics.leave(worker.age)
 
     def _listening(self, arbiter: Any) -> None:
         settings, name = self.settings, self.predictor.name
@@ -238,9 +268,16 @@ def _share(settings: Settings) -> int:
     return (machine.memory_limit() or 1 << 34) // 4 // settings.workers
 
 
-def _quick_folder(otherwise: str) -> str:
-    """Where heartbeats go: memory, where a full or slow disk cannot stop them; they take no room."""
-    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else otherwise  # noqa: S108
+def _quick_folder() -> str:
+    """Where heartbeats go, which are the times of empty files: memory, where a full or slow disk cannot stop them."""
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir()  # noqa: S108
+
+
+def _raise_descriptors() -> None:
+    """Have as many files and connections open as the system allows."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _versions() -> str:
