@@ -102,8 +102,10 @@ class Booster:
         the row changes (Saabas 2014).
         """
         shape = (self.outputs, self.num_feature + 1)
-        if len(rows) * shape[0] * shape[1] > MOST:
-            most = MOST // (shape[0] * shape[1])
+        most = MOST // (shape[0] * shape[1])
+        if most == 0:
+            raise UserError(f"contributions: must not be asked of a model of {self.num_feature} features: too many.")
+        if len(rows) > most:
             raise UserError(f"contributions: must be asked of at most {most} rows at a time; there are {len(rows)}.")
         if self.kind == "gblinear":
             assert self.linear is not None

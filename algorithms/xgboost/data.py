@@ -20,6 +20,8 @@ from algoport.algorithms.xgboost.plan import Plan
 from algoport.algorithms.xgboost.related import Targets
 
 TRAIN, VALIDATION = "train", "validation"
+MOST_PADDING = 1 << 16  # columns without values by which dense rows are widened; beyond, they become sparse
+MOST_ROWS = (1 << 31) - 1  # of a member: kernels number rows with 32 bits
 BOUNDS = 2  # labels of survival:aft: from when on, and until when
 
 
@@ -43,6 +45,8 @@ class Part:
         features: Any = self.rows.features
         if self.rows.is_sparse:
             wide: Any = sparse.csr_array((features.data, features.indices, features.indptr), shape=(len(self), width))
+        elif width - self.rows.width > MOST_PADDING:
+            wide = _mentioned_only(features, width)
         else:
             lacking = ((0, 0), (0, width - self.rows.width))
             whole = np.pad(features, lacking, constant_values=np.nan) if width > self.rows.width else features
@@ -85,6 +89,11 @@ def read(source: Source[Rows], name: str, objective: Objective, group: Group) ->
     """All rows of a channel that this member has. Two exchanges. `UserError` where there is none, or where one has no
     label or none that fits the objective."""
     rows = source.all()
+    if len(rows) > MOST_ROWS:
+        raise UserError(
+            f"Channel '{name}': must have at most {MOST_ROWS:,} rows a host; it has {len(rows):,}. Share them out "
+            "among more hosts (S3DataDistributionType ShardedByS3Key), or train on a part of them."
+        )
     part = Part(rows, _targets(rows, name, objective))
     objective.check(part.targets, name)
     count, weighted = total(group, len(rows), rows.weight is not None)
@@ -99,6 +108,13 @@ def widest(parts: list[Part], group: Group) -> int:
     """How many features the rows of all members have; an exchange. libsvm says it by the highest key alone."""
     mine = max((part.rows.width for part in parts if len(part)), default=0)
     return int(np.concatenate(group.gather(np.array([mine], np.int64))).max())
+
+
+def _mentioned_only(features: Any, width: int) -> Any:
+    """Dense rows as sparse ones of that width, which mention what is not missing."""
+    present = ~np.isnan(features)
+    indptr = np.concatenate([[0], np.cumsum(present.sum(axis=1))])
+    return sparse.csr_array((features[present], np.nonzero(present)[1], indptr), shape=(len(features), width))
 
 
 def _targets(rows: Rows, name: str, objective: Objective) -> Targets:

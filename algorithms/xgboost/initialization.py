@@ -94,7 +94,10 @@ def _from_model(plan: Plan, train: Part, facts: Mapping[str, Any], start: Booste
     if linear is not None and width > start.num_feature:
         more = np.zeros((width - start.num_feature, linear.shape[1]), np.float32)
         linear = np.concatenate([linear[:-1], more, linear[-1:]])
+    names = start.feature_names if width == start.num_feature else ()
+    types = start.feature_types if width == start.num_feature else ()
     return replace(
-        start, kind=kind, forest=forest, linear=linear, num_feature=width, objective=plan.objective.name,
+        start, kind=kind, feature_names=names, feature_types=types,
+        forest=forest, linear=linear, num_feature=width, objective=plan.objective.name,
         objective_facts=facts,
     )  # fmt: skip

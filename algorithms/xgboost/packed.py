@@ -25,6 +25,8 @@ MOST_CATEGORIES = 1 << 24  # the library's own limit: what float32 can count
 FEW = 24  # rows; below, comparing a whole block with all splits costs more than walking
 SERIAL = 20_000  # rows times trees that one thread walks before others could begin
 ROOM = 1 << 24  # numbers of sparse rows that are spread out at a time
+WIDE = 1 << 20  # features up to which a table says where each stands among those that trees split by
+NAMED = 1 << 27  # from this feature on nodes do not name features themselves, as twice a feature must fit int32
 
 
 Answer = TypeVar("Answer", bound="NDArray[Any]")
@@ -42,6 +44,7 @@ class PackedTrees:
     number: NDArray[np.int32]  # (m,) of the node within its tree, as the library counts
     cover: NDArray[np.float32]  # (m,)
     width: int  # of rows: the highest feature and one
+    names: NDArray[np.int32] | None = None  # the features that nodes count; where None, they name features themselves
 
     @cached_property
     def floats(self) -> NDArray[np.float32]:
@@ -58,13 +61,17 @@ class PackedTrees:
     @cached_property
     def features(self) -> NDArray[np.int32]:
         """The features by which a node splits, rising."""
+        if self.names is not None:
+            return self.names
         nodes = self.nodes.reshape(-1, 4)
         split = nodes[:, 2] != np.arange(len(nodes))
         return np.unique(nodes[split, 1] >> 1).astype(np.int32)
 
     @cached_property
     def place(self) -> NDArray[np.int32]:
-        """(width,) where each feature stands among `features`, or -1."""
+        """(width,) where each feature stands among `features`, or -1; of wide trees that of those features alone."""
+        if self.width > WIDE:
+            return const(np.arange(len(self.features)), np.int32)
         place = np.full(self.width, -1, np.int32)
         place[self.features] = np.arange(len(self.features))
         return const(place, np.int32)
@@ -72,6 +79,8 @@ class PackedTrees:
     @cached_property
     def compact(self) -> PackedTrees:
         """The same trees for rows that hold `features` only, in their order."""
+        if self.names is not None:
+            return replace(self, width=max(len(self.names), 1), names=None)
         nodes = self.nodes.reshape(-1, 4).copy()
         split = nodes[:, 2] != np.arange(len(nodes))
         place = np.searchsorted(self.features, nodes[:, 1] >> 1)
@@ -114,11 +123,13 @@ class PackedTrees:
         """What `find` says of the rows, sparse ones spread out over the features that matter, some at a time."""
         if not sparse.issparse(features):
             rows = const(features, np.float32)
-            if rows.shape[1] < self.width:
-                lacking = ((0, 0), (0, self.width - rows.shape[1]))
-                rows = const(np.pad(rows, lacking, constant_values=np.nan), np.float32)
-            return find(rows, self)
-        matrix: Any = features
+            if rows.shape[1] >= self.width and self.names is None:
+                return find(rows, self)
+            some = np.full((len(rows), self.compact.width), np.nan, np.float32)
+            there = int(np.searchsorted(self.features, rows.shape[1]))
+            some[:, :there] = rows[:, self.features[:there]]
+            return find(const(some, np.float32), self.compact)
+        matrix: Any = features if self.width <= WIDE else self._mentioned(features)
         entries = const(matrix.indptr, np.int64), const(matrix.indices, np.int32), const(matrix.data, np.float32)
         n, width = matrix.shape[0], self.compact.width
         parts, step = [], max(1, ROOM // width)
@@ -127,6 +138,14 @@ class PackedTrees:
             walks.spread(*entries, start, self.place, block)
             parts.append(find(const(block, np.float32), self.compact))
         return parts[0] if len(parts) == 1 else cast(Answer, np.concatenate(parts))
+
+    def _mentioned(self, matrix: Any) -> Any:
+        """Sparse rows of the features by which a node splits alone, numbered in their order."""
+        place = np.searchsorted(self.features, matrix.indices)
+        there = np.append(self.features, -1)[place] == matrix.indices
+        ends = np.concatenate([[0], np.cumsum(there)])[matrix.indptr]
+        shape = (matrix.shape[0], max(len(self.features), 1))
+        return sparse.csr_array((matrix.data[there], place[there], ends), shape=shape)
 
 
 def depths_and_parents(
@@ -158,6 +177,11 @@ def pack(
     offsets = const(offsets, np.int64)
     factors = np.ones(t, np.float32) if factor is None else factor
     starts, sets = _sets(categories, offsets, m)
+    split = left >= 0
+    width, names = int(feature[split].max(initial=-1)) + 1, None
+    if width > NAMED:
+        names = np.unique(feature[split])
+        feature = np.where(split, np.searchsorted(names, feature), 0).astype(np.int32)
     nodes = np.empty(m * 4, np.int32)
     depth, number = np.zeros(t, np.int32), np.zeros(m, np.int32)
     walks.pack(
@@ -171,7 +195,6 @@ def pack(
     view = nodes.reshape(-1, 4)
     view[leaf, 3] = values[leaf].view(np.int32)
     depth[[i for i, some in enumerate(categories) if some]] *= -1
-    split = left >= 0
     return PackedTrees(
         nodes=const(nodes, np.int32),
         roots=offsets,
@@ -180,7 +203,8 @@ def pack(
         sets=const(sets, np.int32),
         number=const(number, np.int32),
         cover=const(cover[order], np.float32),
-        width=int(feature[split].max(initial=-1)) + 1,
+        width=width,
+        names=None if names is None else const(names, np.int32),
     )
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
 
 from algoport.algorithms.contract.group import Group
 from algoport.algorithms.xgboost import links
@@ -19,6 +22,7 @@ class Plan:
     settings: Hyperparameters
     group: Group
     seed: tuple[int, ...]
+    features: NDArray[np.int64] | None = field(default=None, compare=False)  # those of wide rows that are trained on
 
     @property
     def objective(self) -> Objective:
@@ -68,9 +72,25 @@ class Plan:
             colsample_bytree=s.colsample_bytree,
             colsample_bylevel=s.colsample_bylevel,
             colsample_bynode=s.colsample_bynode,
-            monotone=tuple(int(way) for way in s.monotone_constraints),
-            interactions=tuple(tuple(int(f) for f in one) for one in s.interaction_constraints),
+            monotone=self._monotone,
+            interactions=self._interactions,
         )
+
+    @property
+    def _monotone(self) -> tuple[int, ...]:
+        ways = tuple(int(way) for way in self.settings.monotone_constraints)
+        if self.features is None or not ways:
+            return ways
+        few = self.features[: np.searchsorted(self.features, len(ways))]
+        return tuple(ways[feature] for feature in few)
+
+    @property
+    def _interactions(self) -> tuple[tuple[int, ...], ...]:
+        sets = tuple(tuple(int(f) for f in one) for one in self.settings.interaction_constraints)
+        if self.features is None or not sets:
+            return sets
+        places = [np.flatnonzero(np.isin(self.features, one)) for one in sets]
+        return tuple(tuple(place.tolist()) for place in places)
 
     @property
     def scores(self) -> list[Score]:

@@ -21,13 +21,14 @@ from algoport.algorithms.xgboost import interchange
 from algoport.algorithms.xgboost.booster import Booster
 from algoport.algorithms.xgboost.boosting import Trees
 from algoport.algorithms.xgboost.dart import Dart
-from algoport.algorithms.xgboost.data import VALIDATION, Part, read_channels
+from algoport.algorithms.xgboost.data import TRAIN, VALIDATION, Part, read_channels
 from algoport.algorithms.xgboost.hyperparameters import Hyperparameters
 from algoport.algorithms.xgboost.initialization import first_booster, starting_booster
 from algoport.algorithms.xgboost.kfold import Folds
 from algoport.algorithms.xgboost.linear import Linear
 from algoport.algorithms.xgboost.model import Model
 from algoport.algorithms.xgboost.plan import Plan
+from algoport.algorithms.xgboost.renumbering import Renumbering, check_weights
 from algoport.algorithms.xgboost.update import Updating
 from algoport.algorithms.xgboost.watching import Watch
 
@@ -69,9 +70,24 @@ def fit(job: Job) -> Model:
     for notice in settings.notices():
         note(notice)
     parts = read_channels(job.channels, plan, job.start.width if job.start else 0, note)
-    if settings.kfold is not None:
-        return Model(boosters=_cross_validate(job, plan, parts))
-    return Model(boosters=(_boost(job, plan, parts, starting_booster(job.start, plan, note), EarlierFolds()),))
+    start = starting_booster(job.start, plan, note) if settings.kfold is None else None
+    if settings.booster == "gblinear":
+        check_weights(parts[TRAIN].rows.width, plan.objective.outputs)
+    numbering = Renumbering.of(parts, start, job.group)
+    if numbering is None:
+        return Model(boosters=_boosters(job, plan, parts, start))
+    note(f"{len(numbering)} of the {numbering.width} columns are mentioned; trees are grown on these")
+    plan = replace(plan, features=numbering.features)
+    start = None if start is None else numbering.narrow_booster(start)
+    boosters = _boosters(job, plan, {name: numbering.narrow(part) for name, part in parts.items()}, start)
+    return Model(boosters=tuple(numbering.widen_booster(booster) for booster in boosters))
+
+
+def _boosters(job: Job, plan: Plan, parts: Mapping[str, Part], start: Booster | None) -> tuple[Booster, ...]:
+    """One, or one a fold."""
+    if plan.settings.kfold is not None:
+        return _cross_validate(job, plan, parts)
+    return (_boost(job, plan, parts, start, EarlierFolds()),)
 
 
 def _boost(job: Job, plan: Plan, parts: Mapping[str, Part], start: Booster | None, earlier: EarlierFolds) -> Booster:
@@ -83,6 +99,8 @@ def _boost(job: Job, plan: Plan, parts: Mapping[str, Part], start: Booster | Non
             return None  # of a release without the shared loop, or of another fold
         watch.restore(facts)
         booster = interchange.read(arrays[CURRENT].tobytes(), "checkpoint")
+        if booster.num_feature != parts[TRAIN].rows.width:
+            return None  # of other data, or of a release that numbered features otherwise
         return State(_rounds(plan, parts, booster, start), watch, earlier)
 
     state = resume(job, restore)
@@ -115,6 +133,8 @@ def _cross_validate(job: Job, plan: Plan, parts: Mapping[str, Part]) -> tuple[Bo
     folds = Folds(plan, parts)
     checkpoint = job.checkpoints.latest()
     boosters = _restore_folds(*checkpoint) if checkpoint else []
+    if any(booster.num_feature != parts[TRAIN].rows.width for booster in boosters):
+        boosters = []  # of a release that numbered features otherwise
     for number in range(folds.count):
         figures: dict[str, float] = {}
         own = folds.parts(number)

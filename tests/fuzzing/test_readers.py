@@ -128,8 +128,10 @@ def test_a_pass_that_is_left_early_leaves_no_state_of_numpy_behind() -> None:
     assert np.geterr() == before
 
 
-def test_a_key_beyond_all_columns_takes_no_room() -> None:
-    assert quick("text/libsvm", b"1 99999999999999:1\n", labels=1) == ""
+def test_a_key_beyond_all_columns_is_refused_and_takes_no_room() -> None:
+    assert quick("text/libsvm", b"1 2147483646:1\n", labels=1) == ""
+    for key in ((1 << 31) - 1, 1 << 31, 1 << 32, 1 << 63, 10**50):
+        assert f"line 1: has key {key}, which must be below" in quick("text/libsvm", b"1 %d:1\n" % key, labels=1)
     assert "the width is 4" in quick("text/libsvm", b"1 99999999999999:1\n", labels=1, width=4)
 
 

@@ -10,6 +10,9 @@ from algoport.algorithms.contract.algorithm import Field
 from algoport.algorithms.contract.errors import UserError
 
 MOST_NOTES = 50  # different ones: names that a sender makes up must not fill the memory or the log
+# Columns of sparse rows: what is numbered with 32 bits, by kernels and in model files, as in the originals' own. Of the
+# one beyond, 2^31, the XGBoost library takes the last for the mark of a node that is gone.
+MOST_COLUMNS = (1 << 31) - 1
 
 
 class Notes:
@@ -100,6 +103,12 @@ class Layout:
             has = f"has no value ({excerpt(text)})" if text.strip() else "has no value"
             return self.fault(place, f"feature {column + 1} {has}, and this algorithm takes no missing values.")
         return self.fault(place, f"feature {column + 1} must be a finite float32 number; it is {value}.")
+
+    def too_wide(self, place: str, what: str, number: int) -> UserError:
+        """The error of a row of more columns than a model can number; `what` says so of that number."""
+        most = f"must be at most {MOST_COLUMNS:,}" if "shape" in what else f"must be below {MOST_COLUMNS:,}"
+        remedy = f"Hash features to smaller numbers, modulo {1 << 24:,}, say."
+        return self.fault(place, f"{what} {number}, which {most}, the columns that a model can tell apart. {remedy}")
 
     def spend(self, size: int) -> None:
         """UserError where decoding would fill more bytes than the limit."""

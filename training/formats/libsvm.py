@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algoport.algorithms.contract.records import Rows
-from algoport.training.formats.layout import Layout, excerpt
+from algoport.training.formats.layout import MOST_COLUMNS, Layout, excerpt
 from algoport.training.formats.recognition import text_format
 from algoport.training.formats.record import sorted_csr
 from algoport.training.formats.text import blocks, check_text
@@ -55,6 +55,7 @@ def read(stream: BinaryIO, layout: Layout) -> Iterator[Rows]:
             continue
         labeled = _with_label(lines, data, layout, labeled)
         if layout.width is None:
+            _check_keys(lines, data, layout)
             # Of the text, only what faults would need: none are left but keys that come twice.
             pending.append((lines, b""))
         else:
@@ -85,6 +86,16 @@ def write(rows: Rows) -> bytes:
         # A row of zeros without a label would be a blank line, and so no row.
         lines.append(" ".join(tokens or ["0:0"]))
     return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _check_keys(lines: _Lines, data: bytes, layout: Layout) -> None:
+    """`UserError` where a key is beyond what any model can tell apart."""
+    large = lines.keys >= MOST_COLUMNS
+    if large.any():
+        index = int(np.argmax(large))
+        row = int(np.searchsorted(lines.bounds, index, side="right")) - 1
+        place = f"line {_number_of(data, lines.line, row)}"
+        raise layout.too_wide(place, "has key", int(lines.keys[index]))
 
 
 def _rows(lines: _Lines, data: bytes, layout: Layout, width: int) -> Rows:
@@ -180,6 +191,8 @@ def _plain(data: bytes, line: int, layout: Layout) -> _Lines:
             for token in tokens:
                 key, _, value = token.partition(b":")
                 keys.append(_key(key))
+                if keys[-1] >= 1 << 63:
+                    raise layout.too_wide(f"line {number}", "has key", keys[-1])
                 values.append(_value(value))
         except ValueError:
             raise layout.fault(f"line {number}", _sentence(text, number == 1)) from None
@@ -198,7 +211,7 @@ def _plain(data: bytes, line: int, layout: Layout) -> _Lines:
 
 
 def _key(text: bytes) -> int:
-    if not text.isdigit() or len(text) > 14:
+    if not text.isdigit() or len(text) > 100:
         raise ValueError
     return int(text)
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from algoport.algorithms.contract.records import Features, Rows
-from algoport.training.formats.layout import Layout
+from algoport.training.formats.layout import MOST_COLUMNS, Layout
 
 NAME = "values"  # of the one feature, and of the one label, of a row
 _TENSORS = (("Float32Tensor", "float", 2), ("Float64Tensor", "double", 3), ("Int32Tensor", "int32", 7))
@@ -138,6 +138,9 @@ def assemble(parts: Parts, layout: Layout, first: int, width: int | None, labels
         lambda i: f"has {counts[i]} values, where its shape is for {parts.widths[i]}.",
     )
     widths = np.where(shapeless, width or 0, np.where(scattered, parts.widths, counts))
+    if (widths > MOST_COLUMNS).any():
+        index = int(np.argmax(widths > MOST_COLUMNS))
+        raise layout.too_wide(layout.record(first + index), "its shape is", int(widths[index]))
     check(widths == 0, lambda _: "has no values.")
     expected = int(widths[0]) if width is None else width
     wrong = widths != expected

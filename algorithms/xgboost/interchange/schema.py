@@ -16,8 +16,9 @@ from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.xgboost.booster import VERSION, Booster, Kind
 from algoport.algorithms.xgboost.interchange.forest import Faulty, array, forest, forest_layout, whole
 
-# What a small file may claim and a single row then fills: 64 MB of features, and 128 MB of margins of a block of rows.
-MOST_FEATURES, MOST_OUTPUTS = 1 << 24, 1 << 16
+# What a small file may claim: as many features as a node can name, none of which takes memory before a node splits by
+# it; and outputs, 128 MB of margins of a block of rows.
+MOST_FEATURES, MOST_OUTPUTS = 1 << 31, 1 << 16
 _KINDS = ("gbtree", "dart", "gblinear")
 
 

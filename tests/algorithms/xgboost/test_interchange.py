@@ -246,7 +246,7 @@ def _put(path: str, value: Any) -> Any:
         (_put("learner.gradient_booster.name", "gbforest"), "must be one of"),
         (_put("learner.learner_model_param.num_feature", "-1"), "num_feature"),
         (_put("learner.learner_model_param.num_feature", "9" * 5000), "num_feature"),
-        (_put("learner.learner_model_param.num_feature", str(1 << 25)), "num_feature"),
+        (_put("learner.learner_model_param.num_feature", str((1 << 31) + 1)), "num_feature"),
         (_put("learner.learner_model_param.num_class", "1e9"), "num_class"),
         (_put("learner.learner_model_param.num_class", str(1 << 17)), "num_class"),
         (_put("learner.learner_model_param.base_score", "[1,2]"), "base_score"),

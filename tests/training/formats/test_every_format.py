@@ -255,3 +255,17 @@ def test_content_types_are_compared_in_any_dress():
 def test_an_unknown_content_type_names_those_there_are():
     with pytest.raises(UserError, match="'text/html' is not one that rows are read from: text/csv, "):
         find("text/html")
+
+
+@pytest.mark.parametrize("size", [(1 << 31) - 1, 1 << 31, 1 << 32, 4_000_000_001, (1 << 47)])
+def test_a_sparse_row_is_as_wide_as_a_model_can_number_its_columns(size: int) -> None:
+    matrix = sparse.csr_array((np.ones(1, np.float32), np.array([3]), np.array([0, 1])), shape=(1, size))
+    for media in ("application/jsonlines", "application/x-recordio-protobuf"):
+        module = find(media)
+        body = module.write(Rows(features=matrix))
+        if size < 1 << 31:
+            (rows,) = module.read(io.BytesIO(body), Layout("part"))
+            assert rows.width == size
+            continue
+        with pytest.raises(UserError, match=rf"part, (line|record) 1: its shape is {size}, which must be at most 2,"):
+            list(module.read(io.BytesIO(body), Layout("part")))
