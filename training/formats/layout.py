@@ -10,8 +10,8 @@ from algoport.algorithms.contract.algorithm import Field
 from algoport.algorithms.contract.errors import UserError
 
 MOST_NOTES = 50  # different ones: names that a sender makes up must not fill the memory or the log
-# Columns of sparse rows: what is numbered with 32 bits, by kernels and in model files; of the one beyond, formats of trees
-# take the last for the mark of a node that is gone.
+# Columns of sparse rows: what is numbered with 32 bits, by kernels and in model files. Of the one beyond, formats of
+# trees take the last for the mark of a node that is gone.
 MOST_COLUMNS = (1 << 31) - 1
 
 
