@@ -99,7 +99,8 @@ def _scan(source: Channel, seconds: float) -> str:
     noun = kind.noun
     seen = f"{rows:,} {noun}" if whole else f"the first {rows:,} {noun}"
     wide = f" of {source.width} {kind.columns}" if kind.columns else ""
-    return f"Channel '{source.name}': {seen}{wide}, all readable."
+    passed = source.summary.passed_over()
+    return f"Channel '{source.name}': {seen}{wide}, all readable. {source.summary.source()}. {passed}".rstrip()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

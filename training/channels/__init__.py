@@ -14,6 +14,7 @@ from algoport.training.channels import blocks as stream
 from algoport.training.channels.files import Shard
 from algoport.training.channels.pictures import Pictures
 from algoport.training.channels.records import Files, Pipe
+from algoport.training.channels.summary import Summary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +54,7 @@ class Channel:
         *,
         kind: str = "rows",
         width: int | None = None,
+        summary: Summary | None = None,
         meter: Meter | None = None,
         asked: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -61,6 +63,7 @@ class Channel:
         self._share = share
         self.kind = kind
         self._width = width
+        self.summary = summary or Summary(name, kinds.find(kind))
         self._meter = meter
         self._asked = asked
         self._peeked_pass: Iterator[Any] | None = None  # a pass that `head` has started
@@ -145,6 +148,7 @@ class Channel:
         if isinstance(self._records, Files):
             stream.close(blocks)
             whole = self._records.all()
+            self.summary.complete(whole)
         else:
             parts = list(blocks)
             whole = concatenate(parts) if parts else None
@@ -177,7 +181,7 @@ class Channel:
         share = self._share
 
         def decoded(over: Callable[[], bool]) -> Iterator[Any]:
-            blocks = self._records.blocks(shuffle, over)
+            blocks = self.summary.counted(self._records.blocks(shuffle, over))
             return stream.stride(blocks, share.local, share.locals) if self._is_strided else blocks
 
         return stream.ahead(decoded, asked=self._asked if isinstance(self._records, Pipe) else lambda: False)

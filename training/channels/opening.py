@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,8 +21,11 @@ from algoport.training.channels import Channel, Files, Meter, Pipe, Share
 from algoport.training.channels.auxiliary import everywhere, of_folder, of_pipe
 from algoport.training.channels.files import Folder, shards
 from algoport.training.channels.pictures import Pictures
+from algoport.training.channels.summary import DEFAULT, GIVEN, RECOGNIZED, Norm, Summary
 from algoport.training.configuration import ChannelConfig, Configuration
 from algoport.training.formats import ContentType, Layout, find, records
+from algoport.training.formats.recognition import media_of
+from algoport.training.formats.window import peeked
 from algoport.training.places import Places
 
 MODEL = "model"  # the channel with the model that incremental training starts from
@@ -32,6 +36,8 @@ UNNAMED, MEANT = "training", "train"
 # Where a content type does not say how many leading columns are labels, training data has one.
 LABELS = 1
 SIGHT = 8  # names that a message lists
+MAGIC = 64  # bytes that a single look at a stream must give, or it is read until there are more
+START = 1 << 12  # bytes of a file by which its content type is recognized
 
 
 def check(channels: Mapping[str, ChannelConfig], algorithm: contract.Algorithm) -> list[str]:
@@ -93,7 +99,7 @@ class Opening:
         channels = {declared.name: self._channel(declared) for declared in declarations}
         present = self._agreed([self._has(channel) for channel in channels.values()])
         missing = [
-            self._missing(declared)
+            self._missing(declared, channels[declared.name].summary)
             for declared, somewhere in zip(declarations, present, strict=True)
             if declared.required and not somewhere
         ]
@@ -102,7 +108,27 @@ class Opening:
         there = [channel for channel, somewhere in zip(channels.values(), present, strict=True) if somewhere]
         for channel, width in zip(there, self._widths(there), strict=True):
             channel.expect(width)
+        self._check_widths(there)
+        for name in self._given:
+            if name in channels and channels[name] not in there:
+                log.note(
+                    f"Channel '{name}' is given and has no records, so that the job runs as one without it. "
+                    f"{channels[name].summary.passed_over()}".rstrip()
+                )
         return {channel.name: channel for channel in there}
+
+    def _check_widths(self, channels: Sequence[Channel]) -> None:
+        """An exchange. `UserError` where dense records of a channel are not as wide as those of the required one."""
+        mine = np.array([channel.summary.dense_width for channel in channels], np.int64)
+        widest = np.max([np.array(theirs) for theirs in self._group.gather(mine)], axis=0)
+        norms: dict[str, Norm] = {}
+        for channel, width in zip(channels, widest, strict=True):
+            declared = self._algorithm.channel(channel.name)
+            if declared is not None and declared.required and width:
+                norms.setdefault(channel.kind, Norm(int(width), channel.name))
+        for channel in channels:
+            channel.summary.norm = norms.get(channel.kind)
+            channel.summary.check_width()
 
     def files(self) -> dict[str, Auxiliary]:
         """Every channel of plain files that has some, by name; an exchange. `UserError` as for `sources`."""
@@ -139,12 +165,16 @@ class Opening:
         rank, size = self._group.rank, self._group.size
         local, members = self._local
         sharded = config is not None and config.sharded
+        summary = Summary(declared.name, kinds.find(declared.kind), whole=not sharded)
+        if self._configuration.settings.effective().get(declared.weighted):
+            summary.weighted = declared.weighted
         return Channel(
             declared.name,
-            self._records(config, declared),
+            self._records(config, declared, summary),
             Share(rank=rank, size=size, local=local, locals=members, sharded=sharded),
             kind=declared.kind,
             width=self._width,
+            summary=summary,
             meter=self._meter,
             asked=self._asked,
         )
@@ -153,10 +183,12 @@ class Opening:
     def _width(self) -> int | None:
         return self._configuration.settings.in_role("width")
 
-    def _records(self, config: ChannelConfig | None, declared: contract.Channel) -> Files | Pipe | Pictures[Any]:
+    def _records(
+        self, config: ChannelConfig | None, declared: contract.Channel, summary: Summary
+    ) -> Files | Pipe | Pictures[Any]:
         if config is None:
             return Files([], _none)
-        decode = self._decoder(config, declared)
+        decode = self._decoder(config, declared, summary)
         data, kind = self.places.data, kinds.find(declared.kind)
         media = content_type(config, declared).media
         place, first = data / config.name, data / f"{config.name}_0"
@@ -165,15 +197,17 @@ class Opening:
         if media in kind.folders and not bare:
             reader = importlib.import_module(f"{__package__}.{kind.folders[media]}")
             source: Files = reader.open_channel(self._folder(place, config, declared))
+            summary.files, summary.types = len(source.shards), {media: GIVEN if config.content_type else DEFAULT}
             return source
-        if config.mode == "File":
-            return Files(shards(place, config.name), decode, kind.name)
-        if first.exists() and not first.is_fifo():  # a plain file or a folder, and no pipe
-            return Files(shards(first, first.name), decode, kind.name)
-        if place.exists() and not first.exists():
-            return Files(shards(place, config.name), decode, kind.name)
-        # Frames that are records themselves are for the format to read.
-        return Pipe(data, config.name, decode, wrapped=config.wrapped and media not in kind.framed)
+        piped = first if first.exists() and not first.is_fifo() else None  # a plain file or a folder, and no pipe
+        if config.mode != "File" and piped is None and (first.exists() or not place.exists()):
+            # Frames that are records themselves are for the format to read.
+            return Pipe(data, config.name, decode, wrapped=config.wrapped and media not in kind.framed)
+        where = place if config.mode == "File" or piped is None else piped
+        name = config.name if where is place else first.name
+        files = shards(where, name, notes=summary.notes)
+        summary.files, summary.first = len(files), files[0].name if files else ""
+        return Files(files, decode, kind.name)
 
     def _folder(self, place: Path, config: ChannelConfig, declared: contract.Channel) -> Folder:
         """A channel of one record a file, with what other channels say of it."""
@@ -207,10 +241,12 @@ class Opening:
             return None
         return self.places.data / (self._given[name].name if name in self._given else name)
 
-    def _decoder(self, config: ChannelConfig, declared: contract.Channel) -> Callable[..., Iterator[Any]]:
+    def _decoder(
+        self, config: ChannelConfig, declared: contract.Channel, summary: Summary
+    ) -> Callable[..., Iterator[Any]]:
         given = content_type(config, declared)
         find(given.media, declared.kind)  # a type that is not read is a fault before anything is opened
-        layout = self._layout(declared)
+        layout = replace(self._layout(declared), notes=summary.notes)
         endings = {
             ending: ContentType.parse(media)
             for ending, media in kinds.find(declared.kind).endings.items()
@@ -218,7 +254,16 @@ class Opening:
         }
 
         def decode(stream: BinaryIO, name: str) -> Iterator[Any]:
-            return records(stream, _by_name(name, endings, given), replace(layout, name=name), declared.kind)
+            media, why = _by_name(name, endings, given), GIVEN if config.content_type else DEFAULT
+            if not config.content_type:
+                start, stream = _start(stream)
+                plain = media_of(start, declared.content_types, declared.default_content_type)
+                if plain is not None and plain != media.media:
+                    media, why = ContentType.parse(plain), RECOGNIZED
+            summary.types.setdefault(
+                str(media), "by the ending of its name" if media != given and why == GIVEN else why
+            )
+            return records(stream, media, replace(layout, name=name), declared.kind)
 
         return decode
 
@@ -234,6 +279,7 @@ class Opening:
             classes=settings.in_role("classes"),
             missing=self._algorithm.missing,
             fields=self._algorithm.fields,
+            weighted_name=declared.weighted,
         )
         return layout if width is None else replace(layout, width_name=width.name)
 
@@ -255,7 +301,7 @@ class Opening:
         widest = np.max([np.array(theirs) for theirs in self._group.gather(mine)], axis=0)
         return [int(width) or None for width in widest]
 
-    def _missing(self, declared: contract.Channel) -> str:
+    def _missing(self, declared: contract.Channel, summary: Summary | None = None) -> str:
         """What is required, what it holds, and what there is instead."""
         types = list(declared.content_types)
         shown = " or ".join([", ".join(types[:-1]), types[-1]] if len(types) > 1 else types)
@@ -267,7 +313,8 @@ class Opening:
             sentence = f"Channel '{declared.name}' is required and was not given.{hint} {holds}"
             return sentence if given else f"{sentence} {self._sight()}"
         what = "files" if declared.kind == kinds.FILE else "records"
-        return f"Channel '{declared.name}' is required and has no {what}. {holds} {self._sight()}"
+        passed = f"{summary.passed_over()} " if summary and summary.passed_over() else ""
+        return f"Channel '{declared.name}' is required and has no {what}. {passed}{holds} {self._sight()}"
 
     def _sight(self) -> str:
         """What lies where the channels should."""
@@ -281,6 +328,13 @@ class Opening:
             return f"{data} is empty."
         more = f" and {len(names) - SIGHT} more" if len(names) > SIGHT else ""
         return f"In {data} there is {', '.join(names[:SIGHT])}{more}."
+
+
+def _start(stream: BinaryIO) -> tuple[bytes, BinaryIO]:
+    """The first bytes of a stream, and one that has them yet. A file stays one that can be sought in."""
+    if isinstance(stream, io.BufferedReader) and len(start := stream.peek(START)) >= MAGIC:
+        return start[:START], stream
+    return peeked(stream, START)
 
 
 def _none(stream: BinaryIO, name: str) -> Iterator[Any]:

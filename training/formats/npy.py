@@ -22,23 +22,25 @@ _LONGEST_HEADER = 1 << 16
 def read(stream: BinaryIO, layout: Layout) -> Iterator[Rows]:
     """The rows of a matrix; a vector is one row. Arrays one after another, as in a FIFO, are read on.
 
-    Leading columns are labels as in CSV. An array in Fortran order is held in memory as a whole.
+    Leading columns are labels and the weight as in CSV. An array in Fortran order is held in memory as a whole.
     """
     source = _Source(stream, layout)
     width, row = layout.width, 1
     while source.more():
         for matrix in source.array():
             labels = layout.label_size
-            count = matrix.shape[1] - labels
+            front = labels + layout.weighted
+            count = matrix.shape[1] - front
             if width is not None and count != width:
                 raise layout.misfit(f"row {row}", count, width, layout.label_remedy(MEDIA[0], count, width))
             if count <= 0:
                 raise layout.fault("", f"has {matrix.shape[1]} columns and no features, where label_size is {labels}.")
             width, row = count, row + len(matrix)
-            features = np.ascontiguousarray(matrix[:, labels:])
+            features = np.ascontiguousarray(matrix[:, front:])
             label = np.ascontiguousarray(matrix[:, :labels]) if labels else None
+            weight = np.ascontiguousarray(matrix[:, labels]) if layout.weighted else None
             if len(matrix):
-                yield Rows(features=features, label=label)
+                yield Rows(features=features, label=label, weight=weight)
 
 
 def write(rows: Rows) -> bytes:
