@@ -20,6 +20,7 @@ INTERVAL = 10.0  # seconds between lines of progress; ALGOPORT_PROGRESS_INTERVAL
 # How a line names its epoch, by whether the metric's lines do.
 _EPOCH = {None: r"(?:epoch=\d+, )?", True: r"epoch=\d+, ", False: ""}
 _BRACKETED = {None: r"(?:Epoch\[\d+\] )?", True: r"Epoch\[\d+\] ", False: ""}
+TRAIN = "train"  # the channel of which lines of progress tell
 TRAINING = "training"  # the phase of the passes over the data
 MOST_HISTORY = 100_000  # entries that metrics.json keeps; the log has them all
 
@@ -85,6 +86,7 @@ class Metrics:
     _passes: dict[str, _Pass] = field(default_factory=dict)
     _resets: dict[str, int] = field(default_factory=dict)
     _epoch: int = 0
+    _examples: int = 0  # that an algorithm counts for itself
     _start_time: float = field(default_factory=time.time)
     _clock: float = field(default_factory=time.monotonic)  # since when, for what is measured: clocks are set
     _training: float = field(default_factory=time.monotonic)  # since when rows are counted by the second
@@ -99,6 +101,8 @@ class Metrics:
             figures=self.figures,
             note=log.note,
             progress=self.progress,
+            examples=self.examples,
+            throughput=lambda count, seconds: self._speed(TRAIN, count, seconds),
             keep=self.keep,
             host=self.host,
         )
@@ -163,10 +167,20 @@ class Metrics:
         self.rows[channel] = self.rows.get(channel, 0) + rows
         self._say()
 
+    def examples(self, count: int, epochs: int | None = None) -> None:
+        """So many more examples were learned from, of records that the algorithm has in memory; from then on these are
+        the records of the lines of progress, which thus tell of the same as those of throughput."""
+        self._examples += count
+        self._epoch = self._epoch if epochs is None else epochs
+        self._say()
+
     def passed(self, channel: str, rows: int, seconds: float) -> None:
         """A pass over a channel is over."""
         self._passes[channel] = _Pass()
         self._resets[channel] = self._resets.get(channel, 0) + 1
+        self._speed(channel, rows, seconds)
+
+    def _speed(self, channel: str, rows: int, seconds: float) -> None:
         if not self.speaks:
             return
         speed = rows / max(seconds, 1e-9)
@@ -181,12 +195,14 @@ class Metrics:
         if channel is None:
             return
         total, spent = self.rows[channel], now - self._training
+        if self._examples:
+            channel, total = TRAIN, self._examples
         where = f"epoch {min(self._epoch + 1, self.epochs)} of {self.epochs}, " if self.epochs else ""
         left = self._left(channel, spent)
         log.note(f"{where}{total:,} {channel} rows, {total / spent:,.0f} rows/s{left}")
 
     def _left(self, channel: str, spent: float) -> str:
-        share = self._passes.get(channel, _Pass()).share
+        share = 0.0 if self._examples else self._passes.get(channel, _Pass()).share
         if not self.epochs or share is None:
             return ""
         done = (self._epoch + min(share, 1.0)) / self.epochs
@@ -195,7 +211,7 @@ class Metrics:
     def _totals(self, epoch: int) -> None:
         """The `#metrics` line of an epoch that is over."""
         figures = {"epochs": 1.0}
-        for channel, total in self.rows.items():
+        for channel, total in (self.rows | ({TRAIN: self._examples} if self._examples else {})).items():
             figures[f"{channel} Total Records Seen"] = float(total)
         figures["update.time"] = 1000 * (time.monotonic() - self._epoch_clock)
         self._emit(figures, self._epoch_begun, epoch=epoch)

@@ -159,6 +159,8 @@ def _introduce(job: Configuration, declaration: type[Settings], places: Places) 
     log.note(f"Reading default configuration from {declaration.__module__}: {_as_json(defaults)}")
     log.note(f"Merging with provided configuration from {path}: {_as_json(job.given)}")
     log.note(f"Final configuration: {_as_json(job.settings.effective() | {configuration.SEED: job.seed})}")
+    for notice in job.settings.notices():
+        log.note(notice)
     versions = ", ".join(f"{name} {_version(name)}" for name in ("algoport", "numpy", "numba"))
     revision = os.environ.get("ALGOPORT_REVISION")
     log.note(

@@ -39,7 +39,20 @@ class UserError(AlgoportError):
         return self._findings
 
 
+def one_line(text: str, limit: int | None = None) -> str:
+    """The text with all that is not for printing written as Python escapes it, and by its beginning where it is long.
+
+    Names and values from outside stand in sentences, of which one with a line end in it would become two lines of a
+    log, the second in words that are not ours.
+    """
+    shown = text if limit is None or len(text) <= limit else text[: limit - 3] + "..."
+    if shown.isprintable():
+        return shown
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)
+
+
 def _readable(sentence: str) -> str:
+    sentence = one_line(sentence)
     if len(sentence) <= FIRST + LAST:
         return sentence
     return f"{sentence[:FIRST]} … {sentence[-LAST:]}"

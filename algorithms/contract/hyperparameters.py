@@ -9,14 +9,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, Literal, Self, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError, PydanticUndefined
 
 from algoport.algorithms.contract.dialects import unquoted
-from algoport.algorithms.contract.errors import UserError
-from algoport.algorithms.contract.setting import Role, Scale, Setting
+from algoport.algorithms.contract.errors import UserError, one_line
+from algoport.algorithms.contract.setting import Role, Scale, Setting, excerpt
 
 AUTO = "auto"
 REQUIRED: Any = PydanticUndefined
@@ -49,6 +49,7 @@ def integer(
     aliases: Sequence[str] = (),
     role: Role | None = None,
     each_host: bool = False,
+    remedy: str = "",
 ) -> Any:
     """A whole number, or one of `words`; `role` says what the platform knows it for."""
     return _field(
@@ -64,6 +65,7 @@ def integer(
         aliases=aliases,
         role=role,
         each_host=each_host,
+        remedy=remedy,
     )
 
 
@@ -81,6 +83,7 @@ def real(
     scale: Scale = "Auto",
     name: str | None = None,
     aliases: Sequence[str] = (),
+    remedy: str = "",
 ) -> Any:
     """A finite number, or one of `words`; `above` and `below` are bounds that are not reached themselves."""
     return _field(
@@ -96,6 +99,7 @@ def real(
         tune=tune,
         scale=scale,
         aliases=aliases,
+        remedy=remedy,
     )
 
 
@@ -129,16 +133,20 @@ def listing(
     *values: str,
     default: Sequence[Any] | str | None = REQUIRED,
     auto: bool = False,
+    of: Literal["integer", "real"] | None = None,
     name: str | None = None,
     aliases: Sequence[str] = (),
+    remedy: str = "",
 ) -> Any:
-    """Several values; with `values`, only those, and at least one."""
-    return _field("list", meaning, default, name, words=_words(auto), values=values, aliases=aliases)
+    """Several values; with `values`, only those, and at least one. `of`: they are numbers of that kind."""
+    return _field(
+        "list", meaning, default, name, words=_words(auto), values=values, of=of, aliases=aliases, remedy=remedy
+    )
 
 
-def text(meaning: str, *, default: str | None = REQUIRED, name: str | None = None) -> Any:
-    """Any text."""
-    return _field("text", meaning, default, name)
+def text(meaning: str, *, default: str | None = REQUIRED, name: str | None = None, separated: bool = False) -> Any:
+    """Any text; `separated`: items with commas between them, whichever way the list is written."""
+    return _field("text", meaning, default, name, separated=separated)
 
 
 @dataclass(frozen=True)
@@ -153,6 +161,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, validate_default=False)
     _reserved: ClassVar[tuple[str, ...]] = ("_", "sagemaker_")
+    _ignored: tuple[str, ...] = PrivateAttr(default=())  # sentences on what was given and is passed over
 
     @classmethod
     def settings(cls) -> list[Setting]:
@@ -192,14 +201,39 @@ class Settings(BaseModel):
     def read(cls, given: Mapping[str, object], *, noun: str = NOUN) -> Self:
         """The settings that a user gave, as text in any dialect or as values. `UserError` names all faults; `noun`
         says what a setting is."""
+        used, ignored = cls._used(given)
         try:
-            settings = cls.model_validate(dict(given))
+            settings = cls.model_validate(used)
         except ValidationError as error:
             raise UserError(list(cls._sentences(error, noun))) from None
         faults = list(settings.faults())
         if faults:
             raise UserError(faults)
+        settings._ignored = ignored
         return settings
+
+    @classmethod
+    def without_effect(cls, given: Mapping[str, object]) -> Mapping[str, str]:
+        """Names of settings that change nothing beside the others in `given`, with the reason: "is of regressors
+        alone". Such a one is passed over with a note, and may have a value beyond its limits, as clients send."""
+        return {}
+
+    @classmethod
+    def _used(cls, given: Mapping[str, object]) -> tuple[dict[str, object], tuple[str, ...]]:
+        """What was given but for the settings without effect, and a sentence on each of those."""
+        used, ignored = dict(given), []
+        for name, reason in cls.without_effect(given).items():
+            setting = next(each for each in cls.settings() if each.name == name)
+            value = given.get(name)
+            if _is_blank(value) or not setting.is_of_kind(value) or setting.is_default(value):
+                continue
+            del used[name]
+            ignored.append(f"{name}: {excerpt(value)} is passed over, as {name} {reason}.")
+        return used, tuple(ignored)
+
+    def notices(self) -> Iterator[str]:
+        """Sentences for the log on what was given and changes nothing."""
+        yield from self._ignored
 
     def faults(self) -> Iterator[str]:
         """Sentences on what is wrong with the settings together; none by default."""
@@ -222,9 +256,8 @@ class Settings(BaseModel):
             fields |= {name: field for name in (setting.name, field, *setting.aliases)}
         by_field: dict[str, Any] = {}
         for name, value in given.items():
-            blank = value is None or (isinstance(value, str) and unquoted(value) in _NOT_GIVEN)
             reserved = name not in fields and name.startswith(cls._reserved)
-            if not blank and not reserved:
+            if not _is_blank(value) and not reserved:
                 field = fields.get(name) or name
                 twice = field in by_field and str(by_field[field]) != str(value)
                 by_field[field] = _Twice(name) if twice else value
@@ -239,7 +272,7 @@ class Settings(BaseModel):
                 return setting.read(given)
             sentence = f"{setting.name}: must be given once; it is given again, and differently, as {given.name}."
         except (ValueError, OverflowError, TypeError):
-            sentence = f"{setting.name}: must be {setting.allowed}; it is {_excerpt(given)}."
+            sentence = setting.refusal(given)
         raise PydanticCustomError("setting", "{sentence}", {"sentence": sentence})
 
     @classmethod
@@ -254,20 +287,32 @@ class Settings(BaseModel):
             elif fault["type"] == "setting":
                 yield str(fault["ctx"]["sentence"])
             else:
-                yield f"{cls._setting(field).name}: {fault['msg']}; it is {_excerpt(fault['input'])}."
+                yield cls._setting(field).refusal(fault["input"])
         if missing:
             verb = "is a required hyperparameter and was" if len(missing) == 1 else "are required and were"
             yield f"{', '.join(missing)}: {verb} not given."
 
     @classmethod
     def _unknown(cls, name: str, noun: str) -> str:
-        valid = [setting.name for setting in cls.settings()]
-        near = difflib.get_close_matches(name, valid, n=3, cutoff=0.5)
+        """The sentence on a name that there is not, with the nearest that there are; other names of a setting count,
+        and neither case nor the kind of dash does."""
+        names = {other: setting.name for setting in cls.settings() for other in (setting.name, *setting.aliases)}
+        spelled = {_spelling(other): other for other in names}
+        if _spelling(name) in spelled:
+            near = [spelled[_spelling(name)]]
+        else:
+            matches = difflib.get_close_matches(_spelling(name), list(spelled), n=3, cutoff=0.5)
+            near = list(dict.fromkeys(names[spelled[match]] for match in matches))
         nearest = "the nearest valid name is" if len(near) == 1 else "the nearest valid names are"
-        hint = f"{nearest} {', '.join(near)}" if near else f"there are {', '.join(valid)}"
-        return f"{name}: is not {noun}; {hint}."
+        hint = f"{nearest} {', '.join(near)}" if near else f"there are {', '.join(dict.fromkeys(names.values()))}"
+        return f"{one_line(name, 80)}: is not {noun}; {hint}."
 
 
-def _excerpt(value: object, limit: int = 80) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= limit else shown[: limit - 3] + "..."
+def _spelling(name: str) -> str:
+    """A name as it is compared with others."""
+    return name.strip().lower().replace("-", "_").replace(" ", "_")
+
+
+def _is_blank(value: object) -> bool:
+    """Whether it counts as not given."""
+    return value is None or (isinstance(value, str) and unquoted(value) in _NOT_GIVEN)

@@ -20,5 +20,9 @@ class Reporter:
     figures: Callable[..., None] = _nothing  # (values, **dimensions): what is not a metric, for a `#metrics` line
     note: Callable[[str], None] = _nothing  # a sentence for the log
     progress: Callable[..., None] = _nothing  # (done, of, unit): share of the whole job, at any rate
+    # (count, epochs=None): so many more records, or windows of them, were learned from, where a step takes them from
+    # memory and not from a channel, which counts for itself; with the epochs or rounds that are over
+    examples: Callable[..., None] = _nothing
+    throughput: Callable[[int, float], None] = _nothing  # (count, seconds) of the same examples in an epoch
     keep: Callable[..., None] = _nothing  # (name, table or figure) for output/data
     host: str = "algo-1"  # this member's, for lines of the log that name it

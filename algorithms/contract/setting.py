@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from algoport.algorithms.contract.dialects import READERS, unquoted
+from algoport.algorithms.contract import dialects
+from algoport.algorithms.contract.dialects import READERS, bare, unquoted
 
 Scale = Literal["Auto", "Linear", "Logarithmic", "ReverseLogarithmic"]
 # What the platform has to know of a setting: how many passes are made, how many features a row has, how many classes
 # there are, how many training records there are, and how many of them a step takes.
 Role = Literal["passes", "width", "classes", "records", "batch"]
+_ITEMS = {None: "values", "integer": "whole numbers", "real": "numbers"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +31,9 @@ class Setting:
     below: float | None = None
     words: Sequence[str] = ()  # that are values beside those of the kind: "auto", mostly
     values: Sequence[str] = ()  # of a choice, or of the items of a list
+    of: Literal["integer", "real"] | None = None  # what the items of a list are; None: anything
+    separated: bool = False  # of text: a list in any dialect is read as its items with commas between them
+    remedy: str = ""  # what to do where a value is refused, as a sentence
     tune: Sequence[Any] | None = None  # (low, high), or the values, that a tuner searches
     scale: Scale = "Auto"
     aliases: Sequence[str] = ()
@@ -48,7 +53,7 @@ class Setting:
         if self.kind == "boolean":
             return "true or false"
         if self.kind == "list":
-            return "a list of " + (", ".join(self.values) if self.values else "values")
+            return "a list of " + (", ".join(self.values) if self.values else _ITEMS[self.of])
         return ("a whole number" if self.kind == "integer" else "a number") + self._limits()
 
     def _limits(self) -> str:
@@ -65,12 +70,17 @@ class Setting:
             parts.append(f"below {_plain(self.below)}")
         return " " + " and ".join(parts) if parts else ""
 
+    @property
+    def is_flag(self) -> bool:
+        """Whether it is a whole number that can be 0 or 1 alone: what users write as true or false."""
+        return self.kind == "integer" and (self.low, self.high) == (0, 1)
+
     def read(self, given: object) -> Any:
         """The value that a user wrote, in any of the contract's dialects; ValueError where it is none."""
         value = unquoted(given) if isinstance(given, str) else given
-        if isinstance(value, str) and value in self.words:
-            return value
-        value = READERS[self.kind](value)
+        if isinstance(value, str) and (word := bare(value)) in self.words:
+            return word
+        value = self._convert(value)
         if self.kind in ("integer", "real"):
             self._check_limits(value)
         if self.kind == "choice" and value not in self.values:
@@ -78,6 +88,45 @@ class Setting:
         if self.kind == "list" and self.values and not (value and set(value) <= set(self.values)):
             raise ValueError
         return value
+
+    def _convert(self, value: object) -> Any:
+        """A value of the kind, whatever its size."""
+        if self.is_flag:
+            return int(dialects.boolean(value))
+        if self.separated:
+            return dialects.joined(value)
+        read = READERS[self.kind]
+        return tuple(READERS[self.of](item) for item in read(value)) if self.of else read(value)
+
+    def is_default(self, given: object) -> bool:
+        """Whether it is what holds without it."""
+        try:
+            return bool(self.read(given) == self.default)
+        except (ValueError, OverflowError, TypeError):
+            return False
+
+    def is_of_kind(self, given: object) -> bool:
+        """Whether it is a value of the kind, within the limits or beyond them."""
+        try:
+            self._convert(given)
+        except (ValueError, OverflowError, TypeError):
+            return False
+        return True
+
+    def refusal(self, given: object) -> str:
+        """The sentence on a value that is none."""
+        remedy = f" {self.remedy}" if self.remedy else ""
+        return f"{self.name}: must be {self.allowed}; it is {excerpt(given)}{self._beyond(given)}.{remedy}"
+
+    def _beyond(self, given: object) -> str:
+        """What to add where a whole number is larger than any counter, which the limits do not say."""
+        try:
+            self._convert(given)
+        except dialects.BeyondRange:
+            return f", which is beyond the largest whole number, {dialects.MOST}"
+        except (ValueError, OverflowError, TypeError):
+            return ""
+        return ""
 
     def _check_limits(self, value: float) -> None:
         inside = (
@@ -88,6 +137,12 @@ class Setting:
         )
         if not inside:
             raise ValueError
+
+
+def excerpt(value: object, limit: int = 80) -> str:
+    """A value as Python writes it, by its beginning where it is long."""
+    shown = repr(value)
+    return shown if len(shown) <= limit else shown[: limit - 3] + "..."
 
 
 def _plain(number: float) -> str:

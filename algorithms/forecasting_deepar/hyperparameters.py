@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Self
 
+from algoport.algorithms.contract import dialects
 from algoport.algorithms.contract.dialects import unquoted
 from algoport.algorithms.contract.hyperparameters import NOUN, Settings, choice, integer, listing, real, text
 
@@ -57,6 +58,7 @@ class Hyperparameters(Settings):
     test_quantiles: tuple[float, ...] = listing(
         "quantiles whose loss is computed on the test channel",
         default=(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
+        of="real",
     )
 
     @classmethod
@@ -92,7 +94,7 @@ class Hyperparameters(Settings):
                 "cardinality: must be auto, ignore or a list of whole numbers above 0, [2, 3]; "
                 f"it is '{self.cardinality}'."
             )
-        if self.num_dynamic_feat not in (AUTO, IGNORE) and not re.fullmatch("[1-9][0-9]*", self.num_dynamic_feat):
+        if self.num_dynamic_feat not in (AUTO, IGNORE) and not _is_count(self.num_dynamic_feat):
             yield (
                 f"num_dynamic_feat: must be auto, ignore or a whole number above 0; it is '{self.num_dynamic_feat}'."
             )
@@ -113,18 +115,16 @@ class Hyperparameters(Settings):
     def asked_features(self) -> str | int:
         """auto, ignore, or the number of dynamic features."""
         word = self.num_dynamic_feat
-        return word if word in (AUTO, IGNORE) else int(word)
+        return word if word in (AUTO, IGNORE) else dialects.integer(word)
 
     def _cardinality(self) -> str | list[int] | None:
         if self.cardinality in (AUTO, IGNORE):
             return self.cardinality
         try:
-            parsed = json.loads(self.cardinality)
+            numbers = [dialects.integer(number) for number in dialects.items(self.cardinality)]
         except ValueError:
             return None
-        numbers = parsed if isinstance(parsed, list) else [parsed]
-        whole = all(type(number) is int and number > 0 for number in numbers)
-        return numbers if numbers and whole else None
+        return numbers if numbers and min(numbers) > 0 else None
 
 
 def _plain(value: object) -> str:
@@ -132,6 +132,13 @@ def _plain(value: object) -> str:
     if isinstance(value, str):
         return unquoted(value)
     return json.dumps(list(value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _is_count(text: str) -> bool:
+    try:
+        return dialects.integer(text) > 0
+    except ValueError:
+        return False
 
 
 def _inside(quantile: object) -> bool:

@@ -158,6 +158,7 @@ class Learner:
             reporter.note(f"Epoch[{state.epoch}] Batch[{state.step}] avg_epoch_loss={average:.6f}")
             reporter.report({"train:loss": average}, epoch=state.epoch, batch=state.step)
         self._processed += int(windows)
+        reporter.examples(int(windows))
         state.step += 1
         state.steps += 1
 
@@ -190,9 +191,8 @@ class Learner:
                 f"learning_rate: must be small enough for the loss to stay finite, which it was in no batch of epoch "
                 f"{state.epoch}; it is {self._settings.learning_rate:g}."
             )
-        speed = self._processed / max(self._job.clock() - self._started, 1e-9)
         reporter.note(f"processed a total of {self._processed} examples")
-        reporter.note(f"#throughput_metric: host={reporter.host}, train throughput={speed:.1f} records/second")
+        reporter.throughput(self._processed, self._job.clock() - self._started)
         loss = state.mean_loss
         reporter.report({"train:loss": loss}, epoch=state.epoch)
         if state.early_stopping.update(-loss, state.epoch):

@@ -44,7 +44,7 @@ class Hyperparameters(Settings):
     gamma: float = real(
         "rmsprop: decay of the mean of squared gradients", default=0.9, low=0, high=1, tune=(1e-8, 0.999)
     )
-    image_shape: str = text("the network's input as channels, height and width", default="3,224,224")
+    image_shape: str = text("the network's input as channels, height and width", default="3,224,224", separated=True)
     kv_store: str | None = choice(
         "how hosts share what they learn; both mean that gradients are summed at each step",
         "dist_sync",
@@ -56,7 +56,9 @@ class Hyperparameters(Settings):
         "what the learning rate is multiplied by at each of lr_scheduler_step", default=0.1, low=0, high=1
     )
     lr_scheduler_step: str | None = text(
-        "epochs, as 10,20, after each of which the learning rate is multiplied by lr_scheduler_factor", default=None
+        "epochs, as 10,20, after each of which the learning rate is multiplied by lr_scheduler_factor",
+        default=None,
+        separated=True,
     )
     mini_batch_size: int = integer(
         "pictures of a step, at each host", default=32, low=1, tune=(8, 512), role="batch", each_host=True

@@ -109,6 +109,8 @@ ALGORITHM = Algorithm(
     ),
     log_name="Linear Learner",
     exceptions={
+        "binary_classifier_model_selection_criteria: values": "f1 and cross_entropy_loss are what the class of the "
+        "SageMaker SDK 2 allows beside; they are read as f_beta and loss_function.",
         "hardware: gpu": "Its kernels for a GPU are held to the same tests, but no job has run on one yet.",
         "_tuning_objective_metric: is not in the specification": "The tuning service adds it to the hyperparameters; "
         "it is declared to be seen, as the original then trains one model.",

@@ -58,7 +58,7 @@ def calibrate(margins: Singles, positive: NDArray[np.bool_], settings: Hyperpara
 
 def _criterion(settings: Hyperparameters) -> tuple[int, float]:
     """The criterion's number, and the recall or precision to keep."""
-    criterion = _CRITERIA[settings.binary_classifier_model_selection_criteria]
+    criterion = _CRITERIA[settings.criterion]
     target = settings.target_recall if criterion == sweep.PRECISION_AT_RECALL else settings.target_precision
     return criterion, float(target)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
+from algoport.algorithms.contract import dialects
 from algoport.algorithms.contract.hyperparameters import Settings, boolean, choice, integer, real, text
 
 Auto = Literal["auto"]
@@ -22,6 +23,8 @@ LOSSES = {
     "binary_classifier": ("logistic", "hinge_loss"),
     "multiclass_classifier": ("softmax_loss",),
 }
+# Names that the class of the SageMaker SDK 2 allows for a criterion, and what they mean.
+CRITERIA = {"f1": "f_beta", "cross_entropy_loss": "loss_function"}
 
 
 class Hyperparameters(Settings):
@@ -39,6 +42,7 @@ class Hyperparameters(Settings):
         low=3,
         high=1_000_000,
         role="classes",
+        remedy="For two classes, labeled 0 and 1, set predictor_type to binary_classifier.",
     )
     accuracy_top_k: int = integer("k of the top-k accuracy of the multiclass classifier", default=3, low=1)
     balance_multiclass_weights: bool = boolean(
@@ -61,12 +65,14 @@ class Hyperparameters(Settings):
         "how many times wd that of the bias is; auto: 0", default="auto", low=0, auto=True
     )
     binary_classifier_model_selection_criteria: str = choice(
-        "by what the best binary classifier and its threshold are chosen",
+        "by what the best binary classifier and its threshold are chosen; f1: f_beta where that is 1; "
+        "cross_entropy_loss: loss_function",
         "accuracy",
         "f_beta",
         "precision_at_target_recall",
         "recall_at_target_precision",
         "loss_function",
+        *CRITERIA,
         default="accuracy",
     )
     early_stopping_patience: int = integer(
@@ -204,8 +210,25 @@ class Hyperparameters(Settings):
         name="_tuning_objective_metric",
     )
 
+    @classmethod
+    def without_effect(cls, given: Mapping[str, object]) -> Mapping[str, str]:
+        """What belongs to another predictor or loss; the SDK's class takes 1 and 2 classes, and 0 of both numbers."""
+        unused = {}
+        if dialects.word(given.get("predictor_type")) in ("regressor", "binary_classifier"):
+            unused["num_classes"] = "is of predictor_type multiclass_classifier alone"
+        loss = dialects.word(given.get("loss") or "auto")
+        for name, own in (("margin", "hinge_loss"), ("huber_delta", "huber_loss")):
+            if loss != own:
+                unused[name] = f"is of loss {own} alone"
+        return unused
+
     def faults(self) -> Iterator[str]:
         """What no single field can see."""
+        if self.binary_classifier_model_selection_criteria == "f1" and self.f_beta != 1:
+            yield (
+                f"binary_classifier_model_selection_criteria: f1 is f_beta where that is 1, and f_beta is "
+                f"{self.f_beta:g}. Name the criterion f_beta, or leave f_beta out."
+            )
         if self.predictor_type == "multiclass_classifier" and self.num_classes is None:
             yield "num_classes: must be given where predictor_type is multiclass_classifier; it is not."
         fitting = LOSSES[self.predictor_type]
@@ -237,7 +260,13 @@ class Hyperparameters(Settings):
         return self.num_classes or 1 if self.predictor_type == "multiclass_classifier" else 1
 
     @property
+    def criterion(self) -> str:
+        """By what the best binary classifier is chosen, under its own name."""
+        criterion = self.binary_classifier_model_selection_criteria
+        return CRITERIA.get(criterion, criterion)
+
+    @property
     def criterion_is_chosen(self) -> bool:
         """Whether the user named a criterion for binary classifiers that is not the loss."""
         name = "binary_classifier_model_selection_criteria"
-        return self.is_binary and name in self.model_fields_set and getattr(self, name) != "loss_function"
+        return self.is_binary and name in self.model_fields_set and self.criterion != "loss_function"

@@ -128,7 +128,7 @@ class Judge:
         values = calibration.valued(margins, positive, self.settings)
         best = float(np.clip(values.max(), 0, 1))
         noise = 0.0
-        if self.settings.binary_classifier_model_selection_criteria == "accuracy":
+        if self.settings.criterion == "accuracy":
             noise = NOISE * math.sqrt(best * (1 - best) / max(len(margins), 1))
 
         def threshold(model: int) -> Callable[[], float]:
@@ -140,7 +140,7 @@ class Judge:
     @property
     def _calibrates(self) -> bool:
         settings = self.settings
-        return settings.is_binary and settings.binary_classifier_model_selection_criteria != "loss_function"
+        return settings.is_binary and settings.criterion != "loss_function"
 
     def _room(self, models: int, group: Group) -> int:
         """How many rows of this member are calibrated on."""

@@ -176,7 +176,7 @@ def _stop_early(job: Job, plan: Plan, state: State, judgement: Judgement, losses
     of_models = losses if plan.sample is not None else judgement.losses
     finite = of_models[np.isfinite(of_models)]
     figure = float(judgement.values.max()) if chosen else -float(finite.min()) if len(finite) else -np.inf
-    name = f"sampled_{settings.binary_classifier_model_selection_criteria}" if chosen else plan.objective.written
+    name = f"sampled_{settings.criterion}" if chosen else plan.objective.written
     value = figure if chosen else -figure
     watched = f"host={job.reporter.host}, epoch={epoch}, criteria={name}, value={value}"
     job.reporter.note(f"#early_stopping_criteria_metric: {watched}")

@@ -108,6 +108,7 @@ def rounds(
             return
         yield position.epoch
         position.epoch += 1
+        job.reporter.examples(job.channels["train"].rows or 0, epochs=position.epoch)
         if agreed(job.group, job.checkpoints.due(ended=position.epoch == count or enough())):
             _save(job, state)
 

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
 
-from algoport.algorithms.contract.hyperparameters import Settings, boolean, choice, integer, listing, real, text
-from algoport.algorithms.xgboost import links
+from algoport.algorithms.contract import dialects
+from algoport.algorithms.contract.hyperparameters import (
+    NOUN,
+    Settings,
+    boolean,
+    choice,
+    integer,
+    listing,
+    real,
+    text,
+)
+from algoport.algorithms.xgboost import links, spellings
 from algoport.algorithms.xgboost.links import OLD_NAMES
-from algoport.algorithms.xgboost.metrics import CONFUSION, Score
+from algoport.algorithms.xgboost.metrics import CONFUSION, NAMES, Score
 
 OBJECTIVES = (
     "reg:squarederror",
@@ -55,7 +65,11 @@ class Hyperparameters(Settings):
         "how many rounds of boosting; each grows a tree, or one a class", low=1, tune=(1, 4000), role="passes"
     )
     num_class: int | None = integer(
-        "how many classes there are; for the objectives multi:", default=None, low=2, role="classes"
+        "how many classes there are; for the objectives multi:",
+        default=None,
+        low=2,
+        role="classes",
+        remedy="For labels 0 and 1 there is the objective binary:logistic, without num_class.",
     )
     objective: str = choice("what is learned, and by which loss", *OBJECTIVES, default="reg:squarederror")
     booster: str = choice(
@@ -143,10 +157,16 @@ class Hyperparameters(Settings):
         "what is answered before the first round; estimated from the labels where it is not set", default=None, low=0
     )
     monotone_constraints: tuple[int, ...] = listing(
-        "in which features the answer may only rise (1), only fall (-1) or both (0), for example (1,0,-1)", default=()
+        "in which features the answer may only rise (1), only fall (-1) or both (0): (1,0,-1), or by number, counted "
+        'from 0, {"2": -1}',
+        default=(),
+        of="integer",
+        remedy='Write one number a feature, (1,0,-1), or name features by their numbers from 0, {"0": 1, "2": -1}.',
     )
     interaction_constraints: tuple[Any, ...] = listing(
-        "groups of features that may meet on a path of a tree, for example [[1,2],[3,4,5]]; counted from 0", default=()
+        "groups of features that may meet on a path of a tree, for example [[1,2],[3,4,5]]; counted from 0",
+        default=(),
+        remedy="Write a list of lists of features, counted from 0: [[0,1],[2,3]].",
     )
     process_type: str = choice(
         "whether to grow trees, or to take those of the model channel anew", "default", "update", default="default"
@@ -181,7 +201,7 @@ class Hyperparameters(Settings):
         "reg:tweedie: by which power of the mean the variance grows", default=1.5, above=1, below=2
     )
     quantile_alpha: tuple[float, ...] = listing(
-        "reg:quantileerror: which quantiles, for example [0.1,0.9]", default=(0.5,)
+        "reg:quantileerror: which quantiles, for example [0.1,0.9]", default=(0.5,), of="real"
     )
     aft_loss_distribution: str | None = choice(
         "survival:aft: how the logarithms of times spread; normal where it is not set",
@@ -217,6 +237,17 @@ class Hyperparameters(Settings):
         default=None,
         name="_tuning_objective_metric",
     )
+
+    @classmethod
+    def read(cls, given: Mapping[str, object], *, noun: str = NOUN) -> Self:
+        """The settings; constraints on features may be written by number or name."""
+        return super().read(spellings.plain(given), noun=noun)
+
+    @classmethod
+    def without_effect(cls, given: Mapping[str, object]) -> Mapping[str, str]:
+        """`num_class`, which the library passes over where its default of 0 or a 1 stands beside one number a row."""
+        objective = dialects.word(given.get("objective") or OBJECTIVES[0])
+        return {} if objective.startswith("multi:") else {"num_class": "is of the objectives multi: alone"}
 
     def faults(self) -> Iterator[str]:
         """What no single field can see."""
@@ -259,19 +290,37 @@ class Hyperparameters(Settings):
         try:
             base = Score.named(written).base
         except ValueError:
-            yield f"eval_metric: must name metrics that there are, such as rmse, auc or error@0.7; one is '{written}'."
+            known = ", ".join(self._fitting_metrics())
+            yield (
+                f"eval_metric: must name metrics that there are, such as error@0.7; one is '{written}'. "
+                f"For {self.objective} there are {known}."
+            )
             return
+        fitting = self._metric_fits(base)
+        if fitting:
+            yield (
+                f"eval_metric: {written} must be used with {fitting}; objective is {self.objective}, for which there "
+                f"are {', '.join(self._fitting_metrics())}."
+            )
+
+    def _fitting_metrics(self) -> list[str]:
+        """The metrics that fit the objective."""
+        return [name for name in NAMES if not self._metric_fits(name)]
+
+    def _metric_fits(self, base: str) -> str:
+        """Empty where the metric fits the objective, else what it fits."""
         several = self.loss in links.SOFTMAX
         of_objective = {"aft-nloglik": "survival:aft", "interval-regression-accuracy": "survival:aft"}
         of_objective |= {"cox-nloglik": "survival:cox", "quantile": "reg:quantileerror"}
         if of_objective.get(base, self.loss) != self.loss:
-            yield f"eval_metric: {written} must be used with {of_objective[base]}; objective is {self.objective}."
-        elif base == "auc" and not self.loss.startswith(("binary:", "rank:")):
-            yield f"eval_metric: auc must be used with objectives binary: or rank:; objective is {self.objective}."
-        elif (several and base not in (*OF_SEVERAL, *CONFUSION, "aucpr")) or (several and base in OF_TWO_CLASSES):
-            yield f"eval_metric: {written} must be used with one number a row; objective is {self.objective}."
-        elif not several and base in OF_SEVERAL:
-            yield f"eval_metric: {written} must be used with objectives multi:; objective is {self.objective}."
+            return of_objective[base]
+        if base == "auc" and not self.loss.startswith(("binary:", "rank:")):
+            return "objectives binary: or rank:"
+        if several and (base not in (*OF_SEVERAL, *CONFUSION, "aucpr") or base in OF_TWO_CLASSES):
+            return "one number a row"
+        if not several and base in OF_SEVERAL:
+            return "objectives multi:"
+        return ""
 
     def _tree_faults(self) -> Iterator[str]:
         for name in ("subsample", "colsample_bytree", "colsample_bylevel"):
@@ -312,6 +361,7 @@ class Hyperparameters(Settings):
 
     def notices(self) -> Iterator[str]:
         """What was set and changes nothing."""
+        yield from super().notices()
         if self.tree_method == "gpu_hist" or self.use_dask_gpu_training or self.predictor == "gpu_predictor":
             yield "Training and prediction run on CPUs; tree_method gpu_hist is hist."
         if self.objective in OLD_NAMES:

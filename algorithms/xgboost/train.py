@@ -67,8 +67,6 @@ def fit(job: Job) -> Model:
     """
     settings, note = job.hyperparameters, job.reporter.note
     plan = Plan(settings, job.group, (abs(job.seed), abs(settings.seed)))
-    for notice in settings.notices():
-        note(notice)
     parts = read_channels(job.channels, plan, job.start.width if job.start else 0, note)
     start = starting_booster(job.start, plan, note) if settings.kfold is None else None
     if settings.booster == "gblinear":

@@ -162,6 +162,54 @@ def test_progress_says_how_fast_and_how_long_still(tmp_path, capfd, monkeypatch)
     assert "#progress_metric: host=algo-1, completed 25.0 % of epochs" in out
 
 
+def test_progress_and_throughput_count_the_same_examples_where_records_are_in_memory(tmp_path, capfd, monkeypatch):
+    """Of 414 series in memory, epochs of 1,000 windows each: no line tells of the series that were read once."""
+    from algoport.training import log
+
+    log.start()
+    monkeypatch.setenv("ALGOPORT_PROGRESS_INTERVAL", "0")
+    now = [0.0]
+    monkeypatch.setattr(metrics.time, "monotonic", lambda: now[0])
+    ours = metrics.Metrics(algorithm(), "algo-1", tmp_path, epochs=4)
+    reporter = ours.reporter()
+    with ours.phase("training"):
+        now[0] = 0.001
+        ours.used("train", 414, 1.0)
+        capfd.readouterr()
+        for epoch in (1, 2):
+            now[0] = 2.0 * epoch
+            reporter.examples(1000, epochs=epoch)
+            reporter.throughput(1000, 2.0)
+
+    out = capfd.readouterr().out
+    assert re.findall(r"epoch (\d) of 4, ([\d,]+) train rows, (\d+) rows/s, about 0:00:0(\d) left", out) == [
+        ("2", "1,000", "500", "6"),
+        ("3", "2,000", "500", "4"),
+    ]
+    assert out.count("#throughput_metric: host=algo-1, train throughput=500.0 records/second") == 2
+    assert "414" not in out
+
+
+def test_what_came_from_outside_stays_on_its_line_and_is_no_figure(capfd):
+    from algoport.training import log
+
+    log.start()
+    forged = "x\n#quality_metric: host=algo-1, test msd <loss>=0\r\u2028#metrics {}\x1b[31m"
+
+    log.note(forged)
+    log.warn(forged)
+    log.fault(f"ClientError: {forged}".replace("\n", " "), ValueError(forged))
+    log.line(forged)
+
+    out = capfd.readouterr().out
+    lines = out.split("\n")
+    assert not [
+        line for line in lines if re.search(r"#(quality_metric|metrics)", line) and not line.startswith("x\\n#")
+    ]
+    assert not [c for c in out if not c.isprintable() and c not in "\n\t"]
+    assert not [line for line in lines if line.startswith("#")]
+
+
 def test_a_figure_is_written_as_the_picture_that_its_name_says(tmp_path):
     from matplotlib.figure import Figure
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 import pytest
@@ -25,10 +25,19 @@ class Everything(Settings):
     solver: str = choice("a way", "adam", "sgd", "l-bfgs", default="adam")
     bias: bool = boolean("a switch", default=True)
     scores: tuple[str, ...] = listing("scores", "msd", "ssd", default=("msd",))
-    layers: tuple[int, ...] = listing("sizes", default=())
+    layers: tuple[int, ...] = listing("sizes", default=(), of="integer")
+    flag: int = integer("a switch of numbers", default=0, low=0, high=1)
+    shape: str | None = text("sizes with commas", default=None, separated=True)
+    wide: int | None = integer(
+        "how many, of the solver l-bfgs alone", default=None, low=3, remedy="Two are for the solver sgd."
+    )
     words: str = text("any text", default="")
     lambda_: float = real("a penalty", default=1.0, low=0, name="lambda", aliases=("reg_lambda",))
     objective: str = text("what the tuner looks at", default="", name="_tuning_objective_metric")
+
+    @classmethod
+    def without_effect(cls, given: Mapping[str, object]) -> Mapping[str, str]:
+        return {} if given.get("solver") == "l-bfgs" else {"wide": "is of the solver l-bfgs alone"}
 
     def faults(self) -> Iterator[str]:
         if self.k > 100 and not self.bias:
@@ -71,6 +80,44 @@ def test_a_switch_reads_alike_in_every_dialect(value: bool) -> None:
     words = ["true", "TRUE", "1", "yes", "Yes"] if value else ["false", "FALSE", "0", "no", "No"]
     for written in [*dialects(value), *words, *map(json.dumps, words), int(value)]:
         assert read(bias=written).bias is value
+
+
+@pytest.mark.parametrize("value", [0, 1])
+def test_a_number_that_is_0_or_1_reads_alike_in_every_dialect_of_a_switch(value: int) -> None:
+    words = ["true", "True", "yes", "1.0"] if value else ["false", "False", "no", "0.0"]
+    for written in [*dialects(value), *words, *map(json.dumps, words), bool(value)]:
+        flag = read(flag=written).flag
+        assert flag == value and type(flag) is int
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "3,32,32",
+        "3, 32, 32",
+        "[3,32,32]",
+        "(3, 32, 32)",
+        "'3,32,32'",
+        '"[3, 32, 32]"',
+        [3, 32, 32],
+        (3, 32.0, 32),
+        "[ 3 32 32]",
+        "[np.int64(3), np.int64(32), np.float64(32.0)]",
+        '["3", "32", "32"]',
+        "3.0,32,32",
+        "3,32,32,",
+    ],
+)
+def test_numbers_with_commas_are_read_from_every_spelling_of_a_list(written: Any) -> None:
+    assert read(shape=written).shape == "3,32,32"
+    assert read(layers=written).layers == (3, 32, 32)
+
+
+@pytest.mark.parametrize("written", ["[3,32", "3,,32", "3,32]", "(3,32]", '{"a": 1}', "[[3], 32]", "[true]"])
+def test_what_is_no_list_of_numbers_is_refused_in_one_sentence(written: str) -> None:
+    for name in ("layers", "shape") if written not in ("3,,32",) else ("layers",):
+        (sentence,) = findings({"k": "1", name: written})
+        assert sentence.startswith(f"{name}: must be ")
 
 
 @pytest.mark.parametrize("value", ["adam", "sgd", "l-bfgs"])
@@ -152,13 +199,31 @@ def test_what_counts_as_not_given_leaves_the_default(nothing: Any) -> None:
         (
             "k",
             ["1", "1.0", "1e3"],
-            ["0", "-1", "1.5", "one", "true", True, "nan", "inf", "1e400", "[1]", "1_0", "0x1"],
+            [
+                "0",
+                "-1",
+                "1.5",
+                "one",
+                "true",
+                True,
+                "nan",
+                "inf",
+                "1e400",
+                "[1]",
+                "1_0",
+                "0x1",
+                "²",
+                "\uff11",
+                2**63,
+                "1e99999",
+            ],
         ),
         ("width", ["2", "9"], ["1", "10", "automatic", "Auto"]),
         ("rate", ["1", "1e-300"], ["0", "-0.0", "1.0000001", "nan", "inf", "-inf", "infinity", "true", True, "0_1"]),
         ("tilt", ["-1", "0.999"], ["-1.01", "1", "1.0"]),
-        ("solver", ["adam"], ["Adam", "adam sgd", "1", "['adam']"]),
-        ("bias", ["Yes"], ["2", "on", "t", "1.0", "[true]"]),
+        ("flag", ["1.0", "True", "no", True, "'0'"], ["2", "0.5", "auto"]),
+        ("solver", ["adam", "'adam'"], ["Adam", "adam sgd", "1", "['adam']"]),
+        ("bias", ["Yes"], ["2", "on", "t", "0.5", "[true]"]),
         ("scores", ["msd"], ["rmse", "[]", "msd,rmse", '{"msd": 1}', "[[1]]", "7"]),
         ("lambda", ["0", "1e300"], ["-1", "inf", "-inf", "nan", "1e999"]),
     ],
@@ -222,6 +287,44 @@ def test_an_unknown_name_is_reported_with_the_nearest_valid_ones(written: str, n
     hint = r"is not a hyperparameter of this algorithm; the nearest valid name(?:s are| is) (.*)\.$"
     match = re.match(re.escape(f"{written}: ") + hint, sentence)
     assert match and nearest in match.group(1).split(", "), sentence
+
+
+@pytest.mark.parametrize(
+    ("written", "nearest"), [("reg-lambda", "reg_lambda"), ("Reg_Lambda", "reg_lambda"), ("SOLVER", "solver")]
+)
+def test_a_name_that_differs_by_a_dash_or_by_case_is_refused_with_the_one_that_is_meant(
+    written: str, nearest: str
+) -> None:
+    assert findings({"k": "1", written: "1"}) == [
+        f"{written}: is not a hyperparameter of this algorithm; the nearest valid name is {nearest}."
+    ]
+
+
+def test_an_unknown_name_stays_on_its_line_and_is_shown_by_its_beginning() -> None:
+    (sentence,) = findings({"k": "1", "x\n#quality_metric: host=algo-1, test msd <loss>=0" + "y" * 300: "1"})
+
+    assert "\n" not in sentence and sentence.startswith("x\\n#quality") and "y" * 100 not in sentence
+
+
+def test_what_changes_nothing_is_passed_over_with_a_note_whatever_its_value() -> None:
+    settings = read(wide="2")
+
+    assert settings.wide is None
+    assert list(settings.notices()) == ["wide: '2' is passed over, as wide is of the solver l-bfgs alone."]
+    assert read(wide=7).wide is None and len(list(read(wide=7).notices())) == 1
+    assert read(wide=7, solver="l-bfgs").wide == 7 and not list(read(wide=7, solver="l-bfgs").notices())
+    assert findings({"k": 1, "wide": "two"}) == [
+        "wide: must be a whole number at least 3; it is 'two'. Two are for the solver sgd."
+    ]
+    assert findings({"k": 1, "wide": 2, "solver": "l-bfgs"}) == [
+        "wide: must be a whole number at least 3; it is 2. Two are for the solver sgd."
+    ]
+
+
+def test_a_number_of_too_many_digits_is_refused_with_the_largest_that_there_is() -> None:
+    (sentence,) = findings({"k": "9" * 401})
+
+    assert sentence.endswith("which is beyond the largest whole number, 9223372036854775807.") and len(sentence) < 250
 
 
 def test_a_name_like_no_other_is_reported_with_all_there_are() -> None:
