@@ -20,6 +20,7 @@ from algoport.algorithms.contract import Answer
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.records import Records
 from algoport.algorithms.contract.wire import Prediction, Wire
+from algoport.serving import memory
 from algoport.training.formats import ContentType, npy, recordio
 
 Columns: TypeAlias = Mapping[str, NDArray[Any] | Sequence[NDArray[Any]]]
@@ -36,6 +37,51 @@ def answer_type(text: str) -> ContentType:
     return ContentType(given, canonical.parameters) if given == PNG else canonical
 
 
+class Writer:
+    """The bytes of an answer, put together from what is predicted part by part: one entry a record, in their order."""
+
+    def __init__(self, answer: Answer, media: str, *, wire: Wire | None = None, batch: bool = False) -> None:
+        """`batch`: for batch transform, which joins answers: each must then end as a line."""
+        self._answer, self._media, self._batch = answer, media, batch
+        self._form = None if wire is None else wire.answers.get(media)
+        self._pieces: list[bytes] = []
+        self._columns: list[dict[str, Any]] = []
+        self._count = 0
+
+    def add(self, columns: Columns, records: Records) -> int:
+        """Take the columns of the next records; about how many bytes more this will take until the answer is sent.
+        `UserError` where the type cannot hold what was asked for, such as several pictures."""
+        ordered = _in_order(columns, self._answer)
+        if any(len(column) != len(records) for column in ordered.values()):
+            sizes = {name: len(column) for name, column in ordered.items()}
+            raise ValueError(f"A prediction of {len(records)} records has columns of other lengths: {sizes}.")
+        self._count += len(records)
+        if self._form is None and self._media in _PIECES:
+            if len(records) or not self._pieces:
+                self._pieces.append(_PIECES[self._media](ordered, self._answer, records))
+            return 2 * len(self._pieces[-1])
+        self._columns.append(ordered)
+        return 3 * memory.of_columns(ordered)
+
+    def body(self, records: Records) -> bytes:
+        """The whole answer; `records` are all of them."""
+        if self._pieces:
+            text = _JOINED[self._media](self._pieces, self._answer, self._count)
+        elif self._form is None or not self._count:
+            text = _WHOLE[self._media](self._together(), self._answer, records)
+        else:
+            columns = self._together()
+            content = self._form.content(Prediction(columns=columns, records=records, batch=self._batch))
+            text = content if isinstance(content, bytes) else _ARRANGED[self._media](content, records)
+        joined_later = self._batch and self._media == "application/json"
+        return text + b"\n" if joined_later and not text.endswith(b"\n") else text
+
+    def _together(self) -> dict[str, Any]:
+        if len(self._columns) == 1:
+            return self._columns[0]
+        return {name: concatenated([part[name] for part in self._columns]) for name in self._columns[0]}
+
+
 def encode(
     columns: Columns,
     answer: Answer,
@@ -45,17 +91,18 @@ def encode(
     wire: Wire | None = None,
     batch: bool = False,
 ) -> bytes:
-    """The answer to these records: one entry each, in their order. In batch mode no newline ends it. `UserError` where
-    the type cannot hold what was asked for, such as several pictures."""
-    ordered = _in_order(columns, answer)
-    if any(len(column) != len(records) for column in ordered.values()):
-        sizes = {name: len(column) for name, column in ordered.items()}
-        raise ValueError(f"A prediction of {len(records)} records has columns of other lengths: {sizes}.")
-    form = None if wire is None else wire.answers.get(media)
-    if form is None or not len(records):
-        return _WRITERS[media](ordered, answer, records, batch)
-    content = form.content(Prediction(columns=ordered, records=records, batch=batch))
-    return content if isinstance(content, bytes) else _ARRANGED[media](content, records, batch)
+    """The answer to these records, from their columns. `UserError` where the type cannot hold what was asked for."""
+    writer = Writer(answer, media, wire=wire, batch=batch)
+    writer.add(columns, records)
+    return writer.body(records)
+
+
+def concatenated(parts: Sequence[Any]) -> Any:
+    """A column of several parts of the records: an array where they are arrays that fit together, else a list."""
+    if all(isinstance(part, np.ndarray) for part in parts) and len({part.shape[1:] for part in parts}) == 1:
+        return np.concatenate(parts)
+    vectors = [vector for part in parts for vector in part]
+    return Values(vectors) if any(isinstance(part, Values) for part in parts) else vectors
 
 
 def _in_order(columns: Columns, answer: Answer) -> dict[str, Any]:
@@ -79,26 +126,39 @@ def _as_declared(column: Any, number: str) -> Any:
     return [_as_declared(np.atleast_1d(vector), number) for vector in column]
 
 
-def _json(columns: Mapping[str, Any], answer: Answer, records: Records, batch: bool) -> bytes:
-    body = b"[" + b",".join(_objects(columns)) + b"]"
+def _entries(columns: Mapping[str, Any], answer: Answer, records: Records) -> bytes:
+    return b",".join(_objects(columns))
+
+
+def _json(pieces: Sequence[bytes], answer: Answer, count: int) -> bytes:
+    body = b"[" + b",".join(pieces) + b"]"
     return b'{"' + answer.key.encode() + b'":' + body + b"}" if answer.key else body
 
 
-def _json_lines(columns: Mapping[str, Any], answer: Answer, records: Records, batch: bool) -> bytes:
-    return _lines(_objects(columns), batch)
+def _object_lines(columns: Mapping[str, Any], answer: Answer, records: Records) -> bytes:
+    return b"\n".join(_objects(columns))
 
 
-def _csv(columns: Mapping[str, Any], answer: Answer, records: Records, batch: bool) -> bytes:
+def _csv_lines(columns: Mapping[str, Any], answer: Answer, records: Records) -> bytes:
     texts = [_texts(column, bare=True) for column in columns.values()]
-    lines = texts[0] if len(texts) == 1 else list(map(b",".join, zip(*texts, strict=True)))
-    return _lines(lines, batch)
+    return b"\n".join(texts[0] if len(texts) == 1 else list(map(b",".join, zip(*texts, strict=True))))
 
 
-def _recordio(columns: Mapping[str, Any], answer: Answer, records: Records, batch: bool) -> bytes:
+def _lines(pieces: Sequence[bytes], answer: Answer, count: int) -> bytes:
+    """With a newline at the end, in batch mode too: who joins answers byte by byte would else make one line of two,
+    and who joins them with newlines leaves a blank line, which is read over."""
+    return b"\n".join(pieces) + b"\n" if count else b""
+
+
+def _recordio(columns: Mapping[str, Any], answer: Answer, records: Records) -> bytes:
     return recordio.answers(columns, records.uid, records.metadata)
 
 
-def _npy(columns: Mapping[str, Any], answer: Answer, records: Records, batch: bool) -> bytes:
+def _as_they_are(pieces: Sequence[bytes], answer: Answer, count: int) -> bytes:
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _npy(columns: Mapping[str, Any], answer: Answer, records: Records) -> bytes:
     """An array with a row a record: the only column as it is, or several side by side."""
     arrays = [_stacked(name, column) for name, column in columns.items()]
     flat = [array.reshape(len(array), math.prod(array.shape[1:])) for array in arrays]
@@ -120,7 +180,7 @@ def _stacked(name: str, column: Any) -> NDArray[Any]:
     return np.stack(entries)
 
 
-def _png(columns: Mapping[str, Any], answer: Answer, records: Records, batch: bool) -> bytes:
+def _png(columns: Mapping[str, Any], answer: Answer, records: Records) -> bytes:
     """The only picture of the only record."""
     names = [column.name for column in answer.columns if column.number == "pixels" and column.name in columns]
     if len(records) != 1:
@@ -128,37 +188,32 @@ def _png(columns: Mapping[str, Any], answer: Answer, records: Records, batch: bo
             f"An answer in {PNG} is one picture; the request has {len(records)} records. Send each in a request of its "
             "own, or ask for another Accept."
         )
-    return _picture(columns[names[0]][0], records, batch)
+    return _picture(columns[names[0]][0], records)
 
 
-def _picture(pixels: Any, records: Records, batch: bool) -> bytes:
+def _picture(pixels: Any, records: Records) -> bytes:
     """A PNG file of (h, w) or (h, w, 3) pixels."""
     from algoport.algorithms.shared.vision import decoding
 
     return decoding.encode(np.ascontiguousarray(pixels, np.uint8).reshape(*pixels.shape[:2], -1))
 
 
-def _value(content: Any, records: Records, batch: bool) -> bytes:
+def _value(content: Any, records: Records) -> bytes:
     import orjson
 
     return orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-def _values(content: Sequence[Any], records: Records, batch: bool) -> bytes:
-    return _lines([_value(entry, records, batch) for entry in content], batch)
+def _values(content: Sequence[Any], records: Records) -> bytes:
+    return b"".join([_value(entry, records) + b"\n" for entry in content])
 
 
-def _messages(content: Any, records: Records, batch: bool) -> bytes:
+def _messages(content: Any, records: Records) -> bytes:
     return recordio.messages(content, records.uid, records.metadata)
 
 
-def _array(content: Any, records: Records, batch: bool) -> bytes:
+def _array(content: Any, records: Records) -> bytes:
     return npy.array(content)
-
-
-def _lines(lines: Sequence[bytes], batch: bool) -> bytes:
-    text = b"\n".join(lines)
-    return text if batch or not lines else text + b"\n"
 
 
 def _objects(columns: Mapping[str, Any]) -> list[bytes]:
@@ -202,16 +257,23 @@ def _in_words(column: Any) -> list[bytes]:
     return [b",".join(str(number).encode() for number in np.ravel(entry)) for entry in column]
 
 
-_WRITERS: dict[str, Callable[[Mapping[str, Any], Answer, Records, bool], bytes]] = {
-    "application/json": _json,
-    "application/jsonlines": _json_lines,
-    "text/csv": _csv,
+# What is made of some of the records, and of all these pieces.
+_PIECES: dict[str, Callable[[Mapping[str, Any], Answer, Records], bytes]] = {
+    "application/json": _entries,
+    "application/jsonlines": _object_lines,
+    "text/csv": _csv_lines,
     recordio.MEDIA[0]: _recordio,
-    npy.MEDIA[0]: _npy,
-    PNG: _png,
 }
+_JOINED: dict[str, Callable[[Sequence[bytes], Answer, int], bytes]] = {
+    "application/json": _json,
+    "application/jsonlines": _lines,
+    "text/csv": _lines,
+    recordio.MEDIA[0]: _as_they_are,
+}
+# What is made of all records at once.
+_WHOLE: dict[str, Callable[[Mapping[str, Any], Answer, Records], bytes]] = {**_PIECES, npy.MEDIA[0]: _npy, PNG: _png}
 # The same of what `wire.py` has arranged.
-_ARRANGED: dict[str, Callable[[Any, Records, bool], bytes]] = {
+_ARRANGED: dict[str, Callable[[Any, Records], bytes]] = {
     "application/json": _value,
     "application/jsonlines": _values,
     recordio.MEDIA[0]: _messages,

@@ -51,13 +51,13 @@ class Service:
     model: Callable[[], Model] | None = None
     table: Table | None = None
 
-    def answer(self, model: Model, sent: bytes) -> Reply:
+    def answer(self, model: Model, sent: bytes, hold: Callable[[int], None]) -> Reply:
         """The answer to the request at hand, when it is its turn."""
         content_type, accept = request.headers.get("Content-Type"), request.headers.get("Accept")
         connection = request.environ.get("gunicorn.socket")
         try:
             return self.room.run(
-                lambda: self.predictor.answer(model, sent, content_type, accept), lambda: _gone(connection)
+                lambda: self.predictor.answer(model, sent, content_type, accept, hold), lambda: _gone(connection)
             )
         except MemoryError:
             raise Refusal(507 if self.table else 503, f"{EVALUATE}there is not enough memory for it.") from None
@@ -93,16 +93,16 @@ def invocations(service: Service, name: str | None = None) -> Response:
         sent = body(request.environ, service.settings.payload, hold)
         if name is not None and service.table is not None:
             with service.table.use(name) as model:
-                return _response(service, model, sent)
+                return _response(service, model, sent, hold)
         if service.model is None:
             raise Refusal(404, "There are many models here: ask /models/<name>/invoke.", kind="ModelNotFoundException")
-        return _response(service, service.model(), sent)
+        return _response(service, service.model(), sent, hold)
 
 
-def _response(service: Service, model: Model, sent: bytes) -> Response:
+def _response(service: Service, model: Model, sent: bytes, hold: Callable[[int], None]) -> Response:
     if not sent:
         return _nothing(204)
-    answer = service.answer(model, sent)
+    answer = service.answer(model, sent, hold)
     g.records = answer.records
     return Response(answer.body, 200, {"Content-Type": answer.content_type})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,13 +19,14 @@ from algoport.algorithms.contract.kinds import Kind
 from algoport.algorithms.contract.setting import Setting
 from algoport.algorithms.contract.wire import Wire
 from algoport.algorithms.shared import artifact, compiled
-from algoport.serving import answers
+from algoport.serving import answers, memory
 from algoport.serving.negotiation import AnswerType, accepted_type, request_type
 from algoport.serving.refusals import EVALUATE, Refusal
 from algoport.training import formats
 from algoport.training.formats import ContentType, Layout, recordio
 
 DENSE = 1 << 26  # bytes that records may take when they are spread out; more are predicted part by part
+ROWS = 1 << 16  # rows that are predicted and encoded at a time
 
 
 @dataclass(frozen=True)
@@ -82,14 +83,29 @@ class Predictor:
         model: Model = algorithms.part(self.name, "model").Model.load(folder)
         return model
 
-    def answer(self, model: Model, body: bytes, content_type: str | None, accept: str | None) -> Reply:
-        """What the server answers to these bytes and headers; `Refusal` says why where it answers nothing."""
+    def answer(
+        self,
+        model: Model,
+        body: bytes,
+        content_type: str | None,
+        accept: str | None,
+        hold: Callable[[int], None] = lambda size: None,
+    ) -> Reply:
+        """What the server answers to these bytes and headers; `Refusal` says why where it answers nothing.
+
+        `hold` is called with bytes of memory before the records, or a part of the answer, take them; it may refuse.
+        """
         kind = request_type(content_type, self.algorithm.answer)
         want = accepted_type(accept, self.algorithm.answer, self.default)
         try:
+            expected = memory.to_decode(body, kind)
+            hold(expected)
             records = self._records(model, body, kind)
-            columns = self._predicted(model, records, _header_options(kind, want))
-            text = answers.encode(columns, self.algorithm.answer, want.media, records, wire=self.wire, batch=self.batch)
+            hold(max(0, getattr(records, "nbytes", 0) - expected))
+            writer = answers.Writer(self.algorithm.answer, want.media, wire=self.wire, batch=self.batch)
+            for part, columns in self._predicted(model, records, _header_options(kind, want)):
+                hold(writer.add(columns, part))
+            text = writer.body(records)
         except UserError as error:
             raise Refusal(400, self.preface + " ".join(error.findings)) from None
         return Reply(text, want.header, len(records))
@@ -138,21 +154,26 @@ class Predictor:
         known = Layout(name=self.source, limit=self.limit, missing=self.algorithm.missing, fields=self.algorithm.fields)
         return known if width is None else replace(known, width_name=width.name)
 
-    def _predicted(self, model: Model, records: Any, asked: Mapping[str, str]) -> answers.Columns:
-        """The columns, with each record's own options."""
-        if self.options is None:
-            return _in_parts(model, records, None, self._kind)
-        own = records.configuration
+    def _predicted(
+        self, model: Model, records: Any, asked: Mapping[str, str]
+    ) -> Iterator[tuple[Records, answers.Columns]]:
+        """The columns, part by part, with each record's own options."""
+        own = None if self.options is None else records.configuration
         if own is None or all(entry == own[0] for entry in own):
-            return _in_parts(model, records, self._chosen(asked, own[0] if own else None), self._kind)
+            options = None if self.options is None else self._chosen(asked, own[0] if own else None)
+            yield from _parts(model, records, options, self._kind)
+            return
         groups: dict[str, list[int]] = {}
         for number, entry in enumerate(own):
             groups.setdefault(repr(entry), []).append(number)
         parts = []
         for numbers in groups.values():
             options = self._chosen(asked, own[numbers[0]])
-            parts.append(_in_parts(model, records.take(np.array(numbers, np.int64)), options, self._kind))
-        return _scatter(parts, list(groups.values()))
+            columns = [
+                part for _, part in _parts(model, records.take(np.array(numbers, np.int64)), options, self._kind)
+            ]
+            parts.append({name: answers.concatenated([part[name] for part in columns]) for name in columns[0]})
+        yield records, _scatter(parts, list(groups.values()))
 
     def _chosen(self, asked: Mapping[str, str], configuration: object) -> Any:
         """Options from the environment, over which go the headers' parameters, over which goes the body."""
@@ -189,24 +210,18 @@ def _header_options(kind: ContentType, want: AnswerType) -> dict[str, str]:
     return {"content_type": kind.media, "accept": want.media, **kind.parameters, **want.parameters}
 
 
-def _in_parts(model: Model, records: Records, options: Any, kind: Kind) -> answers.Columns:
-    """The columns; records that would not fit when spread out are predicted some at a time."""
+def _parts(model: Model, records: Records, options: Any, kind: Kind) -> Iterator[tuple[Records, answers.Columns]]:
+    """The columns, some records at a time where they are rows: so many as fit when spread out, and as can be encoded
+    without much memory. No records are one part, too."""
     each = kind.spread(records)
-    size = max(1, DENSE // each) if each else len(records)
-    if len(records) <= size:
+    size = min(ROWS, max(1, DENSE // each)) if each else ROWS
+    if not kind.columns or len(records) <= size:
+        size = max(1, len(records))
+    for start in range(0, max(1, len(records)), size):
+        part = records if len(records) <= size else records[start : start + size]
         with compiled.turn():
-            return model.predict(records, options)
-    parts = []
-    for start in range(0, len(records), size):
-        with compiled.turn():
-            parts.append(model.predict(records[start : start + size], options))
-    return {name: _concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
-def _concatenate(parts: Sequence[Any]) -> Any:
-    if all(isinstance(part, np.ndarray) for part in parts) and len({part.shape[1:] for part in parts}) == 1:
-        return np.concatenate(parts)
-    return [vector for part in parts for vector in part]
+            columns = model.predict(part, options)
+        yield part, columns
 
 
 def _scatter(parts: Sequence[answers.Columns], numbers: Iterable[Sequence[int]]) -> dict[str, Any]:
@@ -215,7 +230,7 @@ def _scatter(parts: Sequence[answers.Columns], numbers: Iterable[Sequence[int]])
     names = dict.fromkeys(name for part in parts for name in part)
     if any(set(part) != set(names) for part in parts):
         raise UserError("configuration: must ask for the same columns of every record of a request.")
-    whole = {name: _concatenate([part[name] for part in parts]) for name in names}
+    whole = {name: answers.concatenated([part[name] for part in parts]) for name in names}
     return {
         name: column[order] if isinstance(column, np.ndarray) else [column[number] for number in order]
         for name, column in whole.items()

@@ -13,6 +13,7 @@ from typing import TypeVar
 from algoport.serving.refusals import Refusal
 
 T = TypeVar("T")
+SMALL = 1 << 20  # bytes that a request may take whatever others hold
 RETRY = 1  # seconds after which it is worth asking again
 LATE = 0.1  # seconds of waiting after which it is worth asking whether anybody still waits for the answer
 
@@ -30,8 +31,9 @@ class Room:
         stuck: Callable[[], None] = lambda: None,
         count: Callable[[int], None] = lambda change: None,
     ) -> None:
-        """`budget`: bytes of bodies that may be held at once. `stuck` is called when a prediction takes longer than
-        `timeout` seconds, as no thread can be ended from outside. `count` gets +1 and -1 as requests come and go."""
+        """`budget`: bytes of bodies, records and answers that may be held at once. `stuck` is called when a
+        prediction takes longer than `timeout` seconds, as no thread can be ended from outside. `count` gets +1 and -1
+        as requests come and go."""
         self.timeout = timeout
         self._places, self._budget = concurrent + waiting, budget
         self._stuck, self._count = stuck, count
@@ -43,7 +45,9 @@ class Room:
     def place(self) -> Iterator[Callable[[int], None]]:
         """A place for the length of a request, from its first byte to its answer; 503 where there is none.
 
-        Yields a function that is called with the bytes that the request holds, and refuses those that are too many.
+        Yields a function that is called with the bytes that the request is about to take, and refuses those that are
+        too many: 413 where it needs more than there is for all, 503 where others have it. Who needs little always gets
+        it, for there are few places.
         """
         with self._lock:
             if self._inside >= self._places:
@@ -55,7 +59,13 @@ class Room:
         def hold(size: int) -> None:
             nonlocal mine
             with self._lock:
-                if self._bytes + size > self._budget and self._bytes > mine:
+                if mine + size > self._budget:
+                    raise Refusal(
+                        413,
+                        f"The request, its records and its answer need more than {self._budget >> 20:,} MB of memory, "
+                        "which is what a worker of this server has for requests: send fewer records at a time.",
+                    )
+                if self._bytes + size > self._budget and mine + size > SMALL:
                     raise Refusal(503, "Other requests hold the memory that this one needs.", retry=RETRY)
                 self._bytes += size
                 mine += size

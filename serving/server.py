@@ -42,7 +42,7 @@ def run(settings: Settings, name: str, began: float) -> int:
         name,
         default=settings.accept,
         batch=settings.batch,
-        limit=max(8 * settings.payload, _share(settings)),
+        limit=_budget(settings),
         environment=os.environ,
     )
     listener = _bind(settings.port)
@@ -172,7 +172,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             concurrent=settings.concurrent,
             waiting=settings.waiting,
             timeout=settings.timeout,
-            budget=max(2 * settings.payload, _share(settings)),
+            budget=_budget(settings),
             stuck=self._stuck,
             count=self.metrics.inside,
         )
@@ -263,9 +263,10 @@ class _WorkerModel:
     model: Model | None
 
 
-def _share(settings: Settings) -> int:
-    """Bytes of memory that the requests of a worker may come to hold: a quarter of what there is, shared out."""
-    return (machine.memory_limit() or 1 << 34) // 4 // settings.workers
+def _budget(settings: Settings) -> int:
+    """Bytes of memory that the requests of a worker may come to hold, with their records and answers: a quarter of what
+    there is, shared out; and a body of the largest size in any case."""
+    return max(2 * settings.payload, (machine.memory_limit() or 1 << 34) // 4 // settings.workers)
 
 
 def _quick_folder() -> str:

@@ -17,7 +17,7 @@ from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.records import Rows
 from algoport.algorithms.contract.wire import AnswerForm, Message, Prediction, Wire
 from algoport.algorithms.shared.vision.decoding import decode
-from algoport.serving.answers import encode
+from algoport.serving.answers import Writer, encode
 from algoport.training.formats.layout import Layout
 from algoport.training.formats.record import message
 from algoport.training.formats.recordio import frames
@@ -102,16 +102,36 @@ def test_tables_of_differing_sizes_stay_whole_in_json_and_are_a_line_each_in_csv
     assert table == b"1.0,2.0,3.0,nan\n\n5.0,6.0\n"
 
 
-@pytest.mark.parametrize("media", [CSV, LINES])
-@pytest.mark.parametrize("count", [1, 5])
-def test_in_batch_mode_no_newline_ends_the_answer(media: str, count: int) -> None:
-    columns, declared = {"x": np.arange(count)}, answer(x="float")
+@pytest.mark.parametrize("media", [CSV, JSON, LINES])
+def test_answers_of_batch_mode_can_be_joined_with_newlines_or_without(media: str) -> None:
+    """As AssembleWith Line and None do; blank lines are read over."""
+    declared = answer(x="float")
+    sizes = (2, 1, 3)
+    answers = [encode({"x": np.arange(size)}, declared, media, nothing(size), batch=True) for size in sizes]
 
-    once = encode(columns, declared, media, nothing(count))
-    batch = encode(columns, declared, media, nothing(count), batch=True)
+    for joined in (b"\n".join(answers) + b"\n", b"".join(answers)):
+        lines = [line for line in joined.decode().splitlines() if line]
+        if media == JSON:
+            entries = [entry["x"] for line in lines for entry in json.loads(line)["predictions"]]
+        else:
+            entries = [json.loads(line)["x"] if media == LINES else float(line) for line in lines]
+        assert entries == [x for size in sizes for x in range(size)]
 
-    assert once == batch + b"\n"
-    assert batch.count(b"\n") == count - 1
+
+@pytest.mark.parametrize("media", [CSV, JSON, LINES, PROTOBUF, NPY])
+def test_an_answer_in_parts_is_the_answer_at_once(media: str) -> None:
+    random = np.random.default_rng(1)
+    columns: dict[str, Any] = {"x": random.normal(size=9), "y": random.normal(size=(9, 2)).astype(np.float32)}
+    declared, records = answer(x="float", y="float"), nothing(9)
+    writer = Writer(declared, media)
+
+    sizes = []
+    for part in (slice(0, 4), slice(4, 4), slice(4, 9)):
+        sizes.append(writer.add({name: column[part] for name, column in columns.items()}, records[part]))
+    text = writer.body(records)
+
+    assert text == encode(columns, declared, media, records)
+    assert sum(sizes) >= len(text)
 
 
 def test_what_is_not_finite_is_null_in_json_and_a_word_in_csv() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import os
 import resource
 import shutil
@@ -171,3 +172,30 @@ def test_a_body_that_is_cut_off_is_a_400_on_the_wire(server: Server) -> None:
 
         assert answer.startswith(b"HTTP/1.1 400 ") and b"lost on the way" in answer and b"sums" not in answer
     assert message(server.ask("1,2"), 400)
+
+
+def test_an_answer_that_memory_does_not_last_for_is_refused_before_it_is_made(tmp_path: Path) -> None:
+    """24 million rows in 100 KB of gzip: the records are too many; a third of them are not, but their answer is. The
+    other client is answered all the time."""
+    put(tmp_path / "model", width=2)
+    codes, over = set(), threading.Event()
+    with serving(tmp_path, ALGOPORT_MEMORY=str(1 << 30)) as server:
+
+        def other() -> None:
+            while not over.is_set():
+                codes.add(server.ask("1,2").status_code)
+
+        client = threading.Thread(target=other)
+        client.start()
+        try:
+            for millions in (24, 8):
+                body = gzip.compress(b"1,2\n" * (millions * 1_000_000), 1)
+                refused = server.ask(body, headers={"Content-Encoding": "gzip"})
+                assert "send fewer records at a time" in message(refused, 413)
+        finally:
+            over.set()
+            client.join()
+        status = Path(f"/proc/{server.workers[0]}/status").read_text()
+        peak = int(status.split("VmHWM:")[1].split()[0]) << 10
+
+    assert codes == {200} and peak < 1 << 30

@@ -276,12 +276,12 @@ def test_a_server_is_not_healthy_before_its_first_prediction_is_made(tmp_path: P
         server.ended()
 
 
-def test_a_batch_answer_ends_without_a_newline(tmp_path: Path) -> None:
+def test_a_batch_answer_ends_as_a_line(tmp_path: Path) -> None:
     put(tmp_path / "model")
     with serving(tmp_path, SAGEMAKER_BATCH="True") as server:
         want = {"MaxConcurrentTransforms": 1, "BatchStrategy": "MultiRecord", "MaxPayloadInMB": 6}
         assert server.get("/execution-parameters").json() == want
-        assert server.ask("1,2,3\n4,5,6\n", CSV, CSV).text == "6.0,3\n15.0,3"
+        assert server.ask("1,2,3\n4,5,6\n", CSV, CSV).text == "6.0,3\n15.0,3\n"
 
 
 def test_metrics_count_the_requests_of_all_workers_together(tmp_path: Path) -> None:
