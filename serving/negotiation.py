@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from algoport.algorithms.contract import Answer
+from algoport.algorithms.shared import log
 from algoport.serving.answers import answer_type
 from algoport.serving.refusals import EVALUATE, Refusal
 from algoport.training.formats import ContentType
+from algoport.training.formats.recognition import media_of
+
+START = 1 << 12  # bytes of a body by which its content type is recognized
 
 
-def request_type(header: str | None, answer: Answer) -> ContentType:
-    """What the body is. Nothing is guessed: a missing header means the documented default, where there is one.
+def request_type(header: str | None, answer: Answer, body: bytes) -> ContentType:
+    """What the body is. Where the header says so, that counts; without one it is what its first bytes plainly are, and
+    where they leave a doubt, the documented default, where there is one.
 
     Refuses with 415 what the algorithm does not read, naming what it does.
     """
-    header = (header or "").strip() or answer.default_accept or ""
+    header = (header or "").strip()
+    if not header:
+        plain = media_of(body[:START], answer.accepts, answer.default_accept)
+        if plain is not None and plain != answer.default_accept:
+            _note_recognized(plain)
+        header = plain or answer.default_accept or ""
     asked = ContentType.parse(header)
     if asked.media in {ContentType.parse(known).media for known in answer.accepts}:
         return asked
@@ -24,6 +35,11 @@ def request_type(header: str | None, answer: Answer) -> ContentType:
     if not header:
         raise Refusal(415, f"{EVALUATE}Content-Type is missing; this model reads {known}.")
     raise Refusal(415, f"{EVALUATE}Content-Type '{_excerpt(header)}' is not one this model reads: {known}.")
+
+
+@functools.cache
+def _note_recognized(media: str) -> None:
+    log.note(f"Requests without a Content-Type that are plainly {media} by their first bytes are read as that.")
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,13 @@ from algoport.algorithms.contract.joining import Records
 from algoport.algorithms.contract.kinds import Kind
 from algoport.algorithms.contract.setting import Setting
 from algoport.algorithms.contract.wire import Wire
-from algoport.algorithms.shared import artifact, compiled
+from algoport.algorithms.shared import artifact, compiled, log
 from algoport.serving import answers, memory
 from algoport.serving.negotiation import AnswerType, accepted_type, request_type
 from algoport.serving.refusals import EVALUATE, Refusal
 from algoport.training import formats
 from algoport.training.formats import ContentType, Layout, recordio
+from algoport.training.formats.layout import Notes
 
 DENSE = 1 << 26  # bytes that records may take when they are spread out; more are predicted part by part
 ROWS = 1 << 16  # rows that are predicted and encoded at a time
@@ -95,7 +96,7 @@ class Predictor:
 
         `hold` is called with bytes of memory before the records, or a part of the answer, take them; it may refuse.
         """
-        kind = request_type(content_type, self.algorithm.answer)
+        kind = request_type(content_type, self.algorithm.answer, body)
         want = accepted_type(accept, self.algorithm.answer, self.default)
         try:
             expected = memory.to_decode(body, kind)
@@ -151,7 +152,13 @@ class Predictor:
     def _layout(self) -> Layout:
         """Of every request, but for the width of the model that is asked."""
         width: Setting | None = algorithms.part(self.name, "hyperparameters").Hyperparameters.with_role("width")
-        known = Layout(name=self.source, limit=self.limit, missing=self.algorithm.missing, fields=self.algorithm.fields)
+        known = Layout(
+            name=self.source,
+            limit=self.limit,
+            missing=self.algorithm.missing,
+            fields=self.algorithm.fields,
+            notes=Notes(log.note),
+        )
         return known if width is None else replace(known, width_name=width.name)
 
     def _predicted(

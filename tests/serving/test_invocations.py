@@ -154,10 +154,19 @@ def test_an_answer_to_no_records_is_none_of_the_kind_that_was_asked_for(server: 
 
 
 @pytest.mark.parametrize("kind", [None, "text/html", "application/octet-stream", "nonsense", "application/x-npy"])
-def test_a_content_type_is_not_guessed(server: Server, kind: str | None) -> None:
-    sentence = message(server.ask("1,2,3", kind), 415)
+def test_a_content_type_that_is_given_counts_and_none_is_guessed(server: Server, kind: str | None) -> None:
+    sentence = message(server.ask("1,2,3" if kind else "neither this nor that", kind), 415)
 
     assert all(media in sentence for media in (CSV, JSON, LINES, PROTOBUF))
+
+
+@pytest.mark.parametrize(
+    "body", [b"1,2,3\n4,5,6\n", b'{"instances": [{"features": [1, 2, 3]}]}', b'{"features": [1, 2, 3]}\n' * 2]
+)
+def test_without_a_content_type_a_body_is_what_it_plainly_is(server: Server, body: bytes) -> None:
+    answer = server.ask(body, None, JSON)
+
+    assert answer.status_code == 200 and answer.json()["sums"][0] == WANT[0]
 
 
 @pytest.mark.parametrize("accept", ["text/html", "application/json;q=0", "image/*", "text/csv;q=0, text/csv;q=0"])
