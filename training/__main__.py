@@ -8,7 +8,6 @@ several; `ALGOPORT_LOCAL_MEMBERS` asks for another number.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import shutil
@@ -19,6 +18,8 @@ import tempfile
 import time
 from typing import NoReturn
 
+from algoport.algorithms.contract.errors import UserError
+from algoport.training import documents, environment
 from algoport.training.places import Places, hand_over
 from algoport.training.stop import Stop
 
@@ -32,6 +33,9 @@ def main() -> int:
     places = Places.from_environment()
     stop = Stop()
     stop.listen()
+    faults = environment.faults()
+    if faults:
+        return _report(UserError(faults), places)
     count = _members(places)
     meeting = _meeting_place(places) if count > 1 and "ALGOPORT_RENDEZVOUS" not in os.environ else None
     for number in range(count):
@@ -46,9 +50,9 @@ def main() -> int:
 
 
 def _members(places: Places) -> int:
-    asked = os.environ.get("ALGOPORT_LOCAL_MEMBERS", "")
-    if asked.isdigit() and int(asked) > 0:
-        return int(asked)
+    asked = environment.count("ALGOPORT_LOCAL_MEMBERS")
+    if asked:
+        return asked
     gpus = _gpus()
     if gpus < 2 or _pipes(places) or not _wants_gpus():
         return 1
@@ -66,10 +70,10 @@ def _gpus() -> int:
 def _meeting_place(places: Places) -> str | None:
     """Members of a single host meet in a file, for which no network is needed: its folder."""
     try:
-        hosts = json.loads((places.config / "resourceconfig.json").read_bytes()).get("hosts") or []
-    except (OSError, ValueError, AttributeError):
-        hosts = []
-    if len(hosts) > 1:
+        hosts = documents.read(places.config / "resourceconfig.json").get("hosts")
+    except UserError:  # which the job reports
+        hosts = None
+    if isinstance(hosts, list) and len(hosts) > 1:
         return None
     folder = tempfile.mkdtemp(prefix="algoport-")
     os.environ["ALGOPORT_RENDEZVOUS"] = f"file://{folder}/members"
@@ -79,10 +83,10 @@ def _meeting_place(places: Places) -> str | None:
 def _pipes(places: Places) -> bool:
     """True where a channel comes through a pipe, which only one process can read."""
     try:
-        channels = json.loads((places.config / "inputdataconfig.json").read_bytes())
-        return any(channel.get("TrainingInputMode") == "Pipe" for channel in channels.values())
-    except (OSError, ValueError, AttributeError):
+        channels = documents.read(places.config / "inputdataconfig.json").values()
+    except UserError:  # which the job reports
         return False
+    return any(isinstance(channel, dict) and channel.get("TrainingInputMode") == "Pipe" for channel in channels)
 
 
 def _wants_gpus() -> bool:
@@ -116,7 +120,7 @@ def _be_child(number: int, count: int, stop: Stop, places: Places) -> NoReturn:
 
         code = job(places, stop, number, count)
     except BaseException as error:
-        code = _report_unstarted(error, places)
+        code = _report(error, places)
     finally:
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError):
@@ -125,8 +129,8 @@ def _be_child(number: int, count: int, stop: Stop, places: Places) -> NoReturn:
         os._exit(code)
 
 
-def _report_unstarted(error: BaseException, places: Places) -> int:
-    """For what arises before the job can report for itself: an import that fails, say."""
+def _report(error: BaseException, places: Places) -> int:
+    """For what arises before the job can report for itself: an import that fails, say; the exit code."""
     from algoport.training import failure, log
 
     log.start()

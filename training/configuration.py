@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from algoport.algorithms.contract.dialects import unquoted
 from algoport.algorithms.contract.errors import UserError
-from algoport.algorithms.contract.hyperparameters import Settings
-from algoport.algorithms.contract.setting import Setting
-from algoport.training import log
+from algoport.algorithms.contract.hyperparameters import Settings, is_blank
+from algoport.algorithms.contract.setting import Setting, excerpt
+from algoport.training import documents, log
 from algoport.training.places import Places
 
 SEED = "_seed"
 ALONE = "algo-1"
 Mode = Literal["File", "Pipe"]
+# Settings of script mode, in which a user's program trains in place of the algorithm.
+SCRIPT = ("sagemaker_program", "sagemaker_submit_directory")
+# A name as hosts have it on a network; it stands in lines of the log that programs read.
+_HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +80,7 @@ def read(
     findings = _Findings()
     given = _object(places.config / "hyperparameters.json", findings)
     seed = _seed(given, findings)
+    findings.sentences += _script_mode(given)
     settings = None
     try:
         settings = declaration.read({name: value for name, value in given.items() if name != SEED})
@@ -107,16 +111,10 @@ def defaults(declaration: type[Settings]) -> dict[str, Any]:
 def _object(path: Path, findings: _Findings) -> dict[str, Any]:
     """The object in a file; empty where there is no file."""
     try:
-        value = json.loads(path.read_bytes())
-    except FileNotFoundError:
+        return documents.read(path)
+    except UserError as error:
+        findings.add(error)
         return {}
-    except (OSError, ValueError) as error:
-        findings.sentences.append(f"{path.name}: must be a JSON object; it cannot be read: {error}.")
-        return {}
-    if not isinstance(value, dict):
-        findings.sentences.append(f"{path.name}: must be a JSON object; it is {type(value).__name__}.")
-        return {}
-    return value
 
 
 def _optional(path: Path) -> dict[str, Any]:
@@ -128,15 +126,28 @@ def _optional(path: Path) -> dict[str, Any]:
     return value
 
 
+def _script_mode(given: Mapping[str, object]) -> list[str]:
+    """A sentence where settings ask for a program of the user's, which an algorithm's image does not run."""
+    names = [name for name in SCRIPT if not is_blank(given.get(name))]
+    if not names:
+        return []
+    them = "it" if len(names) == 1 else "them"
+    return [
+        f"{' and '.join(names)}: must not be given to a built-in algorithm, which would train without your program; "
+        f"script mode is what they are for. Remove {them} (entry_point and source_dir of an estimator), or use an "
+        "image for scripts."
+    ]
+
+
 def _seed(given: Mapping[str, object], findings: _Findings) -> int:
     value = given.get(SEED)
-    if value is None or unquoted(str(value)) in ("", "null", "None"):
+    if is_blank(value):
         return 0
     setting = Setting(name=SEED, kind="integer", meaning="where random numbers start", low=0)
     try:
         return int(setting.read(value))
-    except (ValueError, OverflowError):
-        findings.sentences.append(f"{SEED}: must be {setting.allowed}; it is {value!r}.")
+    except (ValueError, OverflowError, TypeError):
+        findings.sentences.append(setting.refusal(value))
         return 0
 
 
@@ -147,7 +158,7 @@ def _channels(places: Places, findings: _Findings) -> dict[str, ChannelConfig]:
     channels = {}
     for name, entry in _object(path, findings).items():
         if not isinstance(entry, dict):
-            findings.sentences.append(f"{path.name}: channel '{name}' must be an object; it is {entry!r}.")
+            findings.sentences.append(f"{path.name}: channel '{name}' must be an object; it is {excerpt(entry)}.")
             continue
         channels[name] = _channel(name, entry, findings)
     return channels
@@ -162,52 +173,78 @@ def _folders(data: Path) -> list[str]:
 
 
 def _channel(name: str, entry: Mapping[str, Any], findings: _Findings) -> ChannelConfig:
-    mode = str(entry.get("TrainingInputMode") or "File")
-    if mode not in ("File", "FastFile", "Pipe"):
-        findings.sentences.append(
-            f"Channel '{name}': TrainingInputMode must be File, FastFile or Pipe; it is '{mode}'."
-        )
-    sharing = str(entry.get("S3DistributionType") or "FullyReplicated")
-    if sharing not in ("FullyReplicated", "ShardedByS3Key"):
-        findings.sentences.append(
-            f"Channel '{name}': S3DistributionType must be FullyReplicated or ShardedByS3Key; it is '{sharing}'."
-        )
-    content_type = entry.get("ContentType")
+    words = _Words(f"Channel '{name}': ", entry, findings)
+    mode = words.choice("TrainingInputMode", "File", "FastFile", "Pipe")
+    sharing = words.choice("S3DistributionType", "FullyReplicated", "ShardedByS3Key")
+    wrapper = words.choice("RecordWrapperType", "None", "RecordIO")
     return ChannelConfig(
         name=name,
         mode="Pipe" if mode == "Pipe" else "File",
         sharded=sharing == "ShardedByS3Key",
-        content_type=str(content_type) if content_type else None,
-        wrapped=str(entry.get("RecordWrapperType") or "None") == "RecordIO",
+        content_type=words.text("ContentType"),
+        wrapped=wrapper == "RecordIO",
     )
+
+
+@dataclass(frozen=True)
+class _Words:
+    """The texts of an object, each checked as it is asked for."""
+
+    place: str
+    entry: Mapping[str, Any]
+    findings: _Findings
+
+    def text(self, name: str) -> str | None:
+        """The text of that name; None where there is none, or an empty one."""
+        value = self.entry.get(name)
+        if value is None or isinstance(value, str):
+            return value or None
+        self.findings.sentences.append(f"{self.place}{name} must be text; it is {excerpt(value)}.")
+        return None
+
+    def choice(self, name: str, *values: str) -> str:
+        """One of the values; the first where nothing is said."""
+        value = self.text(name) or values[0]
+        if value in values:
+            return value
+        allowed = f"{', '.join(values[:-1])} or {values[-1]}"
+        self.findings.sentences.append(f"{self.place}{name} must be {allowed}; it is {excerpt(value)}.")
+        return values[0]
 
 
 def _hosts(places: Places, findings: _Findings) -> Hosts:
     path = places.config / "resourceconfig.json"
     entry = _object(path, findings)
-    names = entry.get("hosts") or [entry.get("current_host") or ALONE]
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        findings.sentences.append(f"{path.name}: hosts must be a list of names; it is {names!r}.")
+    words = _Words(f"{path.name}: ", entry, findings)
+    current, interface = words.text("current_host"), words.text("network_interface_name")
+    names = entry.get("hosts")
+    if names is None or names == []:
+        names = [current or ALONE]
+    if not isinstance(names, list) or not all(isinstance(name, str) and _HOST.fullmatch(name) for name in names):
+        findings.sentences.append(f"{path.name}: hosts must be a list of names of hosts; it is {excerpt(names)}.")
         return Hosts()
     if len(set(names)) < len(names):
         findings.sentences.append(f"{path.name}: hosts must differ; they are {', '.join(names)}.")
         return Hosts()
-    current = str(entry.get("current_host") or (names[0] if len(names) == 1 else ""))
-    if current not in names:
-        if len(names) > 1:
-            findings.sentences.append(
-                f"{path.name}: current_host must be one of hosts ({', '.join(names)}); it is '{current}'."
-            )
-            return Hosts()
+    if len(names) == 1:
         current = names[0]
-    interface = entry.get("network_interface_name")
-    return Hosts(names=tuple(sorted(names)), current=current, interface=str(interface) if interface else None)
+    if current is None or current not in names:
+        allowed = ", ".join(names)
+        findings.sentences.append(
+            f"{path.name}: current_host must be one of hosts ({allowed}); it is {excerpt(current or '')}."
+        )
+        return Hosts()
+    return Hosts(names=tuple(sorted(names)), current=current, interface=interface)
 
 
 def _checkpoints(places: Places) -> Path | None:
-    named = _optional(places.config / "checkpointconfig.json").get("LocalPath")
+    name = "checkpointconfig.json"
+    named = _optional(places.config / name).get("LocalPath")
+    if named and not (isinstance(named, str) and named.startswith("/") and "\0" not in named):
+        log.warn(f"{name}: LocalPath must be an absolute path; it is {excerpt(named)} and is passed over.")
+        named = None
     if named:
-        path = Path(str(named))
+        path = Path(named)
         # Outside a container the folder that stands for /opt/ml is elsewhere, and the path in the file is not.
         default = Path("/opt/ml")
         return places.base / path.relative_to(default) if path.is_relative_to(default) else path

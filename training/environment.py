@@ -4,8 +4,36 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable, Mapping
 
 from algoport.algorithms.contract.errors import UserError
+
+
+def faults() -> list[str]:
+    """A sentence on each variable that training reads and cannot make sense of, so that no job finds one midway."""
+    sentences = []
+    for name, read in _READERS.items():
+        try:
+            read(name)
+        except UserError as error:
+            sentences += error.findings
+    return sentences
+
+
+def count(name: str) -> int | None:
+    """A whole number, 1 or more; None where the variable is not there or empty. `UserError` where it is none."""
+    text = os.environ.get(name, "").strip()
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 19 and int(text) > 0):
+        raise UserError(f"{name}: must be a whole number from 1 on; it is '{text}'.")
+    return int(text)
+
+
+def _rendezvous(name: str) -> None:
+    text = os.environ.get(name, "")
+    if text and not text.startswith("file:///"):
+        raise UserError(f"{name}: must be the address of a file, file:///folder/name; it is '{text}'.")
 
 
 def seconds(name: str, default: float) -> float:
@@ -26,3 +54,21 @@ def port(name: str, default: int) -> int:
     if not (text.isascii() and text.isdigit() and 0 < int(text) < 1 << 16):
         raise UserError(f"{name}: must be a port, a whole number from 1 to 65535; it is '{text}'.")
     return int(text)
+
+
+_READERS: Mapping[str, Callable[[str], object]] = {
+    **{
+        name: lambda name: seconds(name, 0.0)
+        for name in (
+            "ALGOPORT_BEAT_INTERVAL",
+            "ALGOPORT_CHECKPOINT_INTERVAL",
+            "ALGOPORT_EXCHANGE_TIMEOUT",
+            "ALGOPORT_PIPE_TIMEOUT",
+            "ALGOPORT_PROGRESS_INTERVAL",
+            "ALGOPORT_RENDEZVOUS_TIMEOUT",
+        )
+    },
+    **{name: count for name in ("ALGOPORT_CORES", "ALGOPORT_LOCAL_MEMBERS", "ALGOPORT_MEMORY", "NUMBA_NUM_THREADS")},
+    "ALGOPORT_RENDEZVOUS": _rendezvous,
+    "MASTER_PORT": lambda name: port(name, 1),
+}

@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from algoport.algorithms.contract.errors import PlatformError
+
 
 @dataclass(frozen=True)
 class Places:
@@ -57,6 +59,27 @@ class Places:
     def outputs(self) -> list[Path]:
         """The folders in which a job writes."""
         return [self.model, self.output, self.checkpoints]
+
+
+def require_writable(folder: Path) -> None:
+    """`PlatformError` where a job could not write into the folder, which it would else find after hours.
+
+    A file is made and removed, in the folder or, where there is none yet, in the nearest that there is.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise PlatformError(f"{folder}: must be a folder; it is a file.")
+    nearest = folder
+    while not nearest.exists() and nearest != nearest.parent:
+        nearest = nearest.parent
+    probe = nearest / f".writable-{os.getpid()}"
+    try:
+        with open(probe, "xb"):
+            pass
+        probe.unlink()
+    except OSError as error:
+        raise PlatformError(
+            f"{folder}: must be a folder that user {os.geteuid()} can write to; it is not: {error.strerror or error}."
+        ) from None
 
 
 def hand_over(folders: list[Path]) -> None:

@@ -24,7 +24,7 @@ from algoport.training.channels.inspection import inspect
 from algoport.training.channels.opening import MODEL, Opening, check, content_type, meant
 from algoport.training.configuration import Configuration
 from algoport.training.metrics import Metrics
-from algoport.training.places import Places
+from algoport.training.places import Places, require_writable
 from algoport.training.stop import Stop
 
 
@@ -61,6 +61,7 @@ def main(places: Places, stop: Stop, local: int = 0, locals_: int = 1) -> int:
     try:
         parts = Parts.of(configuration.named_algorithm())
         job = configuration.read(places, parts.declaration, lambda channels: check(channels, parts.algorithm))
+        _require_writable(places, job, local)
         if locals_ > 1:
             os.environ.setdefault("NUMBA_NUM_THREADS", str(max(1, machine.cores() // locals_)))
         compiled.prepare()
@@ -77,6 +78,14 @@ def main(places: Places, stop: Stop, local: int = 0, locals_: int = 1) -> int:
             membership.leave_failed(failure.as_known(error))
         return code
     return 0
+
+
+def _require_writable(places: Places, job: Configuration, local: int) -> None:
+    """At the first member, for only it writes; one sentence a folder."""
+    if job.hosts.index > 0 or local > 0:
+        return
+    for folder in (places.model, places.output / "data", *([job.checkpoints] if job.checkpoints else [])):
+        require_writable(folder)
 
 
 def _end(error: BaseException, places: Places) -> int:

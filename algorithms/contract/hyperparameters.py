@@ -225,7 +225,7 @@ class Settings(BaseModel):
         for name, reason in cls.without_effect(given).items():
             setting = next(each for each in cls.settings() if each.name == name)
             value = given.get(name)
-            if _is_blank(value) or not setting.is_of_kind(value) or setting.is_default(value):
+            if is_blank(value) or not setting.is_of_kind(value) or setting.is_default(value):
                 continue
             del used[name]
             ignored.append(f"{name}: {excerpt(value)} is passed over, as {name} {reason}.")
@@ -257,7 +257,7 @@ class Settings(BaseModel):
         by_field: dict[str, Any] = {}
         for name, value in given.items():
             reserved = name not in fields and name.startswith(cls._reserved)
-            if not _is_blank(value) and not reserved:
+            if not is_blank(value) and not reserved:
                 field = fields.get(name) or name
                 twice = field in by_field and str(by_field[field]) != str(value)
                 by_field[field] = _Twice(name) if twice else value
@@ -313,6 +313,6 @@ def _spelling(name: str) -> str:
     return name.strip().lower().replace("-", "_").replace(" ", "_")
 
 
-def _is_blank(value: object) -> bool:
+def is_blank(value: object) -> bool:
     """Whether it counts as not given."""
     return value is None or (isinstance(value, str) and unquoted(value) in _NOT_GIVEN)

@@ -18,7 +18,7 @@ def cores() -> int:
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota, asked = _quota(), os.environ.get("ALGOPORT_CORES", "")
     allowed = min(allowed, int(quota + 0.5)) if quota else allowed
-    return max(1, min(allowed, int(asked)) if asked.isdigit() else allowed)
+    return max(1, min(allowed, int(asked)) if asked.isascii() and asked.isdigit() else allowed)
 
 
 def _quota() -> float | None:
@@ -54,7 +54,7 @@ def memory_free() -> int | None:
 def _granted_memory() -> int | None:
     """Bytes that `ALGOPORT_MEMORY` grants a job whose processes share the machine with others."""
     given = os.environ.get("ALGOPORT_MEMORY", "")
-    return int(given) if given.isdigit() else None
+    return int(given) if given.isascii() and given.isdigit() else None
 
 
 def _resident() -> int:

@@ -161,11 +161,13 @@ def test_a_model_of_which_only_some_files_stand_there_is_none(tmp_path):
     assert not (place.base / "model" / artifact.UNFINISHED).exists()
 
 
-def test_a_checkpoint_folder_that_cannot_be_written_is_worth_a_warning_only(tmp_path):
+def test_a_checkpoint_folder_that_can_no_longer_be_written_is_worth_a_warning_only(tmp_path):
+    place = digits_job(tmp_path, epochs=10, pause=0.01)
+    place.config("checkpointconfig", {"LocalPath": str(tmp_path / "file")})
+    run = place.start().until("Final configuration")
     (tmp_path / "file").write_text("a file")
-    place = digits_job(tmp_path).config("checkpointconfig", {"LocalPath": str(tmp_path / "file")})
 
-    run = place.run()
+    run.wait()
 
     assert run.code == 0, run.log
     assert "no checkpoint could be written" in run.log

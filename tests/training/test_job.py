@@ -320,11 +320,12 @@ def test_folders_that_root_makes_in_a_mounted_one_belong_to_its_owner(tmp_path):
     assert {(path.stat().st_uid, path.stat().st_gid) for path in written} == {(12345, 54321)}
 
 
-def test_output_that_cannot_be_written_is_no_reason_to_lose_the_model(tmp_path):
-    place = digits_job(tmp_path)
+def test_output_that_can_no_longer_be_written_is_no_reason_to_lose_the_model(tmp_path):
+    place = digits_job(tmp_path, epochs=10, pause=0.01)
+    run = place.start().until("Final configuration")
     (tmp_path / "output").write_text("not a folder")
 
-    run = place.run()
+    run.wait()
     assert run.code == 0, run.log
     assert place.model[1]["count"] == len(digits())
     place.settings(epochs="many")

@@ -19,6 +19,7 @@ from algoport.training.configuration import Hosts
 from algoport.training.stop import Stop
 
 PORT = 7777  # MASTER_PORT
+LONGEST = 1e8  # seconds: three years, which torch can still count
 RENDEZVOUS = 900.0  # seconds until all must have come, for hosts start minutes apart; ALGOPORT_RENDEZVOUS_TIMEOUT
 EXCHANGE = 600.0  # seconds that an exchange may wait for the slowest; ALGOPORT_EXCHANGE_TIMEOUT
 PAUSE = 5.0  # seconds at most between two looks whether the first host is there: by so much can a start be delayed
@@ -296,7 +297,7 @@ def _connect(store: Any, rank: int, names: list[str], interface: str | None, dir
 
     if interface:
         os.environ.setdefault("GLOO_SOCKET_IFNAME", interface)
-    limit = environment.seconds("ALGOPORT_EXCHANGE_TIMEOUT", EXCHANGE)
+    limit = min(environment.seconds("ALGOPORT_EXCHANGE_TIMEOUT", EXCHANGE), LONGEST)
     try:
         distributed.init_process_group(
             "cpu:gloo,cuda:nccl" if direct else "gloo",
