@@ -16,10 +16,11 @@ from scipy import sparse
 
 from algoport.algorithms.contract.group import Group
 from algoport.algorithms.contract.records import Features
+from algoport.algorithms.shared.threads import team
 from algoport.algorithms.xgboost import quantiles
 from algoport.algorithms.xgboost.kernels import bins as kernels
 from algoport.algorithms.xgboost.kernels import sparse as kernels_sparse
-from algoport.algorithms.xgboost.layouts import Bins, Cuts, Dense, Sparse
+from algoport.algorithms.xgboost.layouts import Bins, Columns, Cuts, Dense, Sparse
 
 __all__ = ["Bins", "Cuts", "bin_rows", "cuts"]
 
@@ -29,7 +30,7 @@ Part = tuple[Floats, np.float32]  # the cuts of a feature, and what is below all
 
 # How much finer than the cuts the summary is that they are taken from, as the library has it.
 FINER = 8
-# Features of a group at most: so many bytes are a line of the cache.
+# Columns of a group at most: so many bytes are a line of the cache.
 MOST = 64
 # Sparse rows are kept so where less than this share of their values is there; others are faster dense.
 FULL = 0.2
@@ -78,15 +79,19 @@ def _dense(features: Features, cut: Cuts) -> Dense:
     rows = _densify(features) if sparse.issparse(features) else np.ascontiguousarray(features, np.float32)
     dtype = np.uint8 if cut.stride <= 256 else np.uint16
     n, d = rows.shape
-    per, row = _layout(d)
+    shared = Columns.of(cut.rooms, 256 if dtype == np.uint8 else 0)
+    per, row = _layout(len(shared.firsts) - 1)
     missing = np.where(cut.missing, cut.bins, -1)
-    groups = -(-d // per)
+    groups = -(-(len(shared.firsts) - 1) // per)
     codes, columns = np.zeros((groups, n * row), dtype), np.empty((d, n), dtype)
-    complete = kernels.assign(rows, _table(cut), missing, per, row, codes, columns)
+    complete = kernels.assign(
+        team(), rows, _table(cut), missing, shared.place, shared.times, per, row, codes, columns
+    )  # fmt: skip
     assert complete, "a value is missing where the cuts were made of complete columns"
+    ends = np.concatenate([[0], np.cumsum(cut.rooms)])
     return Dense(
-        cuts=cut, count=n, missing=missing, starts=np.arange(d) * cut.step, size=groups * per * cut.step,
-        codes=codes, columns=columns, per=per, row=row,
+        cuts=cut, count=n, missing=missing, starts=ends[:-1].astype(np.int64), size=int(ends[-1]), codes=codes,
+        columns=columns, shared=shared, per=per, row=row,
     )  # fmt: skip
 
 
@@ -101,7 +106,7 @@ def _sparse(features: Features, cut: Cuts) -> Sparse:
         )
     indptr, indices = matrix.indptr.astype(np.int64), matrix.indices.astype(np.int64)
     codes = np.empty(len(indices), np.int32)
-    kernels_sparse.assign(indptr, indices, matrix.data.astype(np.float32), cut.values, cut.offsets, codes)
+    kernels_sparse.assign(team(), indptr, indices, matrix.data.astype(np.float32), cut.values, cut.offsets, codes)
     within = codes - cut.offsets[indices].astype(np.int32)
     turned = sparse.csr_array((within, matrix.indices, matrix.indptr), shape=matrix.shape).tocsc()
     return Sparse(
@@ -127,10 +132,10 @@ def _without_missing(features: Features) -> Any:
     return sparse.csr_array((rows[present], np.nonzero(present)[1], indptr), shape=rows.shape)
 
 
-def _layout(d: int) -> tuple[int, int]:
-    """Features of a group, and codes that a row of it has room for: a power of 2, so that none lies in two lines."""
-    groups = max(1, -(-d // MOST))
-    per = max(4, -(-d // groups))
+def _layout(columns: int) -> tuple[int, int]:
+    """Columns of a group, and codes that a row of it has room for: a power of 2, so that none lies in two lines."""
+    groups = max(1, -(-columns // MOST))
+    per = max(4, -(-columns // groups))
     per += -per % 4
     return per, 1 << (per - 1).bit_length()
 

@@ -7,42 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from algoport.algorithms.xgboost.kernels import splits
 
-Rules = NDArray[np.float64]
-
-MOST = np.float32(np.finfo(np.float32).max)
-
-
-class Bounds:
-    """Between what each node's weight must lie, so that a tree rises or falls in the features that it should."""
-
-    def __init__(self, d: int, monotone: Sequence[int]) -> None:
-        self.any = any(monotone)
-        self.directions = np.zeros(d if self.any else 0, np.int8)
-        self.directions[: len(monotone)] = monotone if self.any else ()
-        self._lower, self._upper = np.full(1, -MOST), np.full(1, MOST)
-
-    def of(self, nodes: Sequence[int]) -> NDArray[np.float32]:
-        """(k, 2) the bounds of some nodes."""
-        if not self.any:
-            free = np.empty((len(nodes), 2), np.float32)
-            free[:] = (-MOST, MOST)
-            return free
-        return np.stack([self._lower[nodes], self._upper[nodes]], axis=1)
-
-    def split(self, node: int, left: int, right: int, feature: int, sums: NDArray[np.float64], rules: Rules) -> None:
-        """Give the children, whose sums of gradients and Hessians are `sums` (2, 2), their bounds."""
-        if not self.any:
-            return
-        if right >= len(self._lower):
-            more = np.full(right + 1, MOST)
-            self._lower, self._upper = np.append(self._lower, -more), np.append(self._upper, more)
-        low, high = self._lower[node], self._upper[node]
-        weights = [splits.weight_of(float(g), float(h), rules, low, high) for g, h in sums]
-        splits.share_bounds(
-            self._lower, self._upper, node, left, right, int(self.directions[feature]), weights[0], weights[1]
-        )
+def directions(d: int, monotone: Sequence[int]) -> NDArray[np.int8]:
+    """(d,) 1 where a tree must rise in a feature, -1 where it must fall, else 0; (0,) where all are free."""
+    signs = np.zeros(d if any(monotone) else 0, np.int8)
+    signs[: len(monotone)] = monotone if any(monotone) else ()
+    return signs
 
 
 class Interactions:

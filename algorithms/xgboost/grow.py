@@ -11,25 +11,26 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from algoport.algorithms.contract.group import Group
-from algoport.algorithms.xgboost.constraints import Bounds, Interactions
-from algoport.algorithms.xgboost.kernels import histograms, partition, splits
-from algoport.algorithms.xgboost.layouts import Bins, Choice
+from algoport.algorithms.shared.threads import ALONE, team
+from algoport.algorithms.xgboost.constraints import Interactions, directions
+from algoport.algorithms.xgboost.kernels import growth, histograms, partition, splits
+from algoport.algorithms.xgboost.layouts import Bins
 from algoport.algorithms.xgboost.sampling import Columns
-from algoport.algorithms.xgboost.trees import NO_PARENT, Tree
+from algoport.algorithms.xgboost.trees import Tree
 
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
 Gradients = NDArray[np.float32]  # (n, 2) gradient and Hessian
 
-LEAST_GAIN = 1e-6  # below it a split is none (the library's kRtEps)
 FEW = 16384  # rows of which gradients always have two halves
+SEVERAL = 1 << 20  # codes of all rows; with fewer, threads wait for each other longer than they spare
 ENOUGH = 64  # the mean absolute gradient, as a whole number, from which on 16 bits are enough
-BATCH = 256  # nodes of a level that are split together, as the library does; it matters where leaves are limited
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class GrowSettings:
     monotone: Sequence[int] = ()  # of the first features: 1 rising, -1 falling, 0 free
     interactions: Sequence[Sequence[int]] = ()  # sets of features that may meet on a path
 
-    @property
+    @cached_property
     def rules(self) -> NDArray[np.float64]:
         """The numbers that `kernels.splits` computes with; float32 as the library keeps them."""
         single = np.array([self.lambda_, self.alpha, self.max_delta_step, self.min_child_weight], np.float32)
@@ -76,27 +77,6 @@ def grow(
     return growth.result()
 
 
-@dataclass(slots=True)
-class _Node:
-    """A node while its tree is grown."""
-
-    number: int
-    depth: int
-    begin: int = -1  # its rows in `entries`; -1 where only `leaf` knows them
-    end: int = -1
-    parent: int = NO_PARENT
-    slot: int = -1  # its histogram in the pool
-    less: int = -1  # the one that must be taken off it before it is searched, else -1
-    gain: float = 0.0
-    feature: int = 0
-    bin: int = -2  # the last one that goes left
-    default_left: bool = False
-    left: int = -1
-    right: int = -1
-    sums: tuple[int, int] = (0, 0)  # of g and h, in whole numbers
-    left_sums: tuple[int, int] = (0, 0)  # those of the rows that would go left
-
-
 class _Growth:
     """The nodes of a tree that grows, its rows in their order, and the histograms of the nodes that may be split."""
 
@@ -110,90 +90,122 @@ class _Growth:
         rows: NDArray[np.int32] | None,
     ) -> None:
         self.bins, self.settings, self.group, self.rows = bins, settings, group, rows
+        self.team = team() if bins.codes_in_all >= SEVERAL else ALONE
         self.drawn = np.empty(0, np.int32) if rows is None else np.require(rows, np.int32, ["C"])
         self.gradients = np.require(gradients, np.float32, ["C"])
         self.columns = Columns(bins.width, settings, key)
         self.interactions = Interactions(bins.width, settings.interactions)
-        self.bounds = Bounds(bins.width, settings.monotone)
+        self.directions = directions(bins.width, settings.monotone)
+        self.everything = np.empty((0, bins.width), np.uint8)
         m = len(bins) if rows is None else len(rows)
         self.entries = _workspace(bins, "entries", m)
         self.spare = _workspace(bins, "spare", 2 * m).reshape(2, m)
         self.leaf = np.full(len(bins), -1, np.int32)
+        self.nodes = bins.space.get("nodes", np.empty((1, growth.FIELDS), np.int64))
+        self.gains = bins.space.get("gains", np.empty(1, np.float32))
+        self.bounds = bins.space.get("bounds", np.empty((1, 2), np.float32))
+        self.waiting = bins.space.get("waiting", np.empty(1, np.int64))
         self.pool = bins.space.get("pool", np.empty((0, 2, bins.size), np.int64))
-        self.free: list[int] = list(range(len(self.pool)))[::-1]
-        self.nodes = [_Node(0, 0, 0, m)]
-        self.leaves = 1
+        self.free = np.arange(len(self.pool))[::-1].copy()
+        self.tree = np.zeros(5, np.int64)
+        self.tree[growth.FREE] = len(self.pool)
         self.most, self.total = self._most(m)
         self.lower = np.empty(0, np.uint64)  # entries of lower halves, where gradients have two
         self.scales, sums = self._entered()
-        self.unit_g, self.unit_h = 1 / self.scales[0], 1 / self.scales[1]
-        self.nodes[0].sums = (int(sums[0]), int(sums[1]))
+        self.units = 1 / np.array(self.scales)
+        growth.plant(self.nodes, self.tree, self.bounds, m, sums)
 
     def run(self) -> None:
         """Split nodes until none is left that should be."""
-        root = self.nodes[0]
-        self._histograms([root])
-        self._search([root])
-        waiting = [root]
-        while chosen := self._chosen(waiting):
-            # Whether children may be split is the same for all of a level; only its last leaves may be too many.
-            may = [self._child_may_split(node) for node in chosen]
-            pairs = self._split(chosen, last=not any(may))
-            self.free.extend(node.slot for node, goes_on in zip(chosen, may, strict=True) if not goes_on)
-            alive = [pair for pair, goes_on in zip(pairs, may, strict=True) if goes_on]
-            if alive:
-                self._histograms_of(alive)
-                fresh = [node for pair in alive for node in pair]
-                self._search(fresh)
-                waiting.extend(node for node in fresh if node.gain > LEAST_GAIN)
-                self.free.extend(node.slot for node in fresh if node.gain <= LEAST_GAIN)
-        self.bins.space["pool"] = self.pool
+        self._reserve(1)
+        self.tree[growth.FREE] -= 1
+        slot = self.nodes[0, growth.SLOT] = self.free[self.tree[growth.FREE]]
+        whole = np.array([0, len(self.entries)])
+        self._histograms(whole[:1], whole[1:], np.array([slot]))
+        self._search(0)
+        numbers, choice = np.empty(growth.BATCH, np.int64), np.empty((5, growth.BATCH), np.int64)
+        lefts, s = np.empty(growth.BATCH, np.int64), self.settings
+        by_gain = s.grow_policy == "lossguide"
+        while True:
+            first = int(self.tree[growth.NODES])
+            self._make_room(first + 2 * growth.BATCH)
+            k, may = growth.choose(
+                self.nodes, self.gains, self.bounds, self.tree, self.waiting, self.free, self.bins.missing,
+                s.max_depth, s.max_leaves, s.gamma, by_gain, self.units, s.rules, self.directions, numbers, choice,
+                lefts,
+            )  # fmt: skip
+            if k == 0:
+                break
+            self._split(numbers[:k], np.ascontiguousarray(choice[:, :k]), lefts[:k], first, may)
+        for name in ("nodes", "gains", "bounds", "waiting", "pool"):
+            self.bins.space[name] = getattr(self, name)
+
+    def _split(self, numbers: Longs, choice: Longs, lefts: Longs, first: int, may: bool) -> None:
+        """Give the children of some nodes their rows; if they stay leaves, the rows their leaf. Children are numbered
+        from `first` on."""
+        for node, left, feature in zip(numbers.tolist(), lefts.tolist(), choice[2].tolist(), strict=True):
+            self.interactions.split(node, left, left + 1, feature)
+        if not may:
+            self.bins.label(self.entries, choice, lefts, self.leaf, self.team)
+            return
+        self.bins.part(self.entries, self.spare, choice, lefts, self.team)
+        counts = np.stack([lefts, choice[1] - choice[0]], axis=1)
+        self.group.sum_(counts)
+        self._reserve(len(numbers))
+        small = np.empty((3, len(numbers)), np.int64)
+        growth.settle(self.nodes, self.tree, self.free, numbers, lefts, counts, *small)
+        self._histograms(*small)
+        self._search(first)
 
     def result(self) -> tuple[Tree, NDArray[np.int32]]:
         """The tree, its sums computed anew from the gradients themselves, and every row's leaf."""
-        m = len(self.nodes)
-        left = np.array([node.left for node in self.nodes], np.int32)
-        right = np.array([node.right for node in self.nodes], np.int32)
-        parent = np.array([node.parent for node in self.nodes], np.int32)
+        m = int(self.tree[growth.NODES])
+        nodes = self.nodes[:m]
+        left, parent = nodes[:, growth.LEFT].astype(np.int32), nodes[:, growth.PARENT].astype(np.int32)
+        feature = nodes[:, growth.FEATURE].astype(np.int32)
         inner = left >= 0
-        feature = np.array([node.feature for node in self.nodes], np.int32) * inner
-        leaf = self._leaf(left, feature)
-        sums = self._fine_sums(parent, leaf)
+        feature[~inner] = 0
+        right = left + inner
+        self._label(nodes, left, feature)
+        sums = self._fine_sums(parent)
         threshold, weight, gain = np.empty(m, np.float32), np.empty(m, np.float32), np.zeros(m, np.float32)
         splits.finish(
-            left, right, feature, sums, self.settings.rules, self.bounds.directions, np.float32(self.settings.eta),
+            left, right, feature, sums, self.settings.rules, self.directions, np.float32(self.settings.eta),
             threshold, weight, gain,
         )  # fmt: skip
-        last = np.array([node.bin for node in self.nodes if node.left >= 0], np.int64)
-        threshold[inner] = self.bins.cuts.thresholds(feature[inner], last)
+        threshold[inner] = self.bins.cuts.thresholds(feature[inner], nodes[inner, growth.BIN])
         tree = Tree(
             left=left,
             right=right,
             parent=parent,
             feature=feature,
             threshold=threshold,
-            default_left=np.array([node.default_left for node in self.nodes], np.uint8) * inner,
+            default_left=nodes[:, growth.DEFAULT].astype(np.uint8) * inner,
             gain=gain,
             cover=sums[:, 1].astype(np.float32),
             weight=weight,
         )
-        return tree, leaf
+        return tree, self.leaf
 
-    def _leaf(self, left: Ints, feature: Ints) -> Ints:
-        """The leaf of every row, those included that the tree was not grown on."""
-        leaves = [node for node in self.nodes if node.left < 0 and node.begin >= 0]
-        numbers = np.array([node.number for node in leaves], np.int32)
-        partition.label(self.entries, *self._places(leaves), numbers, self.leaf)
+    def _label(self, nodes: Longs, left: Ints, feature: Ints) -> None:
+        """The leaf of every row that has none yet, those included that the tree was not grown on."""
+        numbers = np.flatnonzero((left < 0) & (nodes[:, growth.BEGIN] >= 0))
+        leaves = nodes[numbers]
+        partition.label(
+            self.team, self.entries, leaves[:, growth.BEGIN].copy(), leaves[:, growth.END].copy(), numbers, self.leaf
+        )
         if self.rows is not None:
-            cuts = np.array([node.bin for node in self.nodes], np.int64)
-            also = np.array([self._also(node) for node in self.nodes], np.int64)
-            steps = max(node.depth for node in self.nodes)
-            self.bins.descend(left, feature.astype(np.int64), cuts, also, steps, self.leaf)
-        return self.leaf
+            features = feature.astype(np.int64)
+            also = np.where(nodes[:, growth.DEFAULT] > 0, self.bins.missing[features], -1)
+            steps = int(nodes[:, growth.DEPTH].max())
+            cuts = nodes[:, growth.BIN].copy()
+            self.bins.descend(left.astype(np.int64), features, cuts, also, steps, self.leaf, self.team)
 
     def _most(self, m: int) -> tuple[NDArray[np.float64], int]:
         """The greatest gradient and Hessian, and the number of rows, over all members."""
-        mine = np.array([*histograms.largest(self.gradients), m], np.float64)
+        most = np.empty(2, np.int32)
+        histograms.largest(self.team, self.gradients.view(np.int32), most)
+        mine = np.array([*most.view(np.float32), m], np.float64)
         everyone = np.stack(self.group.gather(mine[None]))[:, 0]
         return everyone[:, :2].max(axis=0), int(everyone[:, 2].sum())
 
@@ -203,174 +215,80 @@ class _Growth:
         A second half where rows are few, so that it costs nothing, or where 16 bits would leave most gradients
         little, as a few are far greater.
         """
-        halves = self.total <= FEW
+        halves, sums = self.total <= FEW, np.empty(3, np.int64)
         while True:
             more = histograms.HALF if halves else 0
             scales = [_scale(self.most[0], 15 + more), _scale(self.most[1], 16 + more)]
             if halves:
                 self.lower = _workspace(self.bins, "lower", len(self.bins))
             histograms.enter(
-                self.gradients, self.rows is not None, self.drawn, scales[0], scales[1], self.entries, self.lower
-            )
-            sums = histograms.totals(self.entries)
+                self.team, self.gradients, self.rows is not None, self.drawn, scales[0], scales[1], self.entries,
+                self.lower, sums,
+            )  # fmt: skip
             if halves:
-                pairs = self.spare[0]
+                pairs, below = self.spare[0], np.empty(3, np.int64)
                 everything = np.zeros(1, np.int64), np.array([len(self.entries)])
-                histograms.compact(self.entries, *everything, self.lower, pairs)
-                sums = (sums << histograms.HALF) + histograms.totals(pairs)
+                histograms.compact(self.team, self.entries, *everything, self.lower, pairs)
+                histograms.total(pairs, 0, len(pairs), below)
+                sums = (sums << histograms.HALF) + below
             self.group.sum_(sums)
             if halves or sums[2] >= ENOUGH * self.total:
                 return scales, sums
             halves = True
 
-    def _chosen(self, waiting: list[_Node]) -> list[_Node]:
-        """The nodes that are split next; takes them, and those that must not be split, from `waiting`."""
-        if self.settings.grow_policy == "lossguide":
-            while waiting:
-                best = max(waiting, key=lambda node: (node.gain, -node.number))
-                waiting.remove(best)
-                if self._may_split(best):
-                    self.leaves += 1
-                    return [best]
-                return []
-            return []
-        chosen: list[_Node] = []
-        if not waiting:
-            return chosen
-        depth = waiting[0].depth
-        while waiting and waiting[0].depth == depth and len(chosen) < BATCH:
-            node = waiting.pop(0)
-            if self._may_split(node):
-                self.leaves += 1
-                chosen.append(node)
-        return chosen
-
-    def _may_split(self, node: _Node) -> bool:
-        s = self.settings
-        return (
-            node.gain > LEAST_GAIN
-            and node.left_sums[1] != 0
-            and node.left_sums[1] != node.sums[1]
-            and node.gain >= s.gamma
-            and not (s.max_depth > 0 and node.depth == s.max_depth)
-            and not (s.max_leaves > 0 and self.leaves == s.max_leaves)
-        )
-
-    def _child_may_split(self, node: _Node) -> bool:
-        s = self.settings
-        return not (s.max_depth > 0 and node.depth + 1 >= s.max_depth) and not (
-            s.max_leaves > 0 and self.leaves >= s.max_leaves
-        )
-
-    def _split(self, chosen: list[_Node], last: bool) -> list[tuple[_Node, _Node]]:
-        """Give the nodes their children, and the children their rows; if they stay leaves, the rows their leaf."""
-        pairs = [self._children(node) for node in chosen]
-        begins, ends = self._places(chosen)
-        choice = Choice(
-            begins=begins,
-            ends=ends,
-            features=np.array([node.feature for node in chosen], np.int64),
-            bins=np.array([node.bin for node in chosen], np.int64),
-            also=np.array([self._also(node) for node in chosen], np.int64),
-        )
-        lefts = np.array([node.left for node in chosen], np.int64)
-        if last:
-            self.bins.label(self.entries, choice, lefts, self.leaf)
-            return pairs
-        self.bins.part(self.entries, self.spare, choice, lefts)
-        for node, (left, right), count in zip(chosen, pairs, lefts.tolist(), strict=True):
-            left.begin, right.end = node.begin, node.end
-            left.end = right.begin = node.begin + count
-        return pairs
-
-    def _children(self, node: _Node) -> tuple[_Node, _Node]:
-        """The two new nodes below one."""
-        node.left, node.right = len(self.nodes), len(self.nodes) + 1
-        (g, h), depth = node.left_sums, node.depth + 1
-        left = _Node(node.left, depth, parent=node.number, sums=(g, h))
-        right = _Node(node.right, depth, parent=node.number, sums=(node.sums[0] - g, node.sums[1] - h))
-        self.nodes.extend((left, right))
-        self.interactions.split(node.number, node.left, node.right, node.feature)
-        if self.bounds.any:
-            sums = np.array([left.sums, right.sums]) * (self.unit_g, self.unit_h)
-            self.bounds.split(node.number, node.left, node.right, node.feature, sums, self.settings.rules)
-        return left, right
-
-    def _also(self, node: _Node) -> int:
-        """The code of missing values where they go left, else -1."""
-        return int(self.bins.missing[node.feature]) if node.default_left else -1
-
-    def _histograms_of(self, pairs: list[tuple[_Node, _Node]]) -> None:
-        """The histograms of both children: one is summed, the other will be what remains of the parent's."""
-        counts = np.array([[left.end - left.begin, right.end - right.begin] for left, right in pairs], np.int64)
-        self.group.sum_(counts)
-        small = [pair[int(count[1] < count[0])] for pair, count in zip(pairs, counts, strict=True)]
-        large = [pair[int(count[1] >= count[0])] for pair, count in zip(pairs, counts, strict=True)]
-        for node in large:
-            parent = self.nodes[node.parent]
-            node.slot, parent.slot = parent.slot, -1
-        self._histograms(small)
-        for node, other in zip(large, small, strict=True):
-            node.less = other.slot
-
-    def _histograms(self, nodes: list[_Node]) -> None:
+    def _histograms(self, begins: Longs, ends: Longs, slots: Longs) -> None:
         """Sum the histograms of some nodes over all members."""
-        self._reserve(len(nodes))
-        for node in nodes:
-            node.slot = self.free.pop()
-        slots = np.array([node.slot for node in nodes], np.int64)
-        begins, ends = self._places(nodes)
-        self.bins.sum_up(self.entries, begins, ends, slots, self.pool, _threads())
+        self.bins.sum_up(self.entries, begins, ends, slots, self.pool, self.team)
         if len(self.lower):
-            pairs, sums = self.spare[0], np.empty((len(nodes), 2, self.bins.size), np.int64)
-            histograms.compact(self.entries, begins, ends, self.lower, pairs)
-            self.bins.sum_up(pairs, begins, ends, np.arange(len(nodes)), sums, _threads())
+            pairs, sums = self.spare[0], np.empty((len(slots), 2, self.bins.size), np.int64)
+            histograms.compact(self.team, self.entries, begins, ends, self.lower, pairs)
+            self.bins.sum_up(pairs, begins, ends, np.arange(len(slots)), sums, self.team)
             histograms.join(self.pool, slots, sums)
-        self.group.sum_(*(self.pool[slot] for slot in slots))
+        self.group.sum_(*(self.pool[slot] for slot in slots.tolist()))
 
     def _reserve(self, count: int) -> None:
-        missing = count - len(self.free)
-        if missing > 0:
-            before = len(self.pool)
-            after = max(before + missing, 2 * before)
-            self.pool = np.concatenate([self.pool, np.empty((after - before, 2, self.bins.size), np.int64)])
-            self.free.extend(range(before, after))
+        """So many free histograms."""
+        have = int(self.tree[growth.FREE])
+        if count <= have:
+            return
+        before = len(self.pool)
+        after = max(before + count - have, 2 * before)
+        self.pool = np.concatenate([self.pool, np.empty((after - before, 2, self.bins.size), np.int64)])
+        self.free = np.concatenate([self.free[:have], np.arange(before, after), np.empty(before - have, np.int64)])
+        self.tree[growth.FREE] = have + after - before
 
-    def _search(self, nodes: list[_Node]) -> None:
-        """Find the best split of each node."""
-        k, d = len(nodes), self.bins.width
-        gains, features = np.empty(k, np.float32), np.empty(k, np.int64)
-        cuts, defaults, left = np.empty(k, np.int64), np.empty(k, np.uint8), np.zeros((k, 2), np.int64)
-        drawn = self.columns.any or self.interactions.any
-        allowed = np.ones((k if drawn else 0, d), np.uint8)
-        if drawn:
-            for row, node in zip(allowed, nodes, strict=True):
-                self.columns.restrict_(row, node.depth, node.number)
-                self.interactions.restrict_(row, node.number)
-        splits.evaluate(
-            self.pool, self.bins.starts, np.array([node.slot for node in nodes], np.int64),
-            np.array([node.less for node in nodes], np.int64), np.array([node.sums for node in nodes], np.int64),
-            self.bins.cuts.bins, allowed, self.unit_g, self.unit_h, self.settings.rules,
-            self.bounds.of([node.number for node in nodes]), self.bounds.directions, gains, features, cuts, defaults,
-            left,
+    def _make_room(self, count: int) -> None:
+        """Room for so many nodes."""
+        have = len(self.nodes)
+        if count <= have:
+            return
+        more = max(count, 2 * have) - have
+        self.nodes = np.concatenate([self.nodes, np.empty((more, growth.FIELDS), np.int64)])
+        self.gains = np.concatenate([self.gains, np.empty(more, np.float32)])
+        self.bounds = np.concatenate([self.bounds, np.empty((more, 2), np.float32)])
+        self.waiting = np.concatenate([self.waiting, np.empty(more, np.int64)])
+
+    def _search(self, first: int) -> None:
+        """Find the best split of the nodes from `first` on."""
+        allowed = self.everything
+        if self.columns.any or self.interactions.any:
+            fresh = self.nodes[first : self.tree[growth.NODES], growth.DEPTH].tolist()
+            allowed = np.ones((len(fresh), self.bins.width), np.uint8)
+            for i, depth in enumerate(fresh):
+                self.columns.restrict_(allowed[i], depth, first + i)
+                self.interactions.restrict_(allowed[i], first + i)
+        growth.search(
+            self.team, self.nodes, self.gains, self.bounds, self.tree, self.waiting, self.free, self.pool,
+            self.bins.starts, self.bins.cuts.bins, allowed, self.units, self.settings.rules, self.directions, first,
         )  # fmt: skip
-        best_splits = zip(
-            nodes, gains.tolist(), features.tolist(), cuts.tolist(), defaults.tolist(), left.tolist(), strict=True
-        )
-        for node, gain, feature, cut, default, (g, h) in best_splits:
-            node.gain, node.feature, node.bin, node.default_left = gain, feature, cut, bool(default)
-            node.left_sums = (g, h)
 
-    def _places(self, nodes: list[_Node]) -> tuple[Longs, Longs]:
-        return np.array([node.begin for node in nodes], np.int64), np.array([node.end for node in nodes], np.int64)
-
-    def _fine_sums(self, parent: Ints, leaf: Ints) -> NDArray[np.float64]:
+    def _fine_sums(self, parent: Ints) -> NDArray[np.float64]:
         """The sums (nodes, 2) of gradients and Hessians over all members, from leaves up."""
         room = 62 - math.ceil(math.log2(max(self.total, 2)))
         scales = [_scale(most, room) for most in self.most]
-        sums = np.empty((len(self.nodes), 2), np.int64)
+        sums = np.empty((len(parent), 2), np.int64)
         some = self.rows is not None
-        histograms.leaf_sums(self.gradients, parent, leaf, some, self.drawn, scales[0], scales[1], sums)
+        histograms.leaf_sums(self.team, self.gradients, parent, self.leaf, some, self.drawn, scales[0], scales[1], sums)
         self.group.sum_(sums)
         return np.asarray(sums / np.array(scales), np.float64)
 
@@ -388,9 +306,3 @@ def _workspace(bins: Bins, name: str, count: int) -> NDArray[np.uint64]:
     if have is None or len(have) < count:
         have = bins.space[name] = np.empty(count, np.uint64)
     return have[:count]
-
-
-def _threads() -> int:
-    import numba
-
-    return int(numba.get_num_threads())

@@ -2,7 +2,8 @@
 
 n rows   d features   s bins a feature has room for   m entries, the rows of a tree   k nodes
 
-Dense: a line of the cache holds a row's codes, or 64 of them, and a copy column by column says which way rows go.
+Dense: a line of the cache holds a row's codes, or 64 of them, and a copy feature by feature says which way rows go.
+Features of few bins share a column of the former, as a row is added to histograms once a column.
 Sparse: a row's codes one after another, numbered over all features, and the same column by column.
 """
 
@@ -16,7 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from algoport.algorithms.shared.threads import Team
 from algoport.algorithms.xgboost.kernels import histograms, partition, sparse
+from algoport.algorithms.xgboost.kernels.histograms import STEP
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
@@ -41,31 +44,54 @@ class Cuts:
 
     @cached_property
     def stride(self) -> int:
-        """How many codes a feature has room for in a dense histogram: a power of 2."""
-        most = int((self.bins + self.missing).max(initial=1))
+        """How many codes any feature may have: a power of 2."""
+        most = int(self.rooms.max(initial=1))
         return max(16, 1 << (most - 1).bit_length())
 
     @cached_property
-    def step(self) -> int:
-        """From where a feature begins in a dense histogram to where the next one does: a line of the cache more than
-        it has room for. Else the same bin of all features is kept in the same few places of the first cache, and
-        where one is far more frequent than others, as black is in pictures, a sum took 24 times as long."""
-        return self.stride + (8 if self.stride >= 64 else 0)
+    def rooms(self) -> Longs:
+        """(d,) how many codes each feature has: its bins, and one for missing values where there are some."""
+        return self.bins + self.missing
 
     def thresholds(self, features: Ints, last: Longs) -> Floats:
         """What values are less than if they are in bin `last` (k,) or before it; -1: no value is."""
         return np.where(last < 0, self.minimum[features], self.values[self.offsets[features] + last])
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Choice:
-    """By what some nodes part their rows, an item a node."""
+def choice(*, begins: Longs, ends: Longs, features: Longs, bins: Longs, also: Longs) -> Longs:
+    """(5, k) by what k nodes part their rows: where the rows of each begin in the entries and where they end, the
+    feature, the last bin that goes left, and the code of missing values where they go left, else -1."""
+    return np.stack([begins, ends, features, bins, also]).astype(np.int64)
 
-    begins: Longs  # (k,) where the rows of each node begin in the entries
-    ends: Longs  # (k,)
-    features: Longs  # (k,)
-    bins: Longs  # (k,) the last bin that goes left
-    also: Longs  # (k,) the code of missing values where they go left, else -1
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """Which features share a column: their codes are its digits, the first one's the lowest, and of the most values."""
+
+    order: Longs  # (d,) features, column by column
+    firsts: Longs  # (c + 1,) where those of each column begin
+    place: Longs  # (d,) the column of each feature
+    times: Longs  # (d,) how often a feature's code counts in it
+
+    @classmethod
+    def of(cls, rooms: Longs, most: int) -> Columns:
+        """For features of so many codes each, so that no column has more than `most`."""
+        members: list[list[int]] = []
+        open_, full = -1, 0  # the column that features of few codes join, and its codes
+        for f in np.argsort(rooms, kind="stable").tolist():
+            if open_ >= 0 and full * int(rooms[f]) <= most:
+                full *= int(rooms[f])
+                members[open_].insert(0, f)
+            else:
+                open_, full = len(members), int(rooms[f])
+                members.append([f])
+        members.sort()
+        times, place = np.ones(len(rooms), np.int64), np.zeros(len(rooms), np.int64)
+        for column, own in enumerate(members):
+            place[own] = column
+            times[own] = np.cumprod([1, *rooms[own[:-1]].tolist()])
+        order = np.array([f for own in members for f in own], np.int64)
+        return cls(order, np.cumsum([0, *map(len, members)], dtype=np.int64), place, times)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -87,20 +113,27 @@ class Bins(ABC):
         """How many features."""
         return len(self.starts)
 
+    @property
     @abstractmethod
-    def sum_up(self, entries: Entries, begins: Longs, ends: Longs, slots: Longs, pool: Longs, threads: int) -> None:
+    def codes_in_all(self) -> int:
+        """How many codes a histogram of all rows is summed over."""
+
+    @abstractmethod
+    def sum_up(self, entries: Entries, begins: Longs, ends: Longs, slots: Longs, pool: Longs, team: Team) -> None:
         """Set the histograms pool[slots] (2, size) to the sums of some nodes' entries."""
 
     @abstractmethod
-    def part(self, entries: Entries, spare: Entries, choice: Choice, lefts: Longs) -> None:
-        """Put the entries of each node that go left first. Sets `lefts` (k,): how many those are."""
+    def part(self, entries: Entries, spare: Entries, choice: Longs, lefts: Longs, team: Team) -> None:
+        """Put the entries of each node that go left first. `choice` (5, k); sets `lefts` (k,): how many those are."""
 
     @abstractmethod
-    def label(self, entries: Entries, choice: Choice, lefts: Longs, leaf: Ints) -> None:
+    def label(self, entries: Entries, choice: Longs, lefts: Longs, leaf: Ints, team: Team) -> None:
         """Write to each row the number of its leaf: one of `lefts` (k,), or the next."""
 
     @abstractmethod
-    def descend(self, left: Ints, features: Longs, bins: Longs, also: Longs, steps: int, leaf: Ints) -> None:
+    def descend(
+        self, left: Longs, features: Longs, bins: Longs, also: Longs, steps: int, leaf: Ints, team: Team
+    ) -> None:
         """Set the leaf of each row that has none yet (-1), from the root of a whole tree of depth `steps`."""
 
 
@@ -108,33 +141,43 @@ class Bins(ABC):
 class Dense(Bins):
     """Codes in rows of fixed length."""
 
-    codes: NDArray[Any]  # (groups, n * row) uint8 or uint16, row by row
-    columns: NDArray[Any]  # (d, n) the same, column by column
-    per: int  # features of a group, a multiple of 4
+    codes: NDArray[Any]  # (groups, n * row) uint8 or uint16, row by row: of columns, which several features may share
+    columns: NDArray[Any]  # (d, n) the same, feature by feature
+    shared: Columns
+    per: int  # columns of a group, a multiple of 4
     row: int  # codes that a row has room for in a group
 
-    def sum_up(self, entries: Entries, begins: Longs, ends: Longs, slots: Longs, pool: Longs, threads: int) -> None:
-        """By words of four codes, or two."""
+    @property
+    def codes_in_all(self) -> int:
+        """A code a row and column."""
+        return self.count * (len(self.shared.firsts) - 1)
+
+    @cached_property
+    def _arguments(self) -> tuple[Any, ...]:
         each = 4 // self.codes.itemsize
+        step = STEP if each == 4 else self.cuts.stride + 8
+        s = self.shared
         words = self.codes.view(np.uint32)
-        step = self.cuts.step
-        histograms.build(
-            words, self.row // each, self.per, step, each == 2, entries, begins, ends, slots, pool, threads
-        )
+        return words, self.row // each, self.per, step, each == 2, s.firsts, s.order, self.cuts.rooms, self.starts
 
-    def part(self, entries: Entries, spare: Entries, choice: Choice, lefts: Longs) -> None:
-        """By the columns."""
-        c = choice
-        partition.split(self.columns, entries, spare, c.begins, c.ends, c.features, c.bins, c.also, False, lefts)
+    def sum_up(self, entries: Entries, begins: Longs, ends: Longs, slots: Longs, pool: Longs, team: Team) -> None:
+        """By words of four codes, or two."""
+        arguments: tuple[Any, ...] = (*self._arguments, entries, begins, ends, slots, pool)
+        histograms.build(team, *arguments)
 
-    def label(self, entries: Entries, choice: Choice, lefts: Longs, leaf: Ints) -> None:
+    def part(self, entries: Entries, spare: Entries, choice: Longs, lefts: Longs, team: Team) -> None:
         """By the columns."""
-        c = choice
-        partition.split_last(self.columns, entries, c.begins, c.ends, c.features, c.bins, c.also, False, lefts, leaf)
+        partition.split(team, self.columns, entries, spare, choice, False, lefts)
 
-    def descend(self, left: Ints, features: Longs, bins: Longs, also: Longs, steps: int, leaf: Ints) -> None:
+    def label(self, entries: Entries, choice: Longs, lefts: Longs, leaf: Ints, team: Team) -> None:
         """By the columns."""
-        partition.descend(self.columns, left, features, bins, also, steps, leaf)
+        partition.split_last(team, self.columns, entries, choice, False, lefts, leaf)
+
+    def descend(
+        self, left: Longs, features: Longs, bins: Longs, also: Longs, steps: int, leaf: Ints, team: Team
+    ) -> None:
+        """By the columns."""
+        partition.descend(team, self.columns, left, features, bins, also, steps, leaf)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -147,29 +190,36 @@ class Sparse(Bins):
     column_rows: Ints  # (nnz,) rising within a column
     column_codes: Ints  # (nnz,) bins, numbered within the feature
 
-    def sum_up(self, entries: Entries, begins: Longs, ends: Longs, slots: Longs, pool: Longs, threads: int) -> None:
+    @property
+    def codes_in_all(self) -> int:
+        """A code a value that is there."""
+        return len(self.codes)
+
+    def sum_up(self, entries: Entries, begins: Longs, ends: Longs, slots: Longs, pool: Longs, team: Team) -> None:
         """By the rows."""
-        sparse.build(self.indptr, self.codes, entries, begins, ends, slots, pool, threads)
+        sparse.build(team, self.indptr, self.codes, entries, begins, ends, slots, pool)
 
-    def part(self, entries: Entries, spare: Entries, choice: Choice, lefts: Longs) -> None:
+    def part(self, entries: Entries, spare: Entries, choice: Longs, lefts: Longs, team: Team) -> None:
         """By codes that are looked up in the columns."""
-        c, row_bins = choice, self._row_bins(entries, choice)
-        partition.split(row_bins, entries, spare, c.begins, c.ends, np.zeros_like(c.bins), c.bins, c.also, True, lefts)
+        row_bins, first = self._row_bins(entries, choice, team)
+        partition.split(team, row_bins, entries, spare, first, True, lefts)
 
-    def label(self, entries: Entries, choice: Choice, lefts: Longs, leaf: Ints) -> None:
+    def label(self, entries: Entries, choice: Longs, lefts: Longs, leaf: Ints, team: Team) -> None:
         """By codes that are looked up in the columns."""
-        c, row_bins, first = choice, self._row_bins(entries, choice), np.zeros_like(choice.bins)
-        partition.split_last(row_bins, entries, c.begins, c.ends, first, c.bins, c.also, True, lefts, leaf)
+        row_bins, first = self._row_bins(entries, choice, team)
+        partition.split_last(team, row_bins, entries, first, True, lefts, leaf)
 
-    def descend(self, left: Ints, features: Longs, bins: Longs, also: Longs, steps: int, leaf: Ints) -> None:
+    def descend(
+        self, left: Longs, features: Longs, bins: Longs, also: Longs, steps: int, leaf: Ints, team: Team
+    ) -> None:
         """By the rows."""
-        sparse.descend(self.indptr, self.codes, self.starts, self.missing, left, features, bins, also, leaf)
+        sparse.descend(team, self.indptr, self.codes, self.starts, self.missing, left, features, bins, also, leaf)
 
-    def _row_bins(self, entries: Entries, choice: Choice) -> Ints:
-        """(1, m) for each entry the code of the feature by which its node parts its rows."""
+    def _row_bins(self, entries: Entries, choice: Longs, team: Team) -> tuple[Ints, Longs]:
+        """(1, m) for each entry the code of the feature by which its node parts its rows; and the choice by it."""
         row_bins = np.empty((1, len(entries)), np.int32)
-        sparse.look_up(
-            self.column_ends, self.column_rows, self.column_codes, self.missing, entries, choice.begins, choice.ends,
-            choice.features, row_bins[0],
-        )  # fmt: skip
-        return row_bins
+        columns = self.column_ends, self.column_rows, self.column_codes
+        sparse.look_up(team, *columns, self.missing, entries, choice, row_bins[0])
+        first = choice.copy()
+        first[2] = 0
+        return row_bins, first

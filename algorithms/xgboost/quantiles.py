@@ -20,6 +20,7 @@ from scipy import sparse
 from algoport.algorithms.contract.group import Group
 from algoport.algorithms.contract.records import Features
 from algoport.algorithms.shared import machine
+from algoport.algorithms.shared.threads import team
 from algoport.algorithms.xgboost.kernels import bins as kernels
 
 Floats = NDArray[np.float32]
@@ -83,7 +84,7 @@ def columns(features: Features, weights: Longs) -> list[Column]:
         rows = np.ascontiguousarray(features, np.float32)
         for first in range(0, d, TURNED):
             turned = np.empty((min(TURNED, d - first), len(rows)), np.float32)
-            kernels.transpose(rows, first, turned)
+            kernels.transpose(team(), rows, first, turned)
             sorted_columns.extend(pool.map(lambda column: _column(column, weights), turned))
     return sorted_columns
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from algoport.algorithms.shared.threads import share
+
 # Rows that are binned together: their positions and one column of their values stay in the first cache.
 BLOCK = 512
 NEAR = 128  # rows that are turned together
@@ -110,59 +112,75 @@ def prune(
     return selection[:count]
 
 
-@numba.njit(parallel=True, nogil=True, cache=True)
+@numba.njit(nogil=True, cache=True)
 def transpose(
+    team,  # in   (2,) int64  as `threads.team` gives it
     rows,  # in   (n, d) float32
     first,
     columns,  # sets (c, n) float32: the columns first to first + c
 ):
     """Copy columns, so that each lies together. Unsigned indices: with others it took 15 times as long."""
-    n, c = len(rows), len(columns)
+    share(team, _transpose, (len(rows) + NEAR - 1) // NEAR, (rows, first, columns))
+
+
+@numba.njit(nogil=True, cache=True)
+def _transpose(block, rows, first, columns):
+    """A block of rows."""
     before = np.uint64(first)
-    for block in numba.prange((n + NEAR - 1) // NEAR):
-        begin, end = np.uint64(block * NEAR), np.uint64(min(n, (block + 1) * NEAR))
-        for f in range(np.uint64(c)):
-            for i in range(begin, end):
-                columns[f, i] = rows[i, before + f]
+    begin, end = np.uint64(block * NEAR), np.uint64(min(len(rows), (block + 1) * NEAR))
+    for f in range(np.uint64(len(columns))):
+        for i in range(begin, end):
+            columns[f, i] = rows[i, before + f]
 
 
-@numba.njit(parallel=True, nogil=True, cache=True)
+@numba.njit(nogil=True, cache=True)
 def assign(
+    team,  # in   (2,) int64
     rows,  # in   (n, d) float32
     cuts,  # in   (d, p) float32  the cuts but the last of each feature, and infinity after them; p a power of 2
     missing,  # in   (d,) int64 the code of a missing value
-    per,  # features a group
+    place,  # in   (d,) int64  the column of each feature
+    times,  # in   (d,) int64  how often its code counts in it
+    per,  # columns a group
     width,  # codes a row has room for in a group
-    codes,  # sets (groups, n * width) unsigned  row by row
-    columns,  # sets (d, n) unsigned  the same, column by column
+    codes,  # adds (groups, n * width) unsigned  row by row, column by column
+    columns,  # sets (d, n) unsigned  feature by feature
 ):
     """The bin of every value: how many cuts it reaches.
 
     Returns true where every missing value has a code.
     """
-    n, d = rows.shape
-    reach = cuts.shape[1]
-    blocks = (n + BLOCK - 1) // BLOCK
+    blocks = (len(rows) + BLOCK - 1) // BLOCK
     faults = np.zeros(blocks, np.int64)
-    for block in numba.prange(blocks):
-        first = np.uint64(block * BLOCK)
-        count = np.uint64(min(n - block * BLOCK, BLOCK))
-        values, block_codes = np.zeros(BLOCK, np.float32), np.empty(BLOCK, np.uint32)
-        for f in range(np.uint64(d)):
-            own, into = cuts[f], columns[f]
-            for i in range(count):
-                values[i] = rows[first + i, f]
-            block_codes[:] = 0
-            step = reach >> 1
-            while step > 0:
-                _halve(values, own, block_codes, np.uint32(step))
-                step >>= 1
-            faults[block] += _place_missing(values, block_codes, count, missing[f])
-            group, place = codes[f // np.uint64(per)], first * np.uint64(width) + f % np.uint64(per)
-            for i in range(count):
-                into[first + i] = block_codes[i]
-                group[place + i * np.uint64(width)] = block_codes[i]
-    return faults.sum() == 0
+    share(team, _assign, blocks, (rows, cuts, missing, place, times, per, width, codes, columns, faults))
+    for block in range(blocks):
+        if faults[block] > 0:
+            return False
+    return True
+
+
+@numba.njit(nogil=True, cache=True)
+def _assign(block, rows, cuts, missing, place, times, per, width, codes, columns, faults):
+    """A block of rows."""
+    n, d = rows.shape
+    first = np.uint64(block * BLOCK)
+    count = np.uint64(min(n - block * BLOCK, BLOCK))
+    values, block_codes = np.zeros(BLOCK, np.float32), np.empty(BLOCK, np.uint32)
+    for f in range(np.uint64(d)):
+        own, into = cuts[f], columns[f]
+        for i in range(count):
+            values[i] = rows[first + i, f]
+        block_codes[:] = 0
+        step = cuts.shape[1] >> 1
+        while step > 0:
+            _halve(values, own, block_codes, np.uint32(step))
+            step >>= 1
+        faults[block] += _place_missing(values, block_codes, count, missing[f])
+        column, often = place[f], np.uint32(times[f])
+        group, at = codes[column // per], first * np.uint64(width) + np.uint64(column % per)
+        for i in range(count):
+            into[first + i] = block_codes[i]
+            group[at + i * np.uint64(width)] += block_codes[i] * often
 
 
 @numba.njit(nogil=True, cache=True)

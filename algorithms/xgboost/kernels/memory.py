@@ -1,4 +1,5 @@
-"""Asking for memory ahead of its use, which no compiler does for rows that are visited out of order."""
+"""Asking for memory ahead of its use, which no compiler does for rows that are visited out of order; and the bits of
+numbers, without the array views whose error messages take a second to compile."""
 
 from __future__ import annotations
 
@@ -24,3 +25,23 @@ def prefetch(typing, array, index):
         return context.get_dummy_value()
 
     return signature, generate
+
+
+@intrinsic
+def bits_of(typing, number):
+    """The bits of a float32, an int32."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.bitcast(arguments[0], ir.IntType(32))
+
+    return types.int32(types.float32), generate
+
+
+@intrinsic
+def float_of(typing, bits):
+    """The float32 of these bits, an int32."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.bitcast(arguments[0], ir.FloatType())
+
+    return types.float32(types.int32), generate

@@ -5,24 +5,34 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-CHUNK = 8192  # rows a thread takes at a time
+from algoport.algorithms.shared.threads import share
+
+CHUNK = 16384  # rows a thread takes at a time
 ONE = np.uint64(1)
 ROW = np.uint64(0xFFFFFFFF)  # the part of an entry that is the row's number; see `histograms`
 
 
 @numba.njit(nogil=True, cache=True)
 def chunks(begins, ends):
-    """Which node each chunk of rows belongs to, and where it begins."""
+    """(3, c): which node each chunk of rows belongs to, where it begins and where it ends. A node that has fewer than
+    two chunks' rows is one chunk."""
     total = 0
     for j in range(len(begins)):
-        total += (ends[j] - begins[j] + CHUNK - 1) // CHUNK
-    node, start = np.empty(total, np.int64), np.empty(total, np.int64)
+        total += _pieces(ends[j] - begins[j])
+    pieces = np.empty((3, total), np.int64)
     c = 0
     for j in range(len(begins)):
-        for first in range(begins[j], ends[j], CHUNK):
-            node[c], start[c] = j, first
+        count, size = _pieces(ends[j] - begins[j]), ends[j] - begins[j]
+        for piece in range(count):
+            pieces[0, c] = j
+            pieces[1, c], pieces[2, c] = begins[j] + size * piece // count, begins[j] + size * (piece + 1) // count
             c += 1
-    return node, start
+    return pieces
+
+
+@numba.njit(nogil=True, cache=True)
+def _pieces(rows):
+    return min(rows, max(1, rows // CHUNK))
 
 
 @numba.njit(nogil=True, cache=True, forceinline=True)
@@ -32,102 +42,143 @@ def _goes_left(column, at, most, also):
     return np.uint64(code <= most) | np.uint64(code == also)
 
 
-@numba.njit(parallel=True, nogil=True, cache=True)
+@numba.njit(nogil=True, cache=True)
 def split(
+    team,  # in   (2,) int64  as `threads.team` gives it
     columns,  # in   (d, n) codes, uint8 or uint16
     entries,  # sets (m,) uint64
     spare,  # sets (2, m) uint64
-    begins,  # in   (k,) int64 where the rows of each node begin in `entries`
-    ends,  # in   (k,) int64
-    features,  # in   (k,) int64
-    bins,  # in   (k,) int64 the last bin that goes left; -1: only missing values do
-    also,  # in   (k,) int64 the code of missing values where they go left, else -1
+    choice,  # in   (5, k) int64 of each node: where its rows begin in `entries`, where they end, by which feature it
+    #                is split, the last bin that goes left (-1: only missing values do), and the code of missing values
+    #                where they go left, else -1
     placed,  # in   bool  true: a column's codes are those of the entries, one by one, and not of the rows
     lefts,  # sets (k,) int64 how many rows go left
 ):
     """Put the rows of each node that go left before those that go right; both stay in order."""
-    node, start = chunks(begins, ends)
-    count = len(node)
+    pieces = chunks(choice[0], choice[1])
+    count = pieces.shape[1]
     left = np.empty(count, np.int64)
-    for c in numba.prange(count):
-        j = node[c]
-        first, last = np.uint64(start[c]), np.uint64(min(ends[j], start[c] + CHUNK))
-        column, most, code = columns[features[j]], bins[j], also[j]
-        to_left, to_right = spare[0], spare[1]
-        low, high = first, first
+    share(team, _split, count, (columns, entries, spare, choice, placed, pieces, left))
+    lefts[:] = 0
+    for c in range(count):
+        lefts[pieces[0, c]] += left[c]
+    several = False
+    for c in range(1, count):
+        several |= pieces[0, c] == pieces[0, c - 1]
+    if not several:
+        return
+    targets = np.empty((2, count), np.int64)
+    before, at, behind = -1, 0, 0
+    for c in range(count):
+        j = pieces[0, c]
+        if j != before:
+            at, behind, before = choice[0, j], choice[0, j] + lefts[j], j
+        targets[0, c], targets[1, c] = at, behind
+        at += left[c]
+        behind += pieces[2, c] - pieces[1, c] - left[c]
+    share(team, _put, count, (entries, spare, choice, pieces, left, targets))
+
+
+@numba.njit(nogil=True, cache=True)
+def _split(c, columns, entries, spare, choice, placed, pieces, left):
+    """The rows of one chunk. Those of a node that is one chunk come to their places; those of others, so far, into
+    `spare`."""
+    j = pieces[0, c]
+    first, last = np.uint64(pieces[1, c]), np.uint64(pieces[2, c])
+    whole = last - first == np.uint64(choice[1, j] - choice[0, j])
+    column, most, code = columns[choice[2, j]], choice[3, j], choice[4, j]
+    to_left, to_right = entries if whole else spare[0], spare[1]
+    low, high = first, first
+    if placed:
+        for p in range(first, last):
+            entry = entries[p]
+            to_left[low] = entry
+            to_right[high] = entry
+            goes = _goes_left(column, p, most, code)
+            low += goes
+            high += ONE - goes
+    else:
         for p in range(first, last):
             entry = entries[p]
             # Both are written, as a branch would be guessed wrong half of the time.
             to_left[low] = entry
             to_right[high] = entry
-            goes = _goes_left(column, p if placed else entry & ROW, most, code)
+            goes = _goes_left(column, entry & ROW, most, code)
             low += goes
             high += ONE - goes
-        left[c] = low - first
-    lefts[:] = 0
-    for c in range(count):
-        lefts[node[c]] += left[c]
-    left_at, right_at = np.empty(count, np.int64), np.empty(count, np.int64)
-    before = -1
-    at, behind = 0, 0
-    for c in range(count):
-        j = node[c]
-        if j != before:
-            at, behind, before = begins[j], begins[j] + lefts[j], j
-        left_at[c], right_at[c] = at, behind
-        at += left[c]
-        behind += min(ends[j], start[c] + CHUNK) - start[c] - left[c]
-    for c in numba.prange(count):
-        first, stays = start[c], left[c]
-        goes = min(ends[node[c]], first + CHUNK) - first - stays
-        entries[left_at[c] : left_at[c] + stays] = spare[0, first : first + stays]
-        entries[right_at[c] : right_at[c] + goes] = spare[1, first : first + goes]
+    left[c] = low - first
+    if whole:
+        for p in range(high - first):
+            entries[low + p] = to_right[first + p]
 
 
-@numba.njit(parallel=True, nogil=True, cache=True)
+@numba.njit(nogil=True, cache=True)
+def _put(c, entries, spare, choice, pieces, left, targets):
+    """The rows of one chunk from `spare` to their places."""
+    j, first, stays = pieces[0, c], np.uint64(pieces[1, c]), np.uint64(left[c])
+    size = np.uint64(pieces[2, c]) - first
+    if size == np.uint64(choice[1, j] - choice[0, j]):
+        return
+    left_at, right_at = np.uint64(targets[0, c]), np.uint64(targets[1, c])
+    for p in range(stays):
+        entries[left_at + p] = spare[0, first + p]
+    for p in range(size - stays):
+        entries[right_at + p] = spare[1, first + p]
+
+
+@numba.njit(nogil=True, cache=True)
 def split_last(
+    team,  # in   (2,) int64
     columns,  # in   (d, n) codes, uint8 or uint16
     entries,  # in   (m,) uint64
-    begins,  # in   (k,) int64
-    ends,  # in   (k,) int64
-    features,  # in   (k,) int64
-    bins,  # in   (k,) int64
-    also,  # in   (k,) int64
+    choice,  # in   (5, k) int64; see `split`
     placed,  # in   bool  whether codes stand by entry, and not by row
     lefts,  # in   (k,) int64 the number of each left child; the right one's is the next
     leaf,  # sets (n,) int32
 ):
     """Write the number of its leaf to each row of nodes whose children are leaves."""
-    node, start = chunks(begins, ends)
-    for c in numba.prange(len(node)):
-        j = node[c]
-        column, most, code = columns[features[j]], bins[j], also[j]
-        right = np.uint64(lefts[j]) + ONE
-        for p in range(np.uint64(start[c]), np.uint64(min(ends[j], start[c] + CHUNK))):
-            entry = entries[p]
-            leaf[entry & ROW] = right - _goes_left(column, p if placed else entry & ROW, most, code)
+    pieces = chunks(choice[0], choice[1])
+    share(team, _split_last, pieces.shape[1], (columns, entries, choice, placed, lefts, leaf, pieces))
 
 
-@numba.njit(parallel=True, nogil=True, cache=True)
+@numba.njit(nogil=True, cache=True)
+def _split_last(c, columns, entries, choice, placed, lefts, leaf, pieces):
+    """The rows of one chunk."""
+    j = pieces[0, c]
+    column, most, code = columns[choice[2, j]], choice[3, j], choice[4, j]
+    right = np.uint64(lefts[j]) + ONE
+    for p in range(np.uint64(pieces[1, c]), np.uint64(pieces[2, c])):
+        entry = entries[p]
+        leaf[entry & ROW] = right - _goes_left(column, p if placed else entry & ROW, most, code)
+
+
+@numba.njit(nogil=True, cache=True)
 def label(
+    team,  # in   (2,) int64
     entries,  # in   (m,) uint64
     begins,  # in   (k,) int64
     ends,  # in   (k,) int64
-    nodes,  # in   (k,) int32
+    nodes,  # in   (k,) int64
     leaf,  # sets (n,) int32
 ):
     """Write each leaf's number to its rows."""
-    node, start = chunks(begins, ends)
-    for c in numba.prange(len(node)):
-        j = node[c]
-        for p in range(np.uint64(start[c]), np.uint64(min(ends[j], start[c] + CHUNK))):
-            leaf[entries[p] & ROW] = nodes[j]
+    pieces = chunks(begins, ends)
+    share(team, _label, pieces.shape[1], (entries, nodes, leaf, pieces))
 
 
-@numba.njit(parallel=True, nogil=True, cache=True)
+@numba.njit(nogil=True, cache=True)
+def _label(c, entries, nodes, leaf, pieces):
+    """The rows of one chunk."""
+    number = nodes[pieces[0, c]]
+    for p in range(np.uint64(pieces[1, c]), np.uint64(pieces[2, c])):
+        leaf[entries[p] & ROW] = number
+
+
+@numba.njit(nogil=True, cache=True)
 def descend(
+    team,  # in   (2,) int64
     columns,  # in   (d, n) codes, uint8 or uint16
-    left,  # in   (nodes,) int32; -1 at leaves; the right child's number is the next
+    left,  # in   (nodes,) int64; -1 at leaves; the right child's number is the next
     features,  # in   (nodes,) int64
     bins,  # in   (nodes,) int64
     also,  # in   (nodes,) int64
@@ -144,11 +195,17 @@ def descend(
     for j in range(nodes):
         behind[j] = np.uint64(left[j] + 1) if left[j] >= 0 else np.uint64(j + 1)
         most[j] = bins[j] if left[j] >= 0 else 1 << 40
-    for c in numba.prange((len(leaf) + CHUNK - 1) // CHUNK):
-        for i in range(np.uint64(c * CHUNK), np.uint64(min(len(leaf), (c + 1) * CHUNK))):
-            if leaf[i] < 0:
-                j = np.uint64(0)
-                for _ in range(steps):
-                    code = np.int64(columns[np.uint64(features[j]), i])
-                    j = behind[j] - (np.uint64(code <= most[j]) | np.uint64(code == also[j]))
-                leaf[i] = j
+    count = (len(leaf) + CHUNK - 1) // CHUNK
+    share(team, _descend, count, (columns, behind, features, most, also, steps, leaf))
+
+
+@numba.njit(nogil=True, cache=True)
+def _descend(c, columns, behind, features, most, also, steps, leaf):
+    """The rows of one chunk."""
+    for i in range(np.uint64(c * CHUNK), np.uint64(min(len(leaf), (c + 1) * CHUNK))):
+        if leaf[i] < 0:
+            j = np.uint64(0)
+            for _ in range(steps):
+                code = np.int64(columns[np.uint64(features[j]), i])
+                j = behind[j] - (np.uint64(code <= most[j]) | np.uint64(code == also[j]))
+            leaf[i] = j

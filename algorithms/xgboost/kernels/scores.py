@@ -7,10 +7,8 @@ import math
 
 import numba
 import numpy as np
-from llvmlite import ir
-from numba.core import types
-from numba.extending import intrinsic
 
+from algoport.algorithms.xgboost.kernels.memory import bits_of, float_of
 from algoport.algorithms.xgboost.kernels.objectives import FEW, _noise, exp, powers
 
 SQUARES, LOG_SQUARES, ABSOLUTE, SHARES, LOG_LOSS, HUBER, WRONG, POISSON, DEVIANCE, GAMMA, TWEEDIE, QUANTILE = range(12)
@@ -20,34 +18,14 @@ BLOCK = 4096
 _TINY = np.float32(1e-16)
 
 
-@intrinsic
-def _bits(typing, number):
-    """The bits of a float32."""
-
-    def generate(context, builder, signature, arguments):
-        return builder.bitcast(arguments[0], ir.IntType(32))
-
-    return types.int32(types.float32), generate
-
-
-@intrinsic
-def _number(typing, bits):
-    """The float32 of these bits."""
-
-    def generate(context, builder, signature, arguments):
-        return builder.bitcast(arguments[0], ir.FloatType())
-
-    return types.float32(types.int32), generate
-
-
 @numba.njit(inline="always", error_model="numpy")
 def log(x):
     """The natural logarithm in float32, to 1e-7 of its value; x is positive and normal. After Cephes' logf."""
-    bits = _bits(x)
+    bits = bits_of(x)
     # The mantissa from 0.70711 to 1.41421, and its exponent.
     shifted = np.int32(bits - np.int32(0x3F3504F3))
     whole = np.float32(shifted >> np.int32(23))
-    x = _number(np.int32((shifted & np.int32(0x7FFFFF)) + np.int32(0x3F3504F3))) - np.float32(1)
+    x = float_of(np.int32((shifted & np.int32(0x7FFFFF)) + np.int32(0x3F3504F3))) - np.float32(1)
     z = x * x
     y = np.float32(7.0376836292e-2)
     y = y * x - np.float32(1.1514610310e-1)

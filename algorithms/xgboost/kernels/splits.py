@@ -12,10 +12,14 @@ import math
 import numba
 import numpy as np
 
+from algoport.algorithms.shared.threads import ALONE, share
+from algoport.algorithms.xgboost.kernels.memory import bits_of, float_of
+
 # Where each setting stands in the array of `rules`.
 LAMBDA, ALPHA, MAX_DELTA, MIN_CHILD = 0, 1, 2, 3
 FEW = 12  # bins; up to so many, vectors cost more than they save
 TOGETHER = 16  # features of a node that a thread looks at
+WORTH = 16384  # bins of all nodes that are worth more than one thread
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
@@ -142,13 +146,11 @@ def _gains(
 def _greatest(gains, bins):
     """The greatest of some gains, 0 if all are below. By their bits, which for numbers above 0 rise as these do: of
     whole numbers a compiler compares many at once."""
-    bits = gains.view(np.int32)
     most = np.int32(0)
     for b in range(bins):
-        most = bits[b] if bits[b] > most else most
-    word = np.empty(1, np.int32)
-    word[0] = most
-    return word.view(np.float32)[0]
+        bits = bits_of(gains[b])
+        most = bits if bits > most else most
+    return float_of(most)
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
@@ -266,8 +268,9 @@ def _less(pool, slot, other, begin, end):
             whole[i] -= part[i]
 
 
-@numba.njit(parallel=True, nogil=True, cache=True)
+@numba.njit(nogil=True, cache=True)
 def evaluate(
+    team,  # in   (2,) int64  as `threads.team` gives it
     pool,  # sets (slots, 2, size) int64: those that others are taken off
     starts,  # in   (d,) int64 where each feature begins in a histogram
     slots,  # in   (k,) int64
@@ -287,38 +290,13 @@ def evaluate(
     left,  # sets (k, 2) int64
 ):
     """The best split of every node; its gain is 0 where there is none. A thread takes some features of a node."""
-    k, d = len(slots), len(starts)
-    bounded, every = len(directions) > 0, len(allowed) == 0
-    parts = (d + TOGETHER - 1) // TOGETHER
+    k, parts = len(slots), (len(starts) + TOGETHER - 1) // TOGETHER
     part_gains, part_splits = np.zeros((k, parts), np.float32), np.zeros((k, parts, 5), np.int64)
-    most = bins.max() if d > 0 else 0
-    for task in numba.prange(k * parts):
-        j, part = task // parts, task % parts
-        room, own = np.empty((2, most), np.int64), np.empty(most, np.float32)
-        low, high, all_g, all_h, best = bounds[j, 0], bounds[j, 1], sums[j, 0], sums[j, 1], np.float32(0)
-        root = gain_of(all_g * unit_g, all_h * unit_h, rules, low, high, bounded)
-        for f in range(part * TOGETHER, min(d, (part + 1) * TOGETHER)):
-            begin, end, size = starts[f], starts[f] + bins[f], bins[f]
-            if others[j] >= 0:
-                _less(pool, slots[j], others[j], begin, end)
-            if not every and not allowed[j, f]:
-                continue
-            direction = np.int64(directions[f]) if bounded else 0
-            of_g, of_h = pool[slots[j], 0, begin:end], pool[slots[j], 1, begin:end]
-            if size <= FEW:
-                gain, at, default, g, h = _scan_few(
-                    of_g, of_h, size, all_g, all_h, unit_g, unit_h, root, rules, low, high, bounded, direction, best
-                )
-            else:
-                gain, at, default, g, h = _scan(
-                    of_g, of_h, size, all_g, all_h, unit_g, unit_h, root, rules, low, high, bounded, direction, best,
-                    room, own,
-                )  # fmt: skip
-            if gain > best:
-                best = gain
-                part_splits[j, part, 0], part_splits[j, part, 1], part_splits[j, part, 2] = f, at, default
-                part_splits[j, part, 3], part_splits[j, part, 4] = g, h
-        part_gains[j, part] = best
+    share(
+        team if k * pool.shape[2] >= WORTH else ALONE, _evaluate, k * parts,
+        (pool, starts, slots, others, sums, bins, allowed, unit_g, unit_h, rules, bounds, directions, part_gains,
+         part_splits),
+    )  # fmt: skip
     for j in range(k):
         gains[j], features[j], cuts[j], defaults[j] = 0, 0, -2, 0
         for part in range(parts):
@@ -326,6 +304,45 @@ def evaluate(
                 own = part_splits[j, part]
                 gains[j], features[j], cuts[j], defaults[j] = part_gains[j, part], own[0], own[1], own[2]
                 left[j, 0], left[j, 1] = own[3], own[4]
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _evaluate(
+    task, pool, starts, slots, others, sums, bins, allowed, unit_g, unit_h, rules, bounds, directions, part_gains,
+    part_splits,
+):  # fmt: skip
+    """The best split of some features of a node."""
+    d, parts = len(starts), part_gains.shape[1]
+    j, part = task // parts, task % parts
+    bounded, every = len(directions) > 0, len(allowed) == 0
+    most = 0
+    for f in range(part * TOGETHER, min(d, (part + 1) * TOGETHER)):
+        most = max(most, bins[f])
+    room, own = np.empty((2, most), np.int64), np.empty(most, np.float32)
+    low, high, all_g, all_h, best = bounds[j, 0], bounds[j, 1], sums[j, 0], sums[j, 1], np.float32(0)
+    root = gain_of(all_g * unit_g, all_h * unit_h, rules, low, high, bounded)
+    for f in range(part * TOGETHER, min(d, (part + 1) * TOGETHER)):
+        begin, end, size = starts[f], starts[f] + bins[f], bins[f]
+        if others[j] >= 0:
+            _less(pool, slots[j], others[j], begin, end)
+        if not every and not allowed[j, f]:
+            continue
+        direction = np.int64(directions[f]) if bounded else 0
+        of_g, of_h = pool[slots[j], 0, begin:end], pool[slots[j], 1, begin:end]
+        if size <= FEW:
+            gain, at, default, g, h = _scan_few(
+                of_g, of_h, size, all_g, all_h, unit_g, unit_h, root, rules, low, high, bounded, direction, best
+            )
+        else:
+            gain, at, default, g, h = _scan(
+                of_g, of_h, size, all_g, all_h, unit_g, unit_h, root, rules, low, high, bounded, direction, best,
+                room, own,
+            )  # fmt: skip
+        if gain > best:
+            best = gain
+            part_splits[j, part, 0], part_splits[j, part, 1], part_splits[j, part, 2] = f, at, default
+            part_splits[j, part, 3], part_splits[j, part, 4] = g, h
+    part_gains[j, part] = best
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")

@@ -40,9 +40,10 @@ def plain_codes(rows: np.ndarray, cut: binning.Cuts) -> np.ndarray:
 
 
 def shown(bins: Dense) -> np.ndarray:
-    """The codes that stand row by row."""
+    """The codes that stand row by row, those of a column taken apart."""
     groups = bins.codes.reshape(len(bins.codes), len(bins), bins.row)[:, :, : bins.per]
-    return np.concatenate(list(groups), axis=1)[:, : bins.width].astype(np.int64)
+    columns = np.concatenate(list(groups), axis=1).astype(np.int64)
+    return columns[:, bins.shared.place] // bins.shared.times % bins.cuts.rooms
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from algoport.algorithms.contract.group import Alone
+from algoport.algorithms.shared.threads import ALONE, team
 from algoport.algorithms.xgboost import binning
 from algoport.algorithms.xgboost.kernels import histograms, partition, splits
-from algoport.algorithms.xgboost.layouts import Bins, Choice
+from algoport.algorithms.xgboost.layouts import Bins, choice
 
 SIZES = [1, 2, 40, histograms.FLUSH + 1]
 FREE = np.array([[-3e38, 3e38]], np.float32)
@@ -32,7 +33,8 @@ def made(n: int, d: int, sparse: bool, wide: bool, seed: int) -> tuple[Bins, np.
 
 def entered(gradients: np.ndarray, rows: np.ndarray) -> np.ndarray:
     entries = np.empty(len(rows) if len(rows) else len(gradients), np.uint64)
-    histograms.enter(gradients, len(rows) > 0, rows.astype(np.int32), 1.0, 1.0, entries, np.empty(0, np.uint64))
+    drawn, lower, sums = rows.astype(np.int32), np.empty(0, np.uint64), np.empty(3, np.int64)
+    histograms.enter(team(), gradients, len(rows) > 0, drawn, 1.0, 1.0, entries, lower, sums)
     return entries
 
 
@@ -57,7 +59,7 @@ def test_histograms_are_plain_sums_for_any_number_of_threads(n, d, sparse, wide,
     begins = np.concatenate([[0], ends[:-1]])
     pool = np.full((nodes + 1, 2, bins.size), 99)
 
-    bins.sum_up(entered(gradients, order), begins, ends, np.arange(nodes) + 1, pool, threads)
+    bins.sum_up(entered(gradients, order), begins, ends, np.arange(nodes) + 1, pool, (0, threads))
 
     for j in range(nodes):
         rows = order[begins[j] : ends[j]]
@@ -78,11 +80,13 @@ def test_halves_of_gradients_join_to_what_they_were(n, seed):
     gradients[:, 1] = abs(gradients[:, 1])
     entries, lower, upper = np.empty(n, np.uint64), np.empty(n, np.uint64), np.empty(n, np.uint64)
     scale = 2.0 ** (29 - np.frexp(abs(gradients).max())[1])
+    sums, below = np.empty(3, np.int64), np.empty(3, np.int64)
 
-    histograms.enter(gradients, False, np.empty(0, np.int32), scale, scale, entries, lower)
-    histograms.compact(entries, np.array([0]), np.array([n]), lower, upper)
+    histograms.enter(ALONE, gradients, False, np.empty(0, np.int32), scale, scale, entries, lower, sums)
+    histograms.compact(ALONE, entries, np.array([0]), np.array([n]), lower, upper)
+    histograms.total(upper, 0, n, below)
 
-    whole = (histograms.totals(entries)[:2] << histograms.HALF) + histograms.totals(upper)[:2]
+    whole = (sums[:2] << histograms.HALF) + below[:2]
     np.testing.assert_array_equal(whole, np.rint(gradients.astype(np.float64) * scale).sum(axis=0))
     pool, below = np.array([[[7], [8]]]), np.array([[[-3], [4]]])
     histograms.join(pool, np.array([0]), below)
@@ -91,11 +95,12 @@ def test_halves_of_gradients_join_to_what_they_were(n, seed):
 
 def test_what_rounds_up_to_a_bit_too_many_is_held():
     gradients = np.array([[0.999999, 0.999999], [-0.999999, 0]], np.float32)
-    entries = np.empty(2, np.uint64)
+    entries, lower, sums = np.empty(2, np.uint64), np.empty(0, np.uint64), np.empty(3, np.int64)
 
-    histograms.enter(gradients, False, np.empty(0, np.int32), 2.0**15, 2.0**16, entries, np.empty(0, np.uint64))
+    for part, rows in ((False, np.empty(0, np.int32)), (True, np.arange(2, dtype=np.int32))):
+        histograms.enter(ALONE, gradients, part, rows, 2.0**15, 2.0**16, entries, lower, sums)
 
-    assert histograms.totals(entries).tolist() == [0, 65535, 2 * 32767]
+        assert sums.tolist() == [0, 65535, 2 * 32767]
 
 
 def test_the_largest_and_the_sums_of_leaves_are_plain():
@@ -105,9 +110,13 @@ def test_the_largest_and_the_sums_of_leaves_are_plain():
     parent, below = np.array([9, 0, 0, 1, 1, 2, 2], np.int32), ((3, 4, 5, 6), (3, 4), (5, 6), (3,), (4,), (5,), (6,))
     sums = np.empty((7, 2), np.int64)
 
-    assert histograms.largest(gradients) == tuple(abs(gradients).max(axis=0))
+    most = np.empty(2, np.int32)
+
+    histograms.largest(team(), gradients.view(np.int32), most)
+
+    assert most.view(np.float32).tolist() == abs(gradients).max(axis=0).tolist()
     for part, used in ((False, np.arange(5000)), (True, rows), (True, rows[:0])):
-        histograms.leaf_sums(gradients, parent, leaf, part, used.astype(np.int32), 4.0, 2.0, sums)
+        histograms.leaf_sums(team(), gradients, parent, leaf, part, used.astype(np.int32), 4.0, 2.0, sums)
         for j in range(7):
             mine = gradients[used][np.isin(leaf[used], below[j])].astype(np.float64).sum(axis=0)
             assert sums[j].tolist() == [4 * mine[0], 2 * mine[1]]
@@ -115,7 +124,7 @@ def test_the_largest_and_the_sums_of_leaves_are_plain():
 
 @settings(deadline=None, max_examples=40)
 @given(
-    n=some.sampled_from([1, 2, 100, partition.CHUNK, partition.CHUNK + 1]),
+    n=some.sampled_from([1, 2, 100, 2 * partition.CHUNK - 1, 2 * partition.CHUNK, 3 * partition.CHUNK + 1]),
     sparse=some.booleans(),
     nodes=some.integers(1, 3),
     seed=some.integers(0, 99),
@@ -129,11 +138,11 @@ def test_rows_go_to_their_children_and_stay_in_order(n, sparse, nodes, seed):
     features, default = random.integers(0, 4, nodes), random.integers(0, 2, nodes)
     cuts = random.integers(-1, bins.cuts.bins[features])
     also = np.where(default, bins.missing[features], -1)
-    choice = Choice(begins=begins, ends=ends, features=features, bins=cuts, also=also)
+    chosen = choice(begins=begins, ends=ends, features=features, bins=cuts, also=also)
     lefts, leaf = np.empty(nodes, np.int64), np.full(n, -1, np.int32)
 
-    bins.label(entries, choice, np.arange(nodes) * 2, leaf)
-    bins.part(entries, np.empty((2, n), np.uint64), choice, lefts)
+    bins.label(entries, chosen, np.arange(nodes) * 2, leaf, team())
+    bins.part(entries, np.empty((2, n), np.uint64), chosen, lefts, team())
 
     rows = entries & histograms.ROW
     for j in range(nodes):
@@ -192,8 +201,8 @@ def test_the_best_split_is_the_plain_one(d, missing, alpha, least, seed):
     pool[0] += pool[1]
 
     splits.evaluate(
-        pool, np.arange(d) * size, np.array([0]), np.array([1]), sums[None], bins, np.ones((1, d), np.uint8), 1.0, 1.0,
-        rules, FREE, np.empty(0, np.int8), gains, features, cuts, defaults, left,
+        team(), pool, np.arange(d) * size, np.array([0]), np.array([1]), sums[None], bins, np.ones((1, d), np.uint8),
+        1.0, 1.0, rules, FREE, np.empty(0, np.int8), gains, features, cuts, defaults, left,
     )  # fmt: skip
 
     value = plain_split([own[: bins[f]] for f, own in enumerate(hist)], sums, bins, rules)
