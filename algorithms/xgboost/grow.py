@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from algoport.algorithms.contract.group import Group
 from algoport.algorithms.shared.threads import ALONE, team
 from algoport.algorithms.xgboost.constraints import Interactions, directions
-from algoport.algorithms.xgboost.kernels import growth, histograms, partition, splits
+from algoport.algorithms.xgboost.kernels import entries, growth, histograms, partition, weights
 from algoport.algorithms.xgboost.layouts import Bins
 from algoport.algorithms.xgboost.sampling import Columns
 from algoport.algorithms.xgboost.trees import Tree
@@ -54,7 +54,7 @@ class GrowSettings:
 
     @cached_property
     def rules(self) -> NDArray[np.float64]:
-        """The numbers that `kernels.splits` computes with; float32 as the library keeps them."""
+        """The numbers that `kernels.weights` computes with; float32 as the library keeps them."""
         single = np.array([self.lambda_, self.alpha, self.max_delta_step, self.min_child_weight], np.float32)
         return single.astype(np.float64)
 
@@ -169,7 +169,7 @@ class _Growth:
         self._label(nodes, left, feature)
         sums = self._fine_sums(parent)
         threshold, weight, gain = np.empty(m, np.float32), np.empty(m, np.float32), np.zeros(m, np.float32)
-        splits.finish(
+        weights.finish(
             left, right, feature, sums, self.settings.rules, self.directions, np.float32(self.settings.eta),
             threshold, weight, gain,
         )  # fmt: skip
@@ -204,7 +204,7 @@ class _Growth:
     def _most(self, m: int) -> tuple[NDArray[np.float64], int]:
         """The greatest gradient and Hessian, and the number of rows, over all members."""
         most = np.empty(2, np.int32)
-        histograms.largest(self.team, self.gradients.view(np.int32), most)
+        entries.largest(self.team, self.gradients.view(np.int32), most)
         mine = np.array([*most.view(np.float32), m], np.float64)
         everyone = np.stack(self.group.gather(mine[None]))[:, 0]
         return everyone[:, :2].max(axis=0), int(everyone[:, 2].sum())
@@ -217,20 +217,20 @@ class _Growth:
         """
         halves, sums = self.total <= FEW, np.empty(3, np.int64)
         while True:
-            more = histograms.HALF if halves else 0
+            more = entries.HALF if halves else 0
             scales = [_scale(self.most[0], 15 + more), _scale(self.most[1], 16 + more)]
             if halves:
                 self.lower = _workspace(self.bins, "lower", len(self.bins))
-            histograms.enter(
+            entries.enter(
                 self.team, self.gradients, self.rows is not None, self.drawn, scales[0], scales[1], self.entries,
                 self.lower, sums,
             )  # fmt: skip
             if halves:
                 pairs, below = self.spare[0], np.empty(3, np.int64)
                 everything = np.zeros(1, np.int64), np.array([len(self.entries)])
-                histograms.compact(self.team, self.entries, *everything, self.lower, pairs)
-                histograms.total(pairs, 0, len(pairs), below)
-                sums = (sums << histograms.HALF) + below
+                entries.compact(self.team, self.entries, *everything, self.lower, pairs)
+                entries.total(pairs, 0, len(pairs), below)
+                sums = (sums << entries.HALF) + below
             self.group.sum_(sums)
             if halves or sums[2] >= ENOUGH * self.total:
                 return scales, sums
@@ -241,7 +241,7 @@ class _Growth:
         self.bins.sum_up(self.entries, begins, ends, slots, self.pool, self.team)
         if len(self.lower):
             pairs, sums = self.spare[0], np.empty((len(slots), 2, self.bins.size), np.int64)
-            histograms.compact(self.team, self.entries, begins, ends, self.lower, pairs)
+            entries.compact(self.team, self.entries, begins, ends, self.lower, pairs)
             self.bins.sum_up(pairs, begins, ends, np.arange(len(slots)), sums, self.team)
             histograms.join(self.pool, slots, sums)
         self.group.sum_(*(self.pool[slot] for slot in slots.tolist()))
@@ -288,7 +288,7 @@ class _Growth:
         scales = [_scale(most, room) for most in self.most]
         sums = np.empty((len(parent), 2), np.int64)
         some = self.rows is not None
-        histograms.leaf_sums(self.team, self.gradients, parent, self.leaf, some, self.drawn, scales[0], scales[1], sums)
+        entries.leaf_sums(self.team, self.gradients, parent, self.leaf, some, self.drawn, scales[0], scales[1], sums)
         self.group.sum_(sums)
         return np.asarray(sums / np.array(scales), np.float64)
 

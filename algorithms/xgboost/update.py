@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from algoport.algorithms.xgboost.booster import Booster
 from algoport.algorithms.xgboost.boosting import Trees, one_tree
 from algoport.algorithms.xgboost.data import TRAIN, Part
-from algoport.algorithms.xgboost.kernels import splits, update
+from algoport.algorithms.xgboost.kernels import update, weights
 from algoport.algorithms.xgboost.plan import Plan
 from algoport.algorithms.xgboost.trees import LEAF, NO_PARENT, Tree
 
@@ -57,8 +57,8 @@ class Updating(Trees):
         self.plan.group.sum_(sums)
         rules = self.plan.growth.rules
         light = sums[:, 1] < self.plan.settings.min_child_weight  # to which too few rows come now: they add nothing
-        weight = np.array([splits.weight_of(g, h, rules, *_FREE) for g, h in sums], np.float32)
-        score = np.array([splits.gain_of(g, h, rules, *_FREE, False) for g, h in sums], np.float32)
+        weight = np.array([weights.weight_of(g, h, rules, *_FREE) for g, h in sums], np.float32)
+        score = np.array([weights.gain_of(g, h, rules, *_FREE, False) for g, h in sums], np.float32)
         weight[light], score[light] = 0, 0
         inner = ~tree.is_leaf
         gain = np.where(inner, score[tree.left] + score[tree.right] - score, np.float32(0)).astype(np.float32)

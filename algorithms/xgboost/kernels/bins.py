@@ -143,8 +143,8 @@ def assign(
     times,  # in   (d,) int64  how often its code counts in it
     per,  # columns a group
     width,  # codes a row has room for in a group
-    codes,  # adds (groups, n * width) unsigned  row by row, column by column
-    columns,  # sets (d, n) unsigned  feature by feature
+    codes,  # adds (groups, n * width) uint8 or uint16  row by row, column by column
+    columns,  # sets (d, n) uint8 or uint16  feature by feature
 ):
     """The bin of every value: how many cuts it reaches.
 
@@ -160,7 +160,19 @@ def assign(
 
 
 @numba.njit(nogil=True, cache=True)
-def _assign(block, rows, cuts, missing, place, times, per, width, codes, columns, faults):
+def _assign(
+    block,  # in   int64  which block of rows
+    rows,  # in   (n, d) float32
+    cuts,  # in   (d, p) float32  the cuts but the last of each feature, and infinity after them; p a power of 2
+    missing,  # in   (d,) int64 the code of a missing value
+    place,  # in   (d,) int64  the column of each feature
+    times,  # in   (d,) int64  how often its code counts in it
+    per,  # columns a group
+    width,  # codes a row has room for in a group
+    codes,  # adds (groups, n * width) uint8 or uint16  row by row, column by column
+    columns,  # sets (c, n) float32: the columns first to first + c
+    faults,  # adds (blocks,) int64  values without a code
+):
     """A block of rows."""
     n, d = rows.shape
     first = np.uint64(block * BLOCK)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from algoport.algorithms.xgboost.kernels.splits import evaluate, share_bounds, weight_of
+from algoport.algorithms.xgboost.kernels.splits import evaluate
+from algoport.algorithms.xgboost.kernels.weights import share_bounds, weight_of
 
 # What is known of a node, in whole numbers. Its rows are entries[begin:end]; -1 where only `leaf` knows them. OTHER is
 # the histogram to take off its own before it is searched, or -1; the sums are those of all rows, and of the left side.

@@ -6,10 +6,10 @@ import numba
 import numpy as np
 
 from algoport.algorithms.shared.threads import share
+from algoport.algorithms.xgboost.kernels.entries import ROW
 
 CHUNK = 16384  # rows a thread takes at a time
 ONE = np.uint64(1)
-ROW = np.uint64(0xFFFFFFFF)  # the part of an entry that is the row's number; see `histograms`
 
 
 @numba.njit(nogil=True, cache=True)
@@ -80,7 +80,16 @@ def split(
 
 
 @numba.njit(nogil=True, cache=True)
-def _split(c, columns, entries, spare, choice, placed, pieces, left):
+def _split(
+    c,  # in   int64  which chunk
+    columns,  # in   (d, n) codes, uint8 or uint16
+    entries,  # sets (m,) uint64
+    spare,  # sets (2, m) uint64
+    choice,  # in   (5, k) int64 of each node: where its rows begin in `entries`, where they end, by which feature it
+    placed,  # in   bool  true: a column's codes are those of the entries, one by one, and not of the rows
+    pieces,  # in   (3, c) int64  see `chunks`
+    left,  # in   (nodes,) int64; -1 at leaves; the right child's number is the next
+):
     """The rows of one chunk. Those of a node that is one chunk come to their places; those of others, so far, into
     `spare`."""
     j = pieces[0, c]
@@ -142,7 +151,16 @@ def split_last(
 
 
 @numba.njit(nogil=True, cache=True)
-def _split_last(c, columns, entries, choice, placed, lefts, leaf, pieces):
+def _split_last(
+    c,  # in   int64  which chunk
+    columns,  # in   (d, n) codes, uint8 or uint16
+    entries,  # sets (m,) uint64
+    choice,  # in   (5, k) int64 of each node: where its rows begin in `entries`, where they end, by which feature it
+    placed,  # in   bool  true: a column's codes are those of the entries, one by one, and not of the rows
+    lefts,  # sets (k,) int64 how many rows go left
+    leaf,  # sets (n,) int32
+    pieces,  # in   (3, c) int64  see `chunks`
+):
     """The rows of one chunk."""
     j = pieces[0, c]
     column, most, code = columns[choice[2, j]], choice[3, j], choice[4, j]
@@ -200,7 +218,16 @@ def descend(
 
 
 @numba.njit(nogil=True, cache=True)
-def _descend(c, columns, behind, features, most, also, steps, leaf):
+def _descend(
+    c,  # in   int64  which chunk
+    columns,  # in   (d, n) codes, uint8 or uint16
+    behind,  # in   (nodes,) uint64  the right child; a leaf's own
+    features,  # in   (nodes,) int64
+    most,  # in   (nodes,) int64  the last bin that goes left
+    also,  # in   (nodes,) int64
+    steps,  # the depth of the tree
+    leaf,  # sets (n,) int32
+):
     """The rows of one chunk."""
     for i in range(np.uint64(c * CHUNK), np.uint64(min(len(leaf), (c + 1) * CHUNK))):
         if leaf[i] < 0:

@@ -6,7 +6,8 @@ import numba
 import numpy as np
 
 from algoport.algorithms.shared.threads import share
-from algoport.algorithms.xgboost.kernels.histograms import FLUSH, ROW, U32, U48, add_edges, flush, spread
+from algoport.algorithms.xgboost.kernels.entries import ROW, U32, U48
+from algoport.algorithms.xgboost.kernels.histograms import FLUSH, add_edges, flush, spread
 from algoport.algorithms.xgboost.kernels.memory import prefetch
 from algoport.algorithms.xgboost.kernels.partition import chunks
 
@@ -69,7 +70,19 @@ def build(
 
 
 @numba.njit(nogil=True, cache=True)
-def _build(t, indptr, codes, entries, begins, slots, pool, counts, edge_of, edges, threads):
+def _build(
+    t,  # in   int64  which thread
+    indptr,  # in   (n + 1,) int64
+    codes,  # sets (nnz,) int32 bins, numbered over all features
+    entries,  # in   (m,) uint64
+    begins,  # in   (k,) int64 where the entries of each node begin
+    slots,  # in   (k,) int64 which histogram each node fills
+    pool,  # sets (slots, 2, size) int64
+    counts,  # in   (k + 1,) int64  see `spread`
+    edge_of,  # sets (threads,) int64  see `spread`
+    edges,  # sets (threads, 2, size) int64  sums of nodes that another thread began
+    threads,  # in   int64  how many
+):
     """One thread's rows."""
     own = np.zeros(pool.shape[2], np.int64)
     k = len(begins)
@@ -120,7 +133,17 @@ def look_up(
 
 
 @numba.njit(nogil=True, cache=True)
-def _look_up(c, ends_of, rows, codes, missing, entries, choice, output, pieces):
+def _look_up(
+    c,  # in   int64  which chunk
+    ends_of,  # in   (d + 1,) int64 where each column begins
+    rows,  # in   (nnz,) int32 rising within a column
+    codes,  # sets (nnz,) int32 bins, numbered over all features
+    missing,  # in   (d,) int64
+    entries,  # in   (m,) uint64
+    choice,  # in   (5, k) int64; see `partition.split`
+    output,  # sets (m,) int32
+    pieces,  # in   (3, c) int64  see `chunks`
+):
     """The rows of one chunk."""
     f, first, last = choice[2, pieces[0, c]], pieces[1, c], pieces[2, c]
     begin, end = ends_of[f], ends_of[f + 1]
@@ -169,7 +192,18 @@ def descend(
 
 
 @numba.njit(nogil=True, cache=True)
-def _descend(block, indptr, codes, starts, missing, left, features, bins, also, leaf):
+def _descend(
+    block,  # in   int64  which block of rows
+    indptr,  # in   (n + 1,) int64
+    codes,  # sets (nnz,) int32 bins, numbered over all features
+    starts,  # in   (d,) int64 where the bins of each feature begin
+    missing,  # in   (d,) int64
+    left,  # in   (nodes,) int64; -1 at leaves; the right child's number is the next
+    features,  # in   (nodes,) int64
+    bins,  # in   (nodes,) int64
+    also,  # in   (nodes,) int64
+    leaf,  # sets (n,) int32 where it is below 0
+):
     """One block of rows."""
     d, total = len(starts), np.int64(2**31 - 1)
     for i in range(block * ROWS, min(len(leaf), (block + 1) * ROWS)):

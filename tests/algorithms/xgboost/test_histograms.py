@@ -9,7 +9,8 @@ from hypothesis import strategies as some
 from algoport.algorithms.contract.group import Alone
 from algoport.algorithms.shared.threads import ALONE, team
 from algoport.algorithms.xgboost import binning
-from algoport.algorithms.xgboost.kernels import histograms, partition, splits
+from algoport.algorithms.xgboost.kernels import entries as kernels
+from algoport.algorithms.xgboost.kernels import histograms, partition, splits, weights
 from algoport.algorithms.xgboost.layouts import Bins, choice
 
 SIZES = [1, 2, 40, histograms.FLUSH + 1]
@@ -34,7 +35,7 @@ def made(n: int, d: int, sparse: bool, wide: bool, seed: int) -> tuple[Bins, np.
 def entered(gradients: np.ndarray, rows: np.ndarray) -> np.ndarray:
     entries = np.empty(len(rows) if len(rows) else len(gradients), np.uint64)
     drawn, lower, sums = rows.astype(np.int32), np.empty(0, np.uint64), np.empty(3, np.int64)
-    histograms.enter(team(), gradients, len(rows) > 0, drawn, 1.0, 1.0, entries, lower, sums)
+    kernels.enter(team(), gradients, len(rows) > 0, drawn, 1.0, 1.0, entries, lower, sums)
     return entries
 
 
@@ -82,11 +83,11 @@ def test_halves_of_gradients_join_to_what_they_were(n, seed):
     scale = 2.0 ** (29 - np.frexp(abs(gradients).max())[1])
     sums, below = np.empty(3, np.int64), np.empty(3, np.int64)
 
-    histograms.enter(ALONE, gradients, False, np.empty(0, np.int32), scale, scale, entries, lower, sums)
-    histograms.compact(ALONE, entries, np.array([0]), np.array([n]), lower, upper)
-    histograms.total(upper, 0, n, below)
+    kernels.enter(ALONE, gradients, False, np.empty(0, np.int32), scale, scale, entries, lower, sums)
+    kernels.compact(ALONE, entries, np.array([0]), np.array([n]), lower, upper)
+    kernels.total(upper, 0, n, below)
 
-    whole = (sums[:2] << histograms.HALF) + below[:2]
+    whole = (sums[:2] << kernels.HALF) + below[:2]
     np.testing.assert_array_equal(whole, np.rint(gradients.astype(np.float64) * scale).sum(axis=0))
     pool, below = np.array([[[7], [8]]]), np.array([[[-3], [4]]])
     histograms.join(pool, np.array([0]), below)
@@ -98,7 +99,7 @@ def test_what_rounds_up_to_a_bit_too_many_is_held():
     entries, lower, sums = np.empty(2, np.uint64), np.empty(0, np.uint64), np.empty(3, np.int64)
 
     for part, rows in ((False, np.empty(0, np.int32)), (True, np.arange(2, dtype=np.int32))):
-        histograms.enter(ALONE, gradients, part, rows, 2.0**15, 2.0**16, entries, lower, sums)
+        kernels.enter(ALONE, gradients, part, rows, 2.0**15, 2.0**16, entries, lower, sums)
 
         assert sums.tolist() == [0, 65535, 2 * 32767]
 
@@ -112,11 +113,11 @@ def test_the_largest_and_the_sums_of_leaves_are_plain():
 
     most = np.empty(2, np.int32)
 
-    histograms.largest(team(), gradients.view(np.int32), most)
+    kernels.largest(team(), gradients.view(np.int32), most)
 
     assert most.view(np.float32).tolist() == abs(gradients).max(axis=0).tolist()
     for part, used in ((False, np.arange(5000)), (True, rows), (True, rows[:0])):
-        histograms.leaf_sums(team(), gradients, parent, leaf, part, used.astype(np.int32), 4.0, 2.0, sums)
+        kernels.leaf_sums(team(), gradients, parent, leaf, part, used.astype(np.int32), 4.0, 2.0, sums)
         for j in range(7):
             mine = gradients[used][np.isin(leaf[used], below[j])].astype(np.float64).sum(axis=0)
             assert sums[j].tolist() == [4 * mine[0], 2 * mine[1]]
@@ -144,7 +145,7 @@ def test_rows_go_to_their_children_and_stay_in_order(n, sparse, nodes, seed):
     bins.label(entries, chosen, np.arange(nodes) * 2, leaf, team())
     bins.part(entries, np.empty((2, n), np.uint64), chosen, lefts, team())
 
-    rows = entries & histograms.ROW
+    rows = entries & kernels.ROW
     for j in range(nodes):
         mine = np.arange(begins[j], ends[j])
         code = codes[mine, features[j]]
@@ -156,7 +157,7 @@ def test_rows_go_to_their_children_and_stay_in_order(n, sparse, nodes, seed):
 
 def plain_split(hist, sums, bins, rules):
     """The greatest gain of the library's EnumerateSplit over all features, in float64 and Python."""
-    lambda_, alpha, least = rules[splits.LAMBDA], rules[splits.ALPHA], rules[splits.MIN_CHILD]
+    lambda_, alpha, least = rules[weights.LAMBDA], rules[weights.ALPHA], rules[weights.MIN_CHILD]
 
     def gain(g, h):
         return max(abs(g) - alpha, 0) ** 2 / (h + lambda_) if h > 0 else 0
