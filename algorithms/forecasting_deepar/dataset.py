@@ -5,7 +5,7 @@ n series   f dynamic features
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from algoport.algorithms.contract import Reporter, Source
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.group import Group, total
 from algoport.algorithms.contract.records import Objects
+from algoport.algorithms.forecasting_deepar import fields
 from algoport.algorithms.forecasting_deepar.frequency import Frequency
 from algoport.algorithms.forecasting_deepar.hyperparameters import AUTO, IGNORE, Hyperparameters
 from algoport.algorithms.forecasting_deepar.kernels.windows import moments
@@ -24,6 +25,7 @@ from algoport.algorithms.forecasting_deepar.series import Reader, Schema, Series
 FEWEST = 300  # observations in all series, as the original wants
 # Records of a member's share of a block: objects take many times the memory of the numbers in them.
 BLOCK = 512
+_CHANNELS = {"Training": "train", "Test": "test"}
 
 
 def blocks(channel: Source[Objects], group: Group) -> Iterator[Objects]:
@@ -48,7 +50,8 @@ def training_series(reader: Reader, settings: Hyperparameters, group: Group, rep
     reader.dynamic = _alike(group, "dynamic_feat", reader.dynamic)
     series = reader.series()
     level = _describe("Training", reader, series, group, reporter)
-    seen = _category_values(group, series)
+    seen = category_values(group, series)
+    cardinality = _cardinality(settings, seen, reporter)
     plan = Plan(
         time_freq=settings.time_freq,
         context_length=settings.context_length,
@@ -58,11 +61,12 @@ def training_series(reader: Reader, settings: Hyperparameters, group: Group, rep
         num_cells=settings.num_cells,
         num_layers=settings.num_layers,
         embedding_dimension=settings.embedding_dimension,
-        cardinality=_cardinality(settings, seen, reporter),
+        cardinality=cardinality,
         num_dynamic_feat=reader.dynamic,
         level=level,
         standards=_standards(group, series, reader.dynamic),
-        seen=seen,
+        # Who says how many categories there are will ask about those, too, that training has not seen.
+        seen=seen if settings.asked_cardinality == AUTO else [np.arange(own, dtype=np.int32) for own in cardinality],
     )
     if settings.asked_features == AUTO:
         reporter.note(
@@ -95,6 +99,17 @@ def numbers(group: Group, series: Series, horizon: int) -> tuple[int, NDArray[np
     return len(everyone), mine
 
 
+def note_unread(reader: Reader, where: str, note: Callable[[str], None], *, counted: bool = True) -> None:
+    """Say which fields were passed over, and of how many records."""
+    counts = reader.unread if counted else None
+    own = sorted(name for name in reader.unread if name in fields.NAMES)
+    others = sorted(name for name in reader.unread if name not in fields.NAMES)
+    if others:
+        note(f"{where}: fields that are not read: {fields.listed(others, counts)}.")
+    if own:
+        note(f"{where}: fields that the settings leave unused: {fields.listed(own, counts)}.")
+
+
 def _alike(group: Group, name: str, mine: int | None) -> int:
     """The number that all members with records agree on."""
     counts = np.concatenate(group.gather(np.array([-1 if mine is None else mine], np.int64)))
@@ -118,6 +133,7 @@ def _describe(name: str, reader: Reader, series: Series, group: Group, reporter:
     ends = group.gather(np.array([sizes[1:]], np.float64))
     low, high = min(float(own[0, 1]) for own in ends), max(float(own[0, 2]) for own in ends)
     (whole,) = total(group, sizes[1])
+    note_unread(reader, f"Channel '{_CHANNELS[name]}'", reporter.note)
     reporter.note(f"{name} set statistics:")
     reporter.note("Real time series" if broken else "Integer time series")
     reporter.note(f"number of time series: {int(several)}")
@@ -141,7 +157,7 @@ def _target_sums(series: Series, seen: NDArray[np.bool_]) -> tuple[float, float,
     return size, whole, low, high
 
 
-def _category_values(group: Group, series: Series) -> list[NDArray[np.int32]]:
+def category_values(group: Group, series: Series) -> list[NDArray[np.int32]]:
     """The values of each entry of cat, of all members."""
     columns = [np.unique(column).astype(np.int32) for column in series.categories.T]
     return [np.unique(np.concatenate(group.gather(column))) for column in columns]

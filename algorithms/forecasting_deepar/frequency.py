@@ -11,7 +11,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from algoport.algorithms.forecasting_deepar.hyperparameters import FREQUENCY
+from algoport.algorithms.forecasting_deepar import times
+from algoport.algorithms.forecasting_deepar.spellings import FREQUENCY
 
 # How many calendar features a frequency has: the finer, the more of a time they say.
 CALENDAR = {"M": 1, "W": 2, "D": 3, "H": 4, "min": 5}
@@ -56,16 +57,11 @@ class Frequency:
         """How many calendar features a time has."""
         return CALENDAR[self.letter]
 
-    def time(self, text: str) -> int:
-        """A time in units; ValueError where the text is none. What is finer than the unit is cut off."""
-        written = text.strip()
-        if not written or written[-1] in "zZ":
-            raise ValueError(text)
-        time = np.datetime64(written)
-        # Of a year of more digits, minutes are more than 64 bits hold.
-        if np.isnat(time) or abs(time.astype("datetime64[Y]").astype(np.int64)) > 10**6:
-            raise ValueError(text)
-        return int(time.astype(f"datetime64[{_UNIT[self.letter]}]").astype(np.int64))
+    def time(self, given: object) -> int:
+        """A time in units; ValueError says why the text is none. What is finer than the unit is cut off."""
+        time = times.read(given)
+        units = self.units_of_a_day
+        return time.day * units + time.second * units // 86400 if units else time.months
 
     def written(self, time: int) -> str:
         """A time as text."""
@@ -83,8 +79,8 @@ class Frequency:
         """
         if self.letter == "M":
             return np.zeros((1, 4), np.float32), 0
-        units = _UNITS_OF_A_DAY[self.letter]
-        begin, end = first // units, last // units + 1
+        units, (least, most) = _UNITS_OF_A_DAY[self.letter], self.bounds
+        begin, end = max(first, least) // units, min(last, most) // units + 1
         return _calendar(np.arange(begin, end, dtype=np.int64)), begin
 
     @property

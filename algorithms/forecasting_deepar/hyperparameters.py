@@ -5,23 +5,27 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Self
+from contextlib import suppress
+from typing import Any, Self
 
 from algoport.algorithms.contract import dialects
 from algoport.algorithms.contract.dialects import unquoted
 from algoport.algorithms.contract.hyperparameters import NOUN, Settings, choice, integer, listing, real, text
+from algoport.algorithms.forecasting_deepar import spellings
 
 GAUSSIAN, BETA, NEGATIVE_BINOMIAL = "gaussian", "beta", "negative-binomial"
 STUDENT_T, DETERMINISTIC = "student-T", "deterministic-L1"
 LIKELIHOODS = (GAUSSIAN, BETA, NEGATIVE_BINOMIAL, STUDENT_T, DETERMINISTIC)
-FREQUENCY = re.compile(r"([1-9][0-9]*)?(M|W|D|H|min)")
 AUTO, IGNORE = "auto", "ignore"
 
 
 class Hyperparameters(Settings):
     """The settings of one job."""
 
-    time_freq: str = text("granularity of the series: M, W, D, H or min, and a multiple before it: 5min, 2H, D")
+    time_freq: str = text(
+        "granularity of the series: M, W, D, H or min, and a multiple before it: 5min, 2H, D; what pandas calls ME, "
+        "MS, W-MON, h or T is read as these"
+    )
     context_length: int = integer(
         "points that the network sees before it forecasts; lags reach further back", low=1, tune=(1, 200)
     )
@@ -55,7 +59,7 @@ class Hyperparameters(Settings):
     )
     num_eval_samples: int = integer("paths a series when the test channel is scored", default=100)
     num_layers: int = integer("recurrent layers", default=2, low=1, tune=(1, 8))
-    test_quantiles: tuple[float, ...] = listing(
+    test_quantiles: tuple[Any, ...] = listing(
         "quantiles whose loss is computed on the test channel",
         default=(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
         of="real",
@@ -73,12 +77,18 @@ class Hyperparameters(Settings):
         known = {word.lower(): word for word in LIKELIHOODS}
         if unquoted(likelihood).lower() in known:
             words["likelihood"] = known[unquoted(likelihood).lower()]
+        frequency = words.get("time_freq")
+        if isinstance(frequency, str):
+            with suppress(ValueError):  # a fault is one of all that are reported together
+                words["time_freq"] = spellings.frequency(unquoted(frequency))
         return super().read(words, noun=noun)
 
     def faults(self) -> Iterator[str]:
         """What no single field can see."""
-        if not FREQUENCY.fullmatch(self.time_freq):
-            yield f"time_freq: must be M, W, D, H or min, and may have a multiple before it; it is {self.time_freq!r}."
+        try:
+            spellings.frequency(self.time_freq)
+        except ValueError as fault:
+            yield f"time_freq: {fault}"
         if not 0 <= self.dropout_rate < 1:
             yield f"dropout_rate: must be at least 0 and below 1; it is {self.dropout_rate!r}."
         if not self.learning_rate > 0:

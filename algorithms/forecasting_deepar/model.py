@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,11 +13,12 @@ from numpy.typing import NDArray
 
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.records import Objects
+from algoport.algorithms.forecasting_deepar import dataset
 from algoport.algorithms.forecasting_deepar.forecasting import forecasts
 from algoport.algorithms.forecasting_deepar.options import MEAN, QUANTILES, SAMPLES, Options
 from algoport.algorithms.forecasting_deepar.plan import Plan
 from algoport.algorithms.forecasting_deepar.series import Reader, Series
-from algoport.algorithms.shared import artifact
+from algoport.algorithms.shared import artifact, log
 from algoport.algorithms.shared.arrays import single
 
 NAME = "forecasting-deepar"
@@ -52,6 +54,7 @@ class Model:
         """Records as series; `UserError` names one that does not fit the model."""
         reader = Reader(self.plan.schema(ahead=self.plan.prediction_length))
         reader.add(records)
+        dataset.note_unread(reader, "a request", _note_once, counted=False)
         return reader.series()
 
     def sample(self) -> Objects:
@@ -82,6 +85,12 @@ class Model:
             if not len(seen) or not ((seen >= 0) & (seen < cardinality)).all():
                 raise UserError(f"{artifact.ARRAYS}: 'seen{place}' must list categories below {cardinality}.")
         return cls(plan=plan, weights=weights)
+
+
+@lru_cache(maxsize=256)
+def _note_once(sentence: str) -> None:
+    """Log what requests have that is not read; not again where the next ones have it, too."""
+    log.note(sentence)
 
 
 def mean(paths: NDArray[np.float32]) -> NDArray[np.float64]:

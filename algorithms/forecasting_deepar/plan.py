@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.forecasting_deepar import spellings
 from algoport.algorithms.forecasting_deepar.frequency import Frequency
-from algoport.algorithms.forecasting_deepar.hyperparameters import BETA, FREQUENCY, LIKELIHOODS, NEGATIVE_BINOMIAL
+from algoport.algorithms.forecasting_deepar.hyperparameters import BETA, LIKELIHOODS, NEGATIVE_BINOMIAL
 from algoport.algorithms.forecasting_deepar.kernels import windows as kernel
 from algoport.algorithms.forecasting_deepar.series import Schema, Series
 from algoport.algorithms.forecasting_deepar.shapes import OUTPUTS, Shape
@@ -124,7 +125,7 @@ class Plan:
     def read(cls, facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Plan:
         """What `facts` and `arrays` describe; `UserError` where they do not fit."""
         sizes: dict[str, Any] = {name: _whole(facts, name, most) for name, most in _MOST.items()}
-        if not isinstance(facts.get("time_freq"), str) or not FREQUENCY.fullmatch(facts["time_freq"]):
+        if not _is_frequency(facts.get("time_freq")):
             raise UserError(f"model.json: time_freq must be a frequency; it is {facts.get('time_freq')!r}.")
         if facts.get("likelihood") not in LIKELIHOODS:
             raise UserError(f"model.json: likelihood must be one of {', '.join(LIKELIHOODS)}.")
@@ -169,6 +170,13 @@ class Plan:
             raise UserError(faults)
         seen = [np.union1d(mine, theirs) for mine, theirs in zip(self.seen, other.seen, strict=True)]
         return replace(self, cardinality=other.cardinality, level=other.level, standards=other.standards, seen=seen)
+
+
+def _is_frequency(value: object) -> bool:
+    try:
+        return isinstance(value, str) and spellings.frequency(value) == value
+    except ValueError:
+        return False
 
 
 def _whole(facts: Mapping[str, Any], name: str, most: int) -> int:

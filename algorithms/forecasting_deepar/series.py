@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.records import Objects
-from algoport.algorithms.forecasting_deepar.frequency import YEARS, Frequency
-from algoport.algorithms.forecasting_deepar.hyperparameters import BETA, NEGATIVE_BINOMIAL
+from algoport.algorithms.forecasting_deepar import fields
+from algoport.algorithms.forecasting_deepar.frequency import Frequency
 from algoport.algorithms.forecasting_deepar.kernels.windows import carry_
+
+MOST_NAMES = 64  # of fields that are not read, of which the log tells
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -74,6 +76,7 @@ class Reader:
     whole: bool = True  # whether all targets are whole numbers
     entries: int | None = None  # of cat, in all records
     dynamic: int | None = None  # features, in all records
+    unread: dict[str, int] = field(default_factory=dict)  # how many records have each field that is not read
     _values: list[NDArray[np.float32]] = field(default_factory=list)
     _observed: list[NDArray[np.uint8]] = field(default_factory=list)
     _lengths: list[int] = field(default_factory=list)
@@ -89,6 +92,8 @@ class Reader:
         for number, value in enumerate(objects.values):
             try:
                 targets.append(self._add(value))
+            except fields.Missing as fault:
+                raise UserError(f"{objects.place(number)}: {fault}{_others(value)}.") from None
             except ValueError as fault:
                 raise UserError(f"{objects.place(number)}: {fault}") from None
         if not targets:
@@ -121,8 +126,9 @@ class Reader:
 
     def _add(self, value: Mapping[str, Any]) -> NDArray[np.float32]:
         """Keep one record and hand out its target; ValueError says what is wrong with it."""
-        target = _target(value, self.schema.likelihood)
-        start = _start(value, self.schema.frequency, len(target))
+        value = self._named(value)
+        target = fields.target(value, self.schema.likelihood)
+        start = fields.start(value, self.schema.frequency, len(target))
         categories = self._cat(value)
         features = self._dynamic_feat(value, len(target))
         self._lengths.append(len(target))
@@ -134,14 +140,27 @@ class Reader:
         self._keys.append(_key(target, start, categories, features))
         return target
 
+    def _named(self, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The record's fields by our names; counts those that are not read."""
+        for name in value.keys() - fields.NAMES:
+            if name not in fields.ALIASES:
+                self._pass_over(name)
+        return fields.renamed(value)
+
+    def _pass_over(self, name: str) -> None:
+        if name in self.unread or len(self.unread) < MOST_NAMES:
+            self.unread[name] = self.unread.get(name, 0) + 1
+
     def _cat(self, value: Mapping[str, Any]) -> NDArray[np.int32]:
         asked = self.schema.categories
-        if asked == 0:
-            return np.empty(0, np.int32)
         given = value.get("cat")
+        if asked == 0:
+            if given is not None and np.size(given):
+                self._pass_over("cat")
+            return np.empty(0, np.int32)
         if given is None and not isinstance(asked, Sequence):
             return self._alike(np.empty(0, np.int32), "entries", "cat")
-        entries = _categories(given)
+        entries = fields.categories(given)
         if isinstance(asked, Sequence):
             if len(entries) != len(asked):
                 raise ValueError(f"cat must have {len(asked)} entries, as cardinality has; it has {len(entries)}.")
@@ -164,17 +183,21 @@ class Reader:
 
     def _dynamic_feat(self, value: Mapping[str, Any], points: int) -> NDArray[np.float32]:
         asked = self.schema.features
-        given = None if asked == 0 else value.get("dynamic_feat")
-        if given is None:
-            given = []
-        rows = [_numbers(row, "dynamic_feat") for row in given]
+        given = value.get("dynamic_feat")
+        if asked == 0 and given is not None and len(given):
+            self._pass_over("dynamic_feat")
+        rows = fields.features(None if asked == 0 else given)
         expected = asked if asked is not None else self.dynamic
         if expected is not None and len(rows) != expected:
+            if given is None:
+                raise fields.Missing(f"dynamic_feat must have {expected} series of numbers; it is missing")
             raise ValueError(f"dynamic_feat must have {expected} series of numbers; it has {len(rows)}.")
         self.dynamic = len(rows)
         for row in rows:
             if not np.isfinite(row).all():
-                raise ValueError("dynamic_feat must have no missing or infinite values.")
+                raise ValueError(
+                    "dynamic_feat must have no missing values, and none that is more than float32 can hold."
+                )
             if len(row) < points + self.schema.ahead:
                 ahead = f" and prediction_length ({self.schema.ahead})" if self.schema.ahead else ""
                 raise ValueError(
@@ -184,66 +207,10 @@ class Reader:
         return np.array([row[:shortest] for row in rows], np.float32)
 
 
-def _target(value: Mapping[str, Any], likelihood: str) -> NDArray[np.float32]:
-    given = value.get("target")
-    if given is None:
-        raise ValueError("target is required and must be a list of numbers.")
-    target = _numbers(given, "target")
-    if np.isinf(target).any():
-        raise ValueError('target must be finite numbers that float32 can hold, or missing: null or "NaN".')
-    if likelihood == NEGATIVE_BINOMIAL and (target < 0).any():
-        raise ValueError(f"target must not be negative where likelihood is {likelihood}; one is {np.nanmin(target):g}.")
-    if likelihood == BETA and ((target < 0) | (target > 1)).any():
-        outside = target[(target < 0) | (target > 1)][0]
-        raise ValueError(f"target must be from 0 to 1 where likelihood is {likelihood}; one is {outside:g}.")
-    return target
-
-
-def _numbers(given: Any, name: str) -> NDArray[np.float32]:
-    """A row of numbers of its own; null and "NaN" are NaN."""
-    if isinstance(given, str) or not isinstance(given, Sequence | np.ndarray):
-        raise ValueError(f"{name} must be a list of numbers.")
-    try:
-        with np.errstate(over="ignore"):
-            row = np.array(given, np.float32)
-    except (ValueError, TypeError, OverflowError):
-        row = np.empty((0, 0), np.float32)
-    if row.ndim != 1:
-        raise ValueError(f'{name} must be numbers, where a missing one is null or "NaN".')
-    return row
-
-
-def _start(value: Mapping[str, Any], frequency: Frequency, points: int) -> int:
-    given = value.get("start")
-    if not isinstance(given, str):
-        raise ValueError('start is required and must be a time, "YYYY-MM-DD HH:MM:SS".')
-    try:
-        start = frequency.time(given)
-    except ValueError:
-        raise ValueError(
-            f'start must be a time without a time zone, "YYYY-MM-DD HH:MM:SS"; it is "{given[:40]}".'
-        ) from None
-    last, (first, end) = start + max(0, points - 1) * frequency.step, frequency.bounds
-    if start < first or last >= end:
-        raise ValueError(
-            f"start and the points after it must lie in the years {YEARS[0]} to {YEARS[1]}; they lie from "
-            f"{frequency.written(start)} to {frequency.written(last)}."
-        )
-    return start
-
-
-def _categories(given: Any) -> NDArray[np.int32]:
-    if given is None:
-        raise ValueError("cat is required, as in training.")
-    entries = given.tolist() if isinstance(given, np.ndarray) else given
-    entries = entries if isinstance(entries, list | tuple) else [entries]
-    whole = all(
-        isinstance(entry, int | float) and not isinstance(entry, bool) and 0 <= entry < 2**31 and entry == int(entry)
-        for entry in entries
-    )
-    if not whole:
-        raise ValueError(f"cat must be a list of whole numbers from 0; it is {str(entries)[:60]}.")
-    return np.array(entries, np.int32)
+def _others(value: Mapping[str, Any]) -> str:
+    """What a record has in the place of a field that it must have."""
+    names = sorted(map(str, value.keys() - fields.NAMES - fields.ALIASES.keys()))
+    return f"; fields that are not read: {fields.listed(names)}" if names else ""
 
 
 def _key(target: NDArray[np.float32], start: int, categories: NDArray[np.int32], features: NDArray[np.float32]) -> int:

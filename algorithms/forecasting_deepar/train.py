@@ -213,4 +213,17 @@ class Learner:
         reporter.report({"train:final_loss": loss})
         weights = (state.weights if best is None else state.best).copy()
         self._job.group.broadcast_(weights)
-        return Model(plan=self._plan, weights=views(weights, self._plan.shape))
+        own = views(weights, self._plan.shape)
+        self._fill_unseen(own)
+        return Model(plan=self._plan, weights=own)
+
+    def _fill_unseen(self, weights: Mapping[str, NDArray[Any]]) -> None:
+        """Give the categories that training has not seen the mean of those it has: first weights say nothing."""
+        start = self._job.start
+        for place, seen in enumerate(dataset.category_values(self._job.group, self._series)):
+            table = weights[f"embedding{place}"]
+            known = seen if start is None else np.union1d(seen, start.plan.seen[place])
+            unseen = np.ones(len(table), np.bool_)
+            unseen[known] = False
+            if len(known):
+                table[unseen] = table[known].mean(axis=0)

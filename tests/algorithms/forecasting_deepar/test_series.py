@@ -9,6 +9,7 @@ import pytest
 
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.records import Objects
+from algoport.algorithms.forecasting_deepar.dataset import note_unread
 from algoport.algorithms.forecasting_deepar.frequency import Frequency
 from algoport.algorithms.forecasting_deepar.series import Reader, Schema
 
@@ -60,6 +61,21 @@ def test_the_same_series_has_the_same_key_and_others_another() -> None:
         ({"dynamic_feat": [[1, 2]]}, {}, "as long as target"),
         ({"dynamic_feat": [[1, 2, 3]]}, {"ahead": 2}, "prediction_length (2)"),
         ({"dynamic_feat": [[1, None, 3]]}, {}, "no missing"),
+        ({"dynamic_feat": [0, 1, 0]}, {}, "a list of lists, one a feature, [[0, 1, 0], [3, 1, 2]]; it is [0, 1, 0]"),
+        ({"dynamic_feat": np.zeros(3)}, {}, "a list of lists, one a feature"),
+        ({"dynamic_feat": "0,1,0"}, {}, "a list of lists, one a feature"),
+        ({"dynamic_feat": 5}, {}, "a list of lists, one a feature"),
+        ({"dynamic_feat": [[1, True, 3]]}, {}, "dynamic_feat[0][1] is true"),
+        ({"dynamic_feat": [["1", 2, 3]]}, {}, 'dynamic_feat[0][0] is "1"'),
+        ({"target": ["1", "2"]}, {}, 'target[0] is "1"'),
+        ({"target": [1, 2, True]}, {}, "target[2] is true"),
+        ({"target": [1, [2]]}, {}, "target[1] is [2]"),
+        ({"target": [1, 10**400]}, {}, "target[1] is 1"),
+        ({"target": {"a": 1}}, {}, "target must be a list"),
+        ({"start": 1388534400}, {}, 'it is "2014-01-01 00:00:00"'),
+        ({"start": "2020-01-01T23:00:00-05:00"}, {}, "leave out '-05:00'"),
+        ({"category": [1], "item_id": "a"}, {"categories": [2]}, "fields that are not read: 'category', 'item_id'."),
+        ({"cat": [1], "feat_static_cat": [1]}, {}, "cat must be given once; it is given again as feat_static_cat"),
     ],
 )
 def test_a_faulty_record_is_named(value: dict[str, Any], more: dict[str, Any], sentence: str) -> None:
@@ -74,3 +90,31 @@ def test_records_that_differ_in_what_they_have_are_refused() -> None:
         read({"cat": [1]}, {})
     with pytest.raises(UserError, match="record 2: dynamic_feat must have 1 series"):
         read({"dynamic_feat": [[1, 2, 3]]}, {})
+
+
+def test_gluonts_names_of_fields_are_read() -> None:
+    series = read({"feat_static_cat": [3], "feat_dynamic_real": [[1, 2, 3]]}, {"cat": 4, "dynamic_feat": [[4, 5, 6]]})
+
+    assert series.categories.tolist() == [[3], [4]] and series.features.tolist() == [1, 2, 3, 4, 5, 6]
+
+
+def test_fields_that_are_not_read_are_counted_and_named_once() -> None:
+    reader = Reader(Schema(frequency=Frequency("D"), likelihood="student-T", categories=0, features=0))
+    value = {"start": "2024-01-01", "target": [1], "item_id": "a\nb", "cat": [1], "dynamic_feat": [[1]]}
+    reader.add(Objects(values=[value, {**value, "feat_static_real": [1]}]))
+
+    notes: list[str] = []
+    note_unread(reader, "Channel 'train'", notes.append)
+    assert notes == [
+        "Channel 'train': fields that are not read: 'feat_static_real' (records: 1), 'item_id' (records: 2).",
+        "Channel 'train': fields that the settings leave unused: 'cat' (records: 2), 'dynamic_feat' (records: 2).",
+    ]
+    assert len(reader.series().features) == 0
+
+
+def test_numbers_of_any_kind_make_a_target() -> None:
+    parts = [[1, 2.5, None], np.array([1, 2], np.int64), np.array([True, False]), ["NaN", "nan", 3]]
+    series = read(*({"target": part} for part in parts))
+
+    assert series.values.tolist() == [1, 2.5, 2.5, 1, 2, 1, 0, 0, 0, 3]
+    assert series.observed.tolist() == [1, 1, 0, 1, 1, 1, 1, 0, 0, 1]

@@ -121,3 +121,34 @@ def test_an_empty_text_switches_features_off() -> None:
 def test_a_step_that_is_too_long_is_reported():
     with pytest.raises(UserError, match="learning_rate: must be small enough"):
         trained(steady(), {"epochs": 40, "learning_rate": 1e38})
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [([0.1, 0.9], ["0.1", "0.9"]), ([0, "1", 0.50], ["0", "1", "0.5"]), (0.3, ["0.3"]), ("[0.2, 0.4]", ["0.2", "0.4"])],
+)
+def test_quantiles_are_asked_for_as_numbers_or_as_text(given: object, names: list[str]) -> None:
+    assert list(Options.read({"quantiles": given}).levels) == names
+
+
+@pytest.mark.parametrize("given", [[1.5], [True], [None], [[0.1]], ["a"], [float("nan")], [10**400], ["0_1"]])
+def test_what_is_no_quantile_is_refused(given: object) -> None:
+    with pytest.raises(UserError, match="^quantiles: must be numbers from 0 to 1; one is "):
+        Options.read({"quantiles": given})
+    with pytest.raises(UserError, match="^test_quantiles: must be numbers above 0 and below 1"):
+        Hyperparameters.read({**SMALL, "test_quantiles": given})
+
+
+def test_an_explicit_cardinality_admits_categories_that_training_has_not_seen() -> None:
+    values = [{**value, "cat": [number % 2]} for number, value in enumerate(steady())]
+    unseen = Objects(values=[{**values[0], "cat": [4]}])
+
+    model = trained(values, {"cardinality": "[5]"})
+
+    table = model.weights["embedding0"]
+    np.testing.assert_array_equal(table[2:], np.broadcast_to(table[:2].mean(axis=0), (3, 10)))
+    assert np.isfinite(model.predict(unseen)["mean"][0]).all()
+    with pytest.raises(UserError, match="below its cardinality, 5; it is 5"):
+        model.predict(Objects(values=[{**values[0], "cat": [5]}]))
+    with pytest.raises(UserError, match="seen; it is 4"):
+        trained([*values, {**values[0], "cat": [5]}]).predict(unseen)
