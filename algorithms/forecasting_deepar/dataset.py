@@ -5,6 +5,7 @@ n series   f dynamic features
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,8 +18,8 @@ from algoport.algorithms.contract.group import Group, total
 from algoport.algorithms.contract.records import Objects
 from algoport.algorithms.forecasting_deepar import fields
 from algoport.algorithms.forecasting_deepar.frequency import Frequency
-from algoport.algorithms.forecasting_deepar.hyperparameters import AUTO, IGNORE, Hyperparameters
-from algoport.algorithms.forecasting_deepar.kernels.windows import moments
+from algoport.algorithms.forecasting_deepar.hyperparameters import AUTO, BETA, IGNORE, LOCATED, Hyperparameters
+from algoport.algorithms.forecasting_deepar.kernels.windows import log_sizes, moments
 from algoport.algorithms.forecasting_deepar.plan import Plan
 from algoport.algorithms.forecasting_deepar.series import Reader, Schema, Series
 
@@ -50,6 +51,7 @@ def training_series(reader: Reader, settings: Hyperparameters, group: Group, rep
     reader.dynamic = _alike(group, "dynamic_feat", reader.dynamic)
     series = reader.series()
     level = _describe("Training", reader, series, group, reporter)
+    scale_mean, scale_spread = _scales(group, series, level)
     seen = category_values(group, series)
     cardinality = _cardinality(settings, seen, reporter)
     plan = Plan(
@@ -64,6 +66,10 @@ def training_series(reader: Reader, settings: Hyperparameters, group: Group, rep
         cardinality=cardinality,
         num_dynamic_feat=reader.dynamic,
         level=level,
+        center=0.0 if settings.likelihood == BETA else 1.0,
+        scale_mean=scale_mean,
+        scale_spread=scale_spread,
+        linear=settings.likelihood in LOCATED,
         standards=_standards(group, series, reader.dynamic),
         # Who says how many categories there are will ask about those, too, that training has not seen.
         seen=seen if settings.asked_cardinality == AUTO else [np.arange(own, dtype=np.int32) for own in cardinality],
@@ -161,6 +167,16 @@ def category_values(group: Group, series: Series) -> list[NDArray[np.int32]]:
     """The values of each entry of cat, of all members."""
     columns = [np.unique(column).astype(np.int32) for column in series.categories.T]
     return [np.unique(np.concatenate(group.gather(column))) for column in columns]
+
+
+def _scales(group: Group, series: Series, level: float) -> tuple[float, float]:
+    """Mean of the logarithms of the series' mean sizes, and their standard deviation, or 1 where it is less: what is
+    nearly constant is not made to vary."""
+    sizes = log_sizes(series)
+    sizes = sizes[np.isfinite(sizes)] - math.log(level)
+    count, first, second = total(group, len(sizes), sizes.sum(), (sizes**2).sum())
+    mean = first / max(count, 1)
+    return math.log(level) + mean, max(1.0, math.sqrt(max(second / max(count, 1) - mean**2, 0.0)))
 
 
 def _cardinality(settings: Hyperparameters, seen: list[NDArray[np.int32]], reporter: Reporter) -> tuple[int, ...]:

@@ -46,6 +46,7 @@ def _paths(plan: Plan, weights: Weights, series: Series, paths: int) -> NDArray[
         if layer + 1 < shape.layers:
             below = products(states, weights[f"inputs{layer + 1}"].T, weights[f"bias{layer + 1}"][None], 1, context)
     lags = len(plan.lags)
+    skip = weights["skip"] if shape.lags else np.zeros(lags, np.float32)
     return drawn(
         gates[:, context:],
         weights["inputs0"][:, :lags].T,
@@ -55,9 +56,12 @@ def _paths(plan: Plan, weights: Weights, series: Series, paths: int) -> NDArray[
         _biases(weights, shape.layers, shape.cells),
         weights["head"],
         weights["head_bias"],
+        windows.inputs[:, context:, :lags] @ skip,
+        skip,
         hidden,
         cells,
         windows.scales,
+        plan.center,
         series.keys,
         plan.dropout_rate,
         NUMBERS[plan.likelihood],
@@ -67,7 +71,7 @@ def _paths(plan: Plan, weights: Weights, series: Series, paths: int) -> NDArray[
 
 def _static_gates(plan: Plan, weights: Weights, series: Series, scales: NDArray[np.float32]) -> NDArray[np.float32]:
     """What scale and categories give to the first layer's gates (n, 4h) at every step."""
-    static = [np.log(scales / np.float32(plan.level))[:, None]]
+    static = [plan.standard_scales(scales)[:, None]]
     static += [weights[f"embedding{place}"][series.categories[:, place]] for place in range(len(plan.cardinality))]
     return np.asarray(np.concatenate(static, 1) @ weights["static0"].T + weights["bias0"], np.float32)
 

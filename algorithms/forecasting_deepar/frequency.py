@@ -88,6 +88,13 @@ class Frequency:
         """How many units a day has; 0 of months."""
         return _UNITS_OF_A_DAY.get(self.letter, 0)
 
+    @property
+    def season(self) -> int:
+        """The points of a season: a year of months or weeks, a week of days, a day of hours or minutes, or an hour
+        where a day is too far back; 1 where points lie further apart than half of it."""
+        points = {"M": 12, "W": 52, "D": 7, "H": 24, "min": 1440}[self.letter] // self.multiple
+        return 60 // self.multiple if points > FURTHEST else max(points, 1)
+
     def lags(self) -> list[int]:
         """How far back the network looks, in points: the last 7, and seasons (as GluonTS, time_feature/lag.py)."""
         m = float(self.multiple)

@@ -45,7 +45,7 @@ def gradient_(
     """Sum of the losses of the observed points, and how many these are; `gradient` becomes that sum's."""
     shape = plan.shape
     weights, slopes = views(flat, shape), views(gradient, shape)
-    static = _static(shape, weights, windows.scales, plan.level, categories)
+    static = _static(shape, weights, plan.standard_scales(windows.scales), categories)
     steps = windows.inputs.shape[1]
     fixed = static @ weights["static0"].T + weights["bias0"]
     gates = products(windows.inputs, weights["inputs0"].T, fixed, 0, steps)
@@ -56,7 +56,12 @@ def gradient_(
         layers.append(_forward(gates, weights[f"state{number}"], layer_keys(keys, number), plan.dropout_rate))
     top = layers[-1].hidden
     outputs = products(top, weights["head"].T, weights["head_bias"][None], 1, steps)
+    lagged = windows.inputs[:, :, : shape.lags]
+    if shape.lags:
+        outputs[:, :, 0] += lagged @ weights["skip"]
     loss = losses_(outputs, windows.targets, windows.observed, windows.scales, NUMBERS[plan.likelihood])
+    if shape.lags:
+        slopes["skip"][:] = np.tensordot(outputs[:, :, 0], lagged, 2)
     slopes["head"][:], slopes["head_bias"][:] = outer(top, outputs, 1), outputs.sum(axis=(0, 1))
     by_hidden = products(outputs, weights["head"], np.zeros_like(top[:1, 0]), 0, steps)
     _backward(shape, weights, slopes, layers, by_hidden, windows.inputs)
@@ -72,10 +77,9 @@ def gradient_(
     return loss, float(windows.observed.sum())
 
 
-def _static(
-    shape: Shape, weights: Mapping[str, Array], scales: Array, level: float, categories: NDArray[np.int32]
-) -> Array:
-    parts = [np.log(scales / np.float32(level))[:, None]]
+def _static(shape: Shape, weights: Mapping[str, Array], scales: Array, categories: NDArray[np.int32]) -> Array:
+    """What is the same at all steps of a window (b, s): its standardized scale, and the embeddings of its series."""
+    parts = [scales[:, None]]
     parts += [weights[f"embedding{place}"][categories[:, place]] for place in range(len(shape.cardinality))]
     return np.concatenate(parts, 1)
 

@@ -16,6 +16,7 @@ from algoport.algorithms.forecasting_deepar import spellings
 GAUSSIAN, BETA, NEGATIVE_BINOMIAL = "gaussian", "beta", "negative-binomial"
 STUDENT_T, DETERMINISTIC = "student-T", "deterministic-L1"
 LIKELIHOODS = (GAUSSIAN, BETA, NEGATIVE_BINOMIAL, STUDENT_T, DETERMINISTIC)
+LOCATED = (GAUSSIAN, STUDENT_T, DETERMINISTIC)  # whose first parameter is where a target lies
 AUTO, IGNORE = "auto", "ignore"
 
 

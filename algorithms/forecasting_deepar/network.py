@@ -51,7 +51,7 @@ def outputs(
 ) -> Tensor:
     """What the network says of each step, (b, t, o)."""
     shape, rate = plan.shape, plan.dropout_rate
-    static = [torch.log(scales / plan.level)[:, None]]
+    static = [((torch.log(scales) - plan.scale_mean) / plan.scale_spread)[:, None]]
     static += [weights[f"embedding{place}"][categories[:, place]] for place in range(len(shape.cardinality))]
     hidden = torch.cat([inputs, torch.cat(static, 1)[:, None].expand(-1, inputs.shape[1], -1)], 2)
     for layer in range(shape.layers):
@@ -63,7 +63,11 @@ def outputs(
             hidden = _stepwise(functional.linear(hidden, own, bias), state, layer_keys(keys, layer), rate)
         else:
             hidden = _fused_layer(hidden, own, state, bias)
-    return functional.linear(hidden, weights["head"], weights["head_bias"])
+    predicted = functional.linear(hidden, weights["head"], weights["head_bias"])
+    if not shape.lags:
+        return predicted
+    location = predicted[..., :1] + (inputs[..., : shape.lags] @ weights["skip"])[..., None]
+    return torch.cat([location, predicted[..., 1:]], 2)
 
 
 def split(flat: Tensor, shape: Shape) -> dict[str, Tensor]:

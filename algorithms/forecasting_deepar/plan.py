@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -22,6 +23,8 @@ from algoport.algorithms.shared.start import check_alike
 # The largest of each size that a model may have: a damaged file must not ask for all memory there is.
 _MOST = {"context_length": 10**6, "prediction_length": 10**6, "num_cells": 10**5, "num_layers": 1000}
 _MOST |= {"embedding_dimension": 10**5, "num_dynamic_feat": 10**5}
+# The least of each real number.
+_LEAST = {"level": 0.0, "dropout_rate": 0.0, "center": 0.0, "scale_mean": -1e3, "scale_spread": 1.0}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -49,6 +52,10 @@ class Plan:
     cardinality: tuple[int, ...]
     num_dynamic_feat: int
     level: float  # the usual scale
+    center: float = 0.0  # what is taken from lagged targets, in units of the scale
+    scale_mean: float = 0.0  # of the scales' logarithms
+    scale_spread: float = 1.0  # their standard deviation, or 1 where it is less
+    linear: bool = False  # whether lagged targets are part of the location beside what the network says
     standards: NDArray[np.float32]  # (2, f) mean and inverse deviation of dynamic features
     seen: list[NDArray[np.int32]] = field(default_factory=list)  # the categories that training has seen
 
@@ -63,9 +70,17 @@ class Plan:
         return np.array(self.frequency.lags(), np.int64)
 
     @property
+    def season(self) -> int:
+        """Which of the lags is that of a season."""
+        lags = self.lags.tolist()
+        season = self.frequency.season
+        return lags.index(season) if season in lags else 0
+
+    @property
     def shape(self) -> Shape:
         """Of the network."""
         return Shape(
+            lags=len(self.lags) if self.linear else 0,
             inputs=len(self.lags) + 2 + self.frequency.calendar + self.num_dynamic_feat,
             cells=self.num_cells,
             layers=self.num_layers,
@@ -73,6 +88,10 @@ class Plan:
             cardinality=self.cardinality,
             embedding=self.embedding_dimension,
         )
+
+    def standard_scales(self, scales: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The scales as the network sees them."""
+        return (np.log(scales) - np.float32(self.scale_mean)) / np.float32(self.scale_spread)
 
     def schema(self, ahead: int = 0) -> Schema:
         """What records must have that the model is asked about."""
@@ -109,6 +128,7 @@ class Plan:
             self.standards,
             scaling,
             self.level,
+            self.center,
         )
         return Windows(inputs=inputs, targets=targets, observed=observed, scales=scales)
 
@@ -123,7 +143,11 @@ class Plan:
 
     @classmethod
     def read(cls, facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Plan:
-        """What `facts` and `arrays` describe; `UserError` where they do not fit."""
+        """What `facts` and `arrays` describe; `UserError` where they do not fit.
+
+        A model of an earlier release has lagged targets as they are, and the logarithm of a scale over the level.
+        """
+        facts = {**_earlier(facts), **facts}
         sizes: dict[str, Any] = {name: _whole(facts, name, most) for name, most in _MOST.items()}
         if not _is_frequency(facts.get("time_freq")):
             raise UserError(f"model.json: time_freq must be a frequency; it is {facts.get('time_freq')!r}.")
@@ -132,10 +156,10 @@ class Plan:
         cardinality = facts.get("cardinality")
         if not isinstance(cardinality, list) or not all(type(own) is int and 0 < own < 2**31 for own in cardinality):
             raise UserError("model.json: cardinality must be a list of whole numbers above 0.")
-        reals: dict[str, Any] = {name: facts.get(name) for name in ("level", "dropout_rate")}
-        for name, value in reals.items():
-            if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < 1e38:
-                raise UserError(f"model.json: {name} must be a number that is not negative; it is {value!r}.")
+        reals = {name: _real(facts, name, low) for name, low in _LEAST.items()}
+        linear = facts["linear"]
+        if not isinstance(linear, bool):
+            raise UserError(f"model.json: linear must be true or false; it is {linear!r}.")
         standards = arrays.get("standards")
         if standards is None or standards.shape != (2, sizes["num_dynamic_feat"]) or not np.isfinite(standards).all():
             raise UserError("model.safetensors: 'standards' must be two finite numbers for each dynamic feature.")
@@ -145,6 +169,7 @@ class Plan:
         return cls(
             **sizes,
             **reals,
+            linear=linear,
             time_freq=facts["time_freq"],
             likelihood=facts["likelihood"],
             cardinality=tuple(cardinality),
@@ -169,7 +194,8 @@ class Plan:
         if faults:
             raise UserError(faults)
         seen = [np.union1d(mine, theirs) for mine, theirs in zip(self.seen, other.seen, strict=True)]
-        return replace(self, cardinality=other.cardinality, level=other.level, standards=other.standards, seen=seen)
+        given = ("cardinality", "level", "center", "scale_mean", "scale_spread", "linear", "standards")
+        return replace(self, seen=seen, **{name: getattr(other, name) for name in given})
 
 
 def _is_frequency(value: object) -> bool:
@@ -177,6 +203,20 @@ def _is_frequency(value: object) -> bool:
         return isinstance(value, str) and spellings.frequency(value) == value
     except ValueError:
         return False
+
+
+def _earlier(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What holds where a model does not say so."""
+    level = facts.get("level")
+    mean = math.log(level) if isinstance(level, int | float) and 0 < level < math.inf else 0.0
+    return {"center": 0.0, "scale_mean": mean, "scale_spread": 1.0, "linear": False}
+
+
+def _real(facts: Mapping[str, Any], name: str, low: float) -> float:
+    value = facts.get(name)
+    if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value < 1e38:
+        raise UserError(f"model.json: {name} must be a number at least {low:g}; it is {value!r}.")
+    return value
 
 
 def _whole(facts: Mapping[str, Any], name: str, most: int) -> int:

@@ -30,12 +30,16 @@ NUMBERS = {
     DETERMINISTIC: paths.POINT,
 }
 
+# First biases where lagged targets are part of the location: those are less by 1 than the targets; softplus(-2) = 0.13.
+FIRST_OUTPUTS = (1.0, -2.0, 0.0)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
     """The sizes of a network."""
 
-    inputs: int  # d, of each step
+    inputs: int  # d, of each step, of which the lagged targets come first
+    lags: int  # how many of these are part of the location beside what the network says; 0: none
     cells: int
     layers: int
     outputs: int
@@ -56,7 +60,8 @@ class Shape:
         }
         for layer in range(1, self.layers):
             shapes |= {f"inputs{layer}": (gates, h), f"state{layer}": (gates, h), f"bias{layer}": (gates,)}
-        return shapes | {"head": (self.outputs, h), "head_bias": (self.outputs,)}
+        shapes |= {"head": (self.outputs, h), "head_bias": (self.outputs,)}
+        return shapes | {"skip": (self.lags,)} if self.lags else shapes
 
 
 def views(flat: NDArray[np.float32], shape: Shape) -> dict[str, NDArray[Any]]:
@@ -74,8 +79,11 @@ def layer_keys(keys: NDArray[np.uint64], layer: int) -> NDArray[np.uint64]:
     return keys ^ np.uint64((layer * int(GAMMA)) & (2**64 - 1))
 
 
-def initial_weights(shape: Shape, seed: Sequence[int]) -> NDArray[np.float32]:
-    """First weights, as torch has them for an LSTM.
+def initial_weights(shape: Shape, seed: Sequence[int], season: int = 0) -> NDArray[np.float32]:
+    """First weights: of the recurrence as torch has them for an LSTM.
+
+    Where lagged targets are part of the location, it is that of a season before (the lag number `season`) and nothing
+    else at first, and the spread is a tenth of the scale.
 
     Gates that open to forget less (Jozefowicz et al. 2015) learned no better: Chicago 0.0497 with, 0.0494
     without, one seed each.
@@ -85,7 +93,13 @@ def initial_weights(shape: Shape, seed: Sequence[int]) -> NDArray[np.float32]:
     for name, own in shape.weights().items():
         if name.startswith("embedding"):
             part = random.normal(0, 0.3, own)
+        elif name == "skip":
+            part = (np.arange(shape.lags) == season).astype(float)
         else:
             part = random.uniform(-1, 1, own) / math.sqrt(shape.cells)
+        if shape.lags and name == "head":
+            part[0] = 0
+        if shape.lags and name == "head_bias":
+            part = np.array(FIRST_OUTPUTS[: shape.outputs])
         parts.append(part.ravel())
     return np.concatenate(parts).astype(np.float32)

@@ -106,7 +106,7 @@ class Learner:
         """First weights, or those of the model that training starts from."""
         start, shape = self._job.start, self._plan.shape
         if start is None:
-            weights = initial_weights(shape, [self._job.seed, FIRST])
+            weights = initial_weights(shape, [self._job.seed, FIRST], self._plan.season)
         else:
             weights = np.concatenate([start.weights[name].ravel() for name in shape.weights()])
             self._job.reporter.note("incremental training: starting from the weights of a model")

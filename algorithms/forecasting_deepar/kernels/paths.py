@@ -29,9 +29,12 @@ def paths(
     upper_bias,  # in (y - 1, 4h) float32
     head,  # in (o, h) float32
     head_bias,  # in (o,) float32
+    linear,  # in (n, t) float32  what lagged targets of the history add to the location
+    skip,  # in (l,) float32  from lagged targets to the location
     hidden,  # in (n, y, h) float32  state after the context
     cells,  # in (n, y, h) float32
     scales,  # in (n,) float32
+    center,  # what is taken from lagged targets, in units of the scale
     keys,  # in (n,) uint64  of each series, from which its draws come
     rate,  # share of the state that is kept at each step
     likelihood,  # by number
@@ -49,9 +52,12 @@ def paths(
         const(upper_bias, np.float32),
         const(head, np.float32),
         const(head_bias, np.float32),
+        const(linear, np.float32),
+        const(skip, np.float32),
         const(hidden, np.float32),
         const(cells, np.float32),
         const(scales, np.float32),
+        np.float32(center),
         const(keys, np.uint64),
         np.float32(rate),
         int(likelihood),
@@ -88,9 +94,12 @@ def _paths(
     upper_bias,  # in   (y - 1, 4h) float32
     head,  # in   (o, h) float32
     head_bias,  # in   (o,) float32
+    linear,  # in   (n, t) float32
+    skip,  # in   (l,) float32
     hidden,  # in   (n, y, h) float32
     cells,  # in   (n, y, h) float32
     scales,  # in   (n,) float32
+    center,  # in   float32
     keys,  # in   (n,) uint64
     rate,  # in   float32
     likelihood,  # in   int64  by number
@@ -131,9 +140,12 @@ def _paths(
                 _advance_(count, g, factors, squashed, state[y], cell[y], rate)
             for r in range(count):
                 key = first_draw(keys[i] ^ first_draw(np.uint64((begin + r) * steps + t)))
-                value = _draw(state[layers - 1, r], head, head_bias, scales[i], likelihood, key)
+                shift = np.float64(linear[i, t])
+                for k in range(reached):
+                    shift += skip[k] * looks[r, k]
+                value = _draw(state[layers - 1, r], head, head_bias, shift, scales[i], likelihood, key)
                 drawn[i, begin + r, t] = value
-                path[r, t] = value / scales[i]
+                path[r, t] = value / scales[i] - center
 
 
 @numba.njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
@@ -157,13 +169,13 @@ def _advance_(rows, g, factors, squashed, state, cell, rate):
 def _draws(outputs, scales, keys, likelihood, drawn):
     head, bias = np.eye(outputs.shape[1], dtype=np.float32), np.zeros(outputs.shape[1], np.float32)
     for i in range(scales.shape[0]):
-        drawn[i] = _draw(outputs[i], head, bias, scales[i], likelihood, keys[i])
+        drawn[i] = _draw(outputs[i], head, bias, 0.0, scales[i], likelihood, keys[i])
 
 
 @numba.njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
-def _draw(state, head, bias, scale, likelihood, key):
-    """A draw from the distribution whose parameters a state determines."""
-    a, b, c = np.float64(bias[0]), 0.0, 0.0
+def _draw(state, head, bias, shift, scale, likelihood, key):
+    """A draw from the distribution whose parameters a state determines; `shift` is added to the first of them."""
+    a, b, c = np.float64(bias[0]) + shift, 0.0, 0.0
     for j in range(state.shape[0]):
         a += head[0, j] * state[j]
     if head.shape[0] > 1:

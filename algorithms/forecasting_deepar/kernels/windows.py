@@ -21,7 +21,7 @@ def carry_(
 
 
 def windows(
-    series, chosen, ats, context, horizon, lags, calendar, standards, scaling, fallback
+    series, chosen, ats, context, horizon, lags, calendar, standards, scaling, fallback, center
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.uint8], NDArray[np.float32]]:
     """Windows of `context` and `horizon` steps of the series `chosen` (b,), the horizon beginning at point `ats` (b,).
 
@@ -29,7 +29,7 @@ def windows(
 
     calendar: (letters, units a step, units a day, days (k, 4) float32, number of the first day); standards: mean and
     inverse deviation (2, f) of dynamic features; scaling: PLAIN, MEAN_SIZE or COUNTS; fallback: the scale where the
-    context has no target, or only zeros.
+    context has no target, or only zeros; center: what is taken from lagged targets, in units of the scale.
     """
     count, steps = len(chosen), context + horizon
     letters, step, units, days, first_day = calendar
@@ -58,6 +58,7 @@ def windows(
         const(standards, np.float32),
         int(scaling),
         float(fallback),
+        np.float32(center),
         inputs,
         targets,
         observed,
@@ -100,6 +101,7 @@ def _windows(
     standards,  # in   (2, f) float32  mean and inverse deviation
     scaling,  # in   int64  PLAIN, MEAN_SIZE or COUNTS
     fallback,  # in   float64  the scale where the context has no target
+    center,  # in   float32  what is taken from lagged targets, in units of the scale
     inputs,  # sets (b, t, l + 2 + letters + f) float32
     targets,  # sets (b, t) float32
     seen,  # sets (b, t) uint8
@@ -119,7 +121,7 @@ def _windows(
             seen[b, t] = observed[begin + at] if inside else np.uint8(0)
             for k in range(lags.shape[0]):
                 back = at - lags[k]
-                own[k] = values[begin + back] / scale if 0 <= back < length else np.float32(0)
+                own[k] = values[begin + back] / scale - center if 0 <= back < length else np.float32(0)
             # What lies past the end will be sampled, and counts as there.
             before = at - 1
             own[lags.shape[0]] = 1.0 if before >= length else (observed[begin + before] if before >= 0 else 0.0)
@@ -165,6 +167,30 @@ def _calendar_(own, time, letters, units, days, first_day):
         own[letters - 4] = np.float32(hour / 23 - 0.5)
     for k in range(3):
         own[letters - 3 + k] = day[k]
+
+
+def log_sizes(series) -> NDArray[np.float64]:
+    """Logarithm (n,) of the mean absolute target of each series; not finite where it has none, or only zeros."""
+    sizes = np.empty(len(series.begins))
+    _log_sizes(
+        const(series.values, np.float32),
+        const(series.observed, np.uint8),
+        const(series.begins, np.int64),
+        const(series.stops, np.int64),
+        sizes,
+    )
+    return sizes
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _log_sizes(values, observed, begins, stops, sizes):
+    for i in range(begins.shape[0]):
+        total, count = 0.0, 0
+        for at in range(begins[i], stops[i]):
+            if observed[at]:
+                total += abs(values[at])
+                count += 1
+        sizes[i] = np.log(total / count)
 
 
 def moments(series, count, centers) -> NDArray[np.float64]:
