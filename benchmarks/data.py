@@ -25,6 +25,11 @@ class Missing(Exception):
     """A data set or a peer that is not installed: what it is, and the command that installs it."""
 
 
+def folder() -> Path:
+    """Where data sets lie that no package of Python has."""
+    return Path(os.environ.get(FOLDER) or "/usr/share/datasets")
+
+
 @cache
 def digits() -> Table:
     """1,797 handwritten digits of 8x8 pixels from 0 to 16, and which digit each is (scikit-learn, UCI)."""
@@ -95,8 +100,8 @@ def diamonds() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 @cache
 def fashion(part: str = "train") -> Table:
     """60,000 ("train") or 10,000 ("t10k") pictures of clothes, 28x28 pixels from 0 to 255, and what each shows."""
-    folder = Path(os.environ.get(FOLDER) or "/usr/share/datasets") / "fashion-mnist"
-    images, labels = (folder / f"{part}-{kind}-ubyte.gz" for kind in ("images-idx3", "labels-idx1"))
+    files = folder() / "fashion-mnist"
+    images, labels = (files / f"{part}-{kind}-ubyte.gz" for kind in ("images-idx3", "labels-idx1"))
     for path in (images, labels):
         if not path.is_file():
             raise Missing(

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from algoport.algorithms.shared import compiled
+from benchmarks import data as datasets
 from benchmarks.measure import US, Case, Laps, Row, main, race
 from benchmarks.peers import torchvision
 
@@ -35,6 +36,7 @@ class Data:
     horizon: int
     season: int
     series: Sequence[tuple[str, Any]]
+    epochs: int = EPOCHS
 
 
 @cache
@@ -64,6 +66,31 @@ def chicago() -> Data:
     return Data("Chicago", "D", 56, 28, 7, [(start, table[name].to_numpy(float)) for name in table.columns[2:22]])
 
 
+@cache
+def m4_hourly() -> Data:
+    """414 hourly series of 748 to 1,008 points, whose sizes lie between 14 and 523,000 (M4 competition).
+
+    No package has them: Hourly-train.csv and Hourly-test.csv of the public repository Mcompetitions/M4-methods
+    (Dataset/Train and Dataset/Test) go to the folder m4-hourly of the data sets. When a series begins is not in them.
+    """
+    import csv
+
+    import numpy as np
+
+    folder = datasets.folder() / "m4-hourly"
+    parts = []
+    for name in ("Hourly-train.csv", "Hourly-test.csv"):
+        if not (folder / name).is_file():
+            raise datasets.Missing(
+                f"M4 Hourly is not there: put {name} of Dataset/ of github.com/Mcompetitions/M4-methods into {folder}, "
+                f"or set {datasets.FOLDER}."
+            )
+        rows = list(csv.reader((folder / name).read_text().splitlines()))[1:]
+        parts.append({row[0]: [float(value) for value in row[1:] if value] for row in rows})
+    series = [("2015-07-01 00:00:00", np.array(target + parts[1][name])) for name, target in parts[0].items()]
+    return Data("M4 Hourly", "H", 48, 48, 24, series, 80)
+
+
 def ours(data: Data, seed: int, dropout: float = 0.0) -> Any:
     """A model."""
     from algoport import algorithms
@@ -74,7 +101,7 @@ def ours(data: Data, seed: int, dropout: float = 0.0) -> Any:
         "time_freq": data.frequency,
         "context_length": data.context,
         "prediction_length": data.horizon,
-        "epochs": EPOCHS,
+        "epochs": data.epochs,
         "mini_batch_size": BATCH,
         "num_cells": CELLS,
         "num_layers": LAYERS,
@@ -120,7 +147,7 @@ def theirs(data: Data, seed: int) -> Any:
             batch_size=BATCH,
             num_batches_per_epoch=STEPS,
             num_parallel_samples=PATHS,
-            trainer_kwargs={"max_epochs": EPOCHS, "default_root_dir": folder, **quiet},
+            trainer_kwargs={"max_epochs": data.epochs, "default_root_dir": folder, **quiet},
         )
         return estimator.train(_list(data))
 
@@ -184,7 +211,7 @@ def training_race(load: Callable[[], Data], goal: float, laps: int = SEEDS) -> l
     losses += [[loss(data, their_paths(data, model)) for model in other.models[:SEEDS]]]
     own, peers = (sum(each) / len(each) for each in losses)
     note = (
-        f"{EPOCHS} epochs of {STEPS} batches of {BATCH}. Losses by seed: ours {_note(losses[0])}, "
+        f"{data.epochs} epochs of {STEPS} batches of {BATCH}. Losses by seed: ours {_note(losses[0])}, "
         f"gluonts {_note(losses[1])}; seasonal naive {naive(data):.5f}."
     )
     case = f"training, {data.name}"

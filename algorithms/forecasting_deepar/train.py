@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -113,8 +114,11 @@ class Learner:
         self.state = State.of(weights)
 
     def restore(self, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> None:
-        """Set the state of a checkpoint."""
+        """Set the state of a checkpoint; begin anew where it is of a release whose networks had other weights."""
         self.state = State.restore(arrays, facts)
+        if len(self.state.weights) != sum(map(math.prod, self._plan.shape.weights().values())):
+            self._job.reporter.note("The checkpoint is of another release and does not fit: training begins anew.")
+            self.initialize()
 
     def checkpoint(self) -> tuple[Mapping[str, NDArray[Any]], Mapping[str, Any]]:
         """The whole state."""
@@ -149,6 +153,7 @@ class Learner:
             gradient /= np.float32(max(points, 1.0))
             clip_norm_(gradient, CLIP)
             adam_(state.weights, gradient, state.mean, state.square, rate=self._rate(), updates=state.steps + 1)
+            state.average_()
             state.loss += loss
             state.points += points
         else:
@@ -196,7 +201,7 @@ class Learner:
         loss = state.mean_loss
         reporter.report({"train:loss": loss}, epoch=state.epoch)
         if state.early_stopping.update(-loss, state.epoch):
-            state.best = state.weights.copy()
+            state.best = state.average.copy()
         state.curve.append(loss)
 
     def end_epoch(self) -> None:
@@ -211,7 +216,7 @@ class Learner:
         loss = state.mean_loss if best is None else -best
         reporter.note(f"Final loss: {loss} (occurred at epoch {epoch})")
         reporter.report({"train:final_loss": loss})
-        weights = (state.weights if best is None else state.best).copy()
+        weights = (state.average if best is None else state.best).copy()
         self._job.group.broadcast_(weights)
         own = views(weights, self._plan.shape)
         self._fill_unseen(own)

@@ -31,13 +31,24 @@ def test_a_saved_state_is_restored() -> None:
     assert same(State.restore(arrays, json.loads(json.dumps(facts))), trained())
 
 
+def test_the_average_is_that_of_the_last_tenth_of_the_steps_and_of_a_hundred_at_most() -> None:
+    state = State.of(np.zeros(1, np.float32))
+    for state.steps in range(3000):
+        state.weights[:] = state.steps
+        state.average_()
+        if state.steps == 99:
+            assert 85 < state.average[0] < 95
+
+    assert abs(state.average[0] - (2999 - 99)) < 1
+
+
 def test_a_checkpoint_of_the_release_before_is_restored() -> None:
     """It called early stopping patience, and its fields by other names."""
     arrays, facts = trained().save()
     earlier = {name: value for name, value in facts.items() if name != "early_stopping"}
     earlier["patience"] = {"best": -0.5, "epoch": 1, "since": 0, "held": -0.5}
 
-    state = State.restore(arrays, earlier)
+    state = State.restore({name: array for name, array in arrays.items() if name != "average"}, earlier)
 
     assert same(state, trained())
     assert state.early_stopping == EarlyStopping(best=-0.5, best_epoch=1, wait=0, reference=-0.5)
