@@ -21,7 +21,7 @@ from benchmarks.peers import torchvision
 
 NAME = "forecasting-deepar"
 SEEDS = 3
-# The same for both: size, data, batches, passes and step size; no dropout, which are different things.
+# The same for both: size, data, batches, passes and step size.
 EPOCHS, BATCH, STEPS, CELLS, LAYERS, RATE = 50, 128, 10, 40, 2, 1e-3
 PATHS, LEVELS = 100, [tenth / 10 for tenth in range(1, 10)]
 
@@ -37,6 +37,7 @@ class Data:
     season: int
     series: Sequence[tuple[str, Any]]
     epochs: int = EPOCHS
+    dropout: float = 0.0  # zoneout for us and dropout between the layers for GluonTS, which are different things
 
 
 @cache
@@ -88,10 +89,10 @@ def m4_hourly() -> Data:
         rows = list(csv.reader((folder / name).read_text().splitlines()))[1:]
         parts.append({row[0]: [float(value) for value in row[1:] if value] for row in rows})
     series = [("2015-07-01 00:00:00", np.array(target + parts[1][name])) for name, target in parts[0].items()]
-    return Data("M4 Hourly", "H", 48, 48, 24, series, 80)
+    return Data("M4 Hourly", "H", 48, 48, 24, series, 80, 0.1)
 
 
-def ours(data: Data, seed: int, dropout: float = 0.0) -> Any:
+def ours(data: Data, seed: int, dropout: float | None = None) -> Any:
     """A model."""
     from algoport import algorithms
     from algoport.algorithms.contract import Job, Memory
@@ -106,7 +107,7 @@ def ours(data: Data, seed: int, dropout: float = 0.0) -> Any:
         "num_cells": CELLS,
         "num_layers": LAYERS,
         "learning_rate": RATE,
-        "dropout_rate": dropout,
+        "dropout_rate": data.dropout if dropout is None else dropout,
     }
     values = [{"start": start, "target": target[: -data.horizon].tolist()} for start, target in data.series]
     settings = algorithms.part(NAME, "hyperparameters").Hyperparameters.read(given)
@@ -143,7 +144,7 @@ def theirs(data: Data, seed: int) -> Any:
             num_layers=LAYERS,
             hidden_size=CELLS,
             lr=RATE,
-            dropout_rate=0.0,
+            dropout_rate=data.dropout,
             batch_size=BATCH,
             num_batches_per_epoch=STEPS,
             num_parallel_samples=PATHS,
@@ -225,6 +226,42 @@ def forecast_race(load: Callable[[], Data], goal: float) -> list[Row]:
     seconds = race({US: lambda: our_paths(data, mine), "gluonts": lambda: their_paths(data, other)})
     case = f"{PATHS} paths of {data.horizon} steps, {len(data.series)} series, {data.name}"
     return [_row(case, seconds, goal, loss(data, seconds[US].result), loss(data, seconds["gluonts"].result), "")]
+
+
+def scales_race(load: Callable[[], Data], seeds: int = 5) -> list[Row]:
+    """Series that differ in scale: what the quality of either depends on the seed, by four measures."""
+    data = load()
+    mine, other = Seeds(partial(ours, data)), Seeds(partial(theirs, data))
+    seconds = race({US: mine, "gluonts": other}, laps=seeds, warm=0)
+    measured = [[measures(data, our_paths(data, model)) for model in mine.models]]
+    measured += [[measures(data, their_paths(data, model)) for model in other.models]]
+    own, peers = (sum(each["loss"] for each in some) / seeds for some in measured)
+    lines = [
+        f"{who}: {name} {_note([each[name] for each in some])}"
+        for who, some in zip(("ours", "gluonts"), measured, strict=True)
+        for name in some[0]
+    ]
+    note = f"{data.epochs} epochs of {STEPS} batches of {BATCH}, by seed. {'; '.join(lines)}."
+    return [_row(f"training, {data.name}", seconds, None, own, peers, note)]
+
+
+def measures(data: Data, paths: Any) -> dict[str, float]:
+    """Of the last points: mean weighted quantile loss, normalized deviation and mean absolute scaled error of the
+    median, and the furthest that the share of points below a decile is from it."""
+    import numpy as np
+
+    came = np.array([target[-data.horizon :] for _, target in data.series])
+    quantiles = np.array([np.quantile(own, LEVELS, axis=0) for own in paths])  # (n, q, t)
+    error = np.abs(came - quantiles[:, LEVELS.index(0.5)])
+    past = [target[: -data.horizon] for _, target in data.series]
+    usual = np.array([np.abs(own[data.season :] - own[: -data.season]).mean() for own in past])
+    below = (came[:, None] <= quantiles).mean(axis=(0, 2))
+    return {
+        "loss": loss(data, paths),
+        "ND": float(error.sum() / np.abs(came).sum()),
+        "MASE": float((error.mean(axis=1) / usual).mean()),
+        "coverage off by": float(np.abs(below - LEVELS).max()),
+    }
 
 
 def zoneout_cost(load: Callable[[], Data]) -> list[Row]:
@@ -319,6 +356,7 @@ def _note(losses: Sequence[float]) -> str:
 CASES = [
     *(Case(f"training, {load.__name__}", partial(training_race, load, 3.0)) for load in (employment, chicago)),
     *(Case(f"forecasts, {load.__name__}", partial(forecast_race, load, 3.0)) for load in (employment, chicago)),
+    Case("training, m4_hourly", partial(scales_race, m4_hourly), promised=False),
     Case("first answer", first_answer),
     *(Case(f"zoneout, {load.__name__}", partial(zoneout_cost, load), promised=False) for load in (employment, chicago)),
 ]
