@@ -156,7 +156,7 @@ class Plan:
         cardinality = facts.get("cardinality")
         if not isinstance(cardinality, list) or not all(type(own) is int and 0 < own < 2**31 for own in cardinality):
             raise UserError("model.json: cardinality must be a list of whole numbers above 0.")
-        reals = {name: _real(facts, name, low) for name, low in _LEAST.items()}
+        reals: dict[str, Any] = {name: _real(facts, name, low) for name, low in _LEAST.items()}
         linear = facts["linear"]
         if not isinstance(linear, bool):
             raise UserError(f"model.json: linear must be true or false; it is {linear!r}.")
