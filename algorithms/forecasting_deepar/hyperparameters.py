@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from typing import Any, Self
+from typing import Self
 
 from algoport.algorithms.contract import dialects
 from algoport.algorithms.contract.dialects import unquoted
@@ -60,7 +59,7 @@ class Hyperparameters(Settings):
     )
     num_eval_samples: int = integer("paths a series when the test channel is scored", default=100)
     num_layers: int = integer("recurrent layers", default=2, low=1, tune=(1, 8))
-    test_quantiles: tuple[Any, ...] = listing(
+    test_quantiles: tuple[float, ...] = listing(
         "quantiles whose loss is computed on the test channel",
         default=(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
         of="real",
