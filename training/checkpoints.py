@@ -7,7 +7,6 @@ import json
 import os
 import secrets
 import time
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,8 @@ KEEP = 3
 # Of the time, at most this share goes into saving: passes of a few milliseconds are not worth a write each.
 SHARE = 0.1
 SUFFIX = ".checkpoint"
+# Behind the tensors and facts of a file stands the digest of all bytes before it.
+DIGEST = 32
 
 
 def fingerprint(facts: Mapping[str, Any]) -> str:
@@ -71,8 +72,8 @@ class CheckpointFolder:
         from safetensors.numpy import save
 
         whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-        about = {"facts": facts, "job": self._facts, "checksum": _checksum(whole)}
-        data = save(whole, metadata={"about": json.dumps(about, default=str)})
+        about = {"facts": facts, "job": self._facts}
+        data = _sealed(save(whole, metadata={"about": json.dumps(about, default=str)}))
         # Beside, in a folder of its own, since the platform copies the files of this one as they appear.
         beside = self._folder / ".writing"
         beside.mkdir(exist_ok=True)
@@ -99,19 +100,23 @@ class CheckpointFolder:
 
     def _newest(self) -> bytes:
         """The newest that is whole and of this job; empty where there is none, and the log says why."""
-        for _, path in _newest_first(self._folder):
+        paths = [path for _, path in _newest_first(self._folder)]
+        for path in paths:
             try:
                 data = path.read_bytes()
                 _, about = _read(data)
-            except Exception as error:
-                log.warn(f"{path}: this checkpoint is damaged and is left out: {error}.")
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                why = error.strerror if isinstance(error, OSError) else error
+                log.warn(f"{path}: this checkpoint is damaged and is left out: {why}.")
                 continue
             different = _differences(about["job"], self._facts)
             if different:
                 log.warn(f"{path}: this checkpoint is of another job and is left out; different: {different}.")
-                return b""
+                break
             log.note(f"Resuming from checkpoint {path}.")
             return data
+        if paths:
+            log.warn(f"{self._folder}: no checkpoint can be resumed from; training starts from the beginning.")
         return b""
 
 
@@ -124,22 +129,21 @@ def _newest_first(folder: Path) -> list[tuple[int, Path]]:
     return sorted(((int(stem), path) for stem, path in checkpoints if stem.isdigit()), reverse=True)
 
 
-def _read(data: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+def _sealed(data: bytes) -> bytes:
+    """The bytes with their digest behind them."""
+    return data + hashlib.sha256(data).digest()
+
+
+def _read(sealed: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Arrays and facts; ValueError where any bit of names, shapes, types, values or facts is not as it was written."""
     from safetensors.numpy import load
 
+    data = sealed[:-DIGEST]
+    if len(sealed) < DIGEST or _sealed(data) != sealed:
+        raise ValueError("it is not as it was written, or was written by an earlier release")
     length = int.from_bytes(data[:8], "little")
     about = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["about"])
-    arrays = load(data)
-    if _checksum(arrays) != about["checksum"]:
-        raise ValueError("its checksum is another")
-    return arrays, about
-
-
-def _checksum(arrays: Mapping[str, NDArray[Any]]) -> int:
-    sum_ = 0
-    for name in sorted(arrays):
-        sum_ = zlib.crc32(arrays[name].tobytes(), zlib.crc32(name.encode(), sum_))
-    return sum_
+    return load(data), about
 
 
 def _differences(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:

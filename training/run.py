@@ -19,7 +19,7 @@ from algoport.algorithms.contract.group import Group
 from algoport.algorithms.contract.hyperparameters import Settings
 from algoport.algorithms.shared import compiled, machine
 from algoport.training import artifacts, checkpoints, cluster, configuration, failure, log, warmup
-from algoport.training.channels import Channel
+from algoport.training.channels.fingerprint import fingerprint
 from algoport.training.channels.inspection import inspect
 from algoport.training.channels.opening import MODEL, Opening, check, content_type, meant
 from algoport.training.configuration import Configuration
@@ -114,7 +114,7 @@ def run(places: Places, parts: Parts, job: Configuration, membership: cluster.Me
         sources, files = opening.sources(), opening.files()
         inspect(sources.values(), stop.asked)
         start = artifacts.start(places.data / MODEL, parts.load) if MODEL in job.channels else None
-        checkpoints = _checkpoints(job, parts, opening, sources, membership)
+        checkpoints = _checkpoints(job, parts, places, membership)
         fit = parts.fit
     with metrics.phase("training"):
         model = fit(
@@ -192,15 +192,16 @@ def _version(name: str) -> str:
 def _checkpoints(
     job: Configuration,
     parts: Parts,
-    opening: Opening,
-    sources: Mapping[str, Channel],
+    places: Places,
     membership: cluster.Membership,
 ) -> contract.Checkpoints:
     """Where a folder is given; the first member's says, for only it reads and writes."""
     group = membership.group
-    files = _all_files(opening.fingerprint(sources), group)
     if not group.share(b"1" if job.checkpoints else b""):
         return contract.NoCheckpoints()
+    given = meant(job.channels, parts.algorithm)
+    names = [*(channel.name for channel in parts.algorithm.channels), MODEL]
+    files = _all_files(fingerprint(places, [given[name] for name in dict.fromkeys(names) if name in given]), group)
     # How long the whole is to be may change between the interruption and the resumption.
     passes = job.settings.with_role("passes")
     settings = {
@@ -213,11 +214,11 @@ def _checkpoints(
         "members": group.size,
         "data": checkpoints.fingerprint({"files": files}),
     }
-    return checkpoints.CheckpointFolder(job.checkpoints or opening.places.checkpoints, facts, group)
+    return checkpoints.CheckpointFolder(job.checkpoints or places.checkpoints, facts, group)
 
 
 def _all_files(mine: list[list[Any]], group: Group) -> list[tuple[Any, ...]]:
-    """Paths and sizes of the files of all members, each once, sorted."""
+    """Names, sizes and digests of the files of all members, each once, sorted."""
     import numpy as np
 
     data = np.frombuffer(json.dumps(mine).encode(), np.uint8).copy()

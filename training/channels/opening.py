@@ -155,11 +155,6 @@ class Opening:
             return of_folder(first, declared.name)
         return of_pipe(first, declared.name, wrapped=config.wrapped, stop_requested=self._asked)
 
-    def fingerprint(self, sources: Mapping[str, Channel]) -> list[list[Any]]:
-        """Path and size of every file of this member, sorted; a pipe has none."""
-        files = [[shard.name, shard.size] for channel in sources.values() for shard in channel.shards]
-        return sorted(files)
-
     def _channel(self, declared: contract.Channel) -> Channel:
         config = self._given.get(declared.name)
         rank, size = self._group.rank, self._group.size
