@@ -123,7 +123,7 @@ class Predictor:
             return form.read(body, self.source)
         if kind.media == recordio.MEDIA[0]:
             body = recordio.with_frame(body)
-        layout = replace(self._layout, width=model.width)
+        layout = replace(self._layout, width=model.width, first=getattr(model, "first_feature", 0))
         return formats.whole(body, kind, layout, self.algorithm.answer.kind)
 
     def warm_up(self, model: Model) -> None:

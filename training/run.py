@@ -19,6 +19,7 @@ from algoport.algorithms.contract.group import Group
 from algoport.algorithms.contract.hyperparameters import Settings
 from algoport.algorithms.shared import compiled, machine
 from algoport.training import artifacts, checkpoints, cluster, configuration, failure, log, warmup
+from algoport.training.channels import label_places
 from algoport.training.channels.fingerprint import fingerprint
 from algoport.training.channels.inspection import inspect
 from algoport.training.channels.opening import MODEL, Opening, check, content_type, meant
@@ -116,7 +117,7 @@ def run(places: Places, parts: Parts, job: Configuration, membership: cluster.Me
         start = artifacts.start(places.data / MODEL, parts.load) if MODEL in job.channels else None
         checkpoints = _checkpoints(job, parts, places, membership)
         fit = parts.fit
-    with metrics.phase("training"):
+    with metrics.phase("training"), label_places(sources):
         model = fit(
             contract.Job(
                 hyperparameters=job.settings,

@@ -51,6 +51,34 @@ def one_line(text: str, limit: int | None = None) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)
 
 
+class LabelError(UserError):
+    """A label that cannot be learned from. The platform says which file and line it stands in, in place of the channel.
+
+    `sentence`: what a label must be, and what it is. `classes`: how many there are, where labels count them from 0.
+    """
+
+    def __init__(self, channel: str, sentence: str, value: float, classes: int | None = None) -> None:
+        self.channel, self.value = channel, value
+        self.sentence = f"{sentence}{_from_zero(value, classes)}"
+        super().__init__(f"Channel '{channel}': {self.sentence}")
+
+    def at(self, place: str) -> UserError:
+        """The same with its place: "train/a.csv, line 3"."""
+        return UserError(f"{place}: {self.sentence}")
+
+
+def _from_zero(value: float, classes: int | None) -> str:
+    """The remedy where classes were counted otherwise."""
+    if classes is None:
+        return ""
+    if value == -1:
+        return " Classes count from 0: write 0 for -1."
+    if value == classes:
+        up = "and" if classes == 2 else "and so on up to"
+        return f" Classes count from 0: write 0 for 1, {up} {classes - 1} for {classes}."
+    return ""
+
+
 def _readable(sentence: str) -> str:
     sentence = one_line(sentence)
     if len(sentence) <= FIRST + LAST:

@@ -16,6 +16,7 @@ class Model(Protocol):
     def width(self) -> int | None:
         """How many features a row must have, or None where any will do, or where records are no rows. A server warms
         up with a row of zeros; a model of other records says with a method `sample() -> records` what it warms up with.
+        One whose training data counted its keys from 1 says so by `first_feature`, 1, for the fault of a narrower row.
         """
 
     def predict(self, records: Any, options: Any) -> Mapping[str, NDArray[Any] | list[NDArray[Any]]]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.errors import LabelError, UserError
 from algoport.algorithms.contract.records import Rows
 from algoport.algorithms.linear_learner import kernels
 from algoport.algorithms.linear_learner.hyperparameters import Hyperparameters
@@ -134,7 +134,8 @@ def labels(rows: Rows, settings: Hyperparameters, channel: str) -> Singles:
         allowed = f"a whole number from 0 to num_classes - 1, {settings.outputs - 1}"
     if not fine.all():
         wrong = float(label[np.flatnonzero(~fine)[0]])
-        raise UserError(f"Channel '{channel}': label: must be {allowed}; it is {wrong}.")
+        classes = None if settings.is_regression else 2 if settings.is_binary else settings.outputs
+        raise LabelError(channel, f"label: must be {allowed}; it is {wrong}.", wrong, classes)
     return label
 
 

@@ -110,6 +110,14 @@ def widest(parts: list[Part], group: Group) -> int:
     return int(np.concatenate(group.gather(np.array([mine], np.int64))).max())
 
 
+def first_feature(part: Part, group: Group) -> int:
+    """1 where the rows of all members are sparse and none mentions feature 0, as keys that count from 1 do not; else 0.
+    An exchange."""
+    features: Any = part.rows.features
+    from_zero = bool(len(part)) and (not part.rows.is_sparse or bool((features.indices == 0).any()))
+    return int(total(group, from_zero)[0] == 0 and part.rows.width > 1)
+
+
 def _mentioned_only(features: Any, width: int) -> Any:
     """Dense rows as sparse ones of that width, which mention what is not missing."""
     present = ~np.isnan(features)

@@ -18,6 +18,7 @@ from algoport.algorithms.xgboost.booster import Booster
 from algoport.algorithms.xgboost.options import LABEL, LABELS, PROBABILITIES, PROBABILITY, RAW, RAWS, SCORE, Options
 
 GZIP = b"\x1f\x8b"  # no model begins so
+FIRST = "algoport_first_feature"  # the booster's attribute with the number of the first feature
 FILE = "xgboost-model"  # in UBJSON, which the library knows by what it holds
 
 _VOTED = ("multi:softmax", "binary:hinge")  # predictions are classes, of which there is no mean
@@ -54,6 +55,17 @@ class Model:
     def width(self) -> int:
         """How many features a row must have."""
         return max(booster.num_feature for booster in self.boosters)
+
+    @property
+    def first_feature(self) -> int:
+        """1 where the training data was sparse and counts its keys from 1, so that feature 0 is empty; else 0."""
+        return int(self.booster.attributes.get(FIRST) == "1")
+
+    def counting_from(self, first: int) -> Model:
+        """The same, which remembers the number of the first feature of its training data."""
+        if not first:
+            return self
+        return Model(boosters=tuple(booster.with_attributes(**{FIRST: str(first)}) for booster in self.boosters))
 
     def predict(self, records: Rows, options: Options | None = None) -> Mapping[str, NDArray[Any]]:
         """The library's prediction as `score`, or what the options choose; up to the best round where there is one.

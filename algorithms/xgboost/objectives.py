@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.errors import LabelError
 from algoport.algorithms.contract.group import Group
 from algoport.algorithms.xgboost import links
 from algoport.algorithms.xgboost.kernels import objectives as kernels
@@ -112,7 +112,7 @@ class Objective:
         return table.get(self.name, {})
 
     def check(self, targets: Targets, channel: str) -> None:
-        """`UserError` where a label is none for this loss."""
+        """`LabelError` where a label is none for this loss."""
         label, domain = targets.label, ""
         bad = ~np.isfinite(label)
         if bad.any():
@@ -140,7 +140,8 @@ class Objective:
             bad = (label < 0) | (targets.upper < label) | ~(targets.upper > 0)
         if bad.any():
             first = float(label[np.argmax(bad)])
-            raise UserError(f"Channel '{channel}': a label must be {domain} for {self.name}; one is {first:g}.")
+            classes = self.num_class if self.name in links.SOFTMAX else 2 if self.name.startswith("binary:") else None
+            raise LabelError(channel, f"a label must be {domain} for {self.name}; one is {first:g}.", first, classes)
 
     def whole(self, targets: Targets, group: Group) -> Whole | None:
         """What the gradients need of all members' rows; None where a row's depend on no other. Some exchanges."""

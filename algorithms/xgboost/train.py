@@ -21,7 +21,7 @@ from algoport.algorithms.xgboost import interchange
 from algoport.algorithms.xgboost.booster import Booster
 from algoport.algorithms.xgboost.boosting import Trees
 from algoport.algorithms.xgboost.dart import Dart
-from algoport.algorithms.xgboost.data import TRAIN, VALIDATION, Part, read_channels
+from algoport.algorithms.xgboost.data import TRAIN, VALIDATION, Part, first_feature, read_channels
 from algoport.algorithms.xgboost.hyperparameters import Hyperparameters
 from algoport.algorithms.xgboost.initialization import first_booster, starting_booster
 from algoport.algorithms.xgboost.kfold import Folds
@@ -71,14 +71,15 @@ def fit(job: Job) -> Model:
     start = starting_booster(job.start, plan, note) if settings.kfold is None else None
     if settings.booster == "gblinear":
         check_weights(parts[TRAIN].rows.width, plan.objective.outputs)
+    first = first_feature(parts[TRAIN], job.group)
     numbering = Renumbering.of(parts, start, job.group)
     if numbering is None:
-        return Model(boosters=_boosters(job, plan, parts, start))
+        return Model(boosters=_boosters(job, plan, parts, start)).counting_from(first)
     note(f"{len(numbering)} of the {numbering.width} columns are mentioned; trees are grown on these")
     plan = replace(plan, features=numbering.features)
     start = None if start is None else numbering.narrow_booster(start)
     boosters = _boosters(job, plan, {name: numbering.narrow(part) for name, part in parts.items()}, start)
-    return Model(boosters=tuple(numbering.widen_booster(booster) for booster in boosters))
+    return Model(boosters=tuple(numbering.widen_booster(booster) for booster in boosters)).counting_from(first)
 
 
 def _boosters(job: Job, plan: Plan, parts: Mapping[str, Part], start: Booster | None) -> tuple[Booster, ...]:

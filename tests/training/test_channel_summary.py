@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from algoport.algorithms.contract.errors import PlatformError, UserError
+from algoport.algorithms.contract.errors import LabelError, PlatformError, UserError
 from algoport.algorithms.contract.group import Alone
 from algoport.algorithms.contract.records import Rows
 from algoport.containers.jobs import validate
 from algoport.training import configuration
+from algoport.training.channels import Channel, label_places
 from algoport.training.channels.files import shards
 from algoport.training.channels.opening import Opening, check
 from algoport.training.formats import find
@@ -34,19 +35,24 @@ def job(tmp_path, caplog):
     """A job of which the channels are opened and read once; what it says of them."""
     caplog.set_level(logging.INFO)
 
-    def run(algorithm: str = "xgboost", settings: dict | None = None, **channels: dict) -> tuple[str, dict]:
+    usual_settings = {"xgboost": {"num_round": "1"}, "kmeans": {"k": "2", "feature_dim": "2"}}
+
+    def opened(algorithm: str, settings: dict | None, **channels: dict) -> dict[str, Channel]:
         parts = Parts.of(algorithm)
-        usual = {"num_round": "1"} if algorithm == "xgboost" else {"k": "2", "feature_dim": "2"}
+        usual = usual_settings.get(algorithm, {})
         place = Place(tmp_path).config("hyperparameters", usual | (settings or {}))
         entries = {name: {"TrainingInputMode": "File", **entry} for name, entry in channels.items()}
         place.config("inputdataconfig", entries)
         places = Places(tmp_path)
         own = configuration.read(places, parts.declaration, lambda given: check(given, parts.algorithm))
-        sources = Opening(places, own, parts.algorithm, Alone()).sources()
+        return Opening(places, own, parts.algorithm, Alone()).sources()
+
+    def run(algorithm: str = "xgboost", settings: dict | None = None, **channels: dict) -> tuple[str, dict]:
+        sources = opened(algorithm, settings, **channels)
         batches = {name: [batch for batch in source.batches(100) if len(batch)] for name, source in sources.items()}
         return caplog.text, batches
 
-    run.place = Place(tmp_path)
+    run.place, run.opened = Place(tmp_path), opened
     return run
 
 
@@ -182,6 +188,43 @@ def test_each_format_has_weights_of_its_own(job, media, data):
 
     (rows,) = batches["train"]
     assert (rows.label.tolist(), rows.weight.tolist(), rows.dense().tolist()) == ([[1]], [2], [[3]])
+
+
+@pytest.mark.parametrize(
+    ("media", "files", "place"),
+    [
+        (CSV, [b"0,1\n1,2\n", b"\n0,1\n\n-1,3\n"], "train/b, line 4"),
+        ("text/csv;header=present", [b"y,x\n1,2\n", b"y,x\n0,1\n-1,3\n"], "train/b, line 3"),
+        ("text/libsvm", [b"0 0:1\n", b"# none\n-1 0:1\n"], "train/b, line 2"),
+        (
+            PROTOBUF,
+            [find(PROTOBUF).write(Rows(features=FEATURES[:3], label=np.array([[0], [1], [x]], "f"))) for x in (1, -1)],
+            "train/b, record 3",
+        ),
+    ],
+)
+@pytest.mark.parametrize("algorithm", ["xgboost", "linear-learner"])
+def test_a_label_that_cannot_be_learned_from_is_named_by_file_and_line(job, algorithm, media, files, place):
+    for name, data in zip("ab", files, strict=True):
+        job.place.file(f"train/{name}", data)
+    settings = {"xgboost": {"objective": "binary:logistic"}, "linear-learner": {"predictor_type": "binary_classifier"}}
+
+    sources = job.opened(algorithm, settings[algorithm], train={"ContentType": media})
+    with pytest.raises(UserError) as caught, label_places(sources):
+        for batch in sources["train"].batches(100):
+            wrong = batch.label[batch.label < 0]
+            if len(wrong):
+                raise LabelError("train", "label: must be 0 or 1; it is -1.", float(wrong[0]), 2)
+
+    assert str(caught.value) == f"{place}: label: must be 0 or 1; it is -1. Classes count from 0: write 0 for -1."
+
+
+def test_classes_from_one_to_k_come_with_their_remedy():
+    sentence = "must be from 0 to 2; it is 3."
+    assert str(LabelError("train", sentence, 3.0, 3)) == (
+        f"Channel 'train': {sentence} Classes count from 0: write 0 for 1, and so on up to 2 for 3."
+    )
+    assert str(LabelError("train", sentence, 7.0, 3)) == f"Channel 'train': {sentence}"
 
 
 def test_files_beside_recordio_are_passed_over(tmp_path):

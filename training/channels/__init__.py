@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
+
 from algoport.algorithms.contract import kinds, records_used, share_of_batch
-from algoport.algorithms.contract.errors import Stopped
+from algoport.algorithms.contract.errors import LabelError, Stopped
 from algoport.algorithms.contract.joining import concatenate
 from algoport.training.channels import blocks as stream
 from algoport.training.channels.files import Shard
@@ -110,6 +114,22 @@ class Channel:
     def blocks(self, over: Callable[[], bool]) -> Iterator[Any]:
         """All that lies in its files, whoever's share it is, beside the passes of the job."""
         return self._records.blocks(None, over)
+
+    def label_place(self, value: float) -> str | None:
+        """Where the first record with that label stands, "train/a.csv, line 3"; None where it cannot be seen again."""
+        if not isinstance(self._records, Files):
+            return None
+        for shard, parts in self._records.by_file():
+            before = 0
+            for part in parts:
+                label = getattr(part, "label", None)
+                if not isinstance(label, np.ndarray):
+                    return None
+                hits = ((label == value) | (np.isnan(label) & math.isnan(value))).reshape(len(part), -1).any(axis=1)
+                if hits.any():
+                    return f"{shard.name}, {self.summary.place(shard, before + int(np.argmax(hits)))}"
+                before += len(part)
+        return None
 
     def head(self, rows: int) -> Any:
         """This member's share of the first batch of that size; the next pass sees it again."""
@@ -213,6 +233,17 @@ class Channel:
         return whole
 
 
+@contextlib.contextmanager
+def label_places(sources: Mapping[str, Channel]) -> Iterator[None]:
+    """What is done within names the file and the line of a label that cannot be learned from."""
+    try:
+        yield
+    except LabelError as error:
+        source = sources.get(error.channel)
+        place = source.label_place(error.value) if source is not None else None
+        raise error if place is None else error.at(place) from None
+
+
 def _with_first(first: Any, rest: Iterator[Any]) -> Iterator[Any]:
     try:
         yield first
@@ -222,4 +253,4 @@ def _with_first(first: Any, rest: Iterator[Any]) -> Iterator[Any]:
         stream.close(rest)
 
 
-__all__ = ["Channel", "Files", "Meter", "Pipe", "Share"]
+__all__ = ["Channel", "Files", "Meter", "Pipe", "Share", "label_places"]

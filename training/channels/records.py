@@ -85,6 +85,11 @@ class Files:
         self._cache = [[whole[start:end]] if end > start else [] for start, end in zip(starts, ends, strict=True)]
         return whole
 
+    def by_file(self) -> Iterator[tuple[Shard, Iterator[Any]]]:
+        """Each file with its records, for a look beside the passes."""
+        for number, shard in enumerate(self.shards):
+            yield shard, iter(self._cache[number]) if self._cache is not None else self._decoded(shard)
+
     def _order(self, shuffle: int | None) -> list[int]:
         count = len(self.shards)
         return list(range(count)) if shuffle is None else list(np.random.default_rng(shuffle).permutation(count))

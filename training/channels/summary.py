@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,11 +10,14 @@ from typing import Any
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.kinds import Kind
 from algoport.training import log
+from algoport.training.channels.files import Shard
 from algoport.training.formats.layout import Notes
 
 GIVEN, DEFAULT = "the content type that was given", "the default, as no content type was given"
 ENDING = "by the ending of its name"
 RECOGNIZED = "by its first bytes, as no content type was given"
+
+LINES = ("text/csv", "text/libsvm", "application/jsonlines")  # content types in which a record is a line
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,17 @@ class Summary:
         where = "a pipe" if self.files is None else f"{self.files:,} file{'' if self.files == 1 else 's'}"
         types = " and ".join(f"{media} ({why})" for media, why in self.types.items())
         return f"{where}; {types}" if types else where
+
+    def place(self, shard: Shard, record: int) -> str:
+        """Where a record of a file stands, counted from 0: its line, where each has one, else its number."""
+        if self.types and all(media.partition(";")[0] in LINES for media in self.types):
+            headed = any("header=" in media for media in self.types)
+            with shard.open() as file:
+                present = (number for number, line in enumerate(file, 1) if line.partition(b"#")[0].strip())
+                line = next(itertools.islice(present, record + headed, None), None)
+            if line is not None:
+                return f"line {line}"
+        return f"record {record + 1}"
 
     def _check(self, block: Any) -> None:
         if not self.dense_width and len(block):

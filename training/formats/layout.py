@@ -51,6 +51,7 @@ class Layout:
     width_name: str = "the width"  # what a user calls that
     block: int = 1 << 24  # bytes decoded at a time
     limit: int | None = None  # bytes that decoding may fill, where the sender is not trusted
+    first: int = 0  # the number of the first feature, where the model was trained on keys that count from 1
     classes: int | None = None  # how many a label may name, where that is known
     fields: Sequence[Field] = ()  # what records have by name, where the algorithm declares it
     answered: bool = False  # whether it is a request, of which every record must have an answer
@@ -83,6 +84,11 @@ class Layout:
 
     def misfit(self, place: str, count: int, expected: int, remedy: str = "", noun: str = "features") -> UserError:
         """The error of a row that is too short or too long."""
+        if self.first and self.width == expected and count == expected - self.first:
+            remedy = (
+                "The data that the model was trained on counts its keys from 1, so that feature 0 is empty: put a "
+                "missing value in front of each row, an empty field in CSV and null in JSON."
+            )
         norm = f"{self.width_name} is {expected}" if self.width == expected else f"the first row has {expected}"
         return self.fault(place, f"{count} {noun}, where {norm}.{' ' if remedy else ''}{remedy}")
 

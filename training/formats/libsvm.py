@@ -50,6 +50,8 @@ def read(stream: BinaryIO, layout: Layout) -> Iterator[Rows]:
         data = bytes(block.data)
         if block.line == 1:
             check_text(data[:8], layout, MEDIA[0])
+        if layout.answered:
+            _check_blank(data, block.line, layout)
         lines = _with_group(data, block.line, layout) if b"qid:" in data else _parse(data, block.line, layout)
         if len(lines.bounds) == 1:
             continue
@@ -96,6 +98,18 @@ def _check_keys(lines: _Lines, data: bytes, layout: Layout) -> None:
         row = int(np.searchsorted(lines.bounds, index, side="right")) - 1
         place = f"line {_number_of(data, lines.line, row)}"
         raise layout.too_wide(place, "has key", int(lines.keys[index]))
+
+
+def _check_blank(data: bytes, line: int, layout: Layout) -> None:
+    """`UserError` where a line of a request between its first row and its last is blank: it would get no answer."""
+    begun, blank = False, 0  # number of a blank line behind the first row
+    for number, text in enumerate(data.split(b"\n"), line):
+        if not text.partition(b"#")[0].strip():
+            blank = blank or number * begun
+        elif blank:
+            raise layout.fault(f"line {blank}", "is blank, where each line must be a row; write 0:0 for one of zeros.")
+        else:
+            begun = True
 
 
 def _rows(lines: _Lines, data: bytes, layout: Layout, width: int) -> Rows:

@@ -24,7 +24,11 @@ def answers(run, rows):
 @pytest.mark.parametrize(
     ("settings", "label", "message"),
     [
-        (BINARY, 2.0, "label: must be 0 or 1; it is 2.0."),
+        (
+            BINARY,
+            2.0,
+            "label: must be 0 or 1; it is 2.0. Classes count from 0: write 0 for 1, and 1 for 2.",
+        ),
         (BINARY, np.nan, "label: must be 0 or 1; it is nan."),
         (MULTICLASS, 4.0, "label: must be a whole number from 0 to num_classes - 1, 3; it is 4.0."),
         (MULTICLASS, 1.5, "label: must be a whole number from 0 to num_classes - 1, 3; it is 1.5."),

@@ -10,13 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 import xgboost
+from scipy import sparse
 
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.records import Rows
 from algoport.algorithms.xgboost import interchange
 from algoport.algorithms.xgboost.model import Model
 from algoport.algorithms.xgboost.options import Options
-from tests.algorithms.xgboost import trained
+from algoport.serving.prediction import Predictor
+from algoport.serving.refusals import Refusal
+from tests.algorithms.xgboost import jobs, trained
 
 
 def put(folder: Path, **files: xgboost.Booster) -> None:
@@ -246,3 +249,21 @@ def test_leaves_are_the_library_s(tmp_path):
     answer = Model.load(tmp_path).predict(Rows(features=rows), asked(leaves=True))
 
     np.testing.assert_array_equal(answer["leaves"], theirs.predict(matrix, pred_leaf=True))
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_model_remembers_that_its_training_data_counts_from_one(tmp_path, first):
+    """As libsvm's own data sets do; a request in CSV with a column fewer is told so."""
+    rows = jobs.table(200, missing=0)["train"]
+    features = np.hstack([np.zeros((len(rows), first), np.float32), rows.dense() + 9])
+    keyed = {"train": Rows(features=sparse.csr_array(features), label=rows.label)}
+    model = jobs.trained(keyed, {"objective": "binary:logistic", "num_round": 2})
+    model.save(tmp_path)
+
+    loaded = Model.load(tmp_path)
+    with pytest.raises(Refusal) as caught:
+        Predictor.of("xgboost").answer(loaded, b",".join([b"1"] * (model.width - 1)), "text/csv", None)
+
+    assert loaded.first_feature == first
+    told = "The data that the model was trained on counts its keys from 1, so that feature 0 is empty: put a missing"
+    assert (told in str(caught.value)) == bool(first)

@@ -154,3 +154,11 @@ def test_a_group_that_only_some_rows_have_or_that_is_no_number_is_reported():
         read("1 qid:3 0:1\n0 0:2\n", labels=1, width=1)
     with pytest.raises(UserError, match="line 1: not a label and pairs key:value"):
         read("1 qid:x 0:1\n", labels=1, width=1)
+
+
+def test_a_blank_line_of_a_request_would_lose_an_answer():
+    text = b"\n1:2\n# none\n0:1\n\n"
+    with pytest.raises(UserError, match="line 3: is blank, where each line must be a row; write 0:0 for one of zeros"):
+        rows("text/libsvm", text, width=2, answered=True)
+    assert len(rows("text/libsvm", text, width=2)) == 2
+    assert len(rows("text/libsvm", b"\n1:2\n0:1\n\n", width=2, answered=True)) == 2
