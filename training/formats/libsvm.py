@@ -102,14 +102,14 @@ def _check_keys(lines: _Lines, data: bytes, layout: Layout) -> None:
 
 def _check_blank(data: bytes, line: int, layout: Layout) -> None:
     """`UserError` where a line of a request between its first row and its last is blank: it would get no answer."""
-    begun, blank = False, 0  # number of a blank line behind the first row
+    any_row, blank = False, 0  # number of a blank line behind the first row
     for number, text in enumerate(data.split(b"\n"), line):
         if not text.partition(b"#")[0].strip():
-            blank = blank or number * begun
+            blank = blank or number * any_row
         elif blank:
             raise layout.fault(f"line {blank}", "is blank, where each line must be a row; write 0:0 for one of zeros.")
         else:
-            begun = True
+            any_row = True
 
 
 def _rows(lines: _Lines, data: bytes, layout: Layout, width: int) -> Rows:

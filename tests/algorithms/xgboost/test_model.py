@@ -265,5 +265,5 @@ def test_a_model_remembers_that_its_training_data_counts_from_one(tmp_path, firs
         Predictor.of("xgboost").answer(loaded, b",".join([b"1"] * (model.width - 1)), "text/csv", None)
 
     assert loaded.first_feature == first
-    told = "The data that the model was trained on counts its keys from 1, so that feature 0 is empty: put a missing"
-    assert (told in str(caught.value)) == bool(first)
+    remedy = "The data that the model was trained on counts its keys from 1, so that feature 0 is empty: put a missing"
+    assert (remedy in str(caught.value)) == bool(first)
