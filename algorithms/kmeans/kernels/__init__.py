@@ -90,7 +90,7 @@ def _label(rows, centers, packed, first, last, labels):
     ids = np.arange(first, last)
     space = room(rows.shape[1], len(ids))
     search(rows, ids, len(ids), packed, space)
-    _, squares, best, second, index, _, _ = space
+    _, squares, best, second, index = space
     slope, base = packed[4], packed[5]
     for c in range(len(ids)):
         labels[first + c] = settle(rows, first + c, centers, index[c], best[c], second[c], squares[c], slope, base)[0]

@@ -68,7 +68,7 @@ def _revise(
         sums[part] = 0.0
         counts[part] = 0.0
         space, ids = room(rows.shape[1], BLOCK), np.empty(BLOCK, np.int64)
-        _, squares, best, second, index, _, _ = space
+        _, squares, best, second, index = space
         for first in range(part * each, min(n, (part + 1) * each), BLOCK):
             last = min(n, (part + 1) * each, first + BLOCK)
             if mode == USE:

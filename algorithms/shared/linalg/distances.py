@@ -1,7 +1,7 @@
 """The nearest centers of many rows, fast and without rounding's say.    n rows   d features   k centers
 
 For compiled kernels: `pack` the centers, `search` a block of rows, `settle` each row. `search` forms
-|c|^2 - 2 x.c in float32 in registers, a few rows times a few vectors of centers at once, and keeps the least two of
+|c|^2 - 2 x.c in float32 in registers, a few centers times a few vectors of rows at once, and keeps the least two of
 each row; a matrix of scores is never written. `settle` compares these two with a bound on what rounding may have
 done, and where they are too near it measures again in float64. So the answer is the same on every processor.
 
@@ -23,22 +23,16 @@ import numba
 import numpy as np
 
 from algoport.algorithms.shared.linalg.fastmath import FAST
-from algoport.algorithms.shared.linalg.simd import LANES, SHAPES, difference_of, tile_of
+from algoport.algorithms.shared.linalg.lanes import HEIGHTS, ROWS, VECTORS, scores_of, turn
+from algoport.algorithms.shared.linalg.simd import LANES, square_gap
 
-WIDTHS = np.array(sorted(SHAPES), np.int64)
-W1, W2, W3, W4 = sorted(SHAPES)
-R1, R2, R3, R4 = (SHAPES[width] for width in sorted(SHAPES))
-# Rows of a panel: the copies, less the offset, that the tiles are applied to. A multiple of every number above.
-PANEL = 24
-
-_copy, _gap = difference_of(stored=True), difference_of(stored=False)
-_tile_1, _tile_2 = tile_of(R1, W1), tile_of(R2, W2)
-_tile_3, _tile_4 = tile_of(R3, W3), tile_of(R4, W4)
+LOW, MIDDLE, HIGH = HEIGHTS
+_scores_low, _scores_middle, _scores_high = scores_of(LOW), scores_of(MIDDLE), scores_of(HIGH)
 
 
 @numba.njit(nogil=True, cache=True)
 def pack(centers):
-    """Centers as `search` takes them: (tiles, norms, widths, offset, slope, base).
+    """Centers as `search` takes them: (tiles, norms, height, offset, slope, base).
 
     The offset is a common point near the middle of the centers, coarse on purpose: a multiple of a power of two no
     less than their spread, so that whole numbers stay whole, and zero where the spread is wide.
@@ -54,50 +48,38 @@ def pack(centers):
         if high > low:
             unit = 2.0 ** math.ceil(math.log2(high - low))
             offset[f] = unit * np.rint(total / k / unit)
-    widths = _widths(k)
-    padded = widths.sum() * LANES
+    height = _height(k)
+    padded = (k + height - 1) // height * height
     tiles, norms = np.zeros(padded * d, np.float32), np.full(padded, np.inf, np.float32)
-    longest, first = 0.0, 0
-    for width in widths:
-        for j in range(first, min(k, first + width * LANES)):
-            square = 0.0
-            for f in range(d):
-                value = np.float32(centers[j, f] - offset[f])
-                tiles[first * d + f * width * LANES + j - first] = np.float32(-2) * value
-                square += np.float64(value) * np.float64(value)
-            norms[j] = square
-            longest = max(longest, square)
-        first += width * LANES
+    longest = 0.0
+    for j in range(k):
+        square, place = 0.0, j // height * height * d + j % height
+        for f in range(d):
+            value = np.float32(centers[j, f] - offset[f])
+            tiles[place + f * height] = np.float32(-2) * value
+            square += np.float64(value) * np.float64(value)
+        norms[j] = square
+        longest = max(longest, square)
     unit = (d + 16) * 2.0**-24
     slope = 2 * unit / (1 - 2 * unit)
-    return tiles, norms, widths, offset, slope, slope * longest + d * 2.0**-140  # which is for what underflows
+    return tiles, norms, height, offset, slope, slope * longest + d * 2.0**-140  # which is for what underflows
 
 
 @numba.njit(nogil=True, cache=True)
-def _widths(k):
-    """The widths of the tiles that hold k centers: the widest while they are filled, then the least that does."""
-    vectors = (k + LANES - 1) // LANES
-    whole = vectors // WIDTHS[-1]
-    rest = vectors - whole * WIDTHS[-1]
-    widths = np.full(whole + (rest > 0), WIDTHS[-1])
-    if rest > 0:
-        for width in WIDTHS[::-1]:
-            if width >= rest:
-                widths[-1] = width
-    return widths
+def _height(k):
+    """Of the tiles that hold k centers: as few of them as can be, and no higher than that needs."""
+    return max(LOW, (k + (k + HIGH - 1) // HIGH - 1) // ((k + HIGH - 1) // HIGH)) if k > 0 else LOW
 
 
 @numba.njit(nogil=True, cache=True)
 def room(d, most):
     """Where `search` works and leaves its answers for up to `most` rows: panel, squares, best, second, index."""
     return (
-        np.empty(PANEL * d, np.float32),
-        np.empty(most + PANEL, np.float32),
-        np.empty(most + PANEL, np.float32),
-        np.empty(most + PANEL, np.float32),
-        np.empty(most + PANEL, np.int32),
-        np.empty((2, PANEL), np.float32),
-        np.empty(PANEL, np.int32),
+        np.empty(ROWS * (d + LANES), np.float32),
+        np.empty(most + ROWS, np.float32),
+        np.empty(most + ROWS, np.float32),
+        np.empty(most + ROWS, np.float32),
+        np.empty(most + ROWS, np.int32),
     )
 
 
@@ -110,74 +92,23 @@ def search(
     space,  # sets of `room`: squares |x'|^2, the two least scores |x - c|^2 - |x'|^2, the index of the least
 ):
     """The nearest centers of some rows, as float32 has it."""
-    tiles, norms, widths, offset, _, _ = packed
-    panel, squares, best, second, index, scores, labels = space
+    tiles, norms, height, offset, _, _ = packed
+    panel, squares, best, second, index = space
     d = rows.shape[1]
-    size = PANEL
-    if len(widths) == 1 and d > 256:
-        size = _rows_of(widths[0])  # a panel that stays in the first cache
-    for start in range(0, count, size):
-        some = min(size, count - start)
-        for r in range(some):
-            squares[start + r] = _copy(rows[ids[start + r]], offset, panel[r * d :], d)
-        ahead = panel
-        if start + 2 * size <= count and ids[start + 2 * size - 1] - ids[start + some] == size - 1:
-            ahead = rows[ids[start + some] : ids[start + some] + size].reshape(size * d)
-        first = 0
-        for width in widths:
-            if first == 0:
-                _apply(width, panel, some, tiles, first, norms, d, best, second, index, start, ahead)
-            else:
-                _apply(width, panel, some, tiles, first, norms, d, scores[0], scores[1], labels, 0, panel)
-                for r in range(some):
-                    i = start + r
-                    if scores[0, r] < best[i]:
-                        second[i] = min(best[i], scores[1, r])
-                        best[i], index[i] = scores[0, r], first + labels[r]
-                    else:
-                        second[i] = min(second[i], scores[0, r])
-            first += width * LANES
-
-
-@numba.njit(nogil=True, cache=True)
-def _rows_of(width):
-    """How many rows go with a tile of this width."""
-    if width == W1:
-        return R1
-    if width == W2:
-        return R2
-    return R3 if width == W3 else R4
-
-
-@numba.njit(nogil=True, cache=True)
-def _apply(
-    width,  # int64  vectors of the tile
-    panel,  # in   (PANEL * d,) float32  rows, less the offset
-    some,  # int64  how many of these count
-    tiles,  # in   (c * d,) float32  the centers, padded to c, tile by tile
-    first,  # int64  of the tile's centers
-    norms,  # in   (c,) float32  of the centers
-    d,  # int64
-    best,  # sets (m,) float32  the lowest score of each row
-    second,  # sets (m,) float32  the second lowest
-    index,  # sets (m,) int32  the center of the lowest
-    at,  # int64  where the panel's rows begin in these three
-    ahead,  # in   (PANEL * d,) float32  what is read next
-):
-    """One tile of centers on a panel; rows beyond `some` are what an earlier panel left, and of no matter."""
-    start = first * d
-    if width == W1:
-        for r in range(0, some, R1):
-            _tile_1(panel, r, tiles, start, norms, first, d, best, second, index, at + r, ahead[r * d :])
-    elif width == W2:
-        for r in range(0, some, R2):
-            _tile_2(panel, r, tiles, start, norms, first, d, best, second, index, at + r, ahead[r * d :])
-    elif width == W3:
-        for r in range(0, some, R3):
-            _tile_3(panel, r, tiles, start, norms, first, d, best, second, index, at + r, ahead[r * d :])
-    else:
-        for r in range(0, some, R4):
-            _tile_4(panel, r, tiles, start, norms, first, d, best, second, index, at + r, ahead[r * d :])
+    for start in range(0, count, ROWS):
+        for v in range(VECTORS):
+            turn(rows, d, ids, start + v * LANES, count, offset, panel, v * LANES, squares, start + v * LANES)
+        for r in range(start, start + ROWS):
+            best[r], second[r], index[r] = np.inf, np.inf, 0
+        if height == LOW:
+            for first in range(0, len(norms), LOW):
+                _scores_low(panel, tiles, first * d, norms, first, d, best, second, index, start)
+        elif height == MIDDLE:
+            for first in range(0, len(norms), MIDDLE):
+                _scores_middle(panel, tiles, first * d, norms, first, d, best, second, index, start)
+        else:
+            for first in range(0, len(norms), HIGH):
+                _scores_high(panel, tiles, first * d, norms, first, d, best, second, index, start)
 
 
 @numba.njit(nogil=True, cache=True, fastmath=FAST)
@@ -193,7 +124,7 @@ def square_distance(row, center):
 @numba.njit(nogil=True, cache=True, forceinline=True)
 def near(row, center):
     """The squared distance of two float32 vectors, measured in float32: off by g(d + 2) of itself at most."""
-    return _gap(row, center, row, len(row))
+    return square_gap(row, center, len(row))
 
 
 @numba.njit(nogil=True, cache=True, forceinline=True)
