@@ -40,9 +40,12 @@ def answer_type(text: str) -> ContentType:
 class Writer:
     """The bytes of an answer, put together from what is predicted part by part: one entry a record, in their order."""
 
-    def __init__(self, answer: Answer, media: str, *, wire: Wire | None = None, batch: bool = False) -> None:
-        """`batch`: for batch transform, which joins answers: each must then end as a line."""
-        self._answer, self._media, self._batch = answer, media, batch
+    def __init__(
+        self, answer: Answer, media: str, *, wire: Wire | None = None, batch: bool = False, joined: bool = False
+    ) -> None:
+        """`batch`: for batch transform, which joins answers: each must then end as a line. `joined`: CSV has vectors in
+        brackets and, but for batch transform, all records in one line."""
+        self._answer, self._media, self._batch, self._joined = answer, media, batch, joined and media == "text/csv"
         self._form = None if wire is None else wire.answers.get(media)
         self._pieces: list[bytes] = []
         self._columns: list[dict[str, Any]] = []
@@ -58,7 +61,7 @@ class Writer:
         self._count += len(records)
         if self._form is None and self._media in _PIECES:
             if len(records) or not self._pieces:
-                self._pieces.append(_PIECES[self._media](ordered, self._answer, records))
+                self._pieces.append(self._piece(ordered, records))
             return 2 * len(self._pieces[-1])
         self._columns.append(ordered)
         return 3 * memory.of_columns(ordered)
@@ -66,7 +69,9 @@ class Writer:
     def body(self, records: Records) -> bytes:
         """The whole answer; `records` are all of them."""
         if self._pieces:
-            text = _JOINED[self._media](self._pieces, self._answer, self._count)
+            one_line = self._joined and not self._batch
+            joined = _one_line if one_line else _JOINED[self._media]
+            text = joined(self._pieces, self._answer, self._count)
         elif self._form is None or not self._count:
             text = _WHOLE[self._media](self._together(), self._answer, records)
         else:
@@ -75,6 +80,11 @@ class Writer:
             text = content if isinstance(content, bytes) else _ARRANGED[self._media](content, records)
         joined_later = self._batch and self._media == "application/json"
         return text + b"\n" if joined_later and not text.endswith(b"\n") else text
+
+    def _piece(self, columns: Mapping[str, Any], records: Records) -> bytes:
+        if self._joined:
+            return (b"\n" if self._batch else b",").join(_csv_texts(columns, self._answer, joined=True))
+        return _PIECES[self._media](columns, self._answer, records)
 
     def _together(self) -> dict[str, Any]:
         if len(self._columns) == 1:
@@ -140,8 +150,28 @@ def _object_lines(columns: Mapping[str, Any], answer: Answer, records: Records) 
 
 
 def _csv_lines(columns: Mapping[str, Any], answer: Answer, records: Records) -> bytes:
-    texts = [_texts(column, bare=True) for column in columns.values()]
-    return b"\n".join(texts[0] if len(texts) == 1 else list(map(b",".join, zip(*texts, strict=True))))
+    return b"\n".join(_csv_texts(columns, answer))
+
+
+def _csv_texts(columns: Mapping[str, Any], answer: Answer, joined: bool = False) -> list[bytes]:
+    """The line of every record, without its end."""
+    quoted = {column.name for column in answer.columns if column.bracketed}
+    texts = []
+    for name, column in columns.items():
+        text = _texts(column, bare=True)
+        if _holds_vectors(column) and (name in quoted or joined):
+            form = b'"[%b]"' if name in quoted else b"[%b]"
+            text = [form % entry.replace(b",", b", ") for entry in text]
+        texts.append(text)
+    return texts[0] if len(texts) == 1 else list(map(b",".join, zip(*texts, strict=True)))
+
+
+def _holds_vectors(column: Any) -> bool:
+    return not isinstance(column, Values) and len(column) > 0 and np.ndim(column[0]) > 0
+
+
+def _one_line(pieces: Sequence[bytes], answer: Answer, count: int) -> bytes:
+    return b",".join(pieces) + b"\n" if count else b""
 
 
 def _lines(pieces: Sequence[bytes], answer: Answer, count: int) -> bytes:

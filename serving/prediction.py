@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 
 from algoport import algorithms
 from algoport.algorithms.contract import Algorithm, Model, kinds
@@ -19,7 +18,8 @@ from algoport.algorithms.contract.kinds import Kind
 from algoport.algorithms.contract.setting import Setting
 from algoport.algorithms.contract.wire import Wire
 from algoport.algorithms.shared import artifact, compiled, log
-from algoport.serving import answers, memory
+from algoport.serving import answers, memory, surroundings
+from algoport.serving.charsets import as_utf8
 from algoport.serving.negotiation import AnswerType, accepted_type, request_type
 from algoport.serving.refusals import EVALUATE, Refusal
 from algoport.training import formats
@@ -47,8 +47,11 @@ class Predictor:
     algorithm: Algorithm
     default: str  # content type of an answer where the request does not say
     batch: bool = False
+    joined: bool = (
+        False  # whether all records of a CSV answer stand in one line, as older images of an algorithm have it
+    )
     limit: int | None = None  # bytes that the rows of a request may fill
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, object] = field(default_factory=dict)  # options that it sets, by their fields
     options: type[Any] | None = None
     wire: Wire = field(default_factory=Wire)
     source: str = "the request"  # what stands in front of a fault
@@ -61,27 +64,32 @@ class Predictor:
         *,
         default: str | None = None,
         batch: bool = False,
+        joined: bool = False,
         limit: int | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> Predictor:
-        """That of an algorithm by its public name; `UserError` where there is none, or where the default is not one
-        of its answers."""
+        """That of an algorithm by its public name; `UserError` where there is none, where the default is not one of its
+        answers, or where a variable of the environment is not what it may be."""
         algorithm: Algorithm = algorithms.find(name)
         responses = algorithm.answer.responses
         wire = Wire.of(algorithms.optional_part(name, "wire"))
         usual = (batch and wire.batch_response) or algorithm.answer.default_response
         media = answers.answer_type(default or usual).media
         if media not in {answers.answer_type(known).media for known in responses}:
+            near = surroundings.nearest(str(default), responses)
             allowed = ", ".join(responses)
-            raise UserError(f"SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT: must be one of {allowed}; it is '{default}'.")
-        given = {key: value for key, value in (environment or {}).items() if key in algorithm.environment and value}
+            raise UserError(f"SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT: must be one of {allowed}; it is '{default}'.{near}")
         options = algorithms.optional_part(name, "options")
-        return cls(name, algorithm, media, batch, limit, given, options.Options if options else None, wire)
+        given = {} if options is None else surroundings.read(algorithm.environment, environment or {}, options.Options)
+        return cls(name, algorithm, media, batch, joined, limit, given, options.Options if options else None, wire)
 
     def load(self, folder: Path) -> Model:
         """The model of a folder; `UserError` where there is none that can be read, or half of one."""
         artifact.check_finished(folder)
         model: Model = algorithms.part(self.name, "model").Model.load(folder)
+        check = getattr(model, "check_options", None)
+        if check is not None and self.environment:
+            check(self._chosen({}, None))
         return model
 
     def answer(
@@ -99,11 +107,14 @@ class Predictor:
         kind = request_type(content_type, self.algorithm.answer, body)
         want = accepted_type(accept, self.algorithm.answer, self.default)
         try:
+            body, kind = as_utf8(body, kind, hold)
             expected = memory.to_decode(body, kind)
             hold(expected)
             records = self._records(model, body, kind)
             hold(max(0, getattr(records, "nbytes", 0) - expected))
-            writer = answers.Writer(self.algorithm.answer, want.media, wire=self.wire, batch=self.batch)
+            writer = answers.Writer(
+                self.algorithm.answer, want.media, wire=self.wire, batch=self.batch, joined=self.joined
+            )
             for part, columns in self._predicted(model, records, _header_options(kind, want)):
                 hold(writer.add(columns, part))
             text = writer.body(records)
@@ -152,14 +163,14 @@ class Predictor:
     def _layout(self) -> Layout:
         """Of every request, but for the width of the model that is asked."""
         width: Setting | None = algorithms.part(self.name, "hyperparameters").Hyperparameters.with_role("width")
-        known = Layout(
+        return Layout(
             name=self.source,
             limit=self.limit,
             missing=self.algorithm.missing,
             fields=self.algorithm.fields,
             notes=Notes(log.note),
+            width_name="the model's number of features" if width is None else width.name,
         )
-        return known if width is None else replace(known, width_name=width.name)
 
     def _predicted(
         self, model: Model, records: Any, asked: Mapping[str, str]
@@ -193,23 +204,9 @@ class Predictor:
         }
         headers = {name: value for name, value in asked.items() if name in fields}
         given: dict[str, object] = {}
-        for source in (*self._surroundings(fields), headers, configuration or {}):
+        for source in (self.environment, headers, configuration or {}):
             given |= {fields.get(name, name): value for name, value in source.items()}
         return self.options.read(given, noun="an option of this model")
-
-    def _surroundings(self, fields: Mapping[str, str]) -> Iterator[Mapping[str, object]]:
-        """What the environment says of the options: one a variable, or many in an object."""
-        for name, text in self.environment.items():
-            if name in fields:
-                yield {name: text}
-                continue
-            try:
-                value = orjson.loads(text)
-            except orjson.JSONDecodeError:
-                value = None
-            if not isinstance(value, dict):
-                raise UserError(f"{name}: must be a JSON object of options; it is {text[:60]!r}.")
-            yield value
 
 
 def _header_options(kind: ContentType, want: AnswerType) -> dict[str, str]:

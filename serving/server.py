@@ -42,6 +42,7 @@ def run(settings: Settings, name: str, began: float) -> int:
         name,
         default=settings.accept,
         batch=settings.batch,
+        joined=settings.joined,
         limit=_budget(settings),
         environment=os.environ,
     )

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.shared import machine
+from algoport.serving.surroundings import nearest
 
 MB = 1 << 20
 DEFAULT_PAYLOAD = 100 * MB
 TRANSFORM_PAYLOAD = 6  # MB of a batch request where nobody says otherwise, as the platform's own default is
 SMALL_MEMORY = 4_000_000_000  # bytes below which there is one worker
 WORKER_MEMORY = 600 * MB  # what a worker may come to need beside the model: libraries, a body, its rows, its answer
-CHOICES = ("", "text", "json")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +35,7 @@ class Settings:
     payload_given: bool  # whether that was asked for
     accept: str | None  # what an answer is where the request does not say
     batch: bool
+    joined: bool  # whether a CSV answer has its records in one line, and vectors in brackets
     local_batch: bool  # the batch mode of the SDK on one machine, which words one thing otherwise
     multi_model: bool
     gpu: bool
@@ -52,13 +53,13 @@ class Settings:
         given = _Environment(environment)
         multi = given.flag("SAGEMAKER_MULTI_MODEL")
         on_gpu = any(name.startswith("nvidia") and name[6:].isdigit() for name in _devices()) and gpu()
-        workers = 1 if multi else given.integer("SAGEMAKER_MODEL_SERVER_WORKERS", 1, 1024) or _workers(on_gpu)
+        asked = [given.integer(name, 1, 1024) for name in ("SAGEMAKER_MODEL_SERVER_WORKERS", "MODEL_SERVER_WORKERS")]
+        workers = 1 if multi else asked[0] or asked[1] or _workers(on_gpu)
         cores = machine.cores()
         threads = given.integer("OMP_NUM_THREADS", 1, 4096) or max(1, cores // workers)
-        batch = given.text("SAGEMAKER_BATCH")
-        access_log = given.text("ALGOPORT_ACCESS_LOG").lower()
-        if access_log not in CHOICES:
-            raise UserError(f"ALGOPORT_ACCESS_LOG: must be text or json; it is '{access_log}'.")
+        batch = given.flag("SAGEMAKER_BATCH")
+        given.integer("ALGOPORT_CORES", 1, 1 << 20)  # which others read
+        given.integer("ALGOPORT_MEMORY", 1 << 20, 1 << 60)
         return cls(
             base=Path(given.text("SAGEMAKER_BASE_DIR") or "/opt/ml"),
             port=given.integer("SAGEMAKER_BIND_TO_PORT", 1, 65535) or 8080,
@@ -73,12 +74,13 @@ class Settings:
             payload=_payload(given),
             payload_given=bool(given.text("SAGEMAKER_MAX_PAYLOAD_IN_MB")),
             accept=given.text("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT") or None,
-            batch=batch.lower() == "true",
-            local_batch=batch == "True",
+            batch=batch,
+            local_batch=given.text("SAGEMAKER_BATCH") == "True",
+            joined=given.word("ALGOPORT_CSV_ANSWERS", "lines", "joined") == "joined",
             multi_model=multi,
             gpu=on_gpu,
             log_level=given.integer("SAGEMAKER_CONTAINER_LOG_LEVEL", 0, 100, 20) or 0,
-            access_log=access_log,
+            access_log=given.word("ALGOPORT_ACCESS_LOG", "text", "json"),
         )
 
     @property
@@ -106,6 +108,14 @@ class _Environment:
         if text not in ("", "true", "false", "1", "0"):
             raise UserError(f"{name}: must be true or false; it is '{self.text(name)}'.")
         return text in ("true", "1")
+
+    def word(self, name: str, *words: str) -> str:
+        """One of these, in any case; empty where nothing is given."""
+        text = self.text(name)
+        if text and text.lower() not in words:
+            near = nearest(text, words)
+            raise UserError(f"{name}: must be {' or '.join(words)}; it is '{text}'.{near}")
+        return text.lower()
 
     def integer(self, name: str, low: int, high: int, default: int | None = None) -> int | None:
         text = self.text(name)

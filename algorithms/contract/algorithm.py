@@ -27,7 +27,13 @@ REQUEST_ROWS = (
     "application/x-parquet",
     "application/x-npy",
 )
-ANSWERS = ("application/json", "application/jsonlines", "application/x-recordio-protobuf", "text/csv")
+ANSWERS = (
+    "application/json",
+    "application/jsonlines",
+    "application/x-recordio-protobuf",
+    "text/csv",
+    "application/x-npy",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +102,7 @@ class Column:
     # json: each entry is a value of any shape, of arrays and texts; pixels: (h, w) or (h, w, 3) uint8, a picture each
     number: Literal["float", "int", "json", "pixels"] = "float"
     optional: bool = False  # only of some models, or only there when it is asked for
+    bracketed: bool = False  # whether CSV has a vector as one field, "[0.2, 0.8]", and not as many fields
 
 
 @dataclass(frozen=True, kw_only=True)

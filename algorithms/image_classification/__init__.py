@@ -75,7 +75,7 @@ ALGORITHM = Algorithm(
         key="",
         accepts=("application/x-image",),
         default_accept="application/x-image",
-        responses=("application/json", "application/jsonlines"),
+        responses=("application/json", "application/jsonlines", "application/x-npy"),
         default_response="application/json",
     ),
     log_name="AWS/Image Classification",

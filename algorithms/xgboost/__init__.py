@@ -82,11 +82,11 @@ ALGORITHM = Algorithm(
         columns=(
             Column(name="score", meaning="what the objective predicts: a value, a class, or a probability a class"),
             Column(name="predicted_label", meaning="the class", number="int", optional=True),
-            Column(name="labels", meaning="all classes", number="int", optional=True),
+            Column(name="labels", meaning="all classes", number="int", optional=True, bracketed=True),
             Column(name="probability", meaning="of class 1, or of the class that is answered", optional=True),
-            Column(name="probabilities", meaning="one a class", optional=True),
+            Column(name="probabilities", meaning="one a class", optional=True, bracketed=True),
             Column(name="raw_score", meaning="what the objective predicts", optional=True),
-            Column(name="raw_scores", meaning="what it predicts of each class", optional=True),
+            Column(name="raw_scores", meaning="what it predicts of each class", optional=True, bracketed=True),
             Column(name="predicted_score", meaning="the value of a regression", optional=True),
             Column(
                 name="contributions",

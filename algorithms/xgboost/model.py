@@ -126,6 +126,16 @@ class Model:
                 )
         return cls(boosters=boosters)
 
+    def check_options(self, options: Options) -> None:
+        """`UserError` where these options can be those of no request, whatever it asks."""
+        if options.output is not None and (self.booster.objective not in _CHOICES or self._has_several_values):
+            raise UserError(f"SAGEMAKER_INFERENCE_OUTPUT: must not be set for a model of {self.booster.objective}.")
+
+    @property
+    def _has_several_values(self) -> bool:
+        """Whether a row has several values that are no probabilities of classes."""
+        return self.booster.outputs > 1 and self.booster.objective not in ("multi:softmax", "multi:softprob")
+
     def _chosen(self, scores: NDArray[np.float32], wanted: tuple[str, ...]) -> dict[str, NDArray[Any]]:
         """The columns that were asked for; NaN where one says nothing under this objective."""
         objective = self.booster.objective

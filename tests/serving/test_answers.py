@@ -134,6 +134,33 @@ def test_an_answer_in_parts_is_the_answer_at_once(media: str) -> None:
     assert sum(sizes) >= len(text)
 
 
+def test_a_vector_is_one_field_of_csv_where_it_is_declared_so() -> None:
+    declared = Answer(
+        columns=(Column(name="label", meaning="", number="int"), Column(name="p", meaning="", bracketed=True))
+    )
+    table = np.array([[0.2, 0.8], [1, np.nan]], np.float32)
+
+    assert encode({"label": [1, 0], "p": table}, declared, CSV, nothing(2)) == b'1,"[0.2, 0.8]"\n0,"[1.0, nan]"\n'
+    assert encode({"p": table[:, 0]}, declared, CSV, nothing(2)) == b"0.2\n1.0\n"
+    assert encode({"p": table[:0]}, declared, CSV, nothing(0)) == b""
+
+
+def test_a_csv_answer_can_be_one_line_as_older_images_have_it() -> None:
+    declared, numbers = answer(x="float"), np.array([0.5, 1.5, 2.5], np.float32)
+    table = np.array([[0.2, 0.8], [0.5, 0.5]], np.float32)
+
+    def written(column: Any, batch: bool) -> bytes:
+        writer = Writer(declared, CSV, batch=batch, joined=True)
+        writer.add({"x": column[:1]}, nothing(1))
+        writer.add({"x": column[1:]}, nothing(len(column) - 1))
+        return writer.body(nothing(len(column)))
+
+    assert written(numbers, batch=False) == b"0.5,1.5,2.5\n"
+    assert written(numbers, batch=True) == b"0.5\n1.5\n2.5\n"
+    assert written(table, batch=False) == b"[0.2, 0.8],[0.5, 0.5]\n"
+    assert written(table, batch=True) == b"[0.2, 0.8]\n[0.5, 0.5]\n"
+
+
 def test_what_is_not_finite_is_null_in_json_and_a_word_in_csv() -> None:
     columns = {"x": np.array([np.nan, -np.inf, 1], np.float32), "y": [np.array([np.inf]), np.array([]), np.ones(2)]}
 

@@ -73,6 +73,12 @@ def test_a_content_type_may_be_written_in_other_ways(server: Server, kind: str) 
     assert server.ask("1,2,3", kind).json() == {"sums": [WANT[0]]}
 
 
+def test_a_charset_that_a_client_announces_is_read(server: Server) -> None:
+    assert server.ask("1,2,3", "text/csv; charset=ISO-8859-1").json() == {"sums": [WANT[0]]}
+    assert server.ask("1,2,3".encode("utf-16"), "text/csv; charset=UTF-16").json() == {"sums": [WANT[0]]}
+    assert "charset 'klingon'" in message(server.ask("1,2,3", "text/csv; charset=klingon"), 415)
+
+
 @pytest.mark.parametrize("accept", [None, "*/*", "text/*;q=0.1, application/*", "a/b, Application/JSON; q=0.9"])
 def test_an_answer_comes_in_the_kind_that_is_liked_best(server: Server, accept: str | None) -> None:
     assert server.ask("1,2,3", CSV, accept).headers["Content-Type"] == JSON

@@ -31,6 +31,11 @@ def read(**environment: str) -> Settings:
         ("OMP_NUM_THREADS", "many"),
         ("SAGEMAKER_NUM_MODEL_WORKERS", "0"),
         ("ALGOPORT_ACCESS_LOG", "xml"),
+        ("ALGOPORT_CSV_ANSWERS", "bunched"),
+        ("ALGOPORT_CORES", "two"),
+        ("ALGOPORT_MEMORY", "4GB"),
+        ("MODEL_SERVER_WORKERS", "0"),
+        ("SAGEMAKER_BATCH", "maybe"),
     ],
 )
 def test_a_value_that_cannot_be_is_named_with_what_can(name: str, value: str) -> None:
@@ -81,3 +86,14 @@ def test_batch_transform_learns_what_suits_it(
     execution = read(SAGEMAKER_MODEL_SERVER_WORKERS="3", **environment).execution
 
     assert execution == {"MaxConcurrentTransforms": concurrent, "BatchStrategy": strategy, "MaxPayloadInMB": size}
+
+
+def test_words_of_the_environment_are_read_in_any_case_and_a_misspelled_one_has_its_nearest_named() -> None:
+    assert read(ALGOPORT_CSV_ANSWERS="Joined", SAGEMAKER_BATCH="TRUE").joined
+    with pytest.raises(UserError, match="must be lines or joined; it is 'join'. The nearest of them is joined."):
+        read(ALGOPORT_CSV_ANSWERS="join")
+
+
+def test_the_platform_s_name_of_a_variable_wins_over_the_older_one() -> None:
+    assert read(MODEL_SERVER_WORKERS="3").workers == 3
+    assert read(MODEL_SERVER_WORKERS="3", SAGEMAKER_MODEL_SERVER_WORKERS="2").workers == 2

@@ -1,4 +1,5 @@
-"""Requests in JSON: `{"instances": [{"features": [1.5, 2]}, …], "configuration": {…}}`, and one instance alone."""
+"""Requests in JSON: `{"instances": [{"features": [1.5, 2]}, …], "configuration": {…}}`, one instance alone, bare rows,
+and the bodies that clients of other servers send (`envelopes.py`)."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from algoport.algorithms.contract import numbers as border
 from algoport.algorithms.contract.records import Rows
+from algoport.training.formats import envelopes
 from algoport.training.formats.layout import Layout, excerpt, shown_json
 from algoport.training.formats.recognition import format_of
 from algoport.training.formats.record import Parts, assemble
@@ -214,6 +216,9 @@ class _Instance:
 
 
 def _instances(body: Any, layout: Layout) -> tuple[Sequence[Any], object]:
+    rows = envelopes.rows_of(body, layout)
+    if rows is not None:
+        return rows, None
     if isinstance(body, Mapping) and "instances" not in body and ("features" in body or "data" in body):
         return [body], None
     if not isinstance(body, Mapping) or not isinstance(body.get("instances"), list):
@@ -222,6 +227,8 @@ def _instances(body: Any, layout: Layout) -> tuple[Sequence[Any], object]:
 
 
 def _instance(instance: Any, place: str, layout: Layout) -> _Instance:
+    if isinstance(instance, list):
+        return _Instance(features=_Element(instance), label=[], weight=None, configuration=None)
     if not isinstance(instance, Mapping):
         shown = excerpt(shown_json(instance))
         raise layout.fault(place, f'must be an object such as {{"features": [1.5, 2]}}; it is {shown}.')

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import pickle
 import tarfile
 from pathlib import Path
@@ -189,6 +192,37 @@ def test_of_other_objectives_nothing_can_be_chosen(objective, tmp_path):
 
     with pytest.raises(UserError, match=f"must not be set for a model of {objective}"):
         Model.load(tmp_path).predict(Rows(features=trained.rows(3)), asked(output="predicted_score"))
+    with pytest.raises(UserError, match="SAGEMAKER_INFERENCE_OUTPUT: must not be set"):
+        Predictor.of("xgboost", environment={"SAGEMAKER_INFERENCE_OUTPUT": "predicted_score"}).load(tmp_path)
+
+
+def test_on_the_wire_vectors_that_were_chosen_are_one_field_of_csv(tmp_path):
+    theirs, _, rows = trained.model("binary:logistic")
+    put(tmp_path, model=theirs)
+    predictor = Predictor.of("xgboost", environment={"SAGEMAKER_INFERENCE_OUTPUT": "predicted_label,probabilities"})
+    model = predictor.load(tmp_path)
+
+    answer = predictor.answer(model, predictor.request("text/csv", Rows(features=rows[:4])), "text/csv", "text/csv")
+    array = predictor.answer(
+        model, predictor.request("text/csv", Rows(features=rows[:4])), "text/csv", "application/x-npy"
+    )
+
+    fields = list(csv.reader(io.StringIO(answer.body.decode())))
+    numbers = np.load(io.BytesIO(array.body))
+    assert [len(line) for line in fields] == [2] * 4 and numbers.shape == (4, 3)
+    np.testing.assert_allclose([[float(a), *json.loads(b)] for a, b in fields], numbers, atol=1e-6)
+
+
+def test_a_key_beyond_the_width_of_the_model_is_refused_in_words_that_say_so(tmp_path):
+    theirs, _, rows = trained.model("binary:logistic")
+    put(tmp_path, model=theirs)
+    predictor = Predictor.of("xgboost")
+    d = rows.shape[1]
+
+    with pytest.raises(
+        Refusal, match=rf"has key {d}, where the model's number of features is {d} and keys count from 0"
+    ):
+        predictor.answer(predictor.load(tmp_path), b"0:1.5 %d:2" % d, "text/libsvm", None)
 
 
 @pytest.mark.parametrize("objective", ["binary:logistic", "multi:softprob"])
