@@ -21,9 +21,10 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
+from algoport.algorithms import ahead
 from algoport.algorithms.contract import Model
 from algoport.algorithms.contract.errors import PlatformError, UserError
-from algoport.algorithms.shared import machine
+from algoport.algorithms.shared import compiled, machine
 from algoport.serving import app, log, models, room
 from algoport.serving.metrics import Metrics
 from algoport.serving.peers import Peers
@@ -205,6 +206,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         return self.peers.is_ready() or not self.peers.anyone()
 
     def _loaded_and_warm(self, folder: Path) -> Model:
+        self._compile()
         model = self.predictor.load(folder)
         self.predictor.warm_up(model)
         return model
@@ -215,6 +217,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         timer.daemon = True
         timer.start()
         try:
+            self._compile()
             model = state.model or self.predictor.load(self.settings.model)
             self.predictor.warm_up(model)
             state.model = model
@@ -227,6 +230,19 @@ class Server(BaseApplication):  # type: ignore[misc]
             log.note(f"Ready after {time.monotonic() - self._began:.2f} seconds.")
         self.peers.be_ready()
         warm.set()
+
+    def _compile(self) -> None:
+        """Kernels that nobody on this machine has used, on all cores; a second worker waits for the first one's."""
+        name = self.predictor.name
+        try:
+            if ahead.lacks(name, "predict"):
+                log.note(
+                    f"Compiling kernels for this processor, once ({name}); later they are loaded from "
+                    f"{compiled.folder()}."
+                )
+                log.note(ahead.compile_for(name, "predict") or "Another worker has compiled them.")
+        except PlatformError as error:
+            log.warn(f"{error} Each is compiled when it is first used.")
 
     def _give_up(self, why: str) -> None:
         log.fault(f"{LOAD}the first prediction failed: {why}")

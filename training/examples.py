@@ -36,17 +36,34 @@ def choices(name: str) -> list[Any]:
     return [options(), *(options.read(given) for given in asked)]
 
 
-def run_example(name: str, *, first: bool = False) -> None:
-    """Train the example jobs, or only the first; save, load, and answer one record and all records."""
+def run_example(name: str, *, only: int | None = None) -> None:
+    """Train the example jobs, or the one of that number; save, load, and answer one record and all records."""
+    for number, (given, rows) in enumerate(examples(name)):
+        if only in (None, number):
+            with tempfile.TemporaryDirectory() as place:
+                _train(name, given, rows, Path(place))
+                _answer(name, rows, Path(place), choices(name))
+
+
+def run_stage(name: str, stage: str, place: Path) -> None:
+    """Only train the first example job, into a folder; or only answer with the model that is there."""
+    given, rows = examples(name)[0]
+    if stage == "fit":
+        _train(name, given, rows, place)
+    else:
+        _answer(name, rows, place, choices(name)[:1])
+
+
+def _train(name: str, given: dict[str, object], rows: dict[str, Any], place: Path) -> None:
     declared = algorithms.part(name, "hyperparameters").Hyperparameters
-    for given, rows in examples(name)[: 1 if first else None]:
-        channels = {channel: Memory(data) for channel, data in rows.items()}
-        job: Any = Job(hyperparameters=declared.read(given), channels=channels, files=files(name))
-        model = algorithms.part(name, "train").fit(job)
-        with tempfile.TemporaryDirectory() as place:
-            model.save(Path(place))
-            loaded = algorithms.part(name, "model").Model.load(Path(place))
-        records = next(iter(rows.values()))
-        for options in choices(name)[: 1 if first else None]:
-            for asked in (records[:1], records):
-                loaded.predict(asked, options)
+    channels = {channel: Memory(data) for channel, data in rows.items()}
+    job: Any = Job(hyperparameters=declared.read(given), channels=channels, files=files(name))
+    algorithms.part(name, "train").fit(job).save(place)
+
+
+def _answer(name: str, rows: dict[str, Any], place: Path, asked: list[Any]) -> None:
+    model = algorithms.part(name, "model").Model.load(place)
+    records = next(iter(rows.values()))
+    for options in asked:
+        for part in (records[:1], records):
+            model.predict(part, options)

@@ -1,49 +1,40 @@
 """Warm-up: kernels are compiled before the first job on a machine, side by side, and said to be.
 
-A planner runs the example jobs with kernels that were compiled in haste, to find out which there are and for which
-arguments; workers compile each of these as jobs use it, and leave it in the cache. Images are built with their
-kernels and need none of it. `python -m algoport.training.warmup NAME …` does it for whole algorithms.
+Those that most jobs use are listed (`algorithms/ahead.py`); of all kernels of an algorithm, its example jobs find the
+rest, each in a process of its own. Images are built with their kernels and need none of it.
+`python -m algoport.training.warmup NAME …` does it for whole algorithms, `--list NAME …` writes their lists.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import ctypes
-import fcntl
 import importlib
+import json
 import os
-import re
-import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from importlib import metadata
-from multiprocessing import get_context
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterable
 
 from algoport import algorithms
-from algoport.algorithms.contract.errors import PlatformError
-from algoport.algorithms.shared import compiled, machine
+from algoport.algorithms import ahead
+from algoport.algorithms.shared import compiled
 
 DECODERS = "formats"  # beside the names of algorithms: the kernels of the data formats
-WORKER = 400 << 20  # bytes of memory that a process which compiles may need
-LOOK = 0.05  # seconds between two looks whether anybody still wants the kernels
 
 
 def missing(parts: Iterable[str], *, whole: bool = False) -> list[str]:
     """Which of these algorithms and decoders nobody has compiled yet for this processor. None in an image.
 
-    `whole`: with all that their examples reach; else with what the first of them does, which most jobs need.
+    `whole`: with all that their examples reach; else with what training the first of them does, which most jobs need.
     """
     if os.environ.get(compiled.KERNELS) or not compiled.is_shared():
         return []
     examples = {place.name for place in algorithms.folders() if (place / "example.py").is_file()}
     known = [part for part in parts if part == DECODERS or part.replace("-", "_") in examples]
-    return [part for part in known if not any(_note(part, all_).exists() for all_ in {True, whole})]
+    extents = ("whole",) if whole else ("fit", "whole")
+    return [part for part in known if not any(ahead.note(part, extent).exists() for extent in extents)]
 
 
 def decoders(media: Iterable[str]) -> list[str]:
@@ -59,23 +50,7 @@ def run(parts: Iterable[str], *, whole: bool = False, stop: Callable[[], bool] =
     `PlatformError` where it fails. Nothing is lost then: a kernel that is not there is compiled when it is used.
     """
     words = ["--whole"] if whole else []
-    command = [sys.executable, "-P", "-m", "algoport.training.warmup", *words, *parts]
-    process = subprocess.Popen(  # noqa: S603 (our own)
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-    while True:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            said, faults = process.communicate(timeout=LOOK)
-            break
-        if stop():
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-            return None
-    if process.returncode:
-        errors = re.findall(r"^[\w.]*(?:Error|Exception|BrokenProcessPool)\b.*", faults, re.M)
-        why = errors[-1] if errors else f"exit code {process.returncode}"
-        raise PlatformError(f"Kernels could not be compiled before the job ({why.rstrip('.')}).")
-    return said.strip().splitlines()[-1]
+    return ahead.run([sys.executable, "-P", "-m", "algoport.training.warmup", *words, *parts], stop)
 
 
 def main() -> int:
@@ -83,119 +58,99 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="warm-up", description=__doc__)
     parser.add_argument("parts", nargs="+", metavar="NAME", help=f"an algorithm, or {DECODERS}: the data formats")
     parser.add_argument("--whole", action="store_true", help="all that the examples reach, not only the first")
+    parser.add_argument("--list", action="store_true", help=f"write {ahead.LIST} of these algorithms")
     given = parser.parse_args()
-    _die_with_parent()
+    ahead.die_with_parent()
     compiled.prepare()
+    if given.list:
+        for name in given.parts:
+            (algorithms.folder(name) / ahead.LIST).write_text(kernels(name))
+        return 0
     start_time = time.monotonic()
-    with _alone():
+    with ahead.alone():
         parts = missing(given.parts, whole=given.whole)
-        workers = _workers()
-        count = _side_by_side(parts, given.whole, workers) if workers > 1 else _one_by_one(parts, given.whole)
+        count = _compile(parts, given.whole)
         for part in parts:
-            _note(part, given.whole).touch()
-    processor = os.environ.get("NUMBA_CPU_NAME") or "this processor"
-    seconds = time.monotonic() - start_time
-    print(f"Compiled {count} kernels for {processor} in {seconds:.1f} s, {workers} at a time.")
+            ahead.note(part, "whole" if given.whole else "fit").touch()
+    print(ahead.sentence(count, time.monotonic() - start_time))
     return 0
 
 
-def _note(part: str, whole: bool) -> Path:
-    """The file that says that a part was compiled, beside its kernels. The folder's name gives their version."""
-    processor = os.environ.get("NUMBA_CPU_NAME") or compiled.processor() or "host"
-    extent = "whole" if whole else "first"
-    made = f"{sys.implementation.cache_tag}-numba-{metadata.version('numba')}"
-    return compiled.folder() / f"{part}-{processor}-{made}.{extent}"
+def kernels(name: str) -> str:
+    """What `ahead.LIST` of an algorithm must hold, found by running its first example in fresh processes: once more
+    where the first had to compile, for of what is loaded, nothing is called by kernels alone."""
+    lists = {}
+    with tempfile.TemporaryDirectory() as place:
+        for stage in ahead.STAGES:
+            command = [sys.executable, "-P", "-c", _FIND, name, stage, place]
+            for _ in range(2):
+                done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 (our own)
+                compilations, lists[stage] = json.loads(done.stdout.splitlines()[-1])
+                if compilations == 0:
+                    break
+    return _as_json(lists) + "\n"
 
 
-@contextlib.contextmanager
-def _alone() -> Iterator[None]:
-    """One process of this user at a time, whatever it compiles."""
-    with open(compiled.folder() / "warm-up.lock", "a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+_FIND = """
+import json, sys
+from pathlib import Path
+from algoport.algorithms import ahead
+from algoport.algorithms.shared import compiled
+compiled.prepare()
+from algoport.training import examples
+name, stage, place = sys.argv[1:]
+examples.run_stage(name, stage, Path(place))
+print(json.dumps([compiled.compilations(), ahead.used()]))
+"""
 
 
-def _workers() -> int:
-    """As many as there are cores, but no more than there is memory for."""
-    free = machine.memory_free()
-    return machine.cores() if free is None else max(1, min(machine.cores(), free // WORKER))
+def _as_json(lists: dict[str, ahead.Groups]) -> str:
+    """A line a kernel."""
+    stages = []
+    for stage, groups in lists.items():
+        modules = []
+        for module, kernels in groups.items():
+            lines = ",\n   ".join(json.dumps(kernel) for kernel in kernels)
+            modules.append(f'  "{module}": [\n   {lines}\n  ]')
+        stages.append(f' "{stage}": {{\n' + ",\n".join(modules) + "\n }")
+    return "{\n" + ",\n".join(stages) + "\n}\n"
 
 
-def _use(part: str, whole: bool) -> None:
-    """Run all kernels of a part."""
-    if part == DECODERS:
-        from algoport.training.formats.__main__ import decode_examples
-
-        decode_examples()
-    else:
-        from algoport.training.examples import run_example
-
-        run_example(part, first=not whole)
-
-
-def _one_by_one(parts: list[str], whole: bool) -> int:
-    for part in parts:
-        _use(part, whole)
-    return compiled.compilations()
-
-
-def _side_by_side(parts: list[str], whole: bool, workers: int) -> int:
+def _compile(parts: list[str], whole: bool) -> int:
+    """What is listed first, as it is shared out best, and then the example jobs that find the rest."""
     names = [part for part in parts if part != DECODERS]
-    # Workers begin anew: what was compiled in haste must not get into what is saved.
-    with ProcessPoolExecutor(workers, get_context("spawn"), _begin, (names,)) as pool:
-        tasks = _plan(pool)
-        for part in parts:
-            _use(part, whole)
-        for task in tasks:
-            task.result()
-        return len(tasks)
+    with ahead.pool(names) as pool:
+        listed = {name: ahead.listed(name, "fit") for name in names}
+        tasks = [pool.submit(ahead.compile_group, group) for groups in listed.values() for group in groups]
+        if DECODERS in parts:
+            tasks.append(pool.submit(_decode))
+        count = sum(task.result() for task in tasks)
+        unlisted = [name for name in names if whole or not listed[name]]
+        tasks = [pool.submit(_run, name, number) for name in unlisted for number in range(_jobs(name, whole))]
+        return count + sum(task.result() for task in tasks)
 
 
-def _plan(pool: ProcessPoolExecutor) -> list[Future[None]]:
-    """From now on this process gives each kernel that it lacks to a worker, and for itself compiles it in haste: not
-    optimized, not parallel, not saved. Returns what grows with what the workers have to do."""
-    os.environ["NUMBA_OPT"] = "0"  # as numba is imported here, and not for workers
-    event: Any = importlib.import_module("numba.core.event")
-    del os.environ["NUMBA_OPT"]
-    compiled.attach()
-    caching: Any = importlib.import_module("numba.core.caching")
-    caching.Cache.save_overload = lambda self, *what: None
-    tasks: list[Future[None]] = []
-    depth = [0]
+def _jobs(name: str, whole: bool) -> int:
+    from algoport.training import examples
 
-    class Planner(event.Listener):  # type: ignore[misc]
-        def on_start(self, event: Any) -> None:
-            kernel = event.data["dispatcher"]
-            module, name = kernel.py_func.__module__, kernel.py_func.__qualname__
-            # One that has no name in its module is left to the job.
-            if depth[0] == 0 and name.isidentifier():
-                tasks.append(pool.submit(_compile, module, name, tuple(event.data["args"])))
-            kernel.targetoptions["parallel"] = False
-            depth[0] += 1
-
-        def on_end(self, event: Any) -> None:
-            depth[0] -= 1
-
-    event.register("numba:compile", Planner())
-    return tasks
+    return len(examples.examples(name)) if whole else 1
 
 
-def _begin(names: list[str]) -> None:
-    """What a worker needs before the first kernel: algorithms from other folders are found when they are asked for."""
-    _die_with_parent()
-    compiled.prepare()
-    for name in names:
-        algorithms.part(name, "")
+def _run(name: str, number: int) -> int:
+    """Run one example job in this process; how many functions it compiled."""
+    from algoport.training import examples
+
+    before = compiled.compilations()
+    examples.run_example(name, only=number)
+    return compiled.compilations() - before
 
 
-def _compile(module: str, name: str, arguments: tuple[Any, ...]) -> None:
-    """Compile one kernel into the cache."""
-    getattr(importlib.import_module(module), name).compile(arguments)
+def _decode() -> int:
+    from algoport.training.formats.__main__ import decode_examples
 
-
-def _die_with_parent() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    before = compiled.compilations()
+    decode_examples()
+    return compiled.compilations() - before
 
 
 if __name__ == "__main__":

@@ -109,7 +109,7 @@ def test_a_stop_ends_it_at_once(cache: Path) -> None:
 def test_a_failure_is_a_sentence_and_no_kernels_are_noted(cache: Path, tmp_path: Path) -> None:
     (tmp_path / "own/my_algorithm/example.py").write_text("raise OSError('it is broken')\n")
 
-    with pytest.raises(PlatformError, match=r"Kernels could not be compiled before the job \(OSError: it is broken\)"):
+    with pytest.raises(PlatformError, match=r"Kernels could not be compiled beforehand \(OSError: it is broken\)"):
         warmup.run([NAME])
 
     assert warmup.missing([NAME]) == [NAME]
