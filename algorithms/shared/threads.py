@@ -16,6 +16,7 @@ from numba.np.ufunc import parallel
 Team = tuple[int, int]  # where the function lies that starts threads, 0: nowhere; how many threads there are
 
 ALONE: Team = (0, 1)
+WORTH = 1 << 16  # items of a simple loop with which threads begin to spare time
 
 BYTE, WORD, FLAG = ir.IntType(8), ir.IntType(64), ir.IntType(32)
 BYTES, WORDS = BYTE.as_pointer(), WORD.as_pointer()
@@ -24,9 +25,10 @@ WORK = ir.FunctionType(ir.VoidType(), [BYTES.as_pointer(), WORDS, WORDS, BYTES])
 START = ir.FunctionType(ir.VoidType(), [BYTES, BYTES.as_pointer(), WORDS, WORDS, BYTES, WORD, WORD, WORD])
 
 
-def team() -> Team:
-    """All threads that `numba.set_num_threads` allows; starts them where none has run yet."""
-    count = int(numba.get_num_threads())
+def team(items: int = WORTH) -> Team:
+    """All threads that `numba.set_num_threads` allows, or `ALONE` where a loop has fewer than `WORTH` items; starts
+    them where none has run yet."""
+    count = int(numba.get_num_threads()) if items >= WORTH else 1
     return (_start(), count) if count > 1 else ALONE
 
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from algoport.algorithms.shared.threads import team
 from algoport.algorithms.xgboost import binning, sampling
 from algoport.algorithms.xgboost.booster import Booster
 from algoport.algorithms.xgboost.data import TRAIN, Part
@@ -83,7 +84,7 @@ class Trees:
 
     def _add(self, tree: Tree, leaf: NDArray[np.int32], k: int) -> None:
         """Add what a tree answers to the margins."""
-        update.add(tree.threshold, leaf, self.margins[TRAIN], k)
+        update.add(team(len(leaf)), tree.threshold, leaf, self.margins[TRAIN], k)
         for name, part in self.parts.items():
             if name == TRAIN or not len(part):
                 continue
@@ -91,8 +92,8 @@ class Trees:
                 self.margins[name][:, k] += one_tree(tree).margins(part.rows.features, np.zeros(1, np.float32), 1)[:, 0]
             else:
                 update.answer(
-                    part.rows.features, tree.left, tree.right, tree.feature, tree.threshold, tree.default_left,
-                    self.margins[name], k,
+                    team(len(part)), part.rows.features, tree.left, tree.right, tree.feature, tree.threshold,
+                    tree.default_left, self.margins[name], k,
                 )  # fmt: skip
 
     def _binned(self, k: int) -> binning.Bins:

@@ -44,7 +44,7 @@ def others() -> list[tuple[dict[str, object], dict[str, Rows]]]:
     sums = np.abs(features[:, 0]) + np.abs(features[:, 1])
     counts = np.floor(2 * sums)
     losses: list[tuple[dict[str, object], NDArray[np.float32]]] = [
-        ({"objective": "reg:squarederror", "eval_metric": "rmsle,mape,mphe"}, sums + 1),
+        ({"objective": "reg:squarederror", "eval_metric": "rmse,rmsle,mape,mphe"}, sums + 1),
         ({"objective": "reg:pseudohubererror"}, sums),
         ({"objective": "reg:absoluteerror", "subsample": 0.7}, sums),
         ({"objective": "reg:quantileerror", "quantile_alpha": "[0.2,0.8]"}, sums),
@@ -78,6 +78,11 @@ def others() -> list[tuple[dict[str, object], dict[str, Rows]]]:
     jobs += [({**short, "objective": "binary:logistic", **given}, missing) for given in boosters]
     thin = {name: replace(part, features=sparse.csr_array(part.features)) for name, part in rows.items()}
     jobs += [({**short, "objective": "binary:logistic", "booster": own}, thin) for own in ("gbtree", "gblinear")]
+    # Rows that stay sparse, as little is there.
+    few = {name: replace(part, features=_thinned(part.dense())) for name, part in rows.items()}
+    jobs += [({**short, "objective": "binary:logistic", "subsample": 0.7}, few)]
+    # Features of more values than bins, or than the library's sketch takes at once; and codes of two bytes.
+    jobs += [({**short, "objective": "binary:logistic", **given}, _fine(n)) for n, given in FINE]
     # Of many trees, and of many rows, answers are found in other ways.
     many = {
         name: replace(part, features=np.tile(part.dense(), (30, 1)), label=np.tile(np.asarray(part.label), (30, 1)))
@@ -86,6 +91,25 @@ def others() -> list[tuple[dict[str, object], dict[str, Rows]]]:
     jobs += [({**short, "objective": "binary:logistic", "num_round": 8}, rows)]
     jobs += [({**short, "objective": "binary:logistic", "num_round": 6}, many)]
     return jobs
+
+
+FINE: list[tuple[int, dict[str, object]]] = [
+    (600, {}),
+    (600, {"tree_method": "exact", "subsample": 0.5}),
+    (6000, {"subsample": 0.5}),
+    (6000, {"max_bin": 512, "subsample": 0.5}),
+]
+
+
+def _thinned(features: NDArray[np.float32]) -> sparse.csr_array:
+    """A tenth of the values."""
+    return sparse.csr_array(np.where(np.random.default_rng(2).random(features.shape) < 0.1, features, np.float32(0)))
+
+
+def _fine(n: int) -> dict[str, Rows]:
+    """Rows of features that have a value of its own in each."""
+    features = np.random.default_rng(1).normal(size=(n, 2)).astype(np.float32)
+    return _parts(features, (features[:, 0] > 0).astype(np.float32))
 
 
 def _parts(features: NDArray[np.float32], label: NDArray[np.float32]) -> dict[str, Rows]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from algoport.algorithms.contract.errors import LabelError
 from algoport.algorithms.contract.group import Group
+from algoport.algorithms.shared.threads import team
 from algoport.algorithms.xgboost import links
 from algoport.algorithms.xgboost.kernels import objectives as kernels
 from algoport.algorithms.xgboost.related import RANKING, Targets, Whole, column
@@ -21,7 +22,6 @@ from algoport.algorithms.xgboost.together import exact, mean
 Floats = NDArray[np.float32]
 
 _POINTWISE = {
-    "reg:squarederror": kernels.SQUARED,
     "reg:squaredlogerror": kernels.SQUARED_LOG,
     "reg:pseudohubererror": kernels.HUBER,
     "reg:gamma": kernels.GAMMA,
@@ -154,17 +154,19 @@ class Objective:
 
         An exchange of the margins where `whole` is needed.
         """
-        label, weight = targets.label, targets.weight
+        label, weight, crew = targets.label, targets.weight, team(len(targets.label))
         positive = np.float32(self.scale_pos_weight if self.name in _SCALED else 1)
         if self.name in _LOGISTIC:
-            kernels.logistic(column(margins, 0), label, weight, positive, out.reshape(-1))
+            kernels.logistic(crew, column(margins, 0), label, weight, positive, out.reshape(-1))
+        elif self.name == "reg:squarederror":
+            kernels.squared(crew, column(margins, 0), label, weight, positive, out.reshape(-1))
         elif self.name in _POINTWISE:
             kind = _POINTWISE[self.name]
-            kernels.pointwise(kind, column(margins, 0), label, weight, positive, np.float32(self._fact), out[0])
+            kernels.pointwise(crew, kind, column(margins, 0), label, weight, positive, np.float32(self._fact), out[0])
         elif self.name == "reg:quantileerror":
             for j, alpha in enumerate(self.quantile_alpha):
                 fact = np.float32(alpha)
-                kernels.pointwise(kernels.QUANTILE, column(margins, j), label, weight, positive, fact, out[j])
+                kernels.pointwise(crew, kernels.QUANTILE, column(margins, j), label, weight, positive, fact, out[j])
         elif self.name in links.SOFTMAX:
             kernels.softmax(np.ascontiguousarray(margins), label, weight, out.reshape(-1))
         elif self.name == "survival:aft":

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.group import Group
+from algoport.algorithms.shared.threads import team
 from algoport.algorithms.xgboost import links
 from algoport.algorithms.xgboost.curves import area
 from algoport.algorithms.xgboost.kernels import scores as kernels
@@ -87,7 +88,7 @@ class ScoredChannel:
         if score.base not in ("quantile",) and margins.shape[1] > 1:
             raise UserError(f"eval_metric: {score.written} must be of one number a row; {objective.name} answers more.")
         if score.base == "logloss" and objective.name in links.LOGISTIC:
-            loss = kernels.log_loss(column(margins, 0), t.label, t.weight)
+            loss = kernels.log_loss(team(len(t)), column(margins, 0), t.label, t.weight)
             sums = np.array([loss, float(t.weight.sum(dtype=np.float64)) if len(t.weight) else len(t)])
         elif score.base == "logloss":
             answers = links.evaluation_scores(objective.name, margins)[:, 0].astype(np.float64)
@@ -113,7 +114,11 @@ class ScoredChannel:
         for j in range(values.shape[1]):
             kind = kernels.QUANTILE if score.base == "quantile" else _POINTWISE[score.base]
             fact = np.float32(self._fact(score, j))
-            sums += np.array(kernels.pointwise(kind, link, column(values, j), t.label, t.weight, fact))
+            rows = column(values, j), t.label, t.weight
+            if kind == kernels.SQUARES and link == kernels.IDENTITY:
+                sums += np.array(kernels.squares(team(len(t)), *rows))
+            else:
+                sums += np.array(kernels.pointwise(team(len(t)), kind, link, *rows, fact))
         return sums
 
     def _fact(self, score: Score, j: int) -> float:

@@ -12,6 +12,8 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
+from algoport.algorithms.shared.threads import share
+
 SQUARED, LOGISTIC, SQUARED_LOG, HUBER, GAMMA, POISSON, TWEEDIE, HINGE, ABSOLUTE, QUANTILE = range(10)
 NORMAL, LOGISTIC_NOISE, EXTREME = range(3)
 PAIRWISE, NDCG, MAP = range(3)
@@ -77,8 +79,9 @@ def _squared_loss(margins, labels, weights, positive, out):
         out[2 * i + 1] = w
 
 
-@numba.njit(parallel=True, nogil=True, cache=True, error_model="numpy")
+@numba.njit(nogil=True, cache=True)
 def logistic(
+    team,  # in   (2,) int64  as `threads.team` gives it
     margins,  # in   (n,) float32
     labels,  # in   (n,) float32
     weights,  # in   (n,) float32; (0,) where each row weighs 1
@@ -86,18 +89,38 @@ def logistic(
     out,  # sets (n * 2,) float32
 ):
     """Of the logistic loss. A kernel of its own, as most jobs spend their time here."""
-    n = margins.shape[0]
-    for block in numba.prange((n + BLOCK - 1) // BLOCK):
-        first, last = block * BLOCK, min(n, (block + 1) * BLOCK)
-        _logistic(margins[first:last], labels[first:last], weights[first:last], positive, out[2 * first : 2 * last])
+    share(team, _logistic_block, (len(margins) + BLOCK - 1) // BLOCK, (margins, labels, weights, positive, out))
+
+
+@numba.njit(nogil=True, cache=True)
+def _logistic_block(block, margins, labels, weights, positive, out):
+    a, b = block * BLOCK, min(len(margins), (block + 1) * BLOCK)
+    _logistic(margins[a:b], labels[a:b], weights[a:b], positive, out[2 * a : 2 * b])
+
+
+@numba.njit(nogil=True, cache=True)
+def squared(
+    team,  # in   (2,) int64
+    margins,  # in   (n,) float32
+    labels,  # in   (n,) float32
+    weights,  # in   (n,) float32; (0,) where each row weighs 1
+    positive,  # float32, by what rows with label 1 are multiplied
+    out,  # sets (n * 2,) float32
+):
+    """Of the squared loss. The same."""
+    share(team, _squared_block, (len(margins) + BLOCK - 1) // BLOCK, (margins, labels, weights, positive, out))
+
+
+@numba.njit(nogil=True, cache=True)
+def _squared_block(block, margins, labels, weights, positive, out):
+    a, b = block * BLOCK, min(len(margins), (block + 1) * BLOCK)
+    _squared_loss(margins[a:b], labels[a:b], weights[a:b], positive, out[2 * a : 2 * b])
 
 
 @numba.njit(inline="always", error_model="numpy")
 def _pair(kind, p, y, fact):
     """The derivatives of one row's loss at margin p and label y; `fact` is the loss's own number."""
     one, zero = np.float32(1), np.float32(0)
-    if kind == SQUARED:
-        return p - y, one
     if kind == SQUARED_LOG:
         p = max(p, np.float32(-1 + 1e-6))
         apart = np.float32(math.log1p(p) - math.log1p(y))
@@ -123,9 +146,10 @@ def _pair(kind, p, y, fact):
     return np.float32((p > y) - (p < y)), one  # ABSOLUTE
 
 
-@numba.njit(parallel=True, nogil=True, cache=True, error_model="numpy")
+@numba.njit(nogil=True, cache=True)
 def pointwise(
-    kind,  # one of SQUARED ... QUANTILE, but for LOGISTIC
+    team,  # in   (2,) int64
+    kind,  # one of SQUARED_LOG ... QUANTILE
     margins,  # in   (n,) float32
     labels,  # in   (n,) float32
     weights,  # in   (n,) float32; (0,) where each row weighs 1
@@ -133,23 +157,31 @@ def pointwise(
     fact,  # float32: the slope, the variance power, the quantile, or the largest step of a leaf
     out,  # sets (n, 2) float32
 ):
-    """Of the losses that a row has by itself."""
-    n = margins.shape[0]
+    """Of the other losses that a row has by itself."""
+    count = (len(margins) + BLOCK - 1) // BLOCK
+    share(team, _pointwise, count, (kind, margins, labels, weights, positive, fact, out))
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _pointwise(
+    block,  # in   int64  which block of rows
+    kind,  # one of SQUARED_LOG ... QUANTILE
+    margins,  # in   (n,) float32
+    labels,  # in   (n,) float32
+    weights,  # in   (n,) float32; (0,) where each row weighs 1
+    positive,  # float32
+    fact,  # float32
+    out,  # sets (n, 2) float32
+):
+    """A block of rows."""
     plain = weights.shape[0] == 0
-    flat = out.reshape(2 * n)
-    for block in numba.prange((n + BLOCK - 1) // BLOCK):
-        first, last = block * BLOCK, min(n, (block + 1) * BLOCK)
-        if kind == SQUARED:
-            into = flat[2 * first : 2 * last]
-            _squared_loss(margins[first:last], labels[first:last], weights[first:last], positive, into)
-            continue
-        for i in range(first, last):
-            y = labels[i]
-            w = positive if y == np.float32(1) else np.float32(1)
-            if not plain:
-                w *= weights[i]
-            g, h = _pair(kind, margins[i], y, fact)
-            out[i, 0], out[i, 1] = g * w, h * w
+    for i in range(block * BLOCK, min(len(margins), (block + 1) * BLOCK)):
+        y = labels[i]
+        w = positive if y == np.float32(1) else np.float32(1)
+        if not plain:
+            w *= weights[i]
+        g, h = _pair(kind, margins[i], y, fact)
+        out[i, 0], out[i, 1] = g * w, h * w
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")

@@ -8,6 +8,7 @@ import math
 import numba
 import numpy as np
 
+from algoport.algorithms.shared.threads import share
 from algoport.algorithms.xgboost.kernels.memory import bits_of, float_of
 from algoport.algorithms.xgboost.kernels.objectives import FEW, _noise, exp, powers
 
@@ -95,8 +96,36 @@ def _squares(margins, labels, weights):
     return loss, total
 
 
-@numba.njit(parallel=True, nogil=True, cache=True, error_model="numpy")
+@numba.njit(nogil=True, cache=True)
+def squares(
+    team,  # in   (2,) int64  as `threads.team` gives it
+    margins,  # in (n,) float32
+    labels,  # in (n,) float32
+    weights,  # in (n,) float32; (0,) where each row weighs 1
+):
+    """The sum of the rows' squared errors times their weights, and of the weights."""
+    sums = np.zeros(((len(margins) + BLOCK - 1) // BLOCK, 2))
+    share(team, _squares_block, len(sums), (margins, labels, weights, sums))
+    return _total(sums)
+
+
+@numba.njit(nogil=True, cache=True)
+def _squares_block(block, margins, labels, weights, sums):
+    a, b = block * BLOCK, min(len(margins), (block + 1) * BLOCK)
+    sums[block, 0], sums[block, 1] = _squares(margins[a:b], labels[a:b], weights[a:b])
+
+
+@numba.njit(nogil=True, cache=True)
+def _total(sums):
+    loss, whole = 0.0, 0.0
+    for block in range(len(sums)):
+        loss, whole = loss + sums[block, 0], whole + sums[block, 1]
+    return loss, whole
+
+
+@numba.njit(nogil=True, cache=True)
 def pointwise(
+    team,  # in   (2,) int64
     kind,  # one of SQUARES ... QUANTILE
     link,  # IDENTITY, SIGMOID or EXPONENTIAL: from margins to answers
     margins,  # in (n,) float32
@@ -105,22 +134,29 @@ def pointwise(
     fact,  # float32: the threshold, the variance power, the quantile or the slope
 ):
     """The sum of the rows' losses times their weights, and of the weights."""
-    n = margins.shape[0]
-    blocks = (n + BLOCK - 1) // BLOCK
-    losses, whole = np.zeros(blocks), np.zeros(blocks)
-    plain = weights.shape[0] == 0
-    for block in numba.prange(blocks):
-        first, last = block * BLOCK, min(n, (block + 1) * BLOCK)
-        loss, total = 0.0, 0.0
-        if kind == SQUARES and link == IDENTITY:
-            losses[block], whole[block] = _squares(margins[first:last], labels[first:last], weights[first:last])
-            continue
-        for i in range(first, last):
-            w = np.float32(1) if plain else weights[i]
-            loss += _loss(kind, labels[i], _link(link, margins[i]), fact) * w
-            total += w
-        losses[block], whole[block] = loss, total
-    return losses.sum(), whole.sum()
+    sums = np.zeros(((len(margins) + BLOCK - 1) // BLOCK, 2))
+    share(team, _pointwise, len(sums), (kind, link, margins, labels, weights, fact, sums))
+    return _total(sums)
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _pointwise(
+    block,  # in int64  which block of rows
+    kind,  # one of SQUARES ... QUANTILE
+    link,  # from margins to answers
+    margins,  # in (n,) float32
+    labels,  # in (n,) float32
+    weights,  # in (n,) float32; (0,) where each row weighs 1
+    fact,  # float32
+    sums,  # sets (blocks, 2) float64
+):
+    """A block of rows."""
+    loss, total, plain = 0.0, 0.0, weights.shape[0] == 0
+    for i in range(block * BLOCK, min(len(margins), (block + 1) * BLOCK)):
+        w = np.float32(1) if plain else weights[i]
+        loss += _loss(kind, labels[i], _link(link, margins[i]), fact) * w
+        total += w
+    sums[block, 0], sums[block, 1] = loss, total
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
@@ -137,21 +173,28 @@ def _log_losses(margins, labels, weights):
     return loss
 
 
-@numba.njit(parallel=True, nogil=True, cache=True, error_model="numpy")
+@numba.njit(nogil=True, cache=True)
 def log_loss(
+    team,  # in (2,) int64
     margins,  # in (n,) float32
     labels,  # in (n,) float32
     weights,  # in (n,) float32; (0,) where each row weighs 1
 ):
     """The sum of the rows' log losses times their weights. A kernel of its own, as most jobs print it each round."""
-    n = margins.shape[0]
-    size = 256  # rows that are added up in float32
-    blocks = (n + size - 1) // size
-    losses = np.zeros(blocks)
-    for block in numba.prange(blocks):
-        rows = slice(block * size, min(n, (block + 1) * size))
-        losses[block] = _log_losses(margins[rows], labels[rows], weights[rows])
-    return losses.sum()
+    losses = np.zeros((len(margins) + BLOCK - 1) // BLOCK)
+    share(team, _log_loss, len(losses), (margins, labels, weights, losses))
+    loss = 0.0
+    for block in range(len(losses)):
+        loss += losses[block]
+    return loss
+
+
+@numba.njit(nogil=True, cache=True)
+def _log_loss(block, margins, labels, weights, losses):
+    """A block of rows, of which few at a time are added up in float32."""
+    for a in range(block * BLOCK, min(len(margins), (block + 1) * BLOCK), FEW):
+        b = min(len(margins), a + FEW)
+        losses[block] += _log_losses(margins[a:b], labels[a:b], weights[a:b])
 
 
 @numba.njit(parallel=True, nogil=True, cache=True, error_model="numpy")

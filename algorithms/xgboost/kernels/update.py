@@ -3,26 +3,35 @@
 import numba
 import numpy as np
 
+from algoport.algorithms.shared.threads import share
+
 BLOCK = 8192
 NEAR = 1024  # rows that a thread takes down a tree at a time
 
 
-@numba.njit(parallel=True, nogil=True, cache=True)
+@numba.njit(nogil=True, cache=True)
 def add(
+    team,  # in   (2,) int64  as `threads.team` gives it
     values,  # in   (m,) float32, what each leaf adds
     leaf,  # in   (n,) int32, the leaf of each row
     margins,  # adds (n, k) float32
     column,  # to which of the k
 ):
     """Add to each row's margin what its leaf says."""
-    n = leaf.shape[0]
-    for block in numba.prange((n + BLOCK - 1) // BLOCK):
-        for i in range(block * BLOCK, min(n, (block + 1) * BLOCK)):
-            margins[i, column] += values[leaf[i]]
+    share(team, _add, (len(leaf) + BLOCK - 1) // BLOCK, (values, leaf, margins, column))
 
 
-@numba.njit(parallel=True, nogil=True, cache=True)
+@numba.njit(nogil=True, cache=True)
+def _add(block, values, leaf, margins, column):
+    """A block of rows."""
+    to = np.uint64(column)
+    for i in range(np.uint64(block * BLOCK), np.uint64(min(len(leaf), (block + 1) * BLOCK))):
+        margins[i, to] += values[np.uint64(leaf[i])]
+
+
+@numba.njit(nogil=True, cache=True)
 def answer(
+    team,  # in   (2,) int64
     rows,  # in   (n, d) float32
     left,  # in   (m,) int32, -1 at leaves
     right,  # in   (m,) int32
@@ -36,20 +45,37 @@ def answer(
 
     Every row takes all steps, at leaves in place, so that the processor works on several rows at once.
     """
-    n, m = margins.shape[0], left.shape[0]
-    to_left, to_right, depth = np.empty(m, np.uint64), np.empty(m, np.uint64), _depths(left, right)
+    m, depth, steps = left.shape[0], _depths(left, right), 0
+    children = np.empty((2, m), np.uint64)
     for j in range(m):
-        to_left[j] = np.uint64(left[j] if left[j] >= 0 else j)
-        to_right[j] = np.uint64(right[j] if left[j] >= 0 else j)
-    steps = depth.max()
-    for block in numba.prange((n + NEAR - 1) // NEAR):
-        for i in range(np.uint64(block * NEAR), np.uint64(min(n, (block + 1) * NEAR))):
-            j = np.uint64(0)
-            for _ in range(steps):
-                value = rows[i, np.uint64(features[j])]
-                goes = (value < thresholds[j]) | ((value != value) & (default_left[j] != 0))
-                j = to_left[j] if goes else to_right[j]
-            margins[i, column] += thresholds[j]
+        children[0, j] = np.uint64(left[j] if left[j] >= 0 else j)
+        children[1, j] = np.uint64(right[j] if left[j] >= 0 else j)
+        steps = max(steps, depth[j])
+    count = (len(margins) + NEAR - 1) // NEAR
+    share(team, _answer, count, (rows, children, features, thresholds, default_left, steps, margins, column))
+
+
+@numba.njit(nogil=True, cache=True)
+def _answer(
+    block,  # in   int64  which block of rows
+    rows,  # in   (n, d) float32
+    children,  # in   (2, m) uint64  left and right ones; a leaf's are itself
+    features,  # in   (m,) int32
+    thresholds,  # in   (m,) float32
+    default_left,  # in   (m,) uint8
+    steps,  # the depth of the tree
+    margins,  # adds (n, k) float32
+    column,  # to which of the k
+):
+    """A block of rows."""
+    to_left, to_right = children[0], children[1]
+    for i in range(np.uint64(block * NEAR), np.uint64(min(len(margins), (block + 1) * NEAR))):
+        j = np.uint64(0)
+        for _ in range(steps):
+            value = rows[i, np.uint64(features[j])]
+            goes = (value < thresholds[j]) | ((value != value) & (default_left[j] != 0))
+            j = to_left[j] if goes else to_right[j]
+        margins[i, column] += thresholds[j]
 
 
 @numba.njit(nogil=True, cache=True)

@@ -91,7 +91,7 @@ def pack(
         depth[t] = deep
 
 
-@numba.njit(nogil=True, cache=True, inline="always")
+@numba.njit(nogil=True, cache=True, forceinline=True)
 def _next(rows, at, nodes, floats, node):
     """The node that comes after `node` for the row that begins at `at`."""
     place = np.uint64(node) * np.uint64(4)

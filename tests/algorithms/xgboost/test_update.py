@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from algoport.algorithms.shared.threads import team
 from algoport.algorithms.xgboost import interchange
 from algoport.algorithms.xgboost.boosting import one_tree
 from algoport.algorithms.xgboost.kernels import update
@@ -23,6 +24,6 @@ def test_a_tree_adds_to_margins_what_it_answers(n: int) -> None:
     expected = margins.copy()
     expected[:, 1] += one_tree(tree).margins(rows, np.zeros(1, np.float32), 1)[:, 0]
 
-    update.answer(rows, tree.left, tree.right, tree.feature, tree.threshold, tree.default_left, margins, 1)
+    update.answer(team(), rows, tree.left, tree.right, tree.feature, tree.threshold, tree.default_left, margins, 1)
 
     np.testing.assert_array_equal(margins, expected)
