@@ -63,6 +63,29 @@ def part(name: str, module: str) -> ModuleType:
     return importlib.import_module(f"{dotted}.{module}" if module else dotted)
 
 
+def load_model(name: str, folder: Path) -> Any:
+    """The model that lies in a folder; `UserError` where none of this algorithm does, which names the one it is of."""
+    from algoport.algorithms.shared.artifact import of_another
+    from algoport.algorithms.shared.model_folder import NoModel
+
+    try:
+        return part(name, "model").Model.load(folder)
+    except NoModel:
+        other = next((each for each in names() if each != name and _holds_model(each, folder)), None)
+        if other is None:
+            raise
+    raise of_another(other, name, folder.name)
+
+
+def _holds_model(name: str, folder: Path) -> bool:
+    """Whether the algorithm of that name reads a model there; not where what it needs is not installed."""
+    try:
+        part(name, "model").Model.load(folder)
+    except (UserError, ImportError, AttributeError, OSError):
+        return False
+    return True
+
+
 def optional_part(name: str, module: str) -> ModuleType | None:
     """A module that an algorithm's folder may have (`options`, `wire`), or None where it has none."""
     try:

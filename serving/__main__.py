@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import json
 import os
 import signal
 import sys
@@ -17,7 +16,7 @@ from pathlib import Path
 
 from algoport import algorithms
 from algoport.algorithms.contract.errors import AlgoportError, UserError
-from algoport.algorithms.shared import compiled
+from algoport.algorithms.shared import artifact, compiled
 from algoport.serving.settings import Settings
 
 # What malloc keeps (M_ARENA_MAX, M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of malloc.h): 16 MB in each of two arenas.
@@ -55,8 +54,8 @@ def named_algorithm(model: Path) -> str:
     name = os.environ.get("ALGORITHM", "")
     names = algorithms.names()
     if not name:
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            name = str(json.loads((model / "model.json").read_bytes())["algorithm"])
+        with contextlib.suppress(UserError):
+            name = artifact.algorithm_of(artifact.find(model))
     if not name and len(names) == 1:
         name = names[0]
     if name not in names:

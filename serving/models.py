@@ -189,11 +189,11 @@ def _folder(url: str) -> Path:
 def _size(folder: Path) -> int:
     """Bytes of the files in a folder and those below it; of the first ones only, where it is no model but a tree."""
     size, seen = 0, 0
-    for root, _, files in os.walk(folder):
+    for root, folders, files in os.walk(folder):
         for name in files:
             with suppress(OSError):
                 size += os.lstat(os.path.join(root, name)).st_size
-            seen += 1
+        seen += len(files) + len(folders) + 1
         if seen > FILES or root.count(os.sep) - str(folder).count(os.sep) > 8:
             break
     return size

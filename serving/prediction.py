@@ -26,6 +26,8 @@ from algoport.training import formats
 from algoport.training.formats import ContentType, Layout, recordio
 from algoport.training.formats.layout import Notes
 
+WIDE = 1 << 16  # features of a row from which on a warm-up asks in a binary format
+COMPACT = (("application/x-npy",), ("application/x-recordio-protobuf",))  # formats of wide rows, dense and sparse
 DENSE = 1 << 26  # bytes that records may take when they are spread out; more are predicted part by part
 ROWS = 1 << 16  # rows that are predicted and encoded at a time
 
@@ -86,7 +88,7 @@ class Predictor:
     def load(self, folder: Path) -> Model:
         """The model of a folder; `UserError` where there is none that can be read, or half of one."""
         artifact.check_finished(folder)
-        model: Model = algorithms.part(self.name, "model").Model.load(folder)
+        model: Model = algorithms.load_model(self.name, folder)
         check = getattr(model, "check_options", None)
         if check is not None and self.environment:
             check(self._chosen({}, None))
@@ -149,6 +151,8 @@ class Predictor:
         else:
             return
         media = answer.default_accept or answer.accepts[0]
+        if getattr(records, "width", None) is not None and records.width > WIDE:  # as text it would take gigabytes
+            media = next((each for each in COMPACT[records.is_sparse] if each in answer.accepts), media)
         try:
             self.answer(model, self.request(media, records), media, None)
         except Refusal as refusal:  # a model may have its reasons to dislike zeros

@@ -105,10 +105,12 @@ def _extract(archive: Path, folder: Path) -> None:
     try:
         with tarfile.open(archive, tarinfo=_Entry) as tar:
             for number, entry in enumerate(tar, 1):
+                if number > MOST_FILES:
+                    raise UserError(f"{archive.name}: must hold at most {MOST_FILES:,} files and folders.")
                 if entry.isdir():
                     continue
                 room -= entry.size
-                _check(archive, entry, number, room)
+                _check(archive, entry, room)
                 target = folder / entry.name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 source = tar.extractfile(entry)
@@ -119,14 +121,12 @@ def _extract(archive: Path, folder: Path) -> None:
         raise UserError(f"{archive.name}: cannot be unpacked as a tar archive: {error}.") from error
 
 
-def _check(archive: Path, entry: tarfile.TarInfo, number: int, room: int) -> None:
+def _check(archive: Path, entry: tarfile.TarInfo, room: int) -> None:
     path = PurePosixPath(entry.name)
     if not entry.isfile():
         raise UserError(f"{archive.name}: must hold plain files only; '{entry.name}' is a link or a device.")
     if path.is_absolute() or ".." in path.parts:
         raise UserError(f"{archive.name}: must hold files below its own folder only; it holds '{entry.name}'.")
-    if number > MOST_FILES:
-        raise UserError(f"{archive.name}: must hold at most {MOST_FILES:,} files.")
     if room < 0:
         raise UserError(f"{archive.name}: unpacks to more than the space that is left in {tempfile.gettempdir()}.")
 

@@ -9,6 +9,7 @@ import platform
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from typing import Any
 
@@ -51,8 +52,7 @@ class Parts:
     @property
     def load(self) -> Callable[..., Any]:
         """What reads a model of its own."""
-        load: Callable[..., Any] = algorithms.part(self.name, "model").Model.load
-        return load
+        return partial(algorithms.load_model, self.name)
 
 
 def main(places: Places, stop: Stop, local: int = 0, locals_: int = 1) -> int:

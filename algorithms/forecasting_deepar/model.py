@@ -75,7 +75,7 @@ class Model:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote; `UserError` where the files do not fit each other."""
-        arrays, facts = artifact.load(folder, NAME)
+        arrays, facts = artifact.load(artifact.find(folder), NAME)
         plan = Plan.read(facts, arrays)
         weights = {
             name: single(arrays, name, shape, f"{shape} finite numbers", file=artifact.ARRAYS)

@@ -22,6 +22,7 @@ from algoport.algorithms.shared.start import check_alike
 
 # The largest of each size that a model may have: a damaged file must not ask for all memory there is.
 _MOST = {"context_length": 10**6, "prediction_length": 10**6, "num_cells": 10**5, "num_layers": 1000}
+_MOST_DAYS = 1 << 20  # of a window: a table holds the calendar of each
 _MOST |= {"embedding_dimension": 10**5, "num_dynamic_feat": 10**5}
 # The least of each real number.
 _LEAST = {"level": 0.0, "dropout_rate": 0.0, "center": 0.0, "scale_mean": -1e3, "scale_spread": 1.0}
@@ -58,6 +59,16 @@ class Plan:
     linear: bool = False  # whether lagged targets are part of the location beside what the network says
     standards: NDArray[np.float32]  # (2, f) mean and inverse deviation of dynamic features
     seen: list[NDArray[np.int32]] = field(default_factory=list)  # the categories that training has seen
+
+    def __post_init__(self) -> None:
+        """`UserError` where a window is longer than any calendar."""
+        units = self.frequency.units_of_a_day
+        days = (self.context_length + self.prediction_length) * self.frequency.step // units if units else 0
+        if days > _MOST_DAYS:
+            raise UserError(
+                f"time_freq: context_length and prediction_length must span at most {_MOST_DAYS:,} days together; with "
+                f"{self.time_freq} they span {days:,}."
+            )
 
     @cached_property
     def frequency(self) -> Frequency:
@@ -161,10 +172,11 @@ class Plan:
         if not isinstance(linear, bool):
             raise UserError(f"model.json: linear must be true or false; it is {linear!r}.")
         standards = arrays.get("standards")
-        if standards is None or standards.shape != (2, sizes["num_dynamic_feat"]) or not np.isfinite(standards).all():
+        fits = standards is not None and standards.shape == (2, sizes["num_dynamic_feat"])
+        if standards is None or not fits or standards.dtype.kind != "f" or not np.isfinite(standards).all():
             raise UserError("model.safetensors: 'standards' must be two finite numbers for each dynamic feature.")
         seen = [arrays.get(f"seen{place}") for place in range(len(cardinality))]
-        if any(own is None or own.ndim != 1 for own in seen):
+        if any(own is None or own.ndim != 1 or own.dtype.kind != "i" for own in seen):
             raise UserError("model.safetensors: 'seen' must list the categories of each entry of cat.")
         return cls(
             **sizes,

@@ -120,6 +120,7 @@ class Model:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote, or else what an original image left."""
+        folder = artifact.find(folder, original.FILES)
         if artifact.exists(folder) or not original.exists(folder):
             arrays, facts = artifact.load(folder, NAME)
             return cls._read(arrays, facts)
@@ -131,7 +132,7 @@ class Model:
         own, epochs = _by_epoch(arrays)
         model = cls(
             **numbers,
-            multi_label=facts.get("multi_label") is True,
+            multi_label=schema.is_multiple(facts, artifact.FACTS),
             weights=own,
             epochs=epochs,
             upright=schema.is_upright(facts),

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.image_classification.schema import check_weights
 from algoport.algorithms.shared import mxnet
+from algoport.algorithms.shared.model_folder import read_file
 from algoport.algorithms.shared.vision.residual.design import Design
 
 PREFIX = "image-classification"
+FILES = f"{PREFIX}-[0-9][0-9][0-9][0-9].params"  # the pattern of the names of the weights
 _GRAPH, _SHAPES = f"{PREFIX}-symbol.json", "model-shapes.json"
 _MOST = 1 << 26  # bytes of a graph
 
@@ -26,7 +28,7 @@ def exists(folder: Path) -> bool:
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(folder.glob(f"{PREFIX}-[0-9][0-9][0-9][0-9].params"))
+    return sorted(folder.glob(FILES))
 
 
 def load(folder: Path) -> dict[str, Any]:
@@ -35,6 +37,8 @@ def load(folder: Path) -> dict[str, Any]:
     listed = mxnet.load(path)
     if not isinstance(listed, dict):
         raise UserError(f"{path.name}: must name its arrays; it does not.")
+    if any(array.dtype.kind != "f" for array in listed.values()):
+        raise UserError(f"{path.name}: must hold real numbers only.")
     arrays = {name.partition(":")[2] or name: np.asarray(array, np.float32) for name, array in listed.items()}
     if "bn_data_gamma" in arrays:
         arrays["bn_data_gamma"] = np.ones_like(arrays["bn_data_gamma"])  # fixed there, whatever the file says
@@ -57,7 +61,7 @@ def load(folder: Path) -> dict[str, Any]:
 def _shape(folder: Path) -> tuple[int, int, int]:
     """Of `data` in model-shapes.json."""
     try:
-        entries = json.loads((folder / _SHAPES).read_bytes()[:_MOST])
+        entries = json.loads(read_file(folder / _SHAPES, _MOST))
         shape = next(entry["shape"] for entry in entries if entry["name"] == "data")
         channels, height, width = (int(number) for number in shape[-3:])
     except FileNotFoundError:
@@ -74,7 +78,7 @@ def _is_multiple(folder: Path) -> bool:
     path = folder / _GRAPH
     if not path.is_file():
         return False
-    text = path.read_bytes()[:_MOST]
+    text = read_file(path, _MOST)
     return b"Logistic" in text or (b"sigmoid" in text and b"Softmax" not in text)
 
 

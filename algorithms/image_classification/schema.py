@@ -42,6 +42,14 @@ def is_upright(facts: Mapping[str, Any]) -> bool:
     return not (isinstance(preprocessing, dict) and preprocessing.get("orientation") == STORED)
 
 
+def is_multiple(facts: Mapping[str, Any], place: str) -> bool:
+    """Whether a picture may be of several classes; `UserError` where that is neither true nor false."""
+    several = facts.get("multi_label", False)
+    if type(several) is not bool:
+        raise UserError(f"{place}: multi_label must be true or false; it is {str(several)[:60]}.")
+    return several
+
+
 def _check_numbers(given: Mapping[str, Any], place: str) -> None:
     """`UserError` where a number is not one that a network can have."""
     limits = {"num_classes": (1, 1 << 20), "height": (1, MOST_SIDE), "width": (1, MOST_SIDE), "epoch": (0, 1 << 40)}

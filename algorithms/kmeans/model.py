@@ -49,14 +49,16 @@ class Model:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote, or else what an original image left."""
-        if artifact.exists(folder) or not (folder / ORIGINAL).is_file():
-            arrays, _ = artifact.load(folder, "kmeans")
+        folder = artifact.find(folder, ORIGINAL)
+        if artifact.exists(folder) or not (folder / ORIGINAL).exists():
+            arrays, facts = artifact.load(folder, "kmeans")
             model = cls(
                 centers=_centers(arrays, "centers"),
                 streaming=_centers(arrays, "streaming") if "streaming" in arrays else None,
                 weights=arrays.get("weights"),
             )
             model._check_streaming()
+            artifact.check_sizes(facts, k=len(model.centers), feature_dim=model.width)
             return model
         original = mxnet.load(folder / ORIGINAL)
         unnamed = list(original.values()) if isinstance(original, dict) else original
@@ -73,8 +75,8 @@ class Model:
             return
         if streaming.shape[1] != self.width or weights.shape != (len(streaming),):
             raise UserError(f"{artifact.ARRAYS}: the shapes of 'centers', 'streaming' and 'weights' do not fit.")
-        if not np.isfinite(weights).all() or (weights < 0).any():
-            raise UserError(f"{artifact.ARRAYS}: 'weights' must be finite and not negative.")
+        if weights.dtype.kind != "f" or not np.isfinite(weights).all() or (weights < 0).any():
+            raise UserError(f"{artifact.ARRAYS}: 'weights' must be finite numbers, and not negative.")
 
 
 def _centers(arrays: Mapping[str, NDArray[Any]], name: str, file: str = artifact.ARRAYS) -> NDArray[np.float32]:

@@ -93,7 +93,8 @@ class Model:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote, or else what an original image left."""
-        if artifact.exists(folder) or not (folder / original.FILE).is_file():
+        folder = artifact.find(folder, original.FILE)
+        if artifact.exists(folder) or not (folder / original.FILE).exists():
             arrays, facts = artifact.load(folder, NAME)
             return cls._of(arrays, facts)
         network = original.load(folder / original.FILE)
@@ -122,6 +123,7 @@ class Model:
             raise UserError(f"{artifact.ARRAYS}: the shapes of {', '.join(shapes)} do not fit those of 'weights'.")
         if (k > 2) is not (predictor_type == "multiclass_classifier") or k == 2:
             raise UserError(f"{artifact.ARRAYS}: 'weights' has {k} columns, which no {predictor_type} has.")
+        artifact.check_sizes(facts, feature_dim=d, num_classes=k)
         label_scale = _number(facts, "label_scale", 1.0)
         if label_scale <= 0 or (vectors.get("scale", np.ones(1)) <= 0).any():
             raise UserError(f"{artifact.ARRAYS}: scales must be above 0.")

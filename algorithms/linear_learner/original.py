@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.linear_learner.hyperparameters import LOSSES
 from algoport.algorithms.shared import mxnet
+from algoport.algorithms.shared.model_folder import open_file
 
 FILE = "model_algo-1"
 _PARAMS, _SYMBOL, _FACTS = "mx-mod-0000.params", "mx-mod-symbol.json", "additional-params.json"
@@ -44,7 +45,7 @@ class Contents:
 def load(path: Path) -> Contents:
     """The model of a file; `UserError` where it is none."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_file(path) as file, zipfile.ZipFile(file) as archive:
             entries = _entries(archive)
             params = _unpack(archive, entries, _PARAMS, _MOST_PARAMS)
             texts = {name: _json(archive, entries, name) for name in (_FACTS, _SYMBOL)}
@@ -102,6 +103,8 @@ def _arrays(params: bytes) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         raise UserError(f"{FILE}: '{_PARAMS}' must have an array fc0_weight with a row for each output.")
     if bias is None:
         bias = np.zeros(len(weights), np.float32)
+    if {weights.dtype.kind, bias.dtype.kind} != {"f"}:
+        raise UserError(f"{FILE}: fc0_weight and fc0_bias must be real numbers.")
     if bias.shape != (len(weights),) or not (np.isfinite(weights).all() and np.isfinite(bias).all()):
         raise UserError(f"{FILE}: fc0_weight and fc0_bias must fit each other and be finite.")
     return np.ascontiguousarray(weights.T, np.float32), np.ascontiguousarray(bias, np.float32)

@@ -76,11 +76,15 @@ class Model:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote, or else what an original image left."""
-        if artifact.exists(folder) or not (folder / ORIGINAL).is_file():
+        folder = artifact.find(folder, ORIGINAL)
+        if artifact.exists(folder) or not (folder / ORIGINAL).exists():
             arrays, facts = artifact.load(folder, "pca", mapped=MOMENTS)
             centered = facts.get("subtract_mean", True)
-            model = cls(**_check_arrays(arrays, artifact.ARRAYS), moments=_moments(arrays), centered=bool(centered))
+            if type(centered) is not bool:
+                raise UserError(f"{artifact.FACTS}: subtract_mean must be true or false; it is {str(centered)[:60]!r}.")
+            model = cls(**_check_arrays(arrays, artifact.ARRAYS), moments=_moments(arrays), centered=centered)
             model._check_moments()
+            artifact.check_sizes(facts, feature_dim=model.width, num_components=model.components.shape[1])
             return model
         original = mxnet.load(folder / ORIGINAL)
         if not isinstance(original, dict):
@@ -133,6 +137,9 @@ def _check_arrays(arrays: Mapping[str, NDArray[Any]], file: str) -> dict[str, An
     missing = [name for name in ("mean", "v", "s") if name not in arrays]
     if missing:
         raise UserError(f"{file}: has no array '{missing[0]}'.")
+    kinds = {arrays[name].dtype for name in ("mean", "v", "s")}
+    if any(kind.kind != "f" for kind in kinds):
+        raise UserError(f"{file}: mean, v and s must be real numbers; they are {', '.join(map(str, kinds))}.")
     mean, v, s = (np.asarray(arrays[name], np.float32) for name in ("mean", "v", "s"))
     d, k = v.shape if v.ndim == 2 else (0, 0)
     if not d or not k or mean.size != d or s.shape != (k,):

@@ -96,9 +96,10 @@ class Model:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote; `UserError` where it is not a forest that can be walked."""
-        arrays, facts = artifact.load(folder, "randomcutforest")
+        arrays, facts = artifact.load(artifact.find(folder), "randomcutforest")
         numbers = {name: _whole(facts, name, least) for name, least in FACTS.items()}
         forest = Forest.checked(arrays, numbers["num_samples_per_tree"])
+        artifact.check_sizes(facts, num_trees=len(forest.roots))
         known = arrays.get("numbers")
         if known is None or known.shape != (len(forest.points),) or known.dtype != np.int64 or (known < 0).any():
             raise UserError(f"{artifact.ARRAYS}: 'numbers' must be one whole number for each point.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -14,11 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.shared.model_folder import UNFINISHED, NoModel, check_finished, locate, open_file, read_file
 
 ARRAYS, FACTS = "model.safetensors", "model.json"
 FORMAT_VERSION = 1
-UNFINISHED = ".unfinished"  # stands in a folder while the files of a model are put there
 _TYPES = {"F64": "<f8", "F32": "<f4", "I64": "<i8", "I32": "<i4", "U8": "u1"}  # of arrays that can be mapped
+
+__all__ = ["ARRAYS", "FACTS", "UNFINISHED", "check_finished", "exists", "find", "load", "put", "save"]
 
 
 def save(folder: Path, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> None:
@@ -45,20 +48,41 @@ def load(
     """
     facts = _facts(folder / FACTS)
     if algorithm is not None and facts.get("algorithm") != algorithm:
-        raise UserError(f"{FACTS}: is a model of '{facts.get('algorithm')}' and not of '{algorithm}'.")
+        raise of_another(facts.get("algorithm"), algorithm)
     path = folder / ARRAYS
     try:
         from safetensors import safe_open
 
+        open_file(path).close()
         with safe_open(path, framework="numpy") as file:
             there = list(file.keys())
             arrays = {name: file.get_tensor(name) for name in there if name not in mapped}
         arrays |= _map_arrays(path, [name for name in there if name in mapped])
     except FileNotFoundError:
         raise UserError(f"{ARRAYS}: is missing beside {FACTS}.") from None
+    except UserError:
+        raise
     except Exception as error:
         raise UserError(f"{ARRAYS}: cannot be read as safetensors: {error}.") from None
     return arrays, facts
+
+
+def algorithm_of(folder: Path) -> str:
+    """The algorithm whose model `save` has written here; empty where that cannot be said."""
+    with contextlib.suppress(OSError, ValueError, RecursionError, UserError):
+        facts = json.loads(read_file(folder / FACTS))
+        return str(facts.get("algorithm") or "")[:60] if isinstance(facts, dict) else ""
+    return ""
+
+
+def of_another(name: object, algorithm: str, place: str = FACTS) -> UserError:
+    """The error of a model that is not of this algorithm."""
+    if not isinstance(name, str) or not name or len(name) > 60:
+        return UserError(f"{place}: must name {algorithm} as the 'algorithm' that the model is of; it does not.")
+    return UserError(
+        f"{place}: is a model of {name} and not of {algorithm}; serve it, or train it further, with the image of "
+        f"{name}, or with ALGORITHM={name}."
+    )
 
 
 def _map_arrays(path: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
@@ -77,24 +101,29 @@ def _map_arrays(path: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-def check_finished(folder: Path) -> None:
-    """`UserError` where only some files of a model stand there, for whoever put them there was interrupted."""
-    if (folder / UNFINISHED).exists():
-        raise UserError(f"{UNFINISHED}: must not stand beside a model; the job that wrote this one was interrupted.")
-
-
 def exists(folder: Path) -> bool:
     """True where `save` has written here."""
     return (folder / FACTS).is_file()
 
 
+def find(folder: Path, *others: str) -> Path:
+    """The folder that holds what `save` has written, or a file of one of the patterns of others' names: this one, or
+    the only one below it."""
+    return locate(folder, lambda place: exists(place) or any(any(place.glob(name)) for name in others))
+
+
+def check_sizes(facts: Mapping[str, Any], **sizes: int) -> None:
+    """`UserError` where a fact of such a name is there and is not that of the arrays."""
+    for name, size in sizes.items():
+        if facts.get(name) is not None and (type(facts[name]) is not int or facts[name] != size):
+            raise UserError(f"{FACTS}: {name} must be {size}, as the arrays of {ARRAYS} are; it is {facts[name]!r}.")
+
+
 def _facts(path: Path) -> dict[str, Any]:
     try:
-        facts = json.loads(path.read_bytes())
+        facts = json.loads(read_file(path))
     except FileNotFoundError:
-        raise UserError(f"{FACTS}: there is no model in this folder.") from None
-    except OSError as error:
-        raise UserError(f"{FACTS}: cannot be read: {error.strerror}.") from None
+        raise NoModel(f"{FACTS}: there is no model in this folder.") from None
     except (ValueError, RecursionError) as error:
         raise UserError(f"{FACTS}: is not JSON: {error}.") from None
     if not isinstance(facts, dict):

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.shared.model_folder import read_file
 
 _LIST = 0x112
 _V1, _V2, _V3 = 0xF993FAC8, 0xF993FAC9, 0xF993FACA
@@ -26,14 +27,12 @@ _MOST_DIMENSIONS = 32
 
 def load(path: Path) -> list[NDArray[Any]] | dict[str, NDArray[Any]]:
     """The arrays of a file: by name where they have names, else in order. `UserError` where it is none."""
-    with open(path, "rb") as file:
-        return _Reader(file.read(), path.name).arrays()
+    return _Reader(read_file(path), path.name).arrays()
 
 
 def is_one(path: Path) -> bool:
     """True where a file begins like a list of NDArrays."""
-    with open(path, "rb") as file:
-        return file.read(8) == struct.pack("<Q", _LIST)
+    return read_file(path, 8) == struct.pack("<Q", _LIST)
 
 
 class _Reader:

@@ -9,14 +9,17 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.records import Rows
-from algoport.algorithms.shared import artifact
+from algoport.algorithms.shared import artifact, model_folder
+from algoport.algorithms.shared.log import note
 from algoport.algorithms.xgboost import interchange, links
 from algoport.algorithms.xgboost.booster import Booster
 from algoport.algorithms.xgboost.options import LABEL, LABELS, PROBABILITIES, PROBABILITY, RAW, RAWS, SCORE, Options
 
+WIDE = 1 << 16  # features from which on a row for the warm-up is sparse, as the model's own rows were
 GZIP = b"\x1f\x8b"  # no model begins so
 FIRST = "algoport_first_feature"  # the booster's attribute with the number of the first feature
 FILE = "xgboost-model"  # in UBJSON, which the library knows by what it holds
@@ -67,6 +70,15 @@ class Model:
             return self
         return Model(boosters=tuple(booster.with_attributes(**{FIRST: str(first)}) for booster in self.boosters))
 
+    def sample(self) -> Rows:
+        """A row of zeros to warm up with; of a wide model one that mentions a single one."""
+        if self.width <= WIDE:
+            return Rows(features=np.zeros((1, self.width), np.float32))
+        row = sparse.csr_array(
+            (np.zeros(1, np.float32), np.zeros(1, np.int64), np.array([0, 1])), shape=(1, self.width)
+        )
+        return Rows(features=row)
+
     def predict(self, records: Rows, options: Options | None = None) -> Mapping[str, NDArray[Any]]:
         """The library's prediction as `score`, or what the options choose; up to the best round where there is one.
 
@@ -105,17 +117,21 @@ class Model:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read every file of the folder, whatever its name: each is a model in the library's JSON or UBJSON.
+        """Read every file of the folder, or of the only one below it, that is a model in the library's JSON or UBJSON,
+        whatever its name; others are passed over with a note.
 
-        But for those whose name begins with a dot, and for archives: some services unpack a model where its archive
+        Without one those whose name begins with a dot, and archives: some services unpack a model where its archive
         lies, beside that of the job's output.
         """
-        named = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
-        contents = {path: _content(path) for path in named}
-        files = [path for path in named if not contents[path].startswith(GZIP)]
+        folder = model_folder.locate(folder, lambda place: any(map(_is_model, _files(place))))
+        named = _files(folder)
+        files = [path for path in named if _is_model(path)]
         if not files:
-            raise UserError(f"{FILE}: there is no model in this folder.")
-        boosters = tuple(interchange.read(contents.pop(path), path.name) for path in files)
+            raise _no_model(folder, named)
+        for path in named:
+            if path not in files:
+                note(f"{path.name}: is no XGBoost model in JSON or UBJSON, and is passed over.")
+        boosters = tuple(interchange.read(model_folder.read_file(path), path.name) for path in files)
         first = boosters[0]
         for booster, path in zip(boosters, files, strict=True):
             if (booster.objective, booster.outputs) != (first.objective, first.outputs):
@@ -178,8 +194,30 @@ class Model:
         return mean[:, 0] if mean.shape[1] == 1 else mean
 
 
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path.name}: cannot be read: {error.strerror}.") from None
+def _files(folder: Path) -> list[Path]:
+    """What may be meant as a model: plain files that are no archives."""
+    plain = [path for path in model_folder.entries(folder) if path.is_file()]
+    return [path for path in plain if model_folder.read_file(path, len(GZIP)) != GZIP]
+
+
+def _is_model(path: Path) -> bool:
+    """Mostly its beginning shows it."""
+    start = model_folder.read_file(path, 4096)
+    return interchange.is_model(start) or (
+        start.lstrip(b" \t\r\n")[:1] == b"{" and interchange.is_model(model_folder.read_file(path))
+    )
+
+
+def _no_model(folder: Path, named: list[Path]) -> UserError:
+    """Why none of the files of a folder is a model."""
+    if other := artifact.algorithm_of(folder):
+        return artifact.of_another(other, "xgboost")
+    for path in sorted(named, key=lambda path: not path.name.startswith(FILE)):
+        try:
+            interchange.read(model_folder.read_file(path), path.name)
+        except UserError as fault:
+            return model_folder.NoModel(fault.findings)
+    strange = [path.name for path in model_folder.entries(folder) if not path.is_file() and not path.is_dir()]
+    if strange:
+        return UserError(f"{strange[0]}: must be a plain file; it is none.")
+    return model_folder.NoModel(f"{FILE}: there is no model in this folder.")

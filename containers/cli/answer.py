@@ -92,7 +92,7 @@ def export(
 
     place = model_folder(folder)
     name = algorithm_of(place, algorithm)
-    model = algorithms.part(name, "model").Model.load(place)
+    model = algorithms.load_model(name, place)
     if not hasattr(model, "onnx"):
         raise UserError(f"{place}: a model of {name} is no network that ONNX could hold.")
     path = output or place / "model.onnx"

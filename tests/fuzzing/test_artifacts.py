@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import tarfile
+import time
 from pathlib import Path
 
 import pytest
@@ -81,3 +82,15 @@ def test_nested_lists_are_no_manifest(tmp_path: Path) -> None:
     (tmp_path / "x.manifest").write_bytes(b'[{"prefix":"a"},' + b"[" * 100_000)
     with pytest.raises(UserError, match="manifest"):
         shards(tmp_path, "train")
+
+
+def test_an_archive_of_a_million_folders_is_refused_at_once(tmp_path: Path) -> None:
+    header = tarfile.TarInfo("a")
+    header.type = tarfile.DIRTYPE
+    (tmp_path / "model.tar.gz").write_bytes(gzip.compress(header.tobuf() * 1_000_000, 1))
+    begin = time.monotonic()
+
+    with pytest.raises(UserError, match="must hold at most 10,000 files and folders"):
+        start(tmp_path, algorithms.part("kmeans", "model").Model.load)
+
+    assert time.monotonic() - begin < 20

@@ -33,6 +33,11 @@ def read(data: bytes, name: str) -> Booster:
     return schema.booster(document, name)
 
 
+def is_model(data: bytes) -> bool:
+    """True where bytes may be a model that `read` reads: an object, which has a learner."""
+    return data[:4096].lstrip(b" \t\r\n")[:1] == b"{" and (b'"learner"' in data or b"learner{" in data)
+
+
 def write(booster: Booster, form: str = "ubj") -> bytes:
     """The file of that form, "ubj" or "json", as `xgboost.Booster().load_model` reads it."""
     document = schema.layout(booster)

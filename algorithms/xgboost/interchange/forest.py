@@ -121,6 +121,7 @@ def _link_parents(forest: Forest, d: int) -> Forest:
         (~leaf & ~lost & (feature < 0), f"splits by a feature that is not among the {d} of num_feature"),
         (~leaf & ~lost & np.isnan(threshold), "splits where its threshold is no number"),
         (leaf & ~lost & ~np.isfinite(threshold), "has a leaf that is no finite number"),
+        (~lost & ~np.isfinite(forest.flat("cover")), "has a sum_hessian that is no finite number"),
     ):
         if wrong.any():
             number = int(np.searchsorted(forest.offsets, np.flatnonzero(wrong)[0], side="right")) - 1

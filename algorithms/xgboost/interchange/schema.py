@@ -5,6 +5,7 @@ Written as version 3.2 writes it; read as 1.0 and all since have written it.    
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
@@ -13,12 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algoport.algorithms.contract.errors import UserError
-from algoport.algorithms.xgboost.booster import VERSION, Booster, Kind
+from algoport.algorithms.xgboost import links
+from algoport.algorithms.xgboost.booster import VERSION, Booster, Kind, base_margin
 from algoport.algorithms.xgboost.interchange.forest import Faulty, array, forest, forest_layout, whole
 
 # What a small file may claim: as many features as a node can name, none of which takes memory before a node splits by
 # it; and outputs, 128 MB of margins of a block of rows.
 MOST_FEATURES, MOST_OUTPUTS = 1 << 31, 1 << 16
+OBJECTIVES = (
+    *("reg:squarederror", "reg:squaredlogerror", "reg:logistic", "reg:pseudohubererror", "reg:absoluteerror"),
+    *("reg:quantileerror", "reg:gamma", "reg:tweedie", "reg:linear", "binary:logistic", "binary:logitraw"),
+    *("binary:hinge", "count:poisson", "multi:softmax", "multi:softprob", "rank:pairwise", "rank:ndcg", "rank:map"),
+    *("survival:aft", "survival:cox"),
+)
 _KINDS = ("gbtree", "dart", "gblinear")
 
 
@@ -67,14 +75,15 @@ def _booster(document: Mapping[str, Any]) -> Booster:
     num_target = whole(facts.get("num_target", 1), "num_target", 0, MOST_OUTPUTS)
     k = max(1, num_class, num_target)
     d = whole(facts.get("num_feature", 0), "num_feature", 0, MOST_FEATURES)
+    objective = _objective(aim.get("name"), num_class)
     given: dict[str, Any] = {
-        "objective": _text(aim.get("name"), "objective.name"),
+        "objective": objective,
         "objective_facts": {key: value for key, value in aim.items() if key != "name"},
         "kind": cast(Kind, kind),
         "num_feature": d,
         "num_class": num_class,
         "num_target": max(num_target, 1),
-        "base_score": _base_score(facts.get("base_score", "5E-1"), k),
+        "base_score": _base_score(facts.get("base_score", "5E-1"), k, objective),
         "attributes": {
             str(key): str(value) for key, value in _object(learner.get("attributes", {}), "attributes").items()
         },
@@ -112,7 +121,19 @@ def _gradient_booster(booster: Booster) -> dict[str, Any]:
     return {"gbtree": trees, "name": "dart", "weight_drop": [float(factor) for factor in factors]}
 
 
-def _base_score(written: Any, k: int) -> NDArray[np.float32]:
+def _objective(name: Any, num_class: int) -> str:
+    """Its name, by which margins become answers: of one that is not known nobody could say what it answers."""
+    objective = _text(name, "objective.name")
+    if objective not in OBJECTIVES:
+        near = difflib.get_close_matches(objective, OBJECTIVES, n=1)
+        hint = f", near {near[0]}" if near else ""
+        raise Faulty(f"objective.name must be one of {', '.join(OBJECTIVES)}; it is {objective[:40]!r}{hint}")
+    if objective in links.SOFTMAX and not num_class:
+        raise Faulty(f"num_class must be at least 1 for {objective}; it is 0")
+    return objective
+
+
+def _base_score(written: Any, k: int, objective: str) -> NDArray[np.float32]:
     """(1,) or (k,). "5E-1" before 3.1 and "[5E-1]" since."""
     try:
         value = json.loads(written) if isinstance(written, str) else written
@@ -121,6 +142,9 @@ def _base_score(written: Any, k: int) -> NDArray[np.float32]:
         raise Faulty(f"base_score must be a number or a list of them; it is {str(written)[:40]!r}") from None
     if score.shape not in ((1,), (k,)) or not np.isfinite(score).all():
         raise Faulty(f"base_score must be one finite number, or {k}; it is {str(written)[:40]!r}")
+    if not np.isfinite(base_margin(objective, score)).all():
+        most = "above 0 and below 1" if objective in links.LOGISTIC else "above 0"
+        raise Faulty(f"base_score must be {most} for {objective}; it is {str(written)[:40]!r}")
     return score
 
 

@@ -34,6 +34,7 @@ def loads(data: bytes, name: str) -> Any:
     """The value that the bytes hold; `UserError` with the name of the file where they hold none."""
     reader = _Reader(data, name)
     value = reader.value(reader.mark(), DEPTH)
+    reader.check_end()
     return value
 
 
@@ -58,6 +59,12 @@ class _Reader:
             mark = self._take(1)
             if mark != b"N":
                 return mark
+
+    def check_end(self) -> None:
+        """`UserError` where anything but marks that say nothing is left."""
+        left = len(self._data[self._at :].lstrip(b"N"))
+        if left:
+            raise UserError(f"{self._name}: must end where its UBJSON does; {left:,} bytes stand behind it.")
 
     def value(self, mark: bytes, depth: int) -> Any:
         if mark in _SCALARS:

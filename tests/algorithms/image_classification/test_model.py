@@ -60,7 +60,7 @@ def test_a_picture_that_is_none_is_reported(model):
 @pytest.mark.parametrize(
     ("fact", "value", "message"),
     [
-        ("algorithm", "kmeans", "is a model of 'kmeans'"),
+        ("algorithm", "kmeans", "is a model of kmeans"),
         ("num_layers", 19, "num_layers must be one of"),
         ("num_layers", "20", "num_layers must be one of"),
         ("num_classes", 10**9, "num_classes must be a whole number"),

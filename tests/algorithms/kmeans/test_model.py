@@ -34,7 +34,7 @@ def test_our_own_file_goes_before_the_original_where_both_lie(tmp_path):
 @pytest.mark.parametrize(
     ("arrays", "facts", "says"),
     [
-        ({"centers": CENTERS}, {"algorithm": "pca"}, "is a model of 'pca'"),
+        ({"centers": CENTERS}, {"algorithm": "pca"}, "is a model of pca"),
         ({"center": CENTERS}, {"algorithm": "kmeans"}, "has no array 'centers'"),
         ({"centers": CENTERS[0]}, {"algorithm": "kmeans"}, "must be a matrix"),
         ({"centers": CENTERS * np.nan}, {"algorithm": "kmeans"}, "finite"),

@@ -105,7 +105,7 @@ def test_a_saved_threshold_keeps_every_digit(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"algorithm": "kmeans"}, "is a model of 'kmeans' and not of 'linear-learner'"),
+        ({"algorithm": "kmeans"}, "is a model of kmeans and not of linear-learner"),
         ({"predictor_type": "tree"}, "predictor_type and loss do not fit"),
         ({"loss": "squared_loss"}, "predictor_type and loss do not fit"),
         ({"predictor_type": "multiclass_classifier", "loss": "softmax_loss"}, "'weights' has 1 columns"),

@@ -99,7 +99,7 @@ MOMENTS = {"count": np.ones(1), "center": np.zeros(3), "triangle": np.zeros(6)}
 @pytest.mark.parametrize(
     ("arrays", "facts", "says"),
     [
-        (_own(), {"algorithm": "kmeans"}, "is a model of 'kmeans'"),
+        (_own(), {"algorithm": "kmeans"}, "is a model of kmeans"),
         (_own(v=None), {"algorithm": "pca"}, "no array 'v'"),
         (_own(v=V.T.copy()), {"algorithm": "pca"}, "must be"),
         (_own(s=S[:1]), {"algorithm": "pca"}, "must be"),

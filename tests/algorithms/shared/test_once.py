@@ -24,7 +24,7 @@ ONCE = {
         r"writeable\s*=\s*False|setflags\(write=False",
         [f"{SHARED}/arrays.py"],
     ),
-    "a model of another algorithm": (r"is a model of '", [f"{SHARED}/artifact.py"]),
+    "a model of another algorithm": (r"is a model of \{", [f"{SHARED}/artifact.py"]),
     "a setting that must be the start model's": (
         r"must be that of the model to (go on|start) from, \{[^}]*\}; it is",
         [f"{SHARED}/start.py"],

@@ -336,3 +336,32 @@ def test_ubjson_reads_typed_arrays(kind):
 def test_ubjson_that_promises_more_than_it_holds_is_refused(data):
     with pytest.raises(UserError, match="a file: is not a whole UBJSON file"):
         ubjson.loads(data, "a file")
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "sentence"),
+    [
+        ("learner.objective.name", "binary:logistc", "objective.name must be one of .*near binary:logistic"),
+        ("learner.learner_model_param.base_score", "2", "base_score must be above 0 and below 1 for binary:logistic"),
+        ("learner.learner_model_param.base_score", "[0]", "base_score must be above 0 and below 1 for binary:logistic"),
+        ("learner.learner_model_param.base_score", "-1E0", "base_score must be above 0 and below 1"),
+    ],
+)
+def test_what_no_answer_could_be_made_of_is_refused(path: str, value: str, sentence: str) -> None:
+    document = json.loads(bytes(trained.model("binary:logistic")[0].save_raw("json")))
+    *above, last = path.split(".")
+    place = document
+    for name in above:
+        place = place[name]
+    place[last] = value
+
+    with pytest.raises(UserError, match=sentence):
+        interchange.read(json.dumps(document).encode(), "xgboost-model")
+
+
+def test_bytes_behind_the_end_of_ubjson_are_refused_but_for_those_that_say_nothing() -> None:
+    data = bytes(trained.model()[0].save_raw("ubj"))
+
+    interchange.read(data + b"NN", "xgboost-model")
+    with pytest.raises(UserError, match="must end where its UBJSON does; 3 bytes stand behind it"):
+        interchange.read(data + b"abc", "xgboost-model")

@@ -7,6 +7,7 @@ import io
 import json
 import pickle
 import tarfile
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -301,3 +302,28 @@ def test_a_model_remembers_that_its_training_data_counts_from_one(tmp_path, firs
     assert loaded.first_feature == first
     remedy = "The data that the model was trained on counts its keys from 1, so that feature 0 is empty: put a missing"
     assert (remedy in str(caught.value)) == bool(first)
+
+
+def test_files_that_are_no_model_are_passed_over_with_a_note(tmp_path, caplog):
+    put(tmp_path, **{"xgboost-model": trained.model()[0]})
+    (tmp_path / "README.txt").write_text("of last week")
+    (tmp_path / "config.json").write_text('{"a": 1}')
+
+    with caplog.at_level("INFO", logger="algoport"):
+        assert len(Model.load(tmp_path).boosters) == 1
+
+    assert {"README.txt: is no XGBoost model in JSON or UBJSON, and is passed over."} <= set(caplog.messages)
+
+
+def test_a_small_file_that_names_millions_of_features_is_warmed_up_within_a_few_megabytes(tmp_path):
+    document = json.loads(bytes(trained.model()[0].save_raw("json")))
+    document["learner"]["learner_model_param"]["num_feature"] = str(1 << 24)
+    document["learner"]["feature_names"] = document["learner"]["feature_types"] = []
+    (tmp_path / "xgboost-model").write_text(json.dumps(document))
+    predictor = Predictor.of("xgboost", limit=1 << 28)
+    tracemalloc.start()
+
+    predictor.warm_up(predictor.load(tmp_path))
+
+    assert tracemalloc.get_traced_memory()[1] < 32 << 20
+    tracemalloc.stop()
