@@ -81,7 +81,7 @@ def _holds_model(name: str, folder: Path) -> bool:
     """Whether the algorithm of that name reads a model there; not where what it needs is not installed."""
     try:
         part(name, "model").Model.load(folder)
-    except (UserError, ImportError, AttributeError, OSError):
+    except Exception:  # a folder of somebody else's may be broken; what counts is the fault that led here
         return False
     return True
 
