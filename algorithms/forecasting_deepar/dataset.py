@@ -113,7 +113,8 @@ def note_unread(reader: Reader, where: str, note: Callable[[str], None], *, coun
     if others:
         note(f"{where}: fields that are not read: {fields.listed(others, counts)}.")
     if own:
-        note(f"{where}: fields that the settings leave unused: {fields.listed(own, counts)}.")
+        user = "settings leave unused" if counted else "model does not use"
+        note(f"{where}: fields that the {user}: {fields.listed(own, counts)}.")
 
 
 def _alike(group: Group, name: str, mine: int | None) -> int:
