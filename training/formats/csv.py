@@ -127,9 +127,13 @@ class _Table:
     def decoded(self, data: memoryview, line: int, fresh: bool) -> NDArray[np.float32]:
         """The numbers (n, l + d) of a block whose first line has that number; `fresh`: with the first row of all."""
         small, delimiter = len(data) <= SMALL or self.columns > WIDE, self.delimiter
-        if self.layout.answered and _BLANK.search(data):
+        if self.layout.answered and not small and _BLANK.search(data):
             return self._plain(data, line, fresh)
-        matrix = _quick(bytes(data), self.columns, delimiter) if small else _fast(data, self.columns, delimiter)
+        matrix = (
+            _quick(bytes(data), self.columns, delimiter, self.layout.answered)
+            if small
+            else _fast(data, self.columns, delimiter)
+        )
         if matrix is not None and not self.layout.missing and _lacking(matrix[:, self.labels :]):
             matrix = None  # read again, line by line
         return self._plain(data, line, fresh) if matrix is None else matrix
@@ -271,9 +275,13 @@ def _unreadable(message: str) -> str:
     return "it has a zero byte, as text in UTF-16 and damaged files have" if "NUL" in message else "it is no text"
 
 
-def _quick(data: bytes, columns: int, delimiter: str) -> NDArray[np.float32] | None:
+def _quick(data: bytes, columns: int, delimiter: str, answered: bool) -> NDArray[np.float32] | None:
     """The numbers of a small body without quotes and empty fields, or None. A row of four takes microseconds."""
-    lines = [line for line in data.splitlines() if line]
+    lines = (data.strip(b"\r\n") if answered else data).splitlines()
+    if b"" in lines:
+        if answered:
+            return None  # read line by line
+        lines = [line for line in lines if line]
     sign = delimiter.encode()
     if b'"' in data or b"_" in data or any(line.count(sign) != columns - 1 for line in lines):
         return None

@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from algoport.algorithms.contract import numbers as border
+from algoport.algorithms.contract.numbers import LARGEST
 from algoport.algorithms.contract.ragged import Ragged
 from algoport.algorithms.contract.records.table import Column
 from algoport.training.formats.layout import Layout, excerpt
 
-MOST = float(np.finfo(np.float32).max)
 MOST_COLUMNS = 10_000  # each takes some hundred bytes, whatever it holds: a line of commas is no table
 
 
@@ -46,14 +47,10 @@ def _numbers(texts: Ragged, number: int, layout: Layout, place: Callable[[int], 
     entries = texts.encoded()
     numbers = np.empty(len(entries), np.float64)
     for row, text in enumerate(entries):
-        try:
-            if b"_" in text:
-                raise ValueError
-            numbers[row] = float(text) if text.strip() else np.nan
-            if not abs(numbers[row]) <= MOST and text.strip().lower() not in (b"nan", b""):
-                raise ValueError
-        except ValueError:
-            raise not_a_number(text, number, layout, place(row)) from None
+        value = border.number(text.decode("utf-8", "replace"))
+        if value is None or abs(value) > LARGEST:
+            raise not_a_number(text, number, layout, place(row))
+        numbers[row] = value
     return numbers.astype(np.float32)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from algoport.algorithms.contract.numbers import of_json
 from algoport.algorithms.contract.ragged import Ragged
 from algoport.algorithms.contract.records.table import Column, Table
 from algoport.training.formats.instances import Instances
@@ -69,11 +70,10 @@ def _column(entries: list[Any], number: int, instances: Instances) -> Column:
 
 
 def _number(value: Any, number: int, instances: Instances, row: int) -> float:
-    if value is None:
-        return float("nan")
-    if type(value) not in (int, float) or not abs(value) <= columns.MOST:
+    numbers = of_json([value])
+    if numbers is None:
         raise columns.not_a_number(str(value), number, instances.layout, instances.place(row))
-    return float(value)
+    return float(numbers[0])
 
 
 def _text(value: Any, number: int, instances: Instances, row: int) -> bytes:
