@@ -13,12 +13,12 @@ from algoport.training import warmup
 LISTED = [name for name in algorithms.names() if (algorithms.folder(name) / ahead.LIST).is_file()]
 
 
-@pytest.mark.parametrize("name", LISTED)
-def test_the_list_is_of_the_kernels_that_the_first_example_calls(name: str) -> None:
+@pytest.mark.parametrize("algorithm", LISTED)
+def test_the_list_is_of_the_kernels_that_the_first_example_calls(algorithm: str) -> None:
     """Where it is not: python -m algoport.training.warmup --list NAME."""
-    listed = json.loads((algorithms.folder(name) / ahead.LIST).read_text())
+    listed = json.loads((algorithms.folder(algorithm) / ahead.LIST).read_text())
 
-    assert json.loads(warmup.kernels(name)) == listed
+    assert json.loads(warmup.kernels(algorithm)) == listed
 
 
 def test_types_of_arguments_survive_the_list() -> None:
