@@ -75,7 +75,7 @@ def test_an_algorithm_that_takes_missing_values_gets_them():
 @pytest.mark.parametrize(
     ("body", "record", "feature"),
     [
-        ("0 0:1 2147483647:nan\n0 0:1\n", 1, 2147483648),  # of rows that no memory holds all features of
+        ("0 0:1 2147483646:nan\n0 0:1\n", 1, 2147483647),  # of rows that no memory holds all features of
         ("0 0:1\n0 2:nan 1:nan 3:1\n", 2, 2),
         ("0 0:1\n0 0:3 3:inf\n", 2, 4),
     ],
