@@ -1,4 +1,4 @@
-"""`validate`: what a job would find wrong with its settings and data, in seconds and without training."""
+"""`validate`: what a job would find wrong with its settings and data, in seconds: the same checks, and no model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from pathlib import Path
 from algoport.algorithms.contract import kinds
 from algoport.algorithms.contract.errors import AlgoportError, UserError
 from algoport.algorithms.contract.group import Alone
-from algoport.training import artifacts, configuration
+from algoport.containers.jobs import trial
+from algoport.training import artifacts, configuration, environment
 from algoport.training.channels import Channel, inspection
 from algoport.training.channels.opening import MODEL, SILENT, Opening, check
 from algoport.training.configuration import Configuration
@@ -37,12 +38,13 @@ def findings(name: str, folder: Path, seconds: float = SECONDS, *, settings_only
 
     The first records of every channel are read in any case. Pipes are left alone, as they can be read but once.
     """
-    report = Findings()
+    report = Findings(faults=environment.faults())
     try:
         parts = Parts.of(name)
         places = Places(folder)
         job = configuration.read(places, parts.declaration, lambda channels: check(channels, parts.algorithm))
         report.notes.append(f"Settings: {len(job.settings.effective())}, all valid.")
+        report.notes += job.settings.notices()
         if not settings_only:
             _unread(job, parts, report)
             _read(places, job, parts, seconds, report)
@@ -61,6 +63,7 @@ def _unread(job: Configuration, parts: Parts, report: Findings) -> None:
 def _read(places: Places, job: Configuration, parts: Parts, seconds: float, report: Findings) -> None:
     """Every channel in turn, each with an equal part of the time that is left."""
     start_time = time.monotonic()
+    start = None
     if MODEL in job.channels:
         start = artifacts.start(places.data / MODEL, parts.load)
         report.notes.append(
@@ -72,17 +75,35 @@ def _read(places: Places, job: Configuration, parts: Parts, seconds: float, repo
         f"Channel '{files.channel}': {'is a pipe' if files.nameless else ', '.join(files.names)}; for the algorithm."
         for files in opening.files().values()
     ]
+    whole = True
     for number, source in enumerate(sources):
         left = max(0.0, seconds - (time.monotonic() - start_time))
         try:
-            report.notes.append(_scan(source, left / (len(sources) - number)))
+            scan = _scan(source, left / (len(sources) - number))
         except UserError as error:
             report.faults += error.findings
+            continue
+        report.notes.append(scan.sentence)
+        whole = whole and scan.whole
+    if report.faults:
+        return
+    if not whole:
+        report.notes.append("What the algorithm asks of all records together was not checked, as not all were read.")
+        return
+    report.faults += trial.findings(places, job, parts, start, seconds)
 
 
-def _scan(source: Channel, seconds: float) -> str:
+@dataclass(frozen=True)
+class _Scan:
+    """What was seen of a channel."""
+
+    sentence: str
+    whole: bool  # whether that was all of it
+
+
+def _scan(source: Channel, seconds: float) -> _Scan:
     if source.is_piped:
-        return f"Channel '{source.name}': is a pipe, which can be read but once; not read."
+        return _Scan(f"Channel '{source.name}': is a pipe, which can be read but once; not read.", whole=False)
     end, rows = time.monotonic() + seconds, 0
     whole = True
     look = inspection.inspector(source.kind)
@@ -100,7 +121,8 @@ def _scan(source: Channel, seconds: float) -> str:
     seen = f"{rows:,} {noun}" if whole else f"the first {rows:,} {noun}"
     wide = f" of {source.width} {kind.columns}" if kind.columns else ""
     passed = source.summary.passed_over()
-    return f"Channel '{source.name}': {seen}{wide}, all readable. {source.summary.source()}. {passed}".rstrip()
+    sentence = f"Channel '{source.name}': {seen}{wide}, all readable. {source.summary.source()}. {passed}".rstrip()
+    return _Scan(sentence, whole)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

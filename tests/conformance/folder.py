@@ -24,6 +24,7 @@ from algoport.algorithms.contract.records import Images, Rows
 from algoport.algorithms.contract.records.boxes import Boxes
 from algoport.algorithms.contract.records.masks import Masks
 from algoport.algorithms.shared.vision import headers
+from algoport.containers.jobs import validate
 from algoport.training import formats
 from algoport.training.examples import files
 from algoport.training.formats.images import picture
@@ -80,6 +81,10 @@ class Folder:
             timeout=PATIENCE,
             check=False,
         )
+
+    def validate(self) -> list[str]:
+        """What `validate` finds wrong."""
+        return validate.findings(self.example.name, self.path, 5.0).faults
 
     @property
     def failure(self) -> str:

@@ -16,7 +16,7 @@ from algoport.training import formats, metrics
 from tests import baking
 from tests.conformance.definitions import PROGRESS, THROUGHPUT, JobLog, published
 from tests.conformance.example import CLOSE, Example, same
-from tests.conformance.folder import PATIENCE, Trained, ml_folder, typed_folder, wider
+from tests.conformance.folder import PATIENCE, Folder, Trained, ml_folder, typed_folder, wider
 
 PRINTED: dict[str, float] = {"rel": 1e-6, "abs": 1e-5}  # some lines have but five digits
 LINES = ("text/csv", "application/jsonlines", "text/libsvm")  # formats in which a row is a line
@@ -97,6 +97,7 @@ def test_a_faulty_row_is_named_by_file_and_line(example: Example, tmp_path: Path
         assert run.returncode == 2, run.stdout + run.stderr
         first = folder.failure.splitlines()[0]
         assert first.startswith("ClientError: ") and "part-1, line 3" in first, first
+        assert_same_faults(folder)
 
 
 def test_a_row_of_the_wrong_width_is_named_by_file(example: Example, tmp_path: Path) -> None:
@@ -113,6 +114,7 @@ def test_a_row_of_the_wrong_width_is_named_by_file(example: Example, tmp_path: P
     assert run.returncode == 2, run.stdout + run.stderr
     first = folder.failure.splitlines()[0]
     assert "part-2" in first and str(rows.width) in first and str(rows.width + 1) in first, first
+    assert_same_faults(folder)
 
 
 def test_a_missing_channel_is_named_with_what_it_would_hold(example: Example, tmp_path: Path) -> None:
@@ -127,6 +129,7 @@ def test_a_missing_channel_is_named_with_what_it_would_hold(example: Example, tm
     channel = example.algorithm.channel("train")
     assert channel is not None
     assert "'train'" in folder.failure and channel.meaning in folder.failure
+    assert_same_faults(folder)
 
 
 def test_all_faulty_settings_are_reported_at_once_and_briefly(example: Example, tmp_path: Path) -> None:
@@ -143,6 +146,37 @@ def test_all_faulty_settings_are_reported_at_once_and_briefly(example: Example, 
     assert len(folder.failure) <= 1024
     assert "Traceback" not in run.stdout + run.stderr
     assert not list((tmp_path / "model").glob("*"))
+    assert_same_faults(folder)
+
+
+def assert_same_faults(folder: Folder) -> None:
+    """`validate` refuses in the words of `train`, whose failure file has the first of them."""
+    (first, *_), said = folder.validate(), folder.failure.splitlines()[0]
+    assert said.startswith(f"ClientError: {first[:300]}"), f"train: {said}\nvalidate: {first}"
+
+
+def test_validation_refuses_what_training_refuses_of_labels(example: Example, tmp_path: Path) -> None:
+    """Of five columns of labels, and of none, `validate` says what `train` says, or both take them."""
+    channel = example.algorithm.channel("train")
+    assert channel is not None
+    if channel.kind != "rows" or "text/csv" not in channel.content_types:
+        pytest.skip(f"{channel.kind} have no columns of labels")
+    for number, labels in enumerate((0, 5)):
+        folder = ml_folder(tmp_path / str(number), example)
+        names = [path.name for path in (folder.path / "input/data").iterdir()]
+        for path in (folder.path / "input/data/train").iterdir():
+            path.unlink()
+        rows = example.rows()["train"]
+        width = rows.width if labels == 0 else rows.width + 5
+        lines = [",".join(["1", "0"] * width)[: 2 * width - 1]] * len(rows)
+        folder.put("input/data/train/rows.csv", "\n".join(lines).encode())
+        folder.channels({**dict.fromkeys(names, "text/csv;label_size=0"), "train": f"text/csv;label_size={labels}"})
+
+        run, faults = folder.train(), folder.validate()
+
+        assert (run.returncode == 2) is bool(faults), f"{run.stdout}{run.stderr}{faults}"
+        if faults:
+            assert_same_faults(folder)
 
 
 def test_the_model_channel_takes_what_train_left(example: Example, trained: Trained, tmp_path: Path) -> None:
