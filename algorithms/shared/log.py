@@ -45,8 +45,8 @@ def start(level: int = logging.INFO, number: str = "thread") -> None:
 
 
 def note(sentence: str) -> None:
-    """A sentence for whoever reads the log."""
-    _log.info("%s", as_sentence(sentence))
+    """A sentence for whoever reads the log, or a line of ours for programs, which begins with its mark."""
+    _log.info("%s", sentence[:1] + as_sentence(sentence[1:]) if sentence.startswith("#") else as_sentence(sentence))
 
 
 def warn(sentence: str) -> None:
