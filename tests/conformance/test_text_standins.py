@@ -123,8 +123,8 @@ def test_checking_a_job_says_how_many_records_of_a_kind_and_which_files_there_ar
         assert not report.faults
         notes[name] = report.notes
 
-    assert "Channel 'train': 37 lines, all readable." in notes["label-words"]
-    assert "Channel 'train': 41 rows of 3 columns, all readable." in notes["pair-weights"]
+    for name, seen in (("label-words", "37 lines"), ("pair-weights", "41 rows of 3 columns")):
+        assert any(note.startswith(f"Channel 'train': {seen}, all readable. 2 files; ") for note in notes[name])
     assert "Channel 'vocab': vocab.json; for the algorithm." in notes["token-pairs"]
 
 
