@@ -134,14 +134,16 @@ bench-fuzzing: .peers/fuzzing/installed
 	.peers/fuzzing/bin/python -m pip install --quiet --disable-pip-version-check atheris
 	touch $@
 
+NO_BASES = "If the base image could not be pulled: containers/image/bases.sh makes a stand-in from Debian packages, as root."
+
 image:
 	@[ -n "$(A)" ] || { echo "Which algorithm? make image A=NAME"; exit 2; }
-	docker build $(IMAGE_ARGS) --build-arg ALGORITHM=$(A) -t algoport/$(A):$(FLAVOR) .
+	docker build $(IMAGE_ARGS) --build-arg ALGORITHM=$(A) -t algoport/$(A):$(FLAVOR) . || { echo $(NO_BASES) >&2; exit 1; }
 	[ "$(FLAVOR)" != cpu ] || docker tag algoport/$(A):cpu algoport/$(A):latest
 
 # What all images share; an algorithm of one's own builds on it.
 base:
-	docker build $(IMAGE_ARGS) --target base -t algoport/base:$(FLAVOR) .
+	docker build $(IMAGE_ARGS) --target base -t algoport/base:$(FLAVOR) . || { echo $(NO_BASES) >&2; exit 1; }
 
 # For Graviton and Apple machines, from an x86 machine with emulation. A recipe: kernels are compiled while it builds,
 # which under emulation takes a quarter of an hour; on an arm64 machine `make image` is the same and fast.

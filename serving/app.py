@@ -158,8 +158,8 @@ def _order(text: bytes) -> tuple[str, str]:
     """Name and place of the model to load."""
     try:
         order = orjson.loads(text)
-    except ValueError as error:
-        raise Refusal(400, f"The body is not JSON: {error}.") from None
+    except ValueError:
+        raise Refusal(400, 'The body is not JSON; it must be {"model_name": …, "url": …}.') from None
     if not isinstance(order, dict):
         raise Refusal(400, 'The body must be an object: {"model_name": …, "url": …}.')
     for key in ("model_name", "url"):
@@ -241,7 +241,7 @@ def _fail(app: Flask) -> None:
             404: f"There is nothing at {request.path[:200]}.",
             405: f"{request.method[:20]} is not a method of {request.path[:200]}.",
         }
-        refusal = Refusal(code, sentences.get(code, error.description or error.name))
+        refusal = Refusal(code, sentences.get(code, f"The request to {request.path[:200]} cannot be handled."))
         allowed = {name: value for name, value in error.get_headers() if name == "Allow"}
         return Response(refusal.body, code, {**refusal.headers, **allowed})
 

@@ -244,13 +244,28 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         if isinstance(exc, BlockingIOError | ConnectionError):
             return
         with contextlib.suppress(OSError):
-            client.sendall(_bytes(Refusal(400, f"The request is not HTTP that can be read: {exc}")))
+            client.sendall(_bytes(Refusal(400, f"The request is not HTTP that can be read: {_wrong(exc)}.")))
 
     def run(self) -> None:
         """Serve until a stop; then end at once, for a thread that is stuck would keep the process from it."""
         super().run()
         sys.stdout.flush()
         os._exit(0)
+
+
+def _wrong(error: BaseException) -> str:
+    """What of a head is wrong, by what gunicorn's parser raises."""
+    kinds: dict[type[BaseException], str] = {
+        http.errors.LimitRequestLine: "its first line is too long",
+        http.errors.LimitRequestHeaders: "its header fields are too many or too long",
+        http.errors.InvalidHTTPVersion: "its version is none of 1.0 and 1.1",
+        http.errors.InvalidRequestMethod: "its method is none",
+        http.errors.InvalidHeaderName: "the name of a header field is none",
+        http.errors.InvalidHeader: "a header field is not as it must be, or comes twice",
+        http.errors.UnsupportedTransferCoding: "its Transfer-Encoding is not chunked",
+        http.errors.ExpectationFailed: "it expects something else than 100-continue",
+    }
+    return next((text for kind, text in kinds.items() if isinstance(error, kind)), "its first line is no request")
 
 
 def _call(then: Any, conn: Any, sock: Any) -> None:

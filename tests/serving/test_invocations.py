@@ -264,6 +264,7 @@ def test_what_is_no_http_is_a_400_and_hurts_nobody(server: Server, text: bytes) 
     response = server.raw(text)
 
     assert response.startswith(b"HTTP/1.1 400 ") and b'"code": 400' in response
+    assert not any(word in response.lower() for word in (b"none:", b"invalid", b"gunicorn.", b"errno"))
     assert server.get("/ping").status_code == 200
 
 
