@@ -73,7 +73,7 @@ def fit(job: Job) -> Model:
     note(f"{len(sample['rows'])} samples gathered")
     if len(sample["rows"]) < settings.num_trees and job.stopping():
         raise Stopped
-    model = _grow(sample["rows"], sample["numbers"], state.sample, settings, seed)
+    model = _grow(sample["rows"], sample["numbers"], state.sample, settings, seed, note)
     note(f"Random Cut Forest built: {model.forest.described(settings.shingle_size)}")
     evaluation.score(job, model)
     return model
@@ -128,13 +128,13 @@ def _first(
     if start is None:
         return state
     keys = -np.log(uniforms(seed_of(seed, SAMPLING), start.numbers))
-    order = np.argsort(start.numbers, kind="stable")
+    order = np.unique(start.numbers, return_index=True)[1]  # once each, where trees share them
     if len(order) > state.sample.capacity:
         best = np.argsort(-keys, kind="stable")[: state.sample.capacity]
         order = best[np.argsort(start.numbers[best], kind="stable")]
     merged = {"rows": start.forest.points[order], "keys": keys[order], "numbers": start.numbers[order]}
     state.sample.restore(merged, start.seen, group)
-    note(f"incremental training from a sample of {len(start.numbers)} of {start.seen} points")
+    note(f"incremental training from a sample of {len(order)} of {start.seen} points")
     return state
 
 
@@ -146,15 +146,25 @@ def _points(shingles: Shingles, readings: Points, own_series: bool, group: Group
     return shingles.add(interleaved(group.gather(readings)))[group.rank :: group.size]
 
 
-def _grow(points: Points, numbers: NDArray[np.int64], sample: Sample, settings: Hyperparameters, seed: int) -> Model:
+def _grow(
+    points: Points,
+    numbers: NDArray[np.int64],
+    sample: Sample,
+    settings: Hyperparameters,
+    seed: int,
+    note: Callable[[str], None],
+) -> Model:
     """The forest; the same at every member, as it is drawn from the same sample."""
     if len(points) < settings.num_trees:
         raise UserError(
             f"Channel 'train': must have at least one point for each of the {settings.num_trees} trees of num_trees; "
             f"it has {len(points)}."
         )
-    dealt = np.random.default_rng(seed_of(seed, DEALING)).permutation(len(points))
-    trees, order = forest.grow(points, dealt, settings.num_trees, seed_of(seed, CUTTING))
+    wanted = min(settings.num_samples_per_tree, sample.capacity // settings.num_trees)
+    dealt, size = forest.deal(len(points), settings.num_trees, max(wanted, 1), seed_of(seed, DEALING))
+    if size * settings.num_trees > len(points):
+        note(f"{len(points)} points are few for {settings.num_trees} trees: they share them, {size} a tree")
+    trees, order = forest.grow(points, dealt, settings.num_trees, size, seed_of(seed, CUTTING))
     return Model(
         forest=trees,
         numbers=numbers[order],

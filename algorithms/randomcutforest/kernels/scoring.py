@@ -12,10 +12,12 @@ import numpy as np
 
 from algoport.algorithms.randomcutforest.kernels.growth import box_of
 from algoport.algorithms.randomcutforest.kernels.vectors import LANES, SPARE, climb, part
+from algoport.algorithms.shared.linalg import simd
 
 # What is written down of a visit.
 NODE, BEGIN, SOME, DEPTH, WORDS = range(5)
 LEAST = 4  # a node with fewer points has no box
+COMPRESSES = simd.LANES == LANES  # whether the processor compresses vectors and gathers well
 
 
 @numba.njit(parallel=True, nogil=True, cache=True)
@@ -115,13 +117,32 @@ def _descend(
         visits[count, NODE], visits[count, BEGIN], visits[count, SOME], visits[count, DEPTH] = node, begin, some, depth
         count += 1
         if feature[node] >= 0:
-            less = part(flat, stride, ids, begin, begin + some, np.int64(feature[node]), cut[node], aside)
+            if COMPRESSES:
+                less = part(flat, stride, ids, begin, begin + some, np.int64(feature[node]), cut[node], aside)
+            else:
+                less = _part(flat, stride, ids, begin, begin + some, np.int64(feature[node]), cut[node], aside)
             for side, start, rows in ((1, begin + less, some - less), (0, begin, less)):
                 if rows > 0:
                     stack[height, NODE], stack[height, BEGIN] = child[node] + side, start
                     stack[height, SOME], stack[height, DEPTH] = rows, depth + 1
                     height += 1
     return count
+
+
+@numba.njit(nogil=True, cache=True)
+def _part(flat, stride, ids, begin, end, feature, cut, aside):
+    """As `vectors.part`, for processors that do not compress vectors: row by row, without a branch on the data."""
+    left, right = np.uint64(begin), np.uint64(0)
+    for i in range(np.uint64(begin), np.uint64(end)):
+        which = ids[i]
+        over = np.uint64(flat[np.uint64(np.uint32(which)) * np.uint64(stride) + np.uint64(feature)] > cut)
+        ids[left] = which
+        aside[right] = which
+        right += over
+        left += np.uint64(1) - over
+    for i in range(right):
+        ids[left + i] = aside[i]
+    return np.int64(left) - begin
 
 
 @numba.njit(nogil=True, cache=True)

@@ -23,7 +23,7 @@ def grown(n, d, trees, seed, levels=9):
     """A forest over whole numbers, of which many are equal, and what it was grown from."""
     random = np.random.default_rng(seed)
     points = random.integers(-levels, levels + 1, (n, d)).astype(np.float32)
-    return forest.grow(points, random.permutation(n), trees, seed)[0], points
+    return forest.grow(points, random.permutation(n), trees, n // trees, seed)[0], points
 
 
 def queries(points, n, seed):
@@ -101,7 +101,7 @@ def test_a_side_is_cut_as_often_as_it_is_long_and_evenly_along_it():
     trees = 20_000
     points = np.tile(np.array([[0, 0], [1, 3]], np.float32), (trees, 1))
 
-    grove, _ = forest.grow(points, np.arange(2 * trees), trees, 3)
+    grove, _ = forest.grow(points, np.arange(2 * trees), trees, 2, 3)
 
     roots = grove.roots
     first = grove.feature[roots] == 0
@@ -117,7 +117,7 @@ def test_a_tree_is_as_deep_as_random_binary_trees_are():
     2 (H(n) - 1) (Knuth, The Art of Computer Programming 3, 6.2.2)."""
     n, trees = 64, 400
     points = np.random.default_rng(0).random((n * trees, 1)).astype(np.float32)
-    grove, _ = forest.grow(points, np.arange(n * trees), trees, 0)
+    grove, _ = forest.grow(points, np.arange(n * trees), trees, n, 0)
 
     def depths(node, depth):
         if grove.feature[node] < 0:
@@ -156,7 +156,7 @@ def test_scores_stay_finite_whatever_the_size_of_the_numbers(scale):
     """Denormal, tiny and huge: the score does not depend on the unit, but for what rounding of denormals does."""
     random = np.random.default_rng(0)
     points = (random.integers(0, 100, (300, 4)) * scale).astype(np.float32)
-    grove, _ = forest.grow(points, np.arange(300), 3, 0)
+    grove, _ = forest.grow(points, np.arange(300), 3, 100, 0)
 
     scores = kernels.scores(np.concatenate([points[:20] * 5, np.full((1, 4), kernels.MOST, np.float32)]), grove)
 
@@ -169,7 +169,7 @@ def test_values_next_to_each_other_are_parted():
     low = np.float32(1)
     points = np.array([[low], [np.nextafter(low, np.float32(2))]], np.float32)
 
-    grove, _ = forest.grow(np.tile(points, (50, 1)), np.arange(100), 50, 0)
+    grove, _ = forest.grow(np.tile(points, (50, 1)), np.arange(100), 50, 2, 0)
 
     assert (grove.cut[grove.roots] == low).all() and len(grove.feature) == 150
 

@@ -270,6 +270,31 @@ def test_fewer_rows_than_trees_are_a_users_error():
         fit(job(line(49)))
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_trees_share_points_where_rows_are_few(seed):
+    """150 rows at the default 100 trees of 256 points, one of the rows at ten times the level of the others."""
+    rows = (1 + 0.1 * np.random.default_rng(seed).normal(size=(150, 1))).astype(np.float32)
+    rows[77] = 10
+    notes = []
+
+    model = fit(job(rows, num_trees=100, num_samples_per_tree=256, seed=seed, notes=notes))
+
+    scores = model.scores(rows)
+    assert scores.argmax() == 77 and scores[77] > 1.5 * np.median(scores)
+    assert model.forest.size == 8
+    assert "150 points are few for 100 trees: they share them, 8 a tree" in notes
+
+
+def test_incremental_training_from_points_that_trees_share_is_one_job_over_both():
+    rows = data.magic()[0][:5000]
+    earlier = fit(job(rows[:300], num_samples_per_tree=40))
+    assert earlier.forest.size == 8 and set(earlier.numbers) == set(range(300))
+
+    later = fit(job(rows[300:], start=earlier, num_samples_per_tree=40))
+
+    same(later, fit(job(rows, num_samples_per_tree=40)))
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e36])
 def test_a_value_that_no_box_can_hold_is_a_users_error(value):
     rows = line(100)
@@ -292,7 +317,7 @@ def test_a_forest_that_would_not_fit_into_memory_is_refused_before_a_row_is_read
 @pytest.mark.parametrize(("n", "d"), [(20_000, 3), (3000, 200)])
 def test_the_estimate_of_memory_covers_the_forest(n, d):
     points = np.random.default_rng(0).normal(size=(n, d)).astype(np.float32)
-    grove, _ = forest.grow(points, np.arange(n), n // 100, 0)
+    grove, _ = forest.grow(points, np.arange(n), n // 100, 100, 0)
 
     size = sum(array.nbytes for array in (*grove.nodes, grove.points, grove.boxes))
     assert size + points.nbytes <= forest.bytes_of(n // 100, 100, d) <= 3 * (size + points.nbytes)
@@ -333,7 +358,7 @@ def test_scores_rank_points_as_the_displacement_in_robust_random_cut_trees_does(
             tree.insert_point(row.astype(np.float64), index="new")
             displaced[i] += tree.codisp("new")
             tree.forget_point("new")
-    grove, _ = forest.grow(np.tile(rows[:200], (100, 1)), np.arange(20_000), 100, 0)
+    grove, _ = forest.grow(np.tile(rows[:200], (100, 1)), np.arange(20_000), 100, 200, 0)
 
     assert spearmanr(kernels.scores(asked, grove), displaced).statistic > 0.85
 
