@@ -130,7 +130,16 @@ def _descend(
 
 
 @numba.njit(nogil=True, cache=True)
-def _part(flat, stride, ids, begin, end, feature, cut, aside):
+def _part(
+    flat,  # in   (n * stride,) float32  the rows, padded
+    stride,  # int64  from row to row
+    ids,  # moves (n + SPARE,) int32
+    begin,  # int64  of the rows among these
+    end,  # int64  behind them
+    feature,  # int64
+    cut,  # float32
+    aside,  # sets (n + SPARE,) int32  scratch
+):
     """As `vectors.part`, for processors that do not compress vectors: row by row, without a branch on the data."""
     left, right = np.uint64(begin), np.uint64(0)
     for i in range(np.uint64(begin), np.uint64(end)):
