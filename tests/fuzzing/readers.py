@@ -93,6 +93,14 @@ def annotation(**more: object) -> bytes:
 
 
 EDGES = (2**31 - 1, 2**31, 2**32 - 1, 2**32, 2**63 - 1, 2**63)
+# Widths, keys and counts about which an index of some size ends.
+WIDTHS = tuple(edge + beside for edge in (1 << 15, 1 << 16, 1 << 31, 1 << 32, 1 << 63) for beside in (-2, -1, 0, 1))
+BY_HAND["text/libsvm"] += [f"1 0:1 {width}:2\n0 1:1\n".encode() for width in WIDTHS]
+for _media in ("application/json", "application/jsonlines"):
+    BY_HAND[_media] += [
+        f'{{"data":{{"features":{{"keys":[0,{width - 1}],"shape":[{width}],"values":[1,2]}}}}}}'.encode()
+        for width in WIDTHS
+    ]
 BY_HAND["application/x-recordio"] = [
     by_turns(b"1", b'"[0, 1]"', b"[0, 2]"),
     by_turns(annotation(), annotation(difficult=1), b'{"image_size": [{"width": 5, "height": 4}], "annotations": []}'),
