@@ -1,8 +1,8 @@
 """Kernels compiled ahead of the first job or server on a machine, side by side.
 
 An algorithm lists in `kernels.json` which kernels its first example job calls from Python, and with arguments of which
-types: apart for `fit` and for `predict`, so that nobody waits for what it does not use. What the list lacks is compiled
-at its first use. Images are built with their kernels and need none of it.
+types: apart for `fit` and for `predict`, so that nobody waits for what it does not use. What the list lacks, or names
+wrongly, is compiled at its first use. Images are built with their kernels and need none of it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -34,14 +36,17 @@ LIST = "kernels.json"
 STAGES = ("fit", "predict")
 WORKER = 400 << 20  # bytes of memory that a process which compiles may need
 LOOK = 0.05  # seconds between two looks whether anybody still wants the kernels
+MARK = "kernels: "  # before the sentences of a process that compiles, as examples may print, too
 
 Group = tuple[str, list[list[Any]]]  # a module, and of each kernel its name and the types of its arguments
 Groups = dict[str, list[list[Any]]]
+Outcome = tuple[int, list[str]]  # how many functions were compiled, and which kernels of a list could not be, and why
+Say = Callable[[str], object]
 
 
 def listed(name: str, stage: str) -> list[Group]:
     """The kernels of a stage, by module; none of an algorithm without a list."""
-    with contextlib.suppress(UserError, OSError):
+    with contextlib.suppress(UserError, OSError, ValueError, KeyError):
         groups: Groups = json.loads((algorithms.folder(name) / LIST).read_text())[stage]
         return list(groups.items())
     return []
@@ -54,34 +59,46 @@ def lacks(name: str, stage: str) -> bool:
     return not any(note(name, extent).exists() for extent in (stage, "whole"))
 
 
-def compile_for(name: str, stage: str) -> str | None:
-    """Compile what is listed, unless it has been; a sentence on it, or None where there was nothing to do.
+def compile_for(name: str, stage: str, say: Say) -> None:
+    """Compile what is listed, unless it has been, and say what is done.
 
     `PlatformError` where it fails; then each kernel is compiled when it is first used.
     """
-    if not lacks(name, stage):
-        return None
-    return run([sys.executable, "-P", "-m", "algoport.algorithms.ahead", name, stage])
+    if lacks(name, stage):
+        run([sys.executable, "-P", "-m", "algoport.algorithms.ahead", name, stage], say)
 
 
-def run(command: list[str], stop: Callable[[], bool] = lambda: False) -> str | None:
-    """The last line of a process that compiles; None where a stop came first. `PlatformError` where it fails."""
-    process = subprocess.Popen(  # noqa: S603 (our own)
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-    while True:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            said, faults = process.communicate(timeout=LOOK)
-            break
-        if stop():
+def run(command: list[str], say: Say, stop: Callable[[], bool] = lambda: False) -> bool:
+    """Run a process that compiles, and say its sentences as they come; False where a stop came first.
+
+    `PlatformError` where it fails.
+    """
+    with tempfile.TemporaryFile("w+") as faults:
+        process = subprocess.Popen(  # noqa: S603 (our own)
+            command, stdout=subprocess.PIPE, stderr=faults, text=True, start_new_session=True
+        )
+        listener = threading.Thread(target=_pass_on, args=(process.stdout, say), daemon=True)
+        listener.start()
+        stopped = False
+        while not stopped and listener.is_alive():
+            listener.join(LOOK)
+            stopped = listener.is_alive() and stop()
+        if stopped:
             os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-            return None
-    if process.returncode:
-        errors = re.findall(r"^[\w.]*(?:Error|Exception|BrokenProcessPool)\b.*", faults, re.M)
-        why = errors[-1] if errors else f"exit code {process.returncode}"
+        listener.join()
+        code = process.wait()
+        faults.seek(0)
+        errors = re.findall(r"^[\w.]*(?:Error|Exception|BrokenProcessPool)\b.*", faults.read(), re.M)
+    if code and not stopped:
+        why = errors[-1] if errors else f"exit code {code}"
         raise PlatformError(f"Kernels could not be compiled beforehand ({why.rstrip('.')}).")
-    return said.strip().splitlines()[-1]
+    return not stopped
+
+
+def _pass_on(lines: Iterable[str], say: Say) -> None:
+    for line in lines:
+        if line.startswith(MARK):
+            say(line.removeprefix(MARK).strip())
 
 
 def main() -> int:
@@ -93,29 +110,40 @@ def main() -> int:
     die_with_parent()
     compiled.prepare()
     start_time = time.monotonic()
-    count = 0
-    with alone():
+    outcomes: list[Outcome] = []
+    with alone() as waited:
         if lacks(given.name, given.stage):
-            with pool([given.name]) as workers:
-                count = sum(workers.map(compile_group, listed(given.name, given.stage)))
+            with pool([given.name], given.name) as workers:
+                outcomes = list(workers.map(compile_group, listed(given.name, given.stage)))
             note(given.name, given.stage).touch()
-    print(sentence(count, time.monotonic() - start_time))
+    tell(outcomes, time.monotonic() - start_time, waited)
     return 0
 
 
-def sentence(count: int, seconds: float) -> str:
-    """What was compiled, for whom and how long it took."""
-    processor = os.environ.get("NUMBA_CPU_NAME") or "this processor"
-    return f"Compiled {count} kernels for {processor} in {seconds:.1f} s; from now on they are loaded."
+def tell(outcomes: list[Outcome], seconds: float, waited: bool) -> None:
+    """Print what was compiled, for whom and how long it took; nothing where all was there."""
+    count = sum(compilations for compilations, _ in outcomes)
+    wrong = [entry for _, entries in outcomes for entry in entries]
+    if count:
+        processor = os.environ.get("NUMBA_CPU_NAME") or "this processor"
+        print(f"{MARK}Compiled {count} kernels for {processor} in {seconds:.1f} s; from now on they are loaded.")
+    elif waited:
+        print(f"{MARK}Another process has compiled the kernels; this one waited {seconds:.1f} s for it.")
+    if wrong:
+        print(f"{MARK}{LIST} names what cannot be compiled beforehand, and was passed over: {', '.join(wrong)}.")
 
 
-def compile_group(group: Group) -> int:
-    """Compile the kernels of a module into the cache; how many functions that were, those inlined included."""
+def compile_group(group: Group) -> Outcome:
+    """Compile the kernels of a module into the cache, each alone: a list may be older than what it names."""
     before = compiled.compilations()
     module, kernels = group
+    wrong = []
     for name, *entries in kernels:
-        getattr(importlib.import_module(module), name).compile(tuple(map(decode, entries)))
-    return compiled.compilations() - before
+        try:
+            getattr(importlib.import_module(module), name).compile(tuple(map(decode, entries)))
+        except Exception as error:
+            wrong.append(f"{module}.{name} ({type(error).__name__})")
+    return compiled.compilations() - before, wrong
 
 
 def used() -> Groups:
@@ -173,27 +201,43 @@ def note(part: str, extent: str) -> Path:
 
 
 @contextlib.contextmanager
-def alone() -> Iterator[None]:
-    """One process of this user at a time, whatever it compiles."""
+def alone() -> Iterator[bool]:
+    """One process of this user at a time, whatever it compiles; whether another one had to be waited for."""
+    waited = False
     with open(compiled.folder() / "warm-up.lock", "a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waited = True
+            print(f"{MARK}Another process is compiling kernels for this processor; this one waits for it.", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield waited
 
 
-def pool(names: Iterable[str]) -> ProcessPoolExecutor:
+def pool(names: Iterable[str], parts: str) -> ProcessPoolExecutor:
     """Processes that compile kernels of these algorithms: as many as there are cores, but no more than there is
-    memory for."""
+    memory for. The first that does compile says so, of `parts`."""
     free = machine.memory_free()
     count = machine.cores() if free is None else max(1, min(machine.cores(), free // WORKER))
-    return ProcessPoolExecutor(count, get_context("spawn"), _begin, (list(names),))
+    context = get_context("spawn")
+    return ProcessPoolExecutor(count, context, _begin, (list(names), parts, context.Value("b", 0)))
 
 
-def _begin(names: list[str]) -> None:
+def _begin(names: list[str], parts: str, begun: Any) -> None:
     """What a worker needs before the first kernel: algorithms from other folders are found when they are asked for."""
     die_with_parent()
     compiled.prepare()
+    compiled.allow(lambda: _announce(parts, begun))
     for name in names:
         algorithms.part(name, "")
+
+
+def _announce(parts: str, begun: Any) -> None:
+    with begun.get_lock():
+        if not begun.value:
+            begun.value = 1
+            found = f"later they are loaded from {compiled.folder()}"
+            print(f"{MARK}Compiling kernels for this processor, once ({parts}); {found}.", flush=True)
 
 
 def die_with_parent() -> None:

@@ -24,7 +24,7 @@ from gunicorn.arbiter import Arbiter
 from algoport.algorithms import ahead
 from algoport.algorithms.contract import Model
 from algoport.algorithms.contract.errors import PlatformError, UserError
-from algoport.algorithms.shared import compiled, machine
+from algoport.algorithms.shared import machine
 from algoport.serving import app, log, models, room
 from algoport.serving.metrics import Metrics
 from algoport.serving.peers import Peers
@@ -235,12 +235,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         """Kernels that nobody on this machine has used, on all cores; a second worker waits for the first one's."""
         name = self.predictor.name
         try:
-            if ahead.lacks(name, "predict"):
-                log.note(
-                    f"Compiling kernels for this processor, once ({name}); later they are loaded from "
-                    f"{compiled.folder()}."
-                )
-                log.note(ahead.compile_for(name, "predict") or "Another worker has compiled them.")
+            ahead.compile_for(name, "predict", log.note)
         except PlatformError as error:
             log.warn(f"{error} Each is compiled when it is first used.")
 

@@ -152,12 +152,9 @@ def _warm_up(parts: Parts, job: Configuration, metrics: Metrics, stop: Stop) -> 
     if not missing:
         return
     with metrics.phase("compile"):
-        log.note(
-            f"Compiling kernels for this processor, once ({', '.join(missing)}); later jobs find them in "
-            f"{compiled.folder()}."
-        )
         try:
-            log.note(warmup.run(missing, stop=stop.asked) or "A stop was asked for while kernels were compiled.")
+            if not warmup.run(missing, say=log.note, stop=stop.asked):
+                log.note("A stop was asked for while kernels were compiled.")
         except PlatformError as error:
             log.warn(f"{error} Each is compiled when it is first used.")
 

@@ -44,13 +44,19 @@ def decoders(media: Iterable[str]) -> list[str]:
     return [DECODERS] if {recordio.MEDIA[0], libsvm.MEDIA[0]} & set(media) else []
 
 
-def run(parts: Iterable[str], *, whole: bool = False, stop: Callable[[], bool] = lambda: False) -> str | None:
-    """Compile what is missing, in processes of their own; a sentence on it, or None where a stop came first.
+def run(
+    parts: Iterable[str],
+    *,
+    whole: bool = False,
+    say: ahead.Say = lambda sentence: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> bool:
+    """Compile what is missing, in processes of their own, and say what is done; False where a stop came first.
 
     `PlatformError` where it fails. Nothing is lost then: a kernel that is not there is compiled when it is used.
     """
     words = ["--whole"] if whole else []
-    return ahead.run([sys.executable, "-P", "-m", "algoport.training.warmup", *words, *parts], stop)
+    return ahead.run([sys.executable, "-P", "-m", "algoport.training.warmup", *words, *parts], say, stop)
 
 
 def main() -> int:
@@ -67,12 +73,12 @@ def main() -> int:
             (algorithms.folder(name) / ahead.LIST).write_text(kernels(name))
         return 0
     start_time = time.monotonic()
-    with ahead.alone():
+    with ahead.alone() as waited:
         parts = missing(given.parts, whole=given.whole)
-        count = _compile(parts, given.whole)
+        outcomes = _compile(parts, given.whole)
         for part in parts:
             ahead.note(part, "whole" if given.whole else "fit").touch()
-    print(ahead.sentence(count, time.monotonic() - start_time))
+    ahead.tell(outcomes, time.monotonic() - start_time, waited)
     return 0
 
 
@@ -97,6 +103,7 @@ from pathlib import Path
 from algoport.algorithms import ahead
 from algoport.algorithms.shared import compiled
 compiled.prepare()
+compiled.allow()
 from algoport.training import examples
 name, stage, place = sys.argv[1:]
 examples.run_stage(name, stage, Path(place))
@@ -116,18 +123,18 @@ def _as_json(lists: dict[str, ahead.Groups]) -> str:
     return "{\n" + ",\n".join(stages) + "\n}\n"
 
 
-def _compile(parts: list[str], whole: bool) -> int:
+def _compile(parts: list[str], whole: bool) -> list[ahead.Outcome]:
     """What is listed first, as it is shared out best, and then the example jobs that find the rest."""
     names = [part for part in parts if part != DECODERS]
-    with ahead.pool(names) as pool:
+    with ahead.pool(names, ", ".join(parts)) as pool:
         listed = {name: ahead.listed(name, "fit") for name in names}
         tasks = [pool.submit(ahead.compile_group, group) for groups in listed.values() for group in groups]
         if DECODERS in parts:
             tasks.append(pool.submit(_decode))
-        count = sum(task.result() for task in tasks)
+        outcomes = [task.result() for task in tasks]
         unlisted = [name for name in names if whole or not listed[name]]
         tasks = [pool.submit(_run, name, number) for name in unlisted for number in range(_jobs(name, whole))]
-        return count + sum(task.result() for task in tasks)
+        return outcomes + [task.result() for task in tasks]
 
 
 def _jobs(name: str, whole: bool) -> int:
@@ -136,21 +143,21 @@ def _jobs(name: str, whole: bool) -> int:
     return len(examples.examples(name)) if whole else 1
 
 
-def _run(name: str, number: int) -> int:
-    """Run one example job in this process; how many functions it compiled."""
+def _run(name: str, number: int) -> ahead.Outcome:
+    """Run one example job in this process."""
     from algoport.training import examples
 
     before = compiled.compilations()
     examples.run_example(name, only=number)
-    return compiled.compilations() - before
+    return compiled.compilations() - before, []
 
 
-def _decode() -> int:
+def _decode() -> ahead.Outcome:
     from algoport.training.formats.__main__ import decode_examples
 
     before = compiled.compilations()
     decode_examples()
-    return compiled.compilations() - before
+    return compiled.compilations() - before, []
 
 
 if __name__ == "__main__":

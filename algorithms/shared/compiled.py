@@ -18,14 +18,16 @@ import shutil
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from algoport.algorithms.shared import machine
+from algoport.algorithms.contract.errors import PlatformError
+from algoport.algorithms.shared import log, machine
 
 KERNELS = "ALGOPORT_KERNELS"  # the folder of compiled kernels, written when an image is built and read later
+COMPILE = "ALGOPORT_COMPILE"  # refuse, report or report=PATH: what to do where a kernel is compiled that was not there
 PROCESSOR = "ALGOPORT_CPU"  # one of LEVELS, or "generic"; left out, it is chosen by the processor's flags
 
 # What a level needs of /proc/cpuinfo (System V ABI for x86-64, section 3.1.1), and what LLVM is given besides its
@@ -41,7 +43,9 @@ CACHED_VERSIONS = 8  # of the sources, in a user's cache folder
 _HERE = Path(__file__).parents[1]
 _COMPILERS = (Path(__file__), _HERE / "ahead.py")  # they mention numba, and hold no kernel
 _lock = threading.RLock()
-_compilations = [0]
+_compilations: list[str] = []
+_policy = [os.environ.get(COMPILE, "")]
+_begin: list[Callable[[], None]] = []
 
 
 def prepare() -> None:
@@ -91,7 +95,32 @@ def turn() -> Iterator[None]:
 
 def compilations() -> int:
     """How many kernels this process has compiled since the first one was declared, those from the cache left out."""
-    return _compilations[0]
+    return len(_compilations)
+
+
+def compiled_here() -> list[str]:
+    """Functions and the types of their arguments: what this process has compiled, numba's own functions included."""
+    return list(_compilations)
+
+
+def allow(begin: Callable[[], None] = lambda: None) -> None:
+    """This process compiles for others, whatever `ALGOPORT_COMPILE` says; `begin` is called before each kernel."""
+    _policy[0] = ""
+    _begin[:] = [begin]
+
+
+def _obey(what: str) -> None:
+    """Report or refuse that a kernel of ours is compiled, in whichever thread that is."""
+    action, _, place = _policy[0].partition("=")
+    if action == "refuse":
+        raise PlatformError(f"{what}: is not compiled, as {COMPILE} is {action}; no kernel for this was there.")
+    if action and place:
+        path = Path(place) / f"{os.getpid()}.txt" if os.path.isdir(place) else Path(place)
+        process = " ".join(" ".join(sys.orig_argv[1:]).split())
+        with path.open("a") as lines:
+            lines.write(f"{what}\t{process}\n")
+    elif action:
+        log.warn(f"{what}: is compiled, as no kernel for this was there.")
 
 
 class CacheLocator:
@@ -197,13 +226,19 @@ def _prune(place: Path) -> None:
 
 @cache
 def attach() -> None:
-    """Count compilations, and let what cannot be saved be forgotten: a read-only folder is no reason to fail."""
+    """Record compilations, and let what cannot be saved be forgotten: a read-only folder is no reason to fail."""
     caching: Any = importlib.import_module("numba.core.caching")
     event: Any = importlib.import_module("numba.core.event")
 
-    class Counter(event.Listener):  # type: ignore[misc]
+    class Recorder(event.Listener):  # type: ignore[misc]
         def on_start(self, event: Any) -> None:
-            _compilations[0] += 1
+            function = event.data["dispatcher"].py_func
+            kinds = ", ".join(map(str, event.data["args"]))
+            _compilations.append(f"{function.__module__}.{function.__qualname__}({kinds})")
+            for begin in _begin:
+                begin()
+            if function.__module__.startswith("algoport."):
+                _obey(_compilations[-1])
 
         def on_end(self, event: Any) -> None:
             pass
@@ -215,7 +250,7 @@ def attach() -> None:
             save(self, *what)
 
     caching.Cache.save_overload = save_if_possible
-    event.register("numba:compile", Counter())
+    event.register("numba:compile", Recorder())
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -44,8 +45,7 @@ def warm_up(names: Names) -> None:
     if not missing:
         print(f"There is nothing to compile: all kernels are in {compiled.folder()}.")
         return
-    print(f"Compiling kernels for this processor, once: {', '.join(missing)}.", flush=True)
-    print(warmup.run(missing, whole=True))
+    warmup.run(missing, whole=True, say=partial(print, flush=True))
 
 
 def new(

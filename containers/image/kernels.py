@@ -23,6 +23,7 @@ def main(names: list[str]) -> None:
         bake(chosen)
         return
     compiled.prepare()
+    compiled.allow()
     for name in chosen:
         run_example(name)
     level = os.environ.get("NUMBA_CPU_NAME")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from algoport.algorithms import ahead
 from algoport.algorithms.contract.errors import PlatformError
 from algoport.algorithms.shared import compiled
 from algoport.containers.cli.make import copy_template
@@ -35,6 +39,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.delenv(compiled.KERNELS, raising=False)
+    monkeypatch.delenv(compiled.COMPILE, raising=False)
     compiled.folder.cache_clear()
     yield tmp_path / "cache"
     compiled.folder.cache_clear()
@@ -43,12 +48,61 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_what_is_compiled_before_is_not_compiled_by_a_job(cache: Path) -> None:
     assert warmup.missing([NAME]) == [NAME]
 
-    said = warmup.run([NAME], whole=True)
+    said: list[str] = []
+    assert warmup.run([NAME], whole=True, say=said.append)
 
-    assert said is not None and said.startswith("Compiled ") and "Compiled 0 kernels" not in said
+    begun, done = said
+    assert begun.startswith(f"Compiling kernels for this processor, once ({NAME}); later they are loaded from ")
+    assert re.match(r"Compiled [1-9]\d* kernels for ", done)
     assert warmup.missing([NAME]) == [] == warmup.missing([NAME], whole=True)
     done = subprocess.run([sys.executable, "-P", "-c", COUNT], text=True, capture_output=True, check=False)
     assert done.stdout == "0\n", done.stdout + done.stderr
+    for name in compiled.folder().glob(f"{NAME}-*"):
+        name.unlink()
+    assert warmup.run([NAME], say=said.append)
+    assert len(said) == 2, "kernels that are all there are not said to be compiled"
+
+
+def test_entries_of_a_list_that_are_stale_are_passed_over(cache: Path, tmp_path: Path) -> None:
+    module = "algoport.algorithms.my_algorithm.kernels"
+    stale: list[list[object]] = [
+        ["is_gone", "int64"],
+        ["_add_rows", "int64"],
+        ["_add_rows", "no_such_type"],
+        ["finite"],
+    ]
+    kernels = [*stale, ["_add_rows", ["float32", 2, "C", "readonly"], ["float64", 1, "C", ""]]]
+    lists = {"fit": {module: kernels, "algoport.algorithms.my_algorithm.gone": [["any"]]}, "predict": {}}
+    (tmp_path / "own/my_algorithm" / ahead.LIST).write_text(json.dumps(lists))
+    said: list[str] = []
+
+    assert warmup.run([NAME], say=said.append)
+
+    assert said[1].startswith("Compiled ") and "Compiled 0 " not in said[1]
+    assert len(said) == 3 and "passed over" in said[2]
+    for reason in (
+        "is_gone (AttributeError)",
+        "_add_rows (TypeError)",
+        "_add_rows (AttributeError)",
+        "gone.any (ModuleNotFoundError)",
+    ):
+        assert reason in said[2]
+    assert warmup.missing([NAME]) == []
+
+
+def test_who_only_waits_for_another_process_says_so(cache: Path) -> None:
+    said: list[str] = []
+
+    with ahead.alone():
+        job = threading.Thread(target=warmup.run, args=([NAME],), kwargs={"say": said.append})
+        job.start()
+        while not said:
+            time.sleep(0.01)
+        ahead.note(NAME, "fit").touch()
+    job.join()
+
+    assert said[0] == "Another process is compiling kernels for this processor; this one waits for it."
+    assert len(said) == 2 and re.match(r"Another process has compiled the kernels; this one waited \d", said[1])
 
 
 def test_kernels_compiled_side_by_side_are_those_that_one_process_compiles(cache: Path, tmp_path: Path) -> None:
@@ -100,7 +154,7 @@ def test_decoders_are_compiled_for_the_formats_that_have_some(media: list[str], 
 def test_a_stop_ends_it_at_once(cache: Path) -> None:
     start = time.monotonic()
 
-    assert warmup.run([NAME], stop=lambda: True) is None
+    assert warmup.run([NAME], stop=lambda: True) is False
 
     assert time.monotonic() - start < 5
     assert warmup.missing([NAME]) == [NAME]
@@ -127,6 +181,6 @@ def test_the_first_job_compiles_in_a_phase_of_its_own_and_the_second_not_at_all(
     second = place.run(**paths)
 
     assert first.code == second.code == 0, first.log + second.log
-    assert f"Compiling kernels for this processor, once ({NAME}); later jobs find them in" in first.log
+    assert f"Compiling kernels for this processor, once ({NAME}); later they are loaded from" in first.log
     assert '"compile.time"' in first.log and list(phases) == ["compile", "setup", "training", "saving"]
     assert "Compiling" not in second.log and "compile" not in place.metrics["seconds"]
