@@ -223,21 +223,21 @@ def pool(names: Iterable[str], parts: str) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(count, context, _begin, (list(names), parts, context.Value("b", 0)))
 
 
-def _begin(names: list[str], parts: str, begun: Any) -> None:
+def _begin(names: list[str], parts: str, first_sign: Any) -> None:
     """What a worker needs before the first kernel: algorithms from other folders are found when they are asked for."""
     die_with_parent()
     compiled.prepare()
-    compiled.allow(lambda: _announce(parts, begun))
+    compiled.allow(lambda: _announce(parts, first_sign))
     for name in names:
         algorithms.part(name, "")
 
 
-def _announce(parts: str, begun: Any) -> None:
-    with begun.get_lock():
-        if not begun.value:
-            begun.value = 1
-            found = f"later they are loaded from {compiled.folder()}"
-            print(f"{MARK}Compiling kernels for this processor, once ({parts}); {found}.", flush=True)
+def _announce(parts: str, first_sign: Any) -> None:
+    with first_sign.get_lock():
+        if not first_sign.value:
+            first_sign.value = 1
+            where = f"later they are loaded from {compiled.folder()}"
+            print(f"{MARK}Compiling kernels for this processor, once ({parts}); {where}.", flush=True)
 
 
 def die_with_parent() -> None:

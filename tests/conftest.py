@@ -11,7 +11,7 @@ from hypothesis import settings
 
 from algoport import algorithms
 from algoport.algorithms.shared import compiled, machine
-from tests import durations, making, scheduling
+from tests import compilations, durations, making, scheduling
 
 _durations = pytest.StashKey[durations.Durations]()
 
@@ -24,6 +24,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # At least two, for what must not depend on their number.
     os.environ.setdefault("NUMBA_NUM_THREADS", str(max(2, machine.cores() // workers)))
     compiled.prepare()
+    compiled.allow()  # tests call kernels as no job does
     settings.register_profile("suite", deadline=None, derandomize=True)
     settings.load_profile("suite")
     making.open_session()
@@ -43,6 +44,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     chosen = config.option.keyword or config.option.markexpr or config.option.collectonly
     if shared and not chosen and config.args_source is pytest.Config.ArgsSource.TESTPATHS:
         config.stash[_durations].compile(algorithms.names())
+        compilations.open_record()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -76,7 +78,7 @@ def pytest_sessionfinish() -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Say where the time went, if it was long."""
+    """Say where the time went, if it was long, and what jobs had to compile."""
     sums = config.stash[_durations]
     for reports in terminalreporter.stats.values():
         for report in reports:
@@ -84,5 +86,5 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
                 sums.add(report)
     if sums.seconds and sums.elapsed >= durations.SHOWN:
         terminalreporter.section("where the time went")
-        for line in sums.lines(getattr(config.option, "numprocesses", None) or 1):
+        for line in [*sums.lines(getattr(config.option, "numprocesses", None) or 1), *compilations.lines()]:
             terminalreporter.write_line(line)

@@ -1,4 +1,4 @@
-"""Trains and answers the example job in every way but the plain one, and prints how many kernels that compiled.
+"""Trains and answers the example job in every way but the plain one, and prints which kernels that compiled.
 
 Run with the kernels that the plain way compiled: `python -m tests.conformance.variations NAME`.
 """
@@ -27,6 +27,7 @@ def main(name: str) -> None:
     with tempfile.TemporaryDirectory() as place:
         model = _trained(example, Path(place))
     _answered(example, model)
+    print(*compiled.compiled_here(), sep="\n")
     print(f"compiled: {compiled.compilations()}")
 
 

@@ -19,6 +19,7 @@ import numpy as np
 import requests
 
 from algoport.algorithms.shared import artifact
+from tests import compilations
 
 ROOT = Path(__file__).parents[2]
 STANDINS = Path(__file__).parent / "standins"
@@ -118,7 +119,7 @@ def start(base: Path, **more: str) -> Server:
     with open(log, "wb") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "algoport.serving", "serve"],
-            env={**environment, **ours, **more},
+            env={**environment, **ours, **compilations.inherited(), **more},
             cwd=base,
             stdout=out,
             stderr=out,

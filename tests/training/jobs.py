@@ -16,6 +16,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from algoport.algorithms.shared import artifact
+from tests import compilations
 
 ROOT = Path(__file__).parents[2]
 STANDINS = Path(__file__).parent / "standins"
@@ -99,7 +100,7 @@ class Run:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "algoport.training"],
             cwd=ROOT,
-            env=clean | own | environment,
+            env=clean | own | compilations.inherited() | environment,
             stdout=standard or open(self._path, "wb"),  # noqa: SIM115 (open for as long as the process is)
             stderr=subprocess.STDOUT,
         )

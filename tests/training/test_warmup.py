@@ -51,8 +51,8 @@ def test_what_is_compiled_before_is_not_compiled_by_a_job(cache: Path) -> None:
     said: list[str] = []
     assert warmup.run([NAME], whole=True, say=said.append)
 
-    begun, done = said
-    assert begun.startswith(f"Compiling kernels for this processor, once ({NAME}); later they are loaded from ")
+    announcement, done = said
+    assert announcement.startswith(f"Compiling kernels for this processor, once ({NAME}); later they are loaded from ")
     assert re.match(r"Compiled [1-9]\d* kernels for ", done)
     assert warmup.missing([NAME]) == [] == warmup.missing([NAME], whole=True)
     done = subprocess.run([sys.executable, "-P", "-c", COUNT], text=True, capture_output=True, check=False)

@@ -22,11 +22,36 @@ print(compiled.compilations())
 """
 
 
+IN_A_THREAD = """
+import threading
+import numpy as np
+from algoport.algorithms.shared import compiled, log
+compiled.prepare()
+log.start()
+from algoport.algorithms.shared.linalg.distances import pack
+def work():
+    try:
+        pack(np.ones((3, 2), np.float32))
+    except Exception as error:
+        print(error)
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+"""
+PACK = "algoport.algorithms.shared.linalg.distances."
+
+
 def run(environment, *before):
     """How many kernels a new process compiles that uses one."""
+    done = start(TWICE, environment, *before)
+    return int(done.stdout)
+
+
+def start(code, environment, *before):
+    """A new process, with none of our own variables but these."""
     base = {name: value for name, value in os.environ.items() if not name.startswith(("NUMBA_", "ALGOPORT_"))}
     done = subprocess.run(
-        [*before, sys.executable, "-c", TWICE],
+        [*before, sys.executable, "-c", code],
         env=base | environment,
         cwd=Path(__file__).parents[2],
         capture_output=True,
@@ -34,7 +59,25 @@ def run(environment, *before):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return int(done.stdout)
+    return done
+
+
+@pytest.mark.parametrize("action", ["refuse", "report", "report="])
+def test_compilations_after_the_warm_up_are_told_or_refused(action, tmp_path):
+    record = tmp_path / "record.txt"
+    chosen = action.replace("=", f"={record}")
+    environment = {"XDG_CACHE_HOME": str(tmp_path), compiled.COMPILE: chosen}
+
+    first = start(IN_A_THREAD, environment)
+    second = start(IN_A_THREAD, environment)
+
+    lines = record.read_text() if record.exists() else first.stdout
+    assert PACK in lines and "array(float32, 2d, C" in lines
+    if action == "refuse":
+        assert "is not compiled, as ALGOPORT_COMPILE is refuse" in second.stdout
+    else:
+        assert (first.stdout == "") is record.exists()
+        assert second.stdout == "" and (not record.exists() or record.read_text() == lines)
 
 
 def test_a_second_process_compiles_nothing(tmp_path):
