@@ -49,6 +49,14 @@ $(STAMP): pyproject.toml constraints.txt $(OWN) $(RIVALS)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(INDEX) -c constraints.txt $(OWN:%=-r %) \
 		$(RIVALS:%=-r %) -e '.[cli,test,check,bench]'
 	touch $@
+	$(WARM_UP)
+
+# After `make install`, and not before other targets, which would compute beside it: kernels are compiled meanwhile, so
+# that the first job need not. It never fails; its log is .venv/warm-up.log. Without it: ALGOPORT_WARM_UP=0.
+WARM_UP = $(if $(filter install,$(MAKECMDGOALS)),$(if $(filter-out install,$(MAKECMDGOALS)),,$(IN_BACKGROUND)))
+IN_BACKGROUND = @if [ "$${ALGOPORT_WARM_UP:-1}" != 0 ] && [ -z "$${CI:-}" ]; then \
+	nohup nice $(BIN)/algoport warm-up $(ALGORITHMS) </dev/null >.venv/warm-up.log 2>&1 & fi
+ALGORITHMS = $(subst _,-,$(patsubst algorithms/%/example.py,%,$(wildcard algorithms/*/example.py)))
 
 demo: install
 	$(BIN)/python -m benchmarks.demo
