@@ -198,6 +198,9 @@ def _sum_rows(
                     flush(sums, wide[0, f : f + room], wide[1, f : f + room], fresh)
                 else:
                     take_apart(sums, members, rooms, starts, wide, fresh)
+            # What fills up the last group has code 0 in every row; other groups use the same room for sums.
+            for column in range(len(firsts) - 1, (group + 1) * per):
+                own[(column - group * per) * step] = 0
 
 
 @numba.njit(nogil=True, cache=True)

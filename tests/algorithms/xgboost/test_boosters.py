@@ -9,6 +9,7 @@ import pytest
 import xgboost
 from scipy import sparse
 
+from algoport.algorithms.contract.records import Rows
 from algoport.algorithms.xgboost import interchange
 from tests.algorithms.xgboost.jobs import Reports, answers, by_library, table, trained
 
@@ -43,6 +44,21 @@ def test_models_are_the_library_s(case: str) -> None:
     np.testing.assert_allclose(ours.prediction(rows["validation"]), want, atol=2e-6)
     read = xgboost.Booster(model_file=bytearray(interchange.write(ours.booster)))
     np.testing.assert_allclose(answers(read, rows["validation"]), want, atol=2e-6)
+
+
+@pytest.mark.parametrize("width", [63, 65, 100, 129])
+def test_rows_of_several_groups_of_columns_give_the_library_s_model(width: int) -> None:
+    """A group has up to 64 columns, and the last one is filled up with some that are none."""
+    random = np.random.default_rng(width)
+    features = random.normal(size=(1500, width)).astype(np.float32)
+    label = (features[:, 0] + features[:, -1] * features[:, width // 2] > 0).astype(np.float32)[:, None]
+    parts = {"train": slice(1000), "validation": slice(1000, None)}
+    rows = {name: Rows(features=features[part], label=label[part]) for name, part in parts.items()}
+
+    ours = trained(rows, BINARY)
+
+    theirs, _ = by_library(rows, BINARY)
+    np.testing.assert_allclose(ours.prediction(rows["validation"]), answers(theirs, rows["validation"]), atol=2e-6)
 
 
 @pytest.mark.parametrize("objective", ["multi:softprob", "multi:softmax"])

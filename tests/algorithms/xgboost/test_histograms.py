@@ -42,7 +42,7 @@ def entered(gradients: np.ndarray, rows: np.ndarray) -> np.ndarray:
 @settings(deadline=None, max_examples=40)
 @given(
     n=some.sampled_from(SIZES),
-    d=some.sampled_from([1, 5, 28, 70]),
+    d=some.sampled_from([1, 5, 28, 70, 131]),
     sparse=some.booleans(),
     wide=some.booleans(),
     threads=some.integers(1, 5),
