@@ -26,7 +26,7 @@ from concurrent.futures import ProcessPoolExecutor
 from importlib import metadata
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from algoport import algorithms
 from algoport.algorithms.contract.errors import PlatformError, UserError
@@ -36,6 +36,7 @@ LIST = "kernels.json"
 STAGES = ("fit", "predict")
 WORKER = 400 << 20  # bytes of memory that a process which compiles may need
 LOOK = 0.05  # seconds between two looks whether anybody still wants the kernels
+GLANCE = 1.0  # seconds that are waited for another process without a word
 MARK = "kernels: "  # before the sentences of a process that compiles, as examples may print, too
 
 Group = tuple[str, list[list[Any]]]  # a module, and of each kernel its name and the types of its arguments
@@ -128,7 +129,7 @@ def tell(outcomes: list[Outcome], seconds: float, waited: bool) -> None:
         processor = os.environ.get("NUMBA_CPU_NAME") or "this processor"
         print(f"{MARK}Compiled {count} kernels for {processor} in {seconds:.1f} s; from now on they are loaded.")
     elif waited:
-        print(f"{MARK}Another process has compiled the kernels; this one waited {seconds:.1f} s for it.")
+        print(f"{MARK}Another process has prepared the kernels; this one waited {seconds:.1f} s for it.")
     if wrong:
         print(f"{MARK}{LIST} names what cannot be compiled beforehand, and was passed over: {', '.join(wrong)}.")
 
@@ -202,16 +203,24 @@ def note(part: str, extent: str) -> Path:
 
 @contextlib.contextmanager
 def alone() -> Iterator[bool]:
-    """One process of this user at a time, whatever it compiles; whether another one had to be waited for."""
-    waited = False
+    """One process of this user at a time, whatever it compiles; whether another one had to be waited for, and longer
+    than it takes to see that all is there."""
     with open(compiled.folder() / "warm-up.lock", "a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            waited = True
-            print(f"{MARK}Another process is compiling kernels for this processor; this one waits for it.", flush=True)
+        waited = not _has(lock, time.monotonic() + GLANCE)
+        if waited:
+            print(f"{MARK}Another process prepares kernels for this processor; this one waits for it.", flush=True)
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield waited
+
+
+def _has(lock: IO[str], until: float) -> bool:
+    while True:
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        if time.monotonic() > until:
+            return False
+        time.sleep(LOOK)
 
 
 def pool(names: Iterable[str], parts: str) -> ProcessPoolExecutor:

@@ -101,8 +101,8 @@ def test_who_only_waits_for_another_process_says_so(cache: Path) -> None:
         ahead.note(NAME, "fit").touch()
     job.join()
 
-    assert said[0] == "Another process is compiling kernels for this processor; this one waits for it."
-    assert len(said) == 2 and re.match(r"Another process has compiled the kernels; this one waited \d", said[1])
+    assert said[0] == "Another process prepares kernels for this processor; this one waits for it."
+    assert len(said) == 2 and re.match(r"Another process has prepared the kernels; this one waited \d", said[1])
 
 
 def test_kernels_compiled_side_by_side_are_those_that_one_process_compiles(cache: Path, tmp_path: Path) -> None:
