@@ -112,7 +112,7 @@ def main() -> int:
     compiled.prepare()
     start_time = time.monotonic()
     outcomes: list[Outcome] = []
-    with alone() as waited:
+    with alone([given.name]) as waited:
         if lacks(given.name, given.stage):
             with pool([given.name], given.name) as workers:
                 outcomes = list(workers.map(compile_group, listed(given.name, given.stage)))
@@ -202,14 +202,17 @@ def note(part: str, extent: str) -> Path:
 
 
 @contextlib.contextmanager
-def alone() -> Iterator[bool]:
-    """One process of this user at a time, whatever it compiles; whether another one had to be waited for, and longer
-    than it takes to see that all is there."""
-    with open(compiled.folder() / "warm-up.lock", "a") as lock:
-        waited = not _has(lock, time.monotonic() + GLANCE)
-        if waited:
-            print(f"{MARK}Another process prepares kernels for this processor; this one waits for it.", flush=True)
-            fcntl.flock(lock, fcntl.LOCK_EX)
+def alone(parts: Iterable[str]) -> Iterator[bool]:
+    """One process of this user at a time for each of these parts; whether another one had to be waited for, and longer
+    than it takes to see that all is there. Nobody waits for what other parts need."""
+    waited = False
+    with contextlib.ExitStack() as locks:
+        for part in sorted(set(parts)):  # in one order, so that no two wait for each other
+            lock = locks.enter_context(open(compiled.folder() / f"{part}.lock", "a"))
+            if not _has(lock, time.monotonic() + GLANCE):
+                waited = True
+                print(f"{MARK}Another process prepares kernels of {part}; this one waits for it.", flush=True)
+                fcntl.flock(lock, fcntl.LOCK_EX)
         yield waited
 
 

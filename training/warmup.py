@@ -73,7 +73,7 @@ def main() -> int:
             (algorithms.folder(name) / ahead.LIST).write_text(kernels(name))
         return 0
     start_time = time.monotonic()
-    with ahead.alone() as waited:
+    with ahead.alone(missing(given.parts, whole=given.whole)) as waited:
         parts = missing(given.parts, whole=given.whole)
         outcomes = _compile(parts, given.whole)
         for part in parts:

@@ -45,7 +45,8 @@ def warm_up(names: Names) -> None:
     if not missing:
         print(f"There is nothing to compile: all kernels are in {compiled.folder()}.")
         return
-    warmup.run(missing, whole=True, say=partial(print, flush=True))
+    for part in missing:  # one after the other, so that a job waits for no others than its own
+        warmup.run([part], whole=True, say=partial(print, flush=True))
 
 
 def new(

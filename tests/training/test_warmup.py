@@ -90,10 +90,19 @@ def test_entries_of_a_list_that_are_stale_are_passed_over(cache: Path, tmp_path:
     assert warmup.missing([NAME]) == []
 
 
+def test_nobody_waits_for_what_another_algorithm_needs(cache: Path) -> None:
+    said: list[str] = []
+
+    with ahead.alone(["another-algorithm", warmup.DECODERS]):
+        assert warmup.run([NAME], say=said.append)
+
+    assert said[0].startswith("Compiling") and len(said) == 2
+
+
 def test_who_only_waits_for_another_process_says_so(cache: Path) -> None:
     said: list[str] = []
 
-    with ahead.alone():
+    with ahead.alone([NAME]):
         job = threading.Thread(target=warmup.run, args=([NAME],), kwargs={"say": said.append})
         job.start()
         while not said:
@@ -101,7 +110,7 @@ def test_who_only_waits_for_another_process_says_so(cache: Path) -> None:
         ahead.note(NAME, "fit").touch()
     job.join()
 
-    assert said[0] == "Another process prepares kernels for this processor; this one waits for it."
+    assert said[0] == f"Another process prepares kernels of {NAME}; this one waits for it."
     assert len(said) == 2 and re.match(r"Another process has prepared the kernels; this one waited \d", said[1])
 
 
