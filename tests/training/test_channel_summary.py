@@ -74,6 +74,14 @@ def test_a_channel_says_what_was_read_as_what_and_what_was_passed_over(job):
     assert "a file whose name says that it is hidden (train/" in text
 
 
+def test_of_a_channel_that_was_not_given_nothing_is_said(job):
+    job.place.file("train/a.csv", b"1,2,3\n0,4,5\n")
+
+    text, _ = job(train={"ContentType": CSV})
+
+    assert "Channel 'train': 2 rows" in text and "Channel 'validation'" not in text
+
+
 @pytest.mark.parametrize("media", [PROTOBUF, PARQUET, CSV, "application/jsonlines", "text/libsvm", "application/x-npy"])
 @pytest.mark.parametrize("algorithm", ["xgboost", "kmeans"])
 def test_without_a_content_type_data_is_read_as_what_it_plainly_is(job, algorithm, media):

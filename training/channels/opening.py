@@ -182,6 +182,7 @@ class Opening:
         self, config: ChannelConfig | None, declared: contract.Channel, summary: Summary
     ) -> Files | Pipe | Pictures[Any]:
         if config is None:
+            summary.written = True  # of a channel that was not given there is nothing to say
             return Files([], _none)
         decode = self._decoder(config, declared, summary)
         data, kind = self.places.data, kinds.find(declared.kind)
