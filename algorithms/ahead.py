@@ -127,7 +127,8 @@ def tell(outcomes: list[Outcome], seconds: float, waited: bool) -> None:
     wrong = [entry for _, entries in outcomes for entry in entries]
     if count:
         processor = os.environ.get("NUMBA_CPU_NAME") or "this processor"
-        print(f"{MARK}Compiled {count} kernels for {processor} in {seconds:.1f} s; from now on they are loaded.")
+        kernels = "kernel" if count == 1 else "kernels"
+        print(f"{MARK}Compiled {count} {kernels} for {processor} in {seconds:.1f} s; from now on they are loaded.")
     elif waited:
         print(f"{MARK}Another process has prepared the kernels; this one waited {seconds:.1f} s for it.")
     if wrong:
