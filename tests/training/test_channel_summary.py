@@ -82,6 +82,16 @@ def test_of_a_channel_that_was_not_given_nothing_is_said(job):
     assert "Channel 'train': 2 rows" in text and "Channel 'validation'" not in text
 
 
+def test_weights_that_are_all_0_are_refused_also_where_a_pass_was_given_up(job):
+    """As where it is only looked whether there is a record, and all of them are asked for then."""
+    job.place.file("train/a.csv", b"1,0,2,3\n0,0,4,5\n")
+    train = job.opened("xgboost", {"num_round": "1", "csv_weights": "1"}, train={"ContentType": CSV})["train"]
+    train.head(1)
+
+    with pytest.raises(UserError, match="Channel 'train': all weights are 0; at least one must be above 0"):
+        train.all()
+
+
 @pytest.mark.parametrize("media", [PROTOBUF, PARQUET, CSV, "application/jsonlines", "text/libsvm", "application/x-npy"])
 @pytest.mark.parametrize("algorithm", ["xgboost", "kmeans"])
 def test_without_a_content_type_data_is_read_as_what_it_plainly_is(job, algorithm, media):

@@ -103,11 +103,11 @@ class Summary:
             )
 
     def _finish(self, count: _Count) -> None:
+        if count.weights == 0 and self.whole:  # said in every pass: the first may be given up before its end is seen
+            raise UserError(f"Channel '{self.channel}': all weights are 0; at least one must be above 0.")
         if self.written:
             return
         self.written = True
-        if count.weights == 0 and self.whole:
-            raise UserError(f"Channel '{self.channel}': all weights are 0; at least one must be above 0.")
         passed = self.passed_over()
         log.note(
             f"Channel '{self.channel}': {count.text(self.kind)} in {self.source()}.{' ' if passed else ''}{passed}"
