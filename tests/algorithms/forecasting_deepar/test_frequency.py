@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas
 import pytest
 
 from algoport.algorithms.contract.records import Objects
 from algoport.algorithms.forecasting_deepar.frequency import Frequency
-from algoport.algorithms.forecasting_deepar.plan import Plan
 from algoport.algorithms.forecasting_deepar.series import Reader, Schema
 from tests.algorithms.forecasting_deepar.test_gradients import plan
 
@@ -28,10 +29,8 @@ def test_daily_and_hourly_lags_reach_the_seasons_of_the_paper() -> None:
 
 
 def _calendar(frequency: str, start: str, points: int) -> np.ndarray:
-    own: Plan = plan(
-        time_freq=frequency, context_length=points, prediction_length=1, cardinality=(), num_dynamic_feat=0
-    )
-    own = Plan(**{**vars(own), "standards": np.zeros((2, 0), np.float32)})
+    own = plan(time_freq=frequency, context_length=points, prediction_length=1, cardinality=(), num_dynamic_feat=0)
+    own = replace(own, standards=np.zeros((2, 0), np.float32))
     reader = Reader(Schema(frequency=Frequency(frequency), likelihood="gaussian", categories=0, features=0))
     reader.add(Objects(values=[{"start": start, "target": [1.0] * (points + 1)}]))
     series = reader.series()

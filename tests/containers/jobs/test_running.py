@@ -234,7 +234,7 @@ def test_there_is_no_job_where_none_was_started(tmp_path: Path) -> None:
 
 def test_what_is_in_the_environment_reaches_the_job(describe: Describe) -> None:
     job = running.start(describe(environment={"ALGOPORT_PIPE_TIMEOUT": "never"}, channel={"mode": "File"}))
-    assert job.wait(PATIENCE) == "Completed"
+    assert job.wait(PATIENCE) == "Failed" and "ALGOPORT_PIPE_TIMEOUT" in (job.failure or "")
 
     limits = Limits(cpus=1, memory=4 << 30)
     environment = processes.Processes(describe(limits=limits, environment={"A": "b"}))._environment(0, "algo-1")
