@@ -7,6 +7,7 @@ import gzip
 import json
 import os
 import sys
+import tempfile
 import zlib
 from dataclasses import replace
 from pathlib import Path
@@ -37,7 +38,7 @@ def serve(
     model = model_folder(folder)
     environment = os.environ | {
         "ALGORITHM": algorithm_of(model, algorithm),
-        "SAGEMAKER_BASE_DIR": str(model.parent),
+        "SAGEMAKER_BASE_DIR": str(_base_of(model)),
         "SAGEMAKER_BIND_TO_PORT": str(port),
         "PYTHONUNBUFFERED": "1",
     }
@@ -109,6 +110,15 @@ def _bytes(file: Path) -> bytes:
         raise UserError(f"{file}: cannot be decompressed: {error}.") from None
     except OSError as error:
         raise UserError(f"{file}: cannot be read: {error.strerror}.") from None
+
+
+def _base_of(model: Path) -> Path:
+    """The folder in which the server finds the model as `model`: the one above, or one that has a link of that name."""
+    if model.name == "model":
+        return model.parent
+    base = Path(tempfile.mkdtemp(prefix="algoport-serve-"))
+    (base / "model").symlink_to(model, target_is_directory=True)
+    return base
 
 
 def model_folder(folder: Path) -> Path:

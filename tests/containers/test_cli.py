@@ -166,13 +166,16 @@ def test_a_job_leaves_a_model_that_predicts(algoport: Algoport, rows: Path, tmp_
     assert [float(line.split(",")[0]) for line in lines] == nearest.tolist()
 
 
-def test_a_job_is_served_until_it_is_stopped(algoport: Algoport, rows: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("folder", ["job", "a model of any name"])
+def test_a_model_is_served_until_it_is_stopped(algoport: Algoport, rows: Path, tmp_path: Path, folder: str) -> None:
     assert algoport("train", NAME, "--train", unlabeled(rows), *SETTINGS, "--output", "job").returncode == 0
+    if folder != "job":
+        (tmp_path / "job/model").rename(tmp_path / folder)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    server = subprocess.Popen([*COMMAND, "serve", "job", "--port", str(port)], cwd=tmp_path, env=environment)
+    server = subprocess.Popen([*COMMAND, "serve", folder, "--port", str(port)], cwd=tmp_path, env=environment)
     try:
         asked = _answered(server, f"http://127.0.0.1:{port}/invocations", "9,9,0\n")
         assert len(asked["predictions"]) == 1
