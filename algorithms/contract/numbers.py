@@ -93,8 +93,3 @@ def to_float32(wide: NDArray[np.float64], *, infinite: bool = False) -> NDArray[
     if large.any() and not (infinite and np.isinf(wide[large]).all()):
         return None
     return numbers
-
-
-def is_json_number(value: Any, *, infinite: bool = False) -> bool:
-    """Whether a parsed JSON value is a number that float32 holds, or says that there is none."""
-    return of_json([value], infinite=infinite) is not None

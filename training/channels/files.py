@@ -112,10 +112,6 @@ def _without_stray(files: list[Shard], notes: Notes) -> list[Shard]:
     return chosen
 
 
-def _is_prose(name: str) -> bool:
-    return name.partition(".")[0] in _PROSE
-
-
 def _below(place: Path, channel: str, hidden: tuple[str, ...], notes: Notes | None) -> Iterator[Shard]:
     def unreadable(error: OSError) -> None:
         if not isinstance(error, FileNotFoundError | NotADirectoryError):
