@@ -80,6 +80,7 @@ ALGORITHM = Algorithm(
     ),
     log_name="AWS/Image Classification",
     gpu=True,
+    environment=("IMAGE_CLASSIFICATION_PREPARATION",),
     quality_line="{Epoch}{Channel}-{metric}={value:.6f}",
     exceptions={
         "channel validation: required": "Beyond the original, which refuses to train without one; the model is "

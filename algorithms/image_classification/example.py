@@ -20,6 +20,8 @@ HYPERPARAMETERS: dict[str, object] = {
 # For fault injection: settings beside these with which the job takes a second or two, on one host and on two.
 LONG_JOBS = [({"epochs": 3}, {"epochs": 3})]
 
+CHOICES: list[dict[str, object]] = [{"preparation": "center"}]
+
 
 def is_costly(model: Model) -> bool:
     """Whether one picture may take long, as it is large: such models are not asked while their files are fuzzed."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from algoport.algorithms.contract.records import Images
 from algoport.algorithms.image_classification import original, schema
+from algoport.algorithms.image_classification.options import CENTER, Options
 from algoport.algorithms.image_classification.preparation import Preparation
 from algoport.algorithms.shared import artifact
 from algoport.algorithms.shared.vision import prefetch
@@ -41,6 +42,7 @@ class Model:
     epochs: Mapping[int, Mapping[str, NDArray[np.float32]]] = field(default_factory=dict)
     epoch: int = 0  # of the weights, from 1; 0 where none was over
     accuracy: float | None = None  # of the validation pictures in that epoch
+    resize: int | None = None  # pixels that the shorter side got before cropping, in training and validation
     upright: bool = True  # whether pictures are turned as their cameras say (EXIF); not those of original images
     hurried: bool = False  # whether a stop leaves no time for what is not needed to predict
 
@@ -54,15 +56,20 @@ class Model:
         gray = np.full((self.height, self.width_, self.channels), 127, np.uint8)
         return Images(encoded=[encode(gray)])
 
-    def predict(self, records: Images, options: object = None) -> Mapping[str, NDArray[Any]]:
+    def predict(self, records: Images, options: Options | None = None) -> Mapping[str, NDArray[Any]]:
         """The probability of each class: of one among all, or with several labels each for itself. A picture is
-        brought to the size of the network, whatever that does to its proportions."""
+        brought to the size of the network, whatever that does to its proportions, or prepared as those of validation
+        were where the options say so; `UserError` where it is too small for that."""
         batches = (records[first : first + _PART] for first in range(0, len(records), _PART))
         shape = (self.height, self.width_, self.channels)
         parts = [np.empty((0, self.num_classes), np.float32)]
-        prepare = Preparation(channels=self.channels, height=self.height, width=self.width_).request
+        how = Preparation(channels=self.channels, height=self.height, width=self.width_, resize=self.resize)
+        centered = options is not None and options.preparation == CENTER
         ahead = prefetch.prepare_ahead(
-            batches, shape, lambda number: lambda pixels, at, place: prepare(pixels), upright=self.upright
+            batches,
+            shape,
+            lambda number: lambda pixels, at, place: how.validation(pixels, place) if centered else how.request(pixels),
+            upright=self.upright,
         )
         for batch in ahead:
             parts.append(self._predictor.probabilities(batch.pixels))
@@ -111,6 +118,7 @@ class Model:
                 "orientation": _TURNED if self.upright else schema.STORED,
                 "colors": "gray" if self.channels == 1 else "RGB",
                 "resize": "to height and width, proportions not kept",
+                "validation": {"shorter_side": self.resize, "crop": "center"},
                 "scale": "none: pixels from 0 to 255, normalized by the first layer",
                 "layout": "NCHW, float32",
             },
@@ -136,6 +144,7 @@ class Model:
             weights=own,
             epochs=epochs,
             upright=schema.is_upright(facts),
+            resize=schema.shorter_side(facts, artifact.FACTS),
         )
         for weights in (own, *epochs.values()):
             schema.check_weights(model.design, model.num_classes, weights, artifact.ARRAYS)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.image_classification.hyperparameters import LEVELS
-from algoport.algorithms.shared.vision.decoding import Pixels
+from algoport.algorithms.shared.vision.decoding import MOST, Pixels
 from algoport.algorithms.shared.vision.transforms import affine, recolor, resize_to, shorter_side
 
 DRAWS = 10  # random numbers a picture: place of the crop, mirroring, geometry, colors
@@ -40,6 +40,7 @@ class Preparation:
 
     def _crop(self, pixels: Pixels, draws: NDArray[np.float64] | None, place: str) -> Pixels:
         if self.resize is not None:
+            _check_size(pixels, self.resize, place)
             pixels = shorter_side(pixels, self.resize)
         if draws is not None and self.augmentation == LEVELS[2]:
             pixels = affine(pixels, draws[3:7])
@@ -58,6 +59,17 @@ class Preparation:
             pixels = pixels[:, ::-1]
         pixels = np.ascontiguousarray(pixels)
         return recolor(pixels, draws[7:10], COLORS) if self.augmentation != LEVELS[0] else pixels
+
+
+def _check_size(pixels: Pixels, side: int, place: str) -> None:
+    """`UserError` where a picture would have more pixels than we decode, once its shorter side is that long."""
+    h, w = pixels.shape[:2]
+    count = side * side * max(h, w) // min(h, w)
+    if count > MOST:
+        raise UserError(
+            f"{place}: must have at most {MOST} pixels once its shorter side is {side}, as resize says; the picture of "
+            f"{w} x {h} would have {count}."
+        )
 
 
 def _offset(room: int, share: float) -> int:

@@ -42,6 +42,19 @@ def is_upright(facts: Mapping[str, Any]) -> bool:
     return not (isinstance(preprocessing, dict) and preprocessing.get("orientation") == STORED)
 
 
+def shorter_side(facts: Mapping[str, Any], place: str) -> int | None:
+    """Pixels that the shorter side of a validation picture got; None where it stayed as it was, or nothing is said."""
+    preprocessing = facts.get("preprocessing")
+    validation = preprocessing.get("validation") if isinstance(preprocessing, dict) else None
+    side = validation.get("shorter_side") if isinstance(validation, dict) else None
+    if side is not None and (type(side) is not int or side < 1):
+        raise UserError(
+            f"{place}: shorter_side of preprocessing must be a whole number at least 1, or null; it is "
+            f"{str(side)[:60]}."
+        )
+    return side
+
+
 def is_multiple(facts: Mapping[str, Any], place: str) -> bool:
     """Whether a picture may be of several classes; `UserError` where that is neither true nor false."""
     several = facts.get("multi_label", False)

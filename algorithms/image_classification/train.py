@@ -210,4 +210,5 @@ class Learner:
             epoch=best.best_epoch if evaluated else state.progress.epoch,
             accuracy=best.best if evaluated else None,
             hurried=stopping,
+            resize=settings.resize,
         )

@@ -3,6 +3,7 @@
 import io
 import json
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.records import Images
 from algoport.algorithms.image_classification import example
 from algoport.algorithms.image_classification.model import Model
+from algoport.algorithms.image_classification.options import Options
 from algoport.algorithms.shared import artifact
 from algoport.algorithms.shared.vision.decoding import decode, encode
 from algoport.algorithms.shared.vision.transforms import resize_to
@@ -37,6 +39,30 @@ def test_a_picture_of_another_size_is_brought_to_that_of_the_network(model):
 
     same = model.predict(Images(encoded=[encode(resize_to(pixels, 8, 8))]))["prediction"]
     np.testing.assert_array_equal(probabilities, same)
+
+
+def test_a_picture_is_prepared_as_those_of_validation_where_a_request_asks(model, tmp_path):
+    """The shorter side, which the model file holds, and the center."""
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 13, 3)).astype(np.uint8)
+    replace(model, resize=10).save(tmp_path)
+    asked, records = Options(preparation="center"), Images(encoded=[encode(pixels)])
+
+    probabilities = Model.load(tmp_path).predict(records, asked)["prediction"]
+
+    tall = resize_to(pixels, 15, 10)
+    same = model.predict(Images(encoded=[encode(np.ascontiguousarray(tall[4:12, 1:9]))]))["prediction"]
+    np.testing.assert_allclose(probabilities, same, rtol=1e-6)
+    assert not np.array_equal(probabilities, model.predict(records)["prediction"])
+
+
+def test_a_picture_too_small_or_too_long_for_validation_is_refused_in_a_request(model):
+    asked = Options(preparation="center")
+    small, long = np.zeros((5, 13, 3), np.uint8), np.zeros((1, 4000, 3), np.uint8)
+
+    with pytest.raises(UserError, match="image 1: must have at least 8 x 8 pixels"):
+        model.predict(Images(encoded=[encode(small)]), asked)
+    with pytest.raises(UserError, match="would have 4000000000"):
+        replace(model, resize=1000).predict(Images(encoded=[encode(long)]), asked)
 
 
 def test_a_gray_picture_is_taken_as_one_of_colors(model):
@@ -70,6 +96,7 @@ def test_a_picture_that_is_none_is_reported(model):
         ("image_shape", [1, 8, 8], "must be float32 of shape"),
         ("validation_accuracy", "much", "validation_accuracy must be a number"),
         ("epoch", -1, "epoch must be a whole number"),
+        ("preprocessing", {"validation": {"shorter_side": 0}}, "shorter_side of preprocessing must be a whole number"),
     ],
 )
 def test_facts_that_do_not_fit_are_reported(model, fact, value, message, tmp_path):
