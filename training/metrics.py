@@ -20,6 +20,8 @@ INTERVAL = 10.0  # seconds between lines of progress; ALGOPORT_PROGRESS_INTERVAL
 # How a line names its epoch, by whether the metric's lines do.
 _EPOCH = {None: r"(?:epoch=\d+, )?", True: r"epoch=\d+, ", False: ""}
 _BRACKETED = {None: r"(?:Epoch\[\d+\] )?", True: r"Epoch\[\d+\] ", False: ""}
+_BATCH = {None: r"(?:batch=\d+, )?", True: r"batch=\d+, ", False: ""}
+_BARE = {None: r"(?:batch=\d+ )?", True: r"batch=\d+ ", False: ""}
 TRAIN = "train"  # the channel of which lines of progress tell
 TRAINING = "training"  # the phase of the passes over the data
 MOST_HISTORY = 100_000  # entries that metrics.json keeps; the log has them all
@@ -36,7 +38,8 @@ def _regex(algorithm: Algorithm, metric: Metric) -> str:
         "host": r"\S+",
         "epoch": _EPOCH[metric.epochs],
         "Epoch": _BRACKETED[metric.epochs],
-        "batch": r"(?:batch=\d+, )?",
+        "batch": _BATCH[metric.batches],
+        "Batch": _BARE[metric.batches],
         "channel": re.escape(metric.channel),
         "Channel": re.escape(metric.channel.capitalize()),
         "metric": r"\S+".join(map(re.escape, (metric.written or metric.short).split("*"))),
@@ -138,6 +141,7 @@ class Metrics:
             epoch="" if epoch is None else f"epoch={epoch}, ",
             Epoch="" if epoch is None else f"Epoch[{epoch}] ",
             batch="" if batch is None else f"batch={batch}, ",
+            Batch="" if batch is None else f"batch={batch} ",
             channel=channel,
             Channel=channel.capitalize(),
             metric=written or known or short,

@@ -81,6 +81,7 @@ class Metric:
     kind: str = "loss"  # the word in the angle brackets of its line
     written: str = ""  # its name in the log where that is another: "binary_f_*", with * for what varies
     epochs: bool | None = None  # whether its lines name an epoch; None: they may. Two metrics can share a name so.
+    batches: bool | None = None  # the same of a batch
 
     @property
     def channel(self) -> str:
@@ -149,8 +150,8 @@ class Algorithm:
     # there is none, the value is a JSON object of options.
     environment: Sequence[str] = ()
     reserved: Sequence[str] = ()  # hyperparameters with a leading underscore that it wants to see
-    # The shape of a metric's line. Words: host, epoch ("epoch=3, ") or Epoch ("Epoch[3] "), batch, channel ("train") or
-    # Channel ("Train"), metric, kind, value.
+    # The shape of a metric's line. Words: host, epoch ("epoch=3, ") or Epoch ("Epoch[3] "), batch ("batch=7, ") or
+    # Batch ("batch=7 "), channel ("train") or Channel ("Train"), metric, kind, value.
     quality_line: str = "#quality_metric: host={host}, {epoch}{batch}{channel} {metric} <{kind}>={value}"
     # Where all figures of an epoch stand in one line: its shape, "[{round}]{figures}", in which every figure is a
     # `quality_line`, "\t{channel}-{metric}:{value:.5f}".

@@ -95,6 +95,24 @@ def test_epoch_and_channel_can_be_written_with_capitals(tmp_path, capfd):
     assert matched_lines(text, "test:msd", quality_line=line) == ["2.500000"]
 
 
+def test_figures_of_a_batch_and_of_an_epoch_share_a_name_and_no_line(tmp_path, capfd):
+    """Where a line has no comma behind its batch."""
+    line = "{epoch}{Batch}{channel} {metric} <{kind}>={value}"
+    definitions = (
+        Metric(name="train:rmse", goal="minimize", meaning="", epochs=True, batches=True),
+        Metric(name="train:rmse:epoch", goal="minimize", meaning="", written="rmse", epochs=True, batches=False),
+    )
+    ours = metrics.Metrics(replace(algorithm(quality_line=line), metrics=definitions), "algo-1", tmp_path)
+
+    ours.report({"train:rmse": 2.5}, epoch=3, batch=40)
+    ours.report({"train:rmse:epoch": 1.5}, epoch=3)
+
+    text = capfd.readouterr().out
+    assert text == "epoch=3, batch=40 train rmse <loss>=2.5\nepoch=3, train rmse <loss>=1.5\n"
+    values = [re.findall(entry["Regex"], text) for entry in metrics.definitions(ours.algorithm)]
+    assert values == [["2.5"], ["1.5"]]
+
+
 @pytest.mark.parametrize("viewer", ["\t", "#011"])
 def test_all_figures_of_a_round_can_stand_in_one_line(tmp_path, capfd, viewer):
     """As the tuning service knows them, which sees a tab as #011."""
