@@ -58,6 +58,7 @@ def test_a_list_can_have_a_label_for_each_class(tmp_path):
         ("0\t1\ta.png\nx\t1\ta.png", "line 2, column 1: must be the picture's number; it is 'x'."),
         ("0\tcat\ta.png", "line 1, column 2: must be a label, a number; it is 'cat'. Classes are numbered"),
         ("0\tnan\ta.png", "line 1, column 2: must be a label, a number; it is 'nan'"),
+        ("0\t1_0\ta.png", "line 1, column 2: must be a label, a number; it is '1_0'"),
         ("0\t1\t", "line 1, column 3: must be a path; it is empty"),
         ("index\tlabel\tpath", "it is 'index'. A list has no line of names."),
         ("0 1 a.png", "it is '0 1 a.png', which has blanks between its columns"),

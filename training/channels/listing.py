@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from algoport.algorithms.contract import numbers
 from algoport.algorithms.contract.errors import UserError
 from algoport.training import log
 from algoport.training.channels.files import Shard
@@ -58,11 +59,8 @@ def _reason(line: str, columns: list[str]) -> str:
 
 
 def _label(column: str, place: str) -> float:
-    try:
-        number = float(column)
-    except ValueError:
-        number = np.nan
-    if not np.isfinite(number):
+    number = numbers.number(column)
+    if number is None or not np.isfinite(number):
         raise UserError(
             f"{place}: must be a label, a number; it is {column[:60]!r}. Classes are numbered from 0 in a list."
         )
