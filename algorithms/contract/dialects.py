@@ -22,6 +22,9 @@ MOST = 2**63 - 1  # the largest whole number: what is larger fits no array and n
 # NumPy's own way to write a number within a list: [np.float64(0.1), np.int64(3)].
 _SCALAR = re.compile(r"\b(?:np|numpy)\.[a-z]+\d*\(([^()]*)\)")
 _BRACKETS = {"[": "]", "(": ")"}
+# What Python reads outside of texts and a setting is not: 1_000, 0x10, 2j, a comment.
+_ONLY_PYTHON = re.compile(r"\d_\d|(?<![\w.])0[xXoObB]|\d[jJ]|#")
+_TEXTS = re.compile(r"'[^']*'|\"[^\"]*\"")
 
 
 class BeyondRange(ValueError):
@@ -133,6 +136,8 @@ def _short(item: object) -> str:
 def _parsed(text: str) -> Any:
     """What JSON or Python makes of a text that is no bare word; None where neither reads it."""
     text = _SCALAR.sub(r"\1", bare(text))
+    if _ONLY_PYTHON.search(_TEXTS.sub("", text)):
+        return None
     for parse in (json.loads, ast.literal_eval):
         try:
             return parse(text)

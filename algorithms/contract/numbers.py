@@ -38,6 +38,11 @@ def number(text: str) -> float | None:
         return _TRUTHS.get(text.lower())
 
 
+def is_missing(text: str) -> bool:
+    """Whether a text says that there is no number."""
+    return text.strip() in MISSING
+
+
 _REASONS = (
     (r"-?\d{1,3}(?:,\d{3})+(?:\.\d+)?", "it has commas between thousands: write '{plain}'"),
     (r"-?\d+,\d+", "it has a decimal comma: write '{point}'"),

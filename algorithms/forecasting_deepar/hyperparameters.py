@@ -112,7 +112,7 @@ class Hyperparameters(Settings):
     @property
     def quantiles(self) -> list[float]:
         """`test_quantiles` as numbers."""
-        return [float(quantile) for quantile in self.test_quantiles]
+        return [dialects.real(quantile) for quantile in self.test_quantiles]
 
     @property
     def asked_cardinality(self) -> str | list[int]:
@@ -153,6 +153,6 @@ def _is_count(text: str) -> bool:
 
 def _inside(quantile: object) -> bool:
     try:
-        return 0 < float(str(quantile)) < 1
+        return 0 < dialects.real(quantile) < 1
     except ValueError:
         return False

@@ -52,6 +52,6 @@ def _is_share(quantile: Any) -> bool:
     if isinstance(quantile, bool) or not isinstance(quantile, int | float | str):
         return False
     try:
-        return "_" not in str(quantile) and 0 <= float(quantile) <= 1
+        return str(quantile).isascii() and "_" not in str(quantile) and 0 <= float(quantile) <= 1
     except (ValueError, OverflowError):
         return False

@@ -150,7 +150,7 @@ class Hyperparameters(Settings):
 
 def _increasing(steps: str) -> bool:
     """Whether these are epochs, each after the one before it."""
-    if not re.fullmatch(r"\s*\d{1,9}\s*(,\s*\d{1,9}\s*)*", steps):
+    if not re.fullmatch(r"\s*\d{1,9}\s*(,\s*\d{1,9}\s*)*", steps, re.ASCII):
         return False
     numbers = [int(part) for part in steps.split(",")]
     return numbers[0] >= 1 and all(one < other for one, other in itertools.pairwise(numbers))

@@ -252,7 +252,7 @@ class Hyperparameters(Settings):
     def faults(self) -> Iterator[str]:
         """What no single field can see."""
         yield from self._objective_faults()
-        for written in (*self.eval_metric, *([self.tuned] if self.tuned else [])):
+        for written in dict.fromkeys([*self.eval_metric, *([self.tuned] if self.tuned else [])]):
             yield from self._metric_faults(str(written))
         yield from self._tree_faults()
         yield from self._constraint_faults()

@@ -83,7 +83,7 @@ def _read(places: Places, job: Configuration, parts: Parts, seconds: float, repo
         except UserError as error:
             report.faults += error.findings
             continue
-        report.notes.append(scan.sentence)
+        report.notes += [*scan.remarks, scan.sentence]
         whole = whole and scan.whole
     if report.faults:
         return
@@ -99,6 +99,7 @@ class _Scan:
 
     sentence: str
     whole: bool  # whether that was all of it
+    remarks: tuple[str, ...] = ()  # on records that can be read and are not as they should be
 
 
 def _scan(source: Channel, seconds: float) -> _Scan:
@@ -122,7 +123,7 @@ def _scan(source: Channel, seconds: float) -> _Scan:
     wide = f" of {source.width} {kind.columns}" if kind.columns else ""
     passed = source.summary.passed_over()
     sentence = f"Channel '{source.name}': {seen}{wide}, all readable. {source.summary.source()}. {passed}".rstrip()
-    return _Scan(sentence, whole)
+    return _Scan(sentence, whole, tuple(inspected.remarks()))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

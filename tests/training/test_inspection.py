@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from algoport.algorithms.contract.errors import UserError
+from algoport.containers.jobs import validate
 from algoport.training import log
 from algoport.training.channels import Channel, Files, Share, inspection
 from algoport.training.channels.files import Shard
@@ -64,6 +65,13 @@ def test_what_can_be_read_is_noted_and_no_fault(tmp_path: Path, capfd: pytest.Ca
     said = "".join(capfd.readouterr())
     assert "train/dog/end.jpg: lacks its end mark, and nothing else; it is read as if it had one." in said
     assert "Channel 'train': 4 pictures decoded once to see that they can be" in said and said.count("dog/") == 1
+
+
+def test_validation_says_the_same_of_what_can_be_read(tmp_path: Path) -> None:
+    scan = validate._scan(folder(tmp_path, end=picture()[:-2]), 10)
+
+    assert scan.remarks == ("train/dog/end.jpg: lacks its end mark, and nothing else; it is read as if it had one.",)
+    assert scan.whole and scan.sentence.startswith("Channel 'train': 1 pictures, all readable.")
 
 
 def test_of_many_the_first_are_named_and_the_others_counted(tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from algoport.algorithms.contract.errors import UserError
-from algoport.training import log
 from algoport.training.channels import pictures as module
 from algoport.training.channels.pictures import Pictures, as_images, class_folders, list_pictures
+from algoport.training.formats.layout import Notes
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -59,6 +59,9 @@ def test_a_list_can_have_a_label_for_each_class(tmp_path):
         ("0\tcat\ta.png", "line 1, column 2: must be a label, a number; it is 'cat'. Classes are numbered"),
         ("0\tnan\ta.png", "line 1, column 2: must be a label, a number; it is 'nan'"),
         ("0\t1_0\ta.png", "line 1, column 2: must be a label, a number; it is '1_0'"),
+        ("0\t\u0661\ta.png", "line 1, column 2: must be a label, a number; it is '\u0661'"),
+        ("0\t1e39\ta.png", "line 1, column 2: must be a label, a number; it is '1e39'"),
+        ("\u0661\t1\ta.png", "line 1, column 1: must be the picture's number; it is '\u0661'"),
         ("0\t1\t", "line 1, column 3: must be a path; it is empty"),
         ("index\tlabel\tpath", "it is 'index'. A list has no line of names."),
         ("0 1 a.png", "it is '0 1 a.png', which has blanks between its columns"),
@@ -144,14 +147,24 @@ def test_a_class_may_begin_with_an_underscore(tmp_path, caplog):
     assert (names, labels) == (["_other/1.png", "cat/1.png"], [[0], [1]])
 
 
-def test_files_that_are_no_pictures_by_their_names_are_named(tmp_path, capfd):
-    log.start()
-    class_folders(put(tmp_path / "train", "cat/1.png", "cat/Thumbs.db", "README.md"), "train")
+def test_files_that_are_no_pictures_are_noted(tmp_path):
+    root = put(tmp_path / "train", "cat/1.png", "cat/Thumbs.db", "cat/a.gif", "README.md")
+    (root / "cat/2.png").write_bytes(b"")
+    notes = Notes()
 
-    said = capfd.readouterr()
-    assert "passed over, as no names of pictures (.jpg, .jpeg, .png, .webp): train/README.md, train/cat/Thumbs.db." in (
-        said.out + said.err
-    )
+    names, _ = read(class_folders(root, "train", notes=notes))
+
+    assert names == ["cat/1.png"]
+    assert list(notes) == [
+        "an empty file (train/cat/2.png)",
+        "a file that is no data, by its name (train/README.md and 1 more)",
+        "a file that is no picture by its name, as none of .jpg, .jpeg, .png, .webp ends it (train/cat/a.gif)",
+    ]
+
+
+def test_folders_of_one_number_are_refused(tmp_path):
+    with pytest.raises(UserError, match=r"Channel 'train': folders 0?1 and 0?1 are both class 1; rename one"):
+        class_folders(put(tmp_path / "train", "1/a.png", "01/b.png", "2/c.png"), "train")
 
 
 def test_passes_are_kept_in_memory_and_shuffled_files_are_those_there_are(tmp_path, monkeypatch):

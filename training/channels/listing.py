@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from algoport.algorithms.contract import numbers
+from algoport.algorithms.contract import numbers as border
 from algoport.algorithms.contract.errors import UserError
 from algoport.training import log
 from algoport.training.channels.files import Shard
@@ -40,7 +40,7 @@ def entry(line: str, where: str) -> tuple[NDArray[np.float32], str]:
     columns = [column.strip() for column in line.rstrip("\r\n").split("\t")]
     if len(columns) < 3:
         raise UserError(f"{where}: {_MUST}; it is {line[:60]!r}{_reason(line, columns)}.")
-    if not re.fullmatch(r"[+-]?\d{1,18}(\.0*)?", columns[0]):
+    if not re.fullmatch(r"[+-]?\d{1,18}(\.0*)?", columns[0], re.ASCII):
         hint = " A list has no line of names." if columns[0].isidentifier() else ""
         raise UserError(f"{where}, column 1: must be the picture's number; it is {columns[0][:60]!r}.{hint}")
     labels = [_label(column, f"{where}, column {number}") for number, column in enumerate(columns[1:-1], 2)]
@@ -59,8 +59,8 @@ def _reason(line: str, columns: list[str]) -> str:
 
 
 def _label(column: str, place: str) -> float:
-    number = numbers.number(column)
-    if number is None or not np.isfinite(number):
+    number = border.number(column)
+    if number is None or not abs(number) <= border.LARGEST:
         raise UserError(
             f"{place}: must be a label, a number; it is {column[:60]!r}. Classes are numbered from 0 in a list."
         )

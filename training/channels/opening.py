@@ -192,7 +192,7 @@ class Opening:
         bare = not place.is_dir() and config.mode != "File" and config.wrapped and not declared.labeled
         if media in kind.folders and not bare:
             reader = importlib.import_module(f"{__package__}.{kind.folders[media]}")
-            source: Files = reader.open_channel(self._folder(place, config, declared))
+            source: Files = reader.open_channel(self._folder(place, config, declared, summary))
             summary.files, summary.types = len(source.shards), {media: GIVEN if config.content_type else DEFAULT}
             return source
         piped = first if first.exists() and not first.is_fifo() else None  # a plain file or a folder, and no pipe
@@ -205,7 +205,7 @@ class Opening:
         summary.files, summary.first = len(files), files[0].name if files else ""
         return Files(files, decode, kind.name)
 
-    def _folder(self, place: Path, config: ChannelConfig, declared: contract.Channel) -> Folder:
+    def _folder(self, place: Path, config: ChannelConfig, declared: contract.Channel, summary: Summary) -> Folder:
         """A channel of one record a file, with what other channels say of it."""
         if not place.is_dir():
             raise UserError(f"Channel '{declared.name}': pictures that are a file each come as files, not in a pipe.")
@@ -221,7 +221,7 @@ class Opening:
             reference=self._kin(declared),
             labeled=declared.labeled,
             sharded=config.sharded,
-            layout=self._layout(declared),
+            layout=replace(self._layout(declared), notes=summary.notes),
         )
 
     def _first_given(self, names: Sequence[str]) -> tuple[Path, str] | None:

@@ -56,7 +56,8 @@ def paired(folder: Folder, annotations: tuple[str, Sequence[Shard]], ending: str
 
 
 def _pictures(folder: Folder) -> list[Shard]:
-    return only_pictures(shards(folder.place, folder.channel), folder.channel)
+    notes = folder.layout.notes
+    return only_pictures(shards(folder.place, folder.channel, notes=notes), notes)
 
 
 def _by_name(files: Sequence[Shard], channel: str) -> dict[str, Shard]:

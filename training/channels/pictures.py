@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,7 @@ from algoport.training.channels.blocks import WINDOW
 from algoport.training.channels.files import Folder, Shard, shards
 from algoport.training.channels.listing import Paths, entry, text
 from algoport.training.channels.records import KEEP
+from algoport.training.formats.layout import Notes
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
 HIDDEN = ".", "__MACOSX"  # how names of folders begin that are no classes
@@ -105,7 +107,7 @@ class Pictures(Generic[I]):
 def open_channel(folder: Folder) -> Pictures[Images]:
     """Files of one picture each, by the list of another channel where it is given, else by their folders."""
     entries = (
-        class_folders(folder.place, folder.channel, folder.reference)
+        class_folders(folder.place, folder.channel, folder.reference, folder.layout.notes)
         if folder.lists is None
         else list_pictures(folder.place, folder.channel, *folder.lists)
     )
@@ -172,11 +174,15 @@ def lines(place: Path, channel: str, lists: Path, lists_channel: str) -> Iterato
     paths.note(name)
 
 
-def class_folders(place: Path, channel: str, reference: Path | None = None) -> list[LabeledFile]:
+def class_folders(
+    place: Path, channel: str, reference: Path | None = None, notes: Notes | None = None
+) -> list[LabeledFile]:
     """The pictures of a channel whose folders are the classes, numbered in the order of their names, or as the names
-    say where all are numbers. `reference`: the channel that says which classes there are, if that is another one."""
+    say where all are numbers. `reference`: the channel that says which classes there are, if that is another one.
+    `notes` takes what is passed over."""
     names = _folders(reference if reference is not None and reference.is_dir() else place)
-    files = only_pictures(shards(place, channel, hidden=HIDDEN), channel)
+    notes = Notes() if notes is None else notes
+    files = only_pictures(shards(place, channel, hidden=HIDDEN, notes=notes), notes)
     if not files:
         return []
     if not names:
@@ -185,6 +191,11 @@ def class_folders(place: Path, channel: str, reference: Path | None = None) -> l
             f"them; {files[0].name} lies in none."
         )
     numbers = {name: int(name) if _are_numbers(names) else number for number, name in enumerate(names)}
+    for one, other in itertools.pairwise(names):
+        if numbers[one] == numbers[other]:
+            raise UserError(
+                f"Channel '{channel}': folders {one} and {other} are both class {numbers[one]}; rename one."
+            )
     pictures = []
     for shard in files:
         folder, _, rest = shard.name.removeprefix(f"{channel}/").partition("/")
@@ -196,16 +207,14 @@ def class_folders(place: Path, channel: str, reference: Path | None = None) -> l
     return pictures
 
 
-def only_pictures(files: Sequence[Shard], channel: str) -> list[Shard]:
-    """Those that are pictures by their names; a note names others."""
-    chosen = [shard for shard in files if shard.path.suffix.lower() in ENDINGS]
-    others = sorted({shard.name for shard in files} - {shard.name for shard in chosen})
-    if others:
-        more = f" and {len(others) - _SHOWN:,} more" if len(others) > _SHOWN else ""
-        log.note(
-            f"Channel '{channel}': passed over, as no names of pictures ({', '.join(ENDINGS)}): "
-            f"{', '.join(others[:_SHOWN])}{more}."
-        )
+def only_pictures(files: Sequence[Shard], notes: Notes) -> list[Shard]:
+    """Those that are pictures by their names; others are noted."""
+    chosen = []
+    for shard in files:
+        if shard.path.suffix.lower() in ENDINGS:
+            chosen.append(shard)
+        else:
+            notes.add(shard.name, f"a file that is no picture by its name, as none of {', '.join(ENDINGS)} ends it")
     return chosen
 
 
@@ -225,4 +234,4 @@ def _has_picture(folder: Path) -> bool:
 
 
 def _are_numbers(names: Sequence[str]) -> bool:
-    return all(re.fullmatch(r"\d{1,6}", name) for name in names)
+    return all(re.fullmatch(r"\d{1,6}", name, re.ASCII) for name in names)

@@ -297,6 +297,8 @@ def _quick(data: bytes, columns: int, delimiter: str, answered: bool) -> NDArray
 
 def _fast(data: memoryview, columns: int, delimiter: str) -> NDArray[np.float32] | None:
     """The numbers of a block, or None where pyarrow refuses it."""
+    if _holds(data, 40):
+        return None  # pyarrow takes nan(1) for a number that is missing
     matrix = _by_arrow(data, columns, delimiter, FEW)
     if matrix is None:
         matrix = _by_arrow(data, columns, delimiter, ALL)
@@ -319,7 +321,7 @@ def _by_arrow(data: memoryview, columns: int, delimiter: str, missing: tuple[str
         table = pa_csv.read_csv(
             pa.BufferReader(data),
             pa_csv.ReadOptions(column_names=_names(columns), block_size=size, use_threads=len(data) > size),
-            pa_csv.ParseOptions(delimiter=delimiter, newlines_in_values=_quotes(data)),
+            pa_csv.ParseOptions(delimiter=delimiter, newlines_in_values=_holds(data, 34)),
             _conversion(columns, missing),
         )
     except pa.ArrowInvalid:
@@ -332,8 +334,8 @@ def _by_arrow(data: memoryview, columns: int, delimiter: str, missing: tuple[str
     return matrix
 
 
-def _quotes(data: memoryview) -> bool:
-    return bool((np.frombuffer(data, np.uint8) == 34).any())
+def _holds(data: memoryview, byte: int) -> bool:
+    return bool((np.frombuffer(data, np.uint8) == byte).any())
 
 
 @functools.lru_cache(maxsize=8)

@@ -4,6 +4,7 @@ and the bodies that clients of other servers send (`envelopes.py`)."""
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -29,8 +30,18 @@ _REASONS = (
     (r"'", "JSON has double quotation marks"),
     (r"True|False|None", "JSON writes true, false and null"),
     (r",\s*[}\]]|[}\]]", "a comma before a closing bracket is too much"),
-    (r"[-+]?[\d.]+[eE]", "it is beyond all numbers"),
-    (r"[\d.+]", "JSON's numbers begin with a digit or a minus, and not with 0 before another"),
+    (r"(?i:[-+]?(?:nan|inf|infinity)\b|NA\b|n/a|null|none)", "a missing value is null"),
+)
+# The same of the word or number that is no JSON, which may begin before that place.
+_WORD = r"[^\s\[\]{},:\"]*"
+_PLAIN = r"-?(?:[1-9]\d*|0)(?:\.\d+)?(?:[eE][-+]?\d+)?"
+_WORDS = (
+    (
+        r"[-+]?\d*\.?\d*(?:[eE][-+]?\d+)?",
+        "JSON's numbers are such as -0.5, 12 and 1e-3: no plus before them, no 0 before "
+        "another digit, and digits on both sides of a point",
+    ),
+    (r"[-+]?\d+(?:\.\d*)?[eE][-+]?", "behind the e of a number must be digits"),
 )
 
 
@@ -125,8 +136,22 @@ def _why(data: bytes, position: int) -> str:
     rest = text[position:].strip()
     if not rest:
         return ": it ends before its last bracket or quotation mark is closed"
-    reason = next((f"; {sentence}" for pattern, sentence in _REASONS if re.match(pattern, rest)), "")
-    return f" from letter {position + 1} on, {excerpt(rest, 20)}{reason}"
+    return f" from letter {position + 1} on, {excerpt(rest, 20)}{_reason(text, position, rest)}"
+
+
+def _reason(text: str, position: int, rest: str) -> str:
+    """What a text that is no JSON from there on probably means; empty where that is not plain."""
+    before = re.search(_WORD + r"\Z", text[max(0, position - 400) : position])
+    behind = re.match(_WORD, text[position : position + 400])
+    word = (before[0] if before else "") + (behind[0] if behind else "")
+    if re.fullmatch(_PLAIN, word):
+        reason = "it is beyond all numbers" if math.isinf(float(word)) else ""
+    else:
+        reason = next((sentence for pattern, sentence in _WORDS if word and re.fullmatch(pattern, word)), "")
+    reason = reason or next((sentence for pattern, sentence in _REASONS if re.match(pattern, rest)), "")
+    if not reason and word[:1].isdigit():
+        reason = border.reason(word)
+    return f"; {reason}" if reason else ""
 
 
 def encode(rows: Rows) -> Iterator[dict[str, Any]]:

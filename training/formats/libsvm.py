@@ -15,6 +15,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from algoport.algorithms.contract import numbers as border
 from algoport.algorithms.contract.records import Rows
 from algoport.training.formats.layout import MOST_COLUMNS, Layout, excerpt
 from algoport.training.formats.recognition import text_format
@@ -209,7 +210,7 @@ def _plain(data: bytes, line: int, layout: Layout) -> _Lines:
                     raise layout.too_wide(f"line {number}", "has key", keys[-1])
                 values.append(_value(value))
         except ValueError:
-            raise layout.fault(f"line {number}", _sentence(text, number == 1)) from None
+            raise layout.fault(f"line {number}", _sentence(text, number == 1, layout.label_size > 0)) from None
         bounds.append(len(keys))
         labels.append(label)
         weights.append(weight)
@@ -236,8 +237,34 @@ def _value(text: bytes) -> float:
     return float(text)
 
 
-def _sentence(text: bytes, first: bool) -> str:
+def _sentence(text: bytes, first: bool, labeled: bool) -> str:
+    """What is wrong with a line: another format, or the first of its tokens that cannot be read, and why."""
     other = text_format(text) if first else None
     if other is not None and not other.startswith("libsvm"):
         return f"is plainly {other}, where the content type is {MEDIA[0]}: {excerpt(text)}."
-    return f"not a label and pairs key:value: {excerpt(text)}."
+    reasons = (
+        (token, _reason(token, not number and (labeled or b":" not in token)))
+        for number, token in enumerate(text.partition(b"#")[0].split())
+    )
+    token, reason = next((pair for pair in reasons if pair[1]), (text, "it cannot be read"))
+    return f"not a label and pairs key:value: {excerpt(text)}; {excerpt(token, 40)} is wrong: {reason}."
+
+
+def _reason(token: bytes, label: bool) -> str:
+    """Why a token cannot be read; empty where it can."""
+    name, colon, rest = token.partition(b":")
+    if label:
+        parts = [name, rest] if colon else [name]
+    elif not colon:
+        return "it has no colon, which stands between a key and its value"
+    elif name == b"qid":
+        return "a group is a whole number of at most 18 digits, and stands right behind the label"
+    elif not name.isdigit():
+        return "a key is the number of a feature, from 0, in decimal digits"
+    else:
+        parts = [rest]
+    for part in parts:
+        if not _NUMBER.match(part):
+            text = part.decode("utf-8", "replace")
+            return border.reason(text) if text and not border.is_missing(text) else "leave out what has no value"
+    return "" if label or len(name) <= 100 else "its key is too long"

@@ -109,8 +109,10 @@ class _Source:
             version = np.lib.format.read_magic(head)
             header = np.lib.format.read_array_header_1_0 if version[0] == 1 else np.lib.format.read_array_header_2_0
             shape, fortran, dtype = header(head, max_header_size=10_000)
-        except Exception as error:
-            raise self._layout.fault("", f"its NumPy header cannot be read: {str(error)[:200]!r}.") from None
+        except Exception:
+            raise self._layout.fault(
+                "", "its NumPy header cannot be read: it is cut off or damaged; write it again with numpy.save."
+            ) from None
         if dtype.kind not in "biuf" or dtype.hasobject:
             raise self._layout.fault("", f"must hold real numbers; its type is {dtype}.")
         if len(shape) not in (1, 2) or any(extent < 0 for extent in shape) or math.prod(shape[-1:]) == 0:

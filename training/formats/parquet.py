@@ -143,6 +143,11 @@ def _columns(fields: list[Any], layout: Layout) -> Columns:
             raise layout.fault(
                 "", f"must have a column named weight behind the label, as {layout.weighted_name} says; it has {names}."
             )
+    if weight is not None and not _numeric(fields[weight].type):
+        raise layout.fault(
+            f"column '{fields[weight].name}'",
+            f"must be of numbers, as it is the weight; it is of {fields[weight].type}.",
+        )
     data = [field for number, field in enumerate(fields) if number != weight]
     if len(data) <= labels:
         raise layout.fault("", f"has {len(data)} columns and no features, where label_size is {labels}.")

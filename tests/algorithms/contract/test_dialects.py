@@ -78,6 +78,12 @@ def test_what_is_no_list_of_numbers_is_refused_in_one_sentence(written: str) -> 
         assert sentence.startswith(f"{name}: must be ")
 
 
+@pytest.mark.parametrize("written", ["[3_2]", "3_2", "0x10", "[3] # 4", "3j", "[\u0663]", "[1e400]", "[nan]"])
+def test_what_only_python_reads_is_no_number_of_a_list(written: str) -> None:
+    (sentence,) = findings({"k": "1", "layers": written})
+    assert sentence.startswith("layers: must be a list of whole numbers")
+
+
 @pytest.mark.parametrize("value", ["adam", "sgd", "l-bfgs"])
 def test_a_word_reads_alike_in_every_dialect(value: str) -> None:
     for written in dialects(value):

@@ -57,6 +57,13 @@ def test_numbers_are_written_in_many_ways(text, numbers, small, monkeypatch):
     np.testing.assert_array_equal(read(text).features, np.array(numbers, np.float32))
 
 
+@pytest.mark.parametrize("field", ["nan(1)", "NaN()", "1_0", "0x10", "1d5", "\u0661", "\uff11", "1\x00", "--1"])
+@pytest.mark.parametrize("lines", [1, 9000])
+def test_what_is_no_number_is_none_in_a_file_of_any_size(field, lines):
+    """Whatever the libraries take for one."""
+    assert f"train/part-3.csv, line {lines + 1}: not a row of numbers" in fault("1,2\n" * lines + f"3,{field}\n")
+
+
 @settings(deadline=None, max_examples=200)
 @given(
     table=some.integers(1, 5).flatmap(

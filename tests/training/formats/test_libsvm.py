@@ -109,12 +109,23 @@ def test_without_a_width_the_largest_key_of_all_blocks_decides():
         assert (records.width, len(records)) == (8, 201)
 
 
+PAIRS = "not a label and pairs key:value: "
+
+
 @pytest.mark.parametrize("prefix", ["", "# a comment\n\n" + "1 0:1\n" * 20_000])
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("1 0:1 zwei\n", "not a label and pairs key:value: '1 0:1 zwei'."),
-        ("1 0:\n", "not a label and pairs key:value: '1 0:'."),
+        (
+            "1 0:1 zwei\n",
+            f"{PAIRS}'1 0:1 zwei'; 'zwei' is wrong: it has no colon, which stands between a key and its value.",
+        ),
+        ("1 0:\n", f"{PAIRS}'1 0:'; '0:' is wrong: leave out what has no value."),
+        ("1 0:NA\n", f"{PAIRS}'1 0:NA'; '0:NA' is wrong: leave out what has no value."),
+        ("1 0:1_0\n", f"{PAIRS}'1 0:1_0'; '0:1_0' is wrong: it has underscores: leave them out."),
+        ("1 -1:2\n", f"{PAIRS}'1 -1:2'; '-1:2' is wrong: a key is the number of a feature, from 0, in decimal digits."),
+        ("1 0:0x10\n", f"{PAIRS}'1 0:0x10'; '0:0x10' is wrong: it is hexadecimal: write it in decimal digits."),
+        ("yes 0:1\n", f"{PAIRS}'yes 0:1'; 'yes' is wrong: write 1 or 0."),
         ("1 0:1 0:2\n", "has a key twice."),
         ("1 4:1\n", "has key 4, where the width is 4 and keys count from 0."),
     ],

@@ -123,6 +123,9 @@ def test_a_weight_is_the_column_of_that_name():
     assert fault(written({"y": [1.0], "a": [2.0]}), labels=1, weighted=True, weighted_name="csv_weights") == (
         "train/x.parquet: must have a column named weight behind the label, as csv_weights says; it has 'y', 'a'."
     )
+    assert fault(written({"y": [1.0], "weight": ["2"], "a": [2.0]}), labels=1, weighted=True) == (
+        "train/x.parquet, column 'weight': must be of numbers, as it is the weight; it is of string."
+    )
 
 
 def test_a_damaged_file_is_refused():
