@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from algoport.algorithms.contract.errors import LabelError, UserError
+from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.records import Rows
 from algoport.algorithms.linear_learner import kernels
 from algoport.algorithms.linear_learner.hyperparameters import Hyperparameters
 from algoport.algorithms.linear_learner.objective import Objective
 from algoport.algorithms.linear_learner.scaling import Scaling
+from algoport.algorithms.shared.labels import labels_of
 
 Singles = NDArray[np.float32]
 Numbers = NDArray[np.float64]
@@ -118,25 +119,8 @@ def batch(rows: Rows, settings: Hyperparameters, width: int, channel: str, class
 
 def labels(rows: Rows, settings: Hyperparameters, channel: str) -> Singles:
     """The label (n,) of each row; `UserError` where there is none, or one that is not allowed."""
-    if rows.label is None:
-        if len(rows) == 0:
-            return np.empty(0, np.float32)
-        raise UserError(f"Channel '{channel}': every record must have a label; a record has none.")
-    if rows.label.ndim != 2 or rows.label.shape[1] != 1:
-        raise UserError(f"Channel '{channel}': a record must have one label; it has {rows.label.shape[1]}.")
-    label = np.ascontiguousarray(rows.label[:, 0], np.float32)
-    if settings.is_regression:
-        fine, allowed = np.isfinite(label), "a finite number"
-    elif settings.is_binary:
-        fine, allowed = (label == 0) | (label == 1), "0 or 1"
-    else:
-        fine = (label >= 0) & (label < settings.outputs) & (label == np.floor(label))
-        allowed = f"a whole number from 0 to num_classes - 1, {settings.outputs - 1}"
-    if not fine.all():
-        wrong = float(label[np.flatnonzero(~fine)[0]])
-        classes = None if settings.is_regression else 2 if settings.is_binary else settings.outputs
-        raise LabelError(channel, f"label: must be {allowed}; it is {wrong}.", wrong, classes)
-    return label
+    classes = None if settings.is_regression else 2 if settings.is_binary else settings.outputs
+    return labels_of(rows, channel, classes)
 
 
 def check_features(rows: Rows, channel: str) -> None:

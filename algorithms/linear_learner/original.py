@@ -9,9 +9,6 @@ predictor type, loss and threshold are taken where they stand under a plausible 
 from __future__ import annotations
 
 import json
-import tempfile
-import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,12 +19,10 @@ from numpy.typing import NDArray
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.linear_learner.hyperparameters import LOSSES
 from algoport.algorithms.shared import mxnet
-from algoport.algorithms.shared.model_folder import open_file
+from algoport.algorithms.shared.packed import facts_in, unpacked
 
 FILE = "model_algo-1"
 _PARAMS, _SYMBOL, _FACTS = "mx-mod-0000.params", "mx-mod-symbol.json", "additional-params.json"
-# Bytes that an entry may have once it is unpacked, and how many times what it has when it is packed.
-_MOST_PARAMS, _MOST_JSON, _MOST_RATIO = 1 << 32, 1 << 24, 1000
 _THRESHOLDS = ("threshold", "binary_classifier_threshold", "decision_threshold", "classification_threshold")
 
 
@@ -44,59 +39,15 @@ class Contents:
 
 def load(path: Path) -> Contents:
     """The model of a file; `UserError` where it is none."""
-    try:
-        with open_file(path) as file, zipfile.ZipFile(file) as archive:
-            entries = _entries(archive)
-            params = _unpack(archive, entries, _PARAMS, _MOST_PARAMS)
-            texts = {name: _json(archive, entries, name) for name in (_FACTS, _SYMBOL)}
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError, OSError, ValueError) as error:
-        raise UserError(f"{FILE}: cannot be read as a zip: {error}.") from None
+    params, texts = unpacked(path, _PARAMS, [_FACTS, _SYMBOL])
     weights, bias = _arrays(params)
-    facts = dict(_facts(texts[_FACTS]))
+    facts = dict(facts_in(texts[_FACTS]))
     predictor_type, loss = _kind(facts, json.dumps(texts[_SYMBOL]), weights.shape[1])
     return Contents(weights, bias, predictor_type, loss, _threshold(facts))
 
 
-def _entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
-    """The entries by name, each of which there must be once."""
-    entries: dict[str, zipfile.ZipInfo] = {}
-    for entry in archive.infolist():
-        if entry.filename in entries:
-            raise UserError(f"{FILE}: has the entry '{entry.filename[:80]}' twice.")
-        entries[entry.filename] = entry
-    return entries
-
-
-def _unpack(archive: zipfile.ZipFile, entries: dict[str, zipfile.ZipInfo], name: str, most: int) -> bytes:
-    """The bytes of an entry; what its header says of their number is not believed beyond the bounds."""
-    entry = entries.get(name)
-    if entry is None:
-        raise UserError(f"{FILE}: has no entry '{name}'.")
-    most = min(most, max(1 << 20, _MOST_RATIO * entry.compress_size))
-    if entry.file_size > most:
-        raise UserError(f"{FILE}: the entry '{name}' would be {entry.file_size} bytes, where at most {most} are read.")
-    with archive.open(entry) as file:
-        data = file.read(entry.file_size + 1)
-    if len(data) > entry.file_size:
-        raise UserError(f"{FILE}: the entry '{name}' is longer than it says.")
-    return data
-
-
-def _json(archive: zipfile.ZipFile, entries: dict[str, zipfile.ZipInfo], name: str) -> Any:
-    """What a JSON entry says; nothing where there is none."""
-    if name not in entries:
-        return {}
-    try:
-        return json.loads(_unpack(archive, entries, name, _MOST_JSON))
-    except (ValueError, RecursionError):
-        raise UserError(f"{FILE}: the entry '{name}' is not JSON.") from None
-
-
 def _arrays(params: bytes) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    with tempfile.TemporaryDirectory() as place:
-        path = Path(place) / _PARAMS
-        path.write_bytes(params)
-        content = mxnet.load(path)
+    content = mxnet.parsed(params, _PARAMS)
     named = {name.rpartition(":")[2]: array for name, array in content.items()} if isinstance(content, dict) else {}
     weights, bias = named.get("fc0_weight"), named.get("fc0_bias")
     if weights is None or weights.ndim != 2 or 0 in weights.shape or weights.shape[0] == 2:
@@ -108,19 +59,6 @@ def _arrays(params: bytes) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     if bias.shape != (len(weights),) or not (np.isfinite(weights).all() and np.isfinite(bias).all()):
         raise UserError(f"{FILE}: fc0_weight and fc0_bias must fit each other and be finite.")
     return np.ascontiguousarray(weights.T, np.float32), np.ascontiguousarray(bias, np.float32)
-
-
-def _facts(document: Any, depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """Every plain value of nested objects with its name, however deep, within reason."""
-    if isinstance(document, dict) and depth < 8:
-        for name, value in document.items():
-            if isinstance(value, dict | list):
-                yield from _facts(value, depth + 1)
-            else:
-                yield str(name).lower(), value
-    elif isinstance(document, list) and depth < 8:
-        for value in document:
-            yield from _facts(value, depth + 1)
 
 
 def _kind(facts: dict[str, Any], symbol: str, outputs: int) -> tuple[str, str]:

@@ -162,7 +162,7 @@ KIND = Kind(
     columns="features",
     labels_lead=True,
     empty=nothing,
-    formats=("csv", "recordio", "json", "jsonlines", "libsvm", "parquet", "npy"),
+    formats=("csv", "recordio", "json", "jsonlines", "libsvm", "parquet", "npy", "npz"),
     generate=_generate,
     schema={
         "type": "object",

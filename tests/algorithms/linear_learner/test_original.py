@@ -9,8 +9,8 @@ import pytest
 
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.records import Rows
-from algoport.algorithms.linear_learner import original
 from algoport.algorithms.linear_learner.model import Model
+from algoport.algorithms.shared import packed
 
 SYMBOL = {"nodes": [{"op": "null", "name": "data"}, {"op": "FullyConnected", "name": "fc0"}]}
 
@@ -117,7 +117,7 @@ def test_it_is_saved_as_ours_and_says_the_same(tmp_path, binary):
         ),
         ({"additional-params.json": b"{"}, "is not JSON"),
         ({"additional-params.json": b"[" * 100_000}, "is not JSON"),
-        ({"additional-params.json": b" " * (original._MOST_JSON + 1)}, "would be"),
+        ({"additional-params.json": b" " * (packed.MOST_JSON + 1)}, "would be"),
         ({"mx-mod-0000.params": b"\0" * (1 << 24)}, "would be"),
     ],
 )

@@ -1,0 +1,71 @@
+"""The rows of a step, of all members together.    n rows   m rows of this member   e entries"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from algoport.algorithms.contract.group import Group, interleaved
+from algoport.algorithms.contract.records import Rows
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Sparse rows in the order of the records, the same at every member."""
+
+    bounds: NDArray[np.int32]  # (n + 1,) where the entries of each row begin
+    features: NDArray[np.int32]  # (e,)
+    values: NDArray[np.float32]  # (e,)
+    labels: NDArray[np.float32]  # (n,)
+    own: NDArray[np.int64]  # (m,) the rows of this member
+
+
+def entries(rows: Rows) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]:
+    """Bounds, features and values of rows, of dense ones those that are not 0."""
+    features: Any = rows.features
+    if not rows.is_sparse:
+        row, column = np.nonzero(features)
+        bounds = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=len(rows)))])
+        return bounds.astype(np.int32), column.astype(np.int32), np.asarray(features[row, column], np.float32)
+    first, last = int(features.indptr[0]), int(features.indptr[-1])
+    return (
+        np.asarray(features.indptr - first, np.int32),
+        np.asarray(features.indices[first:last], np.int32),
+        np.asarray(features.data[first:last], np.float32),
+    )
+
+
+def gathered(group: Group, rows: Rows, labels: NDArray[np.float32]) -> Batch:
+    """The rows of all members; one exchange, of what is not 0 in them."""
+    bounds, features, values = entries(rows)
+    message = np.concatenate(
+        [[len(labels)], np.diff(bounds), labels.view(np.int32), features, values.view(np.int32)], dtype=np.int32
+    )
+    parts = [_unpacked(part) for part in group.gather(message)]
+    if len(parts) == 1:
+        return Batch(bounds, features, values, labels, np.arange(len(labels)))
+    numbers = np.cumsum([0, *(len(part[1]) for part in parts)])
+    order = interleaved([np.arange(first, last) for first, last in zip(numbers[:-1], numbers[1:], strict=True)])
+    whole = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    ends = np.concatenate([[0], np.cumsum(whole[0])])
+    matrix = sparse.csr_array((whole[3], np.arange(ends[-1]), ends), shape=(len(order), max(int(ends[-1]), 1)))[order]
+    mine = np.flatnonzero((order >= numbers[group.rank]) & (order < numbers[group.rank + 1]))
+    return Batch(
+        np.asarray(matrix.indptr, np.int32),
+        whole[2][matrix.indices],
+        np.asarray(matrix.data, np.float32),
+        whole[1][order],
+        mine,
+    )
+
+
+def _unpacked(message: NDArray[np.int32]) -> tuple[NDArray[Any], ...]:
+    """Lengths and labels of rows, features and values of entries."""
+    n = int(message[0])
+    e = (len(message) - 1 - 2 * n) // 2
+    lengths, labels, features, values = np.split(message[1:], [n, 2 * n, 2 * n + e])
+    return lengths, labels.view(np.float32), features, values.view(np.float32)
