@@ -98,6 +98,16 @@ def diamonds() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 
 
 @cache
+def ratings() -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+    """100,000 ratings of films from 1 to 5: the user, of 943, the film, of 1,682, and the rating (recbole,
+    MovieLens-100k: for research alone, and so never copied from the package)."""
+    path = package("recbole") / "dataset_example/ml-100k/ml-100k.inter"
+    table = np.loadtxt(path, skiprows=1, dtype=np.int64)[np.random.default_rng(0).permutation(100_000)]
+    user, film = (np.unique(table[:, column], return_inverse=True)[1] for column in (0, 1))
+    return user, film, table[:, 2].astype(np.float32)
+
+
+@cache
 def fashion(part: str = "train") -> Table:
     """60,000 ("train") or 10,000 ("t10k") pictures of clothes, 28x28 pixels from 0 to 255, and what each shows."""
     files = folder() / "fashion-mnist"

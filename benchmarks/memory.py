@@ -59,12 +59,12 @@ def stream(media: str, gigabytes: float) -> Figure:
         piece = _piece(media)
         count = max(1, round(gigabytes * 1e9 / len(piece)))
         _lay_out(base, media)
-        threading.Thread(target=_feed, args=(base / "input/data/train_0", piece, count), daemon=True).start()
+        threading.Thread(target=feed, args=(base / "input/data/train_0", piece, count), daemon=True).start()
         start = time.perf_counter()
         environment = os.environ | {"ALGORITHM": "kmeans", "SAGEMAKER_BASE_DIR": str(base)}
         command = [sys.executable, "-m", "algoport.training"]
         process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-        peak = max(_resident(process))
+        peak = max(resident(process))
         if process.returncode:
             raise SystemExit((base / "output/failure").read_text())
         rows = json.loads((base / "output/data/metrics.json").read_text())["rows"]["train"]
@@ -95,7 +95,8 @@ def _lay_out(base: Path, media: str) -> None:
     os.mkfifo(base / "input/data/train_0")
 
 
-def _feed(path: Path, piece: bytes, count: int) -> None:
+def feed(path: Path, piece: bytes, count: int) -> None:
+    """Write a piece so many times into a FIFO."""
     with open(path, "wb", buffering=0) as pipe:
         for _ in range(count):
             view = memoryview(piece)
@@ -103,7 +104,7 @@ def _feed(path: Path, piece: bytes, count: int) -> None:
                 view = view[pipe.write(view) :]
 
 
-def _resident(process: subprocess.Popen[bytes]) -> Iterator[int]:
+def resident(process: subprocess.Popen[bytes]) -> Iterator[int]:
     """The peak of the parent and its child together, again and again until they end."""
     yield 0
     while process.poll() is None:

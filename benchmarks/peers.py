@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import sys
+import types
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -53,6 +55,19 @@ def torchvision() -> Any:
     import torchvision
 
     return torchvision
+
+
+@cache
+def bayesian_machines() -> Any:
+    """The package myfm; it asks for its version in pkg_resources, which setuptools has given up."""
+    if importlib.util.find_spec("pkg_resources") is None and "pkg_resources" not in sys.modules:
+        stand_in: Any = types.ModuleType("pkg_resources")
+        stand_in.DistributionNotFound = LookupError
+        stand_in.get_distribution = lambda name: types.SimpleNamespace(version="")
+        sys.modules["pkg_resources"] = stand_in
+    import myfm
+
+    return myfm
 
 
 @cache

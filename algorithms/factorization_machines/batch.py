@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -42,14 +43,19 @@ def entries(rows: Rows) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[n
 def gathered(group: Group, rows: Rows, labels: NDArray[np.float32]) -> Batch:
     """The rows of all members; one exchange, of what is not 0 in them."""
     bounds, features, values = entries(rows)
-    message = np.concatenate(
-        [[len(labels)], np.diff(bounds), labels.view(np.int32), features, values.view(np.int32)], dtype=np.int32
-    )
-    parts = [_unpacked(part) for part in group.gather(message)]
-    if len(parts) == 1:
-        return Batch(bounds, features, values, labels, np.arange(len(labels)))
+    n, e = len(labels), len(features)
+    message = np.empty(1 + 2 * n + 2 * e, np.int32)
+    message[0] = n
+    np.subtract(bounds[1:], bounds[:-1], out=message[1 : n + 1])
+    message[n + 1 : 2 * n + 1] = labels.view(np.int32)
+    message[2 * n + 1 : 2 * n + 1 + e] = features
+    message[2 * n + 1 + e :] = values.view(np.int32)
+    messages = group.gather(message)
+    if len(messages) == 1:
+        return Batch(bounds, features, values, labels, np.arange(n))
+    parts = [_unpacked(each) for each in messages]
     numbers = np.cumsum([0, *(len(part[1]) for part in parts)])
-    order = interleaved([np.arange(first, last) for first, last in zip(numbers[:-1], numbers[1:], strict=True)])
+    order = interleaved([np.arange(first, last) for first, last in pairwise(numbers)])
     whole = [np.concatenate(column) for column in zip(*parts, strict=True)]
     ends = np.concatenate([[0], np.cumsum(whole[0])])
     matrix = sparse.csr_array((whole[3], np.arange(ends[-1]), ends), shape=(len(order), max(int(ends[-1]), 1)))[order]

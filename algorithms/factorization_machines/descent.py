@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from algoport.algorithms.contract.group import Group, interleaved
 from algoport.algorithms.contract.records import Rows
-from algoport.algorithms.factorization_machines.batch import Batch, gathered
+from algoport.algorithms.factorization_machines.batch import gathered
 from algoport.algorithms.factorization_machines.hyperparameters import Hyperparameters
 from algoport.algorithms.factorization_machines.kernels import dense, losses, passes
 from algoport.algorithms.factorization_machines.rates import BETA_1, BETA_2, Rates
@@ -113,7 +113,7 @@ class Sparse:
     is_regression: bool
 
     def step(self, rows: Rows, labels: NDArray[np.float32], bias: Bias, rates: Rates) -> NDArray[np.float64]:
-        """As `Network`; two exchanges."""
+        """As `Network`; three exchanges."""
         batch = gathered(self.group, rows, labels)
         touched, k = self.table.touch(batch.bounds, batch.features, batch.values), self.table.k
         crew = team(len(batch.features) * k)
@@ -123,7 +123,7 @@ class Sparse:
             crew, batch.own, batch.bounds, values, touched.numbers, touched.records, self.table.records, k,
             touched.ones, own, scores,
         )  # fmt: skip
-        sums, scores = self._of_all(batch, own, scores)
+        sums, scores = self._of_all(own, scores)
         counts, slopes = np.zeros(losses.COUNTS), np.empty(len(scores), np.float32)
         total = losses.slopes(scores + bias.value, const(batch.labels), self.is_regression, counts, slopes)
         rates = rates.of_rows(len(scores))
@@ -135,15 +135,13 @@ class Sparse:
         return counts
 
     def _of_all(
-        self, batch: Batch, sums: NDArray[np.float32], scores: NDArray[np.float64]
+        self, sums: NDArray[np.float32], scores: NDArray[np.float64]
     ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-        """Sums and scores of the rows of all members, in the order of the batch; an exchange."""
-        message = np.concatenate([sums, scores[:, None].view(np.float32)], axis=1)
-        parts = self.group.gather(message)
+        """Sums and scores of the rows of all members, in the order of the batch; two exchanges."""
+        parts, others = self.group.gather(sums), self.group.gather(scores)
         if len(parts) == 1:
             return sums, scores
-        whole = np.ascontiguousarray(interleaved(parts))
-        return np.ascontiguousarray(whole[:, :-2]), np.ascontiguousarray(whole[:, -2:]).view(np.float64)[:, 0]
+        return np.ascontiguousarray(interleaved(parts)), np.ascontiguousarray(interleaved(others))
 
 
 @dataclass

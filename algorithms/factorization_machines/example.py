@@ -1,4 +1,4 @@
-"""The smallest job: users who like some films and not others, one-hot; and one for every other kind of label and row."""
+"""The smallest job: users who like some films and not others, one-hot; and others for each kind of label and row."""
 
 from __future__ import annotations
 

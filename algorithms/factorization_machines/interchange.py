@@ -40,8 +40,8 @@ def onnx(model: Model) -> bytes:
     d, k = model.width, model.factors.shape[1]
     if 4 * d * (k + 2) > MOST_BYTES:
         raise UserError(
-            f"feature_dim: an ONNX file has dense rows and a row of factors for each feature, {4 * d * (k + 2):,} bytes "
-            f"of this model, where at most {MOST_BYTES:,} are written; take model.safetensors."
+            f"feature_dim: an ONNX file has dense rows and factors of each feature, {4 * d * (k + 2):,} bytes of this "
+            f"model, where at most {MOST_BYTES:,} are written; take model.safetensors."
         )
     weights, factors = np.zeros((d, 1), np.float32), np.zeros((d, k), np.float32)
     weights[model.features, 0], factors[model.features] = model.weights, model.factors

@@ -22,7 +22,7 @@ from algoport.algorithms.factorization_machines import interchange, original
 from algoport.algorithms.factorization_machines.batch import entries
 from algoport.algorithms.factorization_machines.hyperparameters import MOST_FEATURES
 from algoport.algorithms.factorization_machines.kernels import HEAD, index, lookup, passes
-from algoport.algorithms.factorization_machines.table import NARROW
+from algoport.algorithms.factorization_machines.table import INDEX, NARROW
 from algoport.algorithms.shared import artifact
 from algoport.algorithms.shared.arrays import const, single
 from algoport.algorithms.shared.threads import team
@@ -49,7 +49,7 @@ class Model:
         bounds, features, values = entries(records)
         found = np.empty(len(features), np.int32)
         places, direct = self._index
-        lookup.look_up(const(features, np.int32), places, direct, found)
+        lookup.look_up(const(features, INDEX), places, direct, found)
         n, k = len(records), self.factors.shape[1]
         sums, scores = np.empty((n, k), np.float32), np.empty(n)
         crew = team(len(features) * k)
@@ -82,7 +82,7 @@ class Model:
         places = self.width if direct else 1 << max(4, math.ceil(math.log2(max(len(self.features), 1) / index.LOAD)))
         array = np.zeros((places, 4), np.int32)
         array[:, 0] = index.EMPTY
-        index.fill(const(self.features, np.int32), array, direct)
+        index.fill(const(self.features, INDEX), array, direct)
         return array, direct
 
     @cached_property

@@ -1,9 +1,9 @@
 """Reads the artifact of the original images: a zip of an MXNet network and its weights.    d features   k factors
 
 What lies in it is public: `symbol.json`, `params` and `meta.json`. A network of sparse rows has `v` (d, k), `w1_weight`
-(d, 1) and `w0_weight`; one of dense rows has `v` (k, d), `Linear_Plus_Bias_weight` (1, d) and `Linear_Plus_Bias_bias`. The
-predictor type is taken from `meta.json`, else from the network. The file may come from anywhere: every length is bounded
-before anything is allocated.
+(d, 1) and `w0_weight`; one of dense rows has `v` (k, d), `Linear_Plus_Bias_weight` (1, d) and `Linear_Plus_Bias_bias`.
+The predictor type is taken from `meta.json`, else from the network. The file may come from anywhere: every length is
+bounded before anything is allocated.
 """
 
 from __future__ import annotations

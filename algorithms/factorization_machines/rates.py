@@ -12,8 +12,8 @@ BETA_1, BETA_2 = 0.9, 0.999
 
 @dataclass(frozen=True, kw_only=True)
 class Rates:
-    """The numbers of a step of Adam. Of the linear weights and of the factors each the rate and the weight decay; a rate
-    of 0 is no step."""
+    """The numbers of a step. Of the linear weights and of the factors each the rate and the weight decay; a rate of 0
+    is no step."""
 
     scale: float  # what sums of gradients are multiplied by
     averaged: bool  # whether that is 1 / the rows instead

@@ -15,6 +15,7 @@ from algoport.algorithms.factorization_machines.hyperparameters import Hyperpara
 from algoport.algorithms.factorization_machines.kernels import losses
 from algoport.algorithms.factorization_machines.model import Model
 from algoport.algorithms.shared import scoring
+from algoport.algorithms.shared.arrays import const
 from algoport.algorithms.shared.features import check_width
 from algoport.algorithms.shared.labels import labels_of
 
@@ -53,12 +54,12 @@ def test(job: contract.Job[Hyperparameters, Any], model: Model, over: Any) -> No
     """Score the test channel and report it."""
     is_regression = job.hyperparameters.is_regression
 
-    def count(rows: Rows) -> NDArray[np.float64]:
+    def count(rows: Rows) -> list[float]:
         check_width(rows, model.width, "test")
         labels = labels_of(rows, "test", None if is_regression else 2)
         counts, slopes = np.zeros(losses.COUNTS), np.empty(len(labels), np.float32)
-        losses.slopes(model.margins(rows), labels, is_regression, counts, slopes)
-        return counts
+        losses.slopes(model.margins(rows), const(labels), is_regression, counts, slopes)
+        return [float(count) for count in counts]
 
     sums = scoring.sums(job, max(job.batch, SCORED), over, count, losses.COUNTS)
     if sums is None:

@@ -25,6 +25,7 @@ from algoport.algorithms.shared.threads import team
 NARROW = 1 << 16  # features up to which each has a place of its own in the index
 FIRST = 1 << 10  # records that there is room for at the start
 SPARE = 1 << 26  # bytes that are left to others when the table grows
+INDEX = np.dtype(np.int32)
 LINEAR, FACTORS, BIAS = 1, 2, 3  # streams of random numbers from the seed
 
 
@@ -61,7 +62,8 @@ class Table:
     @property
     def count(self) -> int:
         """Features seen: c."""
-        return int(self._counts[1])
+        count: int = self._counts[1].item()
+        return count
 
     @property
     def records(self) -> NDArray[np.float32]:
@@ -76,7 +78,7 @@ class Table:
     @property
     def nbytes(self) -> int:
         """Bytes of the records in use, and of the index."""
-        return self.count * self.records.shape[1] * 4 + self._index.nbytes + self._known.nbytes
+        return int(self.count * self.records.shape[1] * 4 + self._index.nbytes + self._known.nbytes)
 
     def touch(self, bounds: NDArray[np.int32], features: NDArray[np.int32], values: NDArray[np.float32]) -> Touched:
         """Sort the entries of a batch by feature; features that were never seen begin here."""
@@ -84,7 +86,7 @@ class Table:
         numbers, touched, sizes = (np.empty(e, np.int32) for _ in range(3))
         self._counts[0], at = 0, 0
         self._batch += 1
-        features, values = const(features, np.int32), const(values, np.float32)
+        features, values = const(features, INDEX), const(values)
         while True:
             at = index.locate(
                 features, values, at, np.int32(self._batch), self._index, self._direct, self._known, self._counts,
@@ -96,7 +98,7 @@ class Table:
         self._begin(before)
         u = int(self._counts[0])
         begins, rows, factors = np.empty(u + 1, np.int64), np.empty(e, np.int32), np.empty(e, np.float32)
-        ones = index.sort(const(bounds, np.int32), values, numbers, sizes[:u], begins, rows, factors)
+        ones = index.sort(const(bounds, INDEX), values, numbers, sizes[:u], begins, rows, factors)
         return Touched(touched[:u], numbers, begins, rows, factors, bool(ones))
 
     def add_all(self) -> None:

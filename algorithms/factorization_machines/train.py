@@ -42,12 +42,14 @@ class State:
     """What training knows; the same at every member."""
 
     descent: Descent
-    counts: NDArray[np.float64]  # (COUNTS,) of this epoch so far
+    counts: NDArray[np.float64] = field(default_factory=lambda: np.zeros(losses.COUNTS))  # of this epoch so far
+    last: NDArray[np.float64] = field(default_factory=lambda: np.zeros(losses.COUNTS))  # of the last that has ended
     position: Position = field(default_factory=Position)
 
     def snapshot(self, group: Group) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """All of it, for a checkpoint; no exchange."""
-        return {**self.descent.arrays(), "counts": self.counts}, {"updates": self.descent.updates}
+        arrays = {**self.descent.arrays(), "counts": self.counts, "last": self.last}
+        return arrays, {"updates": self.descent.updates}
 
 
 def fit(job: Job) -> Model:
@@ -56,32 +58,35 @@ def fit(job: Job) -> Model:
     Raises `UserError` where rows or labels cannot be learned from, where the model to start from does not fit, or where
     the loss is no number any more; `Stopped` where a stop comes before the first batch.
     """
-    settings, note = job.hyperparameters, job.reporter.note
-    over = job.grace(GRACE)
+    settings, over = job.hyperparameters, job.grace(GRACE)
+    state = trained(job)
+    job.reporter.note("Pulling entire model from kvstore to finalize")
+    model = _model(settings, state.descent)
+    if state.last[losses.ROWS]:
+        report.training(job.reporter, settings, state.last)
+    report.test(job, model, over)
+    return model
+
+
+def trained(job: Job) -> State:
+    """What is known after all passes, or when a stop was asked for."""
+    settings = job.hyperparameters
     _check_start(job.start, settings)
     descent = _first(job)
-    state = resume(job, lambda arrays, facts: _restore(descent, arrays, facts)) or State(
-        descent, np.zeros(losses.COUNTS)
-    )
+    state = resume(job, lambda arrays, facts: _restore(descent, arrays, facts)) or State(descent)
     every = settings.batch_metrics_publish_interval
     for batches in passes(job, state, empty=nothing(settings.feature_dim), size=job.batch, epochs=settings.epochs):
         for rows in batches:
-            counts = _step(state, rows, settings)
-            position = state.position
+            counts, position = _step(state, rows, settings), state.position
             if every > 0 and position.step % every == 0 and counts[losses.ROWS]:
                 report.training(job.reporter, settings, counts, epoch=position.epoch, batch=position.step)
         if not descent.updates and job.start is None:
             raise Stopped
         if state.counts[losses.ROWS]:
             report.training(job.reporter, settings, state.counts, epoch=state.position.epoch)
-            last = state.counts.copy()
-        state.counts[:] = 0
-    note("Pulling entire model from kvstore to finalize")
-    model = _model(settings, descent)
-    if descent.updates and "last" in locals():
-        report.training(job.reporter, settings, last)
-    report.test(job, model, over)
-    return model
+            state.last = state.counts
+        state.counts = np.zeros(losses.COUNTS)
+    return state
 
 
 def _first(job: Job) -> Descent:
@@ -111,16 +116,17 @@ def _first(job: Job) -> Descent:
 def _is_dense(train: contract.Source[Rows], d: int, batch: int, group: Group) -> bool:
     """Whether the first rows of all members are filled enough for products; an exchange."""
     head = train.head(batch)
-    check_width(head, d, "train") if len(head) else None
+    if len(head):
+        check_width(head, d, "train")
     features: Any = head.features
-    entries = np.count_nonzero(features.data if head.is_sparse else features)
+    entries = int(np.count_nonzero(features.data if head.is_sparse else features))
     filled, cells = total(group, entries, len(head) * d)
     return d <= WIDEST and filled >= FILLED * cells > 0
 
 
 def _restore(descent: Descent, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> State:
     descent.restore(arrays, int(facts["updates"]))
-    return State(descent, np.array(arrays["counts"]))
+    return State(descent, np.array(arrays["counts"]), np.array(arrays["last"]))
 
 
 def _step(state: State, rows: Rows, settings: Hyperparameters) -> NDArray[np.float64]:
@@ -139,8 +145,8 @@ def _diverged(settings: Hyperparameters, updates: int) -> UserError:
     highest = max(rates, key=lambda name: rates[name])
     others = ", ".join(f"{name} {rate:g}" for name, rate in rates.items())
     return UserError(
-        f"{highest}: must be lower, as after {updates:,} batches the loss is no number any more; the learning rates are "
-        f"{others}. Where values of features are large, bring them to about 1 first, or set clip_gradient."
+        f"{highest}: must be lower, as after {updates:,} batches the loss is no number any more; the learning rates "
+        f"are {others}. Where values of features are large, bring them to about 1 first, or set clip_gradient."
     )
 
 

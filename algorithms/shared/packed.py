@@ -1,4 +1,4 @@
-"""The files of an original image's artifact that is a zip: read whole, and within bounds, as it may come from anywhere."""
+"""The files of an original image's artifact that is a zip: read whole and within bounds, whoever made it."""
 
 from __future__ import annotations
 

@@ -57,10 +57,10 @@ def read(stream: BinaryIO, layout: Layout) -> Iterator[Rows]:
 def write(rows: Rows) -> bytes:
     """A CSR matrix as SciPy writes it, with the labels and weights in arrays beside it."""
     matrix: Any = sparse.csr_array(rows.features)
-    beside = {name: value for name, value in (("label", rows.label), ("weight", rows.weight)) if value is not None}
+    beside: Any = {name: value for name, value in (("label", rows.label), ("weight", rows.weight)) if value is not None}
     sink = io.BytesIO()
     shape = np.array(matrix.shape, np.int64)
-    parts = {"indices": matrix.indices, "indptr": matrix.indptr, "data": matrix.data, "shape": shape}
+    parts: dict[str, Any] = {"indices": matrix.indices, "indptr": matrix.indptr, "data": matrix.data, "shape": shape}
     np.savez_compressed(sink, format=np.bytes_("csr"), **parts, **beside)
     return sink.getvalue()
 
@@ -108,9 +108,9 @@ def _matrix(arrays: dict[str, NDArray[Any]], layout: Layout) -> sparse.csr_array
     kinds = {"shape": "iu", "indices": "iu", "indptr": "iu", "data": "biuf"}
     for name, kind in kinds.items():
         if arrays[name].dtype.kind not in kind or arrays[name].ndim != 1:
+            real = "real" if name == "data" else "whole"
             what = f"{arrays[name].dtype} of shape {arrays[name].shape}"
-            raise layout.fault("", f"its '{name}' must be a list of {'real' if name == 'data' else 'whole'} numbers; it "
-                               f"is {what}.")  # fmt: skip
+            raise layout.fault("", f"its '{name}' must be a list of {real} numbers; it is {what}.")
     shape = [int(extent) for extent in arrays["shape"]]
     bounds, keys = arrays["indptr"].astype(np.int64), arrays["indices"].astype(np.int64)
     whole = len(shape) == 2 and len(bounds) == shape[0] + 1 and len(keys) == len(arrays["data"])

@@ -1,6 +1,6 @@
 """Inner loops of factorization machines.
 
-n rows of a batch   e entries of it, numbers that are not zero   u features that they touch   k factors   c features seen
+n rows of a batch   e entries of it, which are not 0   u features that they touch   k factors   c features seen
 
 A feature has one record of float32 in a table: WEIGHT, its linear weight; WEIGHT + 1 and + 2 what Adam remembers of it;
 SEEN, 1 once a batch has touched it; from HEAD on its k factors, and the two means that Adam keeps of each, each part

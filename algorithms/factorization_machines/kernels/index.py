@@ -11,8 +11,8 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from algoport.algorithms.shared.randomness import mix
 from algoport.algorithms.shared.neural.kernels.vectors import fetch
+from algoport.algorithms.shared.randomness import mix
 
 EMPTY = np.int32(-1)  # in place of a feature
 LOAD = 0.7  # of the places that may be taken

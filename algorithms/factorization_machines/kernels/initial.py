@@ -11,7 +11,8 @@ import numba
 import numpy as np
 
 from algoport.algorithms.factorization_machines.kernels import HEAD, WEIGHT
-from algoport.algorithms.shared.randomness import draw, inner_share, share as share_of
+from algoport.algorithms.shared.randomness import draw, inner_share
+from algoport.algorithms.shared.randomness import share as share_of
 from algoport.algorithms.shared.threads import share
 
 UNIFORM, NORMAL, CONSTANT = 0, 1, 2

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numba
-import numpy as np
 
 from algoport.algorithms.factorization_machines.kernels.index import EMPTY, _place
 

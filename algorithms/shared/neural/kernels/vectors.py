@@ -71,8 +71,8 @@ def fetch(typing, table, offset, count):
 
 @intrinsic
 def adam_row(typing, table, first, second, third, k, gradient, scale, own, decay, clip, one, two, size, inverse, eps):
-    """A step of Adam for k numbers of a table at the offset `first`, whose means of gradients and of their squares stand
-    at `second` and `third`. The gradient is scale * (gradient[f] - own * number) + decay * number, within +-clip.
+    """A step of Adam for k numbers of a table at the offset `first`, whose means of gradients and of their squares
+    stand at `second` and `third`. The gradient is scale * (gradient[f] - own * number) + decay * number, within +-clip.
 
     As `updates.adam_number`, but for the last digits, with `inverse` for 1 / correction.
     """

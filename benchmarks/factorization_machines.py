@@ -1,0 +1,404 @@
+"""Factorization machines beside the same machine in plain torch and beside myFM: from rows in memory to the model."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+from algoport.algorithms.shared import compiled
+from benchmarks import data, peers
+from benchmarks.measure import US, Case, Laps, Row, main, race
+
+# Those of the notebook on recommendations that goes with the original; what it leaves out is as it is by default.
+NOTEBOOK: dict[str, object] = {"num_factors": 64, "mini_batch_size": 1000, "epochs": 20}
+# Found on a part of the training rows, never on those that are reported.
+TUNED: dict[str, object] = {
+    "num_factors": 128, "mini_batch_size": 500, "epochs": 6, "factors_lr": 0.0016, "factors_wd": 0.00016,
+    "factors_init_sigma": 0.016, "linear_lr": 0.007, "linear_wd": 0.00005, "bias_lr": 0.02, "bias_wd": 0.0,
+}  # fmt: skip
+SAMPLES = 200  # of myFM's chain, as its page has it
+RANK = 10
+NEAR = 0.005  # of the root mean squared error, that ours may be above myFM's
+MILLION = 1_000_000
+FIELDS, ROWS = 39, 60_000  # of the wide data: as many entries a row as advertising logs have
+LIMIT = 1 << 30  # bytes resident that are promised for a stream of 4 GB
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Split:
+    """Rows to learn from and rows to judge by; one-hot, a number for each column in `keys`."""
+
+    keys: Any  # (n, fields)
+    labels: Any  # (n,)
+    sizes: list[int]  # of each field
+    train: int  # how many are to learn from
+
+    @property
+    def width(self) -> int:
+        """How many features there are."""
+        return sum(self.sizes)
+
+    def rows(self, which: slice) -> Any:
+        """As our rows."""
+        import numpy as np
+        from scipy import sparse
+
+        from algoport.algorithms.contract.records import Rows
+
+        keys = self.keys[which].astype(np.int32)
+        ends = np.arange(0, keys.size + 1, keys.shape[1], dtype=np.int32)
+        matrix = sparse.csr_array((np.ones(keys.size, np.float32), keys.ravel(), ends), shape=(len(keys), self.width))
+        return Rows(features=matrix, label=self.labels[which, None])
+
+    @property
+    def learned(self) -> slice:
+        """The rows to learn from."""
+        return slice(0, self.train)
+
+    @property
+    def judged(self) -> slice:
+        """The rows to judge by."""
+        return slice(self.train, len(self.labels))
+
+
+@cache
+def films(liked: bool = False) -> Split:
+    """MovieLens-100k, 80,000 ratings to learn from; `liked`: whether a rating is 4 at least."""
+    import numpy as np
+
+    user, film, rating = data.ratings()
+    sizes = [int(user.max()) + 1, int(film.max()) + 1]
+    labels = (rating >= 4).astype(np.float32) if liked else rating
+    return Split(np.column_stack([user, film + sizes[0]]), labels, sizes, 80_000)
+
+
+@cache
+def letters() -> Split:
+    """Letters by 16 measures of 16 values, and whether they stand in the first half of the alphabet."""
+    import numpy as np
+
+    measures, letter = data.letters()
+    order = np.random.default_rng(0).permutation(len(letter))
+    keys = measures.astype(np.int64)[order] + 16 * np.arange(16)
+    return Split(keys, (letter[order] < 13).astype(np.float32), [16] * 16, 16_000)
+
+
+@cache
+def wide() -> Split:
+    """Rows of 39 features, drawn evenly from a million."""
+    import numpy as np
+
+    random = np.random.default_rng(0)
+    size = MILLION // FIELDS
+    keys = random.integers(0, size, (ROWS, FIELDS)) + size * np.arange(FIELDS)
+    return Split(keys, random.normal(size=ROWS).astype(np.float32), [size] * FIELDS, ROWS)
+
+
+def fit(split: Split, **given: object) -> Any:
+    """The model that a job leaves."""
+    from algoport import algorithms
+    from algoport.algorithms.contract import Job, Memory
+
+    read = algorithms.part("factorization-machines", "hyperparameters").Hyperparameters.read
+    settings = {"feature_dim": split.width, "predictor_type": "regressor", **given}
+    job: Any = Job(hyperparameters=read(settings), channels={"train": Memory(split.rows(split.learned))})
+    return algorithms.part("factorization-machines", "train").fit(job)
+
+
+def predicted(model: Any, split: Split) -> Any:
+    """Ours, for the rows to judge by."""
+    return model.predict(split.rows(split.judged))["score"]
+
+
+class Twin:
+    """The same machine in plain torch: rows of keys, embedding tables, lazy Adam of the rows that a batch touches. It
+    starts from the same distributions, and makes no weight decay, which torch's lazy Adam has none of."""
+
+    def __init__(self, split: Split, settings: dict[str, object], *, logistic: bool, sparse: bool = True) -> None:
+        import torch
+
+        torch.manual_seed(0)
+        k = int(str(settings["num_factors"]))
+        self._batch, self._epochs = int(str(settings["mini_batch_size"])), int(str(settings["epochs"]))
+        rate = {"factors_lr": 0.0001, "linear_lr": 0.001, "bias_lr": 0.1, "factors_init_sigma": 0.001, **settings}
+        self._factors = torch.nn.Embedding(split.width, k, sparse=sparse)
+        self._weights = torch.nn.Embedding(split.width, 1, sparse=sparse)
+        self._bias = torch.nn.Parameter(torch.normal(0.0, 0.01, (1,)))
+        torch.nn.init.normal_(self._factors.weight, 0, float(str(rate["factors_init_sigma"])))
+        torch.nn.init.normal_(self._weights.weight, 0, 0.01)
+        groups = [
+            {"params": list(self._factors.parameters()), "lr": float(str(rate["factors_lr"]))},
+            {"params": list(self._weights.parameters()), "lr": float(str(rate["linear_lr"]))},
+        ]
+        bias = {"params": [self._bias], "lr": float(str(rate["bias_lr"]))}
+        adam = torch.optim.Adam
+        self._optimizers = [torch.optim.SparseAdam(groups), adam([bias])] if sparse else [adam([*groups, bias])]
+        self._loss = torch.nn.BCEWithLogitsLoss() if logistic else torch.nn.MSELoss()
+
+    def scores(self, keys: Any) -> Any:
+        """Of rows of keys."""
+        v = self._factors(keys)
+        pairs = v.sum(1).square() - v.square().sum(1)
+        return self._bias + self._weights(keys).sum((1, 2)) + 0.5 * pairs.sum(1)
+
+    def fit(self, split: Split) -> Twin:
+        """All passes."""
+        import torch
+
+        keys, labels = torch.from_numpy(split.keys[split.learned]), torch.from_numpy(split.labels[split.learned])
+        for _ in range(self._epochs):
+            for first in range(0, len(labels), self._batch):
+                for optimizer in self._optimizers:
+                    optimizer.zero_grad()
+                span = slice(first, first + self._batch)
+                self._loss(self.scores(keys[span]), labels[span]).backward()
+                for optimizer in self._optimizers:
+                    optimizer.step()
+        return self
+
+    def predicted(self, split: Split) -> Any:
+        """For the rows to judge by; of a classifier the log odds, which are in the same order."""
+        import torch
+
+        with torch.no_grad():
+            return self.scores(torch.from_numpy(split.keys[split.judged])).numpy()
+
+
+def twin_race(name: str, load: Callable[[], Split], settings: dict[str, object], **twin: bool) -> list[Row]:
+    """The same settings, rows and batches on both sides."""
+    split, logistic = load(), bool(twin.get("logistic"))
+    given = {**settings, "predictor_type": "binary_classifier" if logistic else "regressor"}
+    laps = race(
+        {
+            US: lambda: fit(split, **given),
+            "twin": lambda: Twin(split, settings, logistic=logistic, sparse=twin.get("sparse", True)).fit(split),
+        },
+        laps=3,
+    )
+    ours, theirs = predicted(laps[US].result, split), laps["twin"].result.predicted(split)
+    goal = 10.0 if twin.get("sparse", True) else None
+    row = Row(case=name, peer="twin", ours=laps[US], peers=laps["twin"], goal=goal)
+    return [_judged(row, split, ours, theirs, logistic, allowed=0.002)]
+
+
+def myfm_race(name: str, load: Callable[[], Split], settings: dict[str, object], logistic: bool) -> list[Row]:
+    """Settings that were found on a part of the training rows, beside myFM's Gibbs sampler."""
+    machines, split = peers.bayesian_machines(), load()
+    given = {**settings, "predictor_type": "binary_classifier" if logistic else "regressor"}
+    matrix = split.rows(slice(0, len(split.labels))).features
+    import numpy as np
+    from scipy import sparse
+
+    train, test = (sparse.csr_matrix(matrix[which]).astype(np.float64) for which in (split.learned, split.judged))
+    fields = np.repeat(np.arange(len(split.sizes)), split.sizes).tolist()
+
+    def theirs() -> Any:
+        kind = machines.MyFMClassifier if logistic else machines.MyFMRegressor
+        labels = split.labels[split.learned]
+        chosen = kind(rank=RANK, random_seed=0)
+        return chosen.fit(train, labels, n_iter=SAMPLES, n_kept_samples=SAMPLES, grouping=fields)
+
+    ours = race({US: lambda: fit(split, **given)}, laps=5)[US]
+    peer = race({"myfm": theirs}, laps=1, warm=0)["myfm"]
+    answers = peer.result.predict_proba(test) if logistic else peer.result.predict(test)
+    row = Row(case=name, peer="myfm", ours=ours, peers=peer, goal=None if logistic else 10.0)
+    allowed = 0.0 if logistic else NEAR
+    return [_judged(row, split, predicted(ours.result, split), np.asarray(answers), logistic, allowed=allowed)]
+
+
+def _judged(row: Row, split: Split, ours: Any, theirs: Any, logistic: bool, allowed: float) -> Row:
+    """With the area under the curve of a classifier, the root mean squared error of a regression."""
+    import numpy as np
+    from sklearn.metrics import roc_auc_score
+
+    labels = split.labels[split.judged]
+    if logistic:
+        own, other = (float(roc_auc_score(labels, scores)) for scores in (ours, theirs))
+        limit, metric = (other - allowed) / other, "AUC of the test rows"
+    else:
+        own, other = (float(np.sqrt(np.mean((scores - labels) ** 2))) for scores in (ours, theirs))
+        limit, metric = (other + allowed) / other, "RMSE of the test rows"
+    better: Any = "higher" if logistic else "lower"
+    return dataclasses.replace(
+        row, metric=metric, better=better, quality=own, peer_quality=other, quality_goal=limit
+    )  # fmt: skip
+
+
+def throughput() -> list[Row]:
+    """Updates of touched features, a million features in memory, beside a loop that reads and writes as many bytes."""
+    import numba
+    import numpy as np
+
+    from algoport import algorithms
+    from algoport.algorithms.contract.group import Alone
+    from algoport.algorithms.factorization_machines.batch import entries
+    from algoport.algorithms.factorization_machines.descent import Descent, Sparse
+    from algoport.algorithms.factorization_machines.table import Table
+
+    split = wide()
+    settings = {"feature_dim": split.width, "num_factors": 64, "predictor_type": "regressor"}
+    own = algorithms.part("factorization-machines", "hyperparameters").Hyperparameters.read(settings)
+    table = Table(own, 0)
+    table.enter(np.random.default_rng(1).permutation(split.width).astype(np.int32))
+    descent = Descent(own, Sparse(table, Alone(), True))
+    batches = [split.rows(slice(first, first + 1000)) for first in range(0, ROWS, 1000)]
+    touched = sum(len(np.unique(entries(rows)[1])) for rows in batches)
+
+    def step() -> None:
+        for rows in batches:
+            descent.step(rows, np.ascontiguousarray(rows.label[:, 0]))
+
+    records = table.records[: split.width]
+
+    @numba.njit(parallel=True, nogil=True)
+    def visit(order, table):
+        for block in numba.prange(len(order) // 1000):
+            for i in range(block * 1000, (block + 1) * 1000):
+                for j in range(table.shape[1]):
+                    table[order[i], j] += np.float32(1e-9)
+
+    order = np.random.default_rng(2).integers(0, split.width, touched).astype(np.int32)
+    laps = race({US: step, "memory": lambda: visit(order, records)}, laps=5)
+    rates = [touched / 1e6 / min(laps[name].seconds) for name in (US, "memory")]
+    size = records.shape[1] * 4
+    note = (
+        f"{size} bytes a record, each read and written once: {2 * size * rates[0] / 1000:.1f} GB/s of those; the "
+        f"forward pass reads {4 * 64} of them once before. Beside it a loop that only adds to records in random order."
+    )
+    case = f"steps on {MILLION:,} features, k = 64, {FIELDS} a row, batches of 1,000"
+    return [
+        Row(case=case, peer="memory", ours=laps[US], peers=laps["memory"], metric="million touched features a second",
+            better="higher", quality=rates[0], peer_quality=rates[1], note=note)
+    ]  # fmt: skip
+
+
+def memory() -> list[Row]:
+    """What a process takes for a million features seen, beside what the records hold, 12 k bytes each."""
+    answer = subprocess.run(
+        [sys.executable, "-m", "benchmarks.factorization_machines", "--resident"],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    seconds, before, after, seen = json.loads(answer)
+    each, least = (after - before) / seen, 12 * 64
+    lap = Laps([seconds], None)
+    note = (
+        f"{seen:,} of {2**31 - 1:,} features seen; {before / 2**20:.0f} MB before, {after / 2**20:.0f} MB at the most."
+    )
+    return [
+        Row(case="memory of a job that sees a million features of 2 billion, k = 64", peer="12 k bytes", ours=lap,
+            peers=lap, metric="bytes a feature seen", better="lower", quality=each, peer_quality=least,
+            quality_goal=1.25, note=note)
+    ]  # fmt: skip
+
+
+def resident() -> None:
+    """What `memory` runs: a job in a process of its own, and the most that it took."""
+    import resource
+
+    import numpy as np
+
+    fit(dataclasses.replace(letters(), train=1000), **NOTEBOOK)  # all that is loaded and compiled at first use
+    size = 2**31 - 1
+    random = np.random.default_rng(0)
+    keys = np.sort(random.integers(0, size, (MILLION // FIELDS, FIELDS)), axis=1)
+    split = Split(keys, random.normal(size=len(keys)).astype(np.float32), [size], len(keys))
+    rows = split.rows(split.learned)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    start = time.perf_counter()
+    from algoport import algorithms
+    from algoport.algorithms.contract import Job, Memory
+
+    read = algorithms.part("factorization-machines", "hyperparameters").Hyperparameters.read
+    given = {"feature_dim": size, "num_factors": 64, "predictor_type": "regressor"}
+    job: Any = Job(hyperparameters=read(given), channels={"train": Memory(rows)})
+    table = algorithms.part("factorization-machines", "train").trained(job).network.table
+    seconds = time.perf_counter() - start
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(json.dumps([seconds, before, after, table.count]))
+
+
+def stream(gigabytes: float = 4.0) -> list[Row]:
+    """A job in Pipe mode that is fed more bytes than it may have memory: one-hot lines of libsvm."""
+    from benchmarks.memory import feed, resident
+
+    with tempfile.TemporaryDirectory() as place:
+        base = Path(place)
+        (base / "input/config").mkdir(parents=True)
+        (base / "input/data").mkdir()
+        piece = _lines()
+        count = round(gigabytes * 1e9 / len(piece))
+        settings = {"feature_dim": str(2**31 - 1), "num_factors": "64", "predictor_type": "regressor"}
+        channel = {"TrainingInputMode": "Pipe", "ContentType": "text/libsvm"}
+        (base / "input/config/hyperparameters.json").write_text(json.dumps(settings))
+        (base / "input/config/inputdataconfig.json").write_text(json.dumps({"train": channel}))
+        os.mkfifo(base / "input/data/train_0")
+        threading.Thread(target=feed, args=(base / "input/data/train_0", piece, count), daemon=True).start()
+        environment = os.environ | {"ALGORITHM": "factorization-machines", "SAGEMAKER_BASE_DIR": str(base)}
+        start = time.perf_counter()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "algoport.training"], env=environment, stdout=subprocess.DEVNULL
+        )
+        peak = max(resident(process))
+        if process.returncode:
+            raise SystemExit((base / "output/failure").read_text())
+        lap = Laps([time.perf_counter() - start], None)
+    note = f"{count * len(piece) / 1e6 / lap.median:.0f} MB/s; resident at the most, of the job's processes together."
+    return [
+        Row(case=f"a stream of {gigabytes:g} GB through a pipe, libsvm, keys up to 2 billion", peer="1 GiB", ours=lap,
+            peers=lap, metric="MiB resident", better="lower", quality=peak / 2**20, peer_quality=LIMIT / 2**20,
+            quality_goal=1.0, note=note)
+    ]  # fmt: skip
+
+
+def _lines() -> bytes:
+    """Some 25 MB, to be sent again and again: 20 keys a line, of 200,000 that lie anywhere below 2 billion."""
+    import numpy as np
+
+    random = np.random.default_rng(0)
+    keys = np.unique(random.integers(0, 2**31 - 1, 200_000))
+    lines = []
+    for label, chosen in zip(random.normal(size=100_000), random.choice(keys, (100_000, 20)), strict=True):
+        lines.append(f"{label:.3f} " + " ".join(f"{key}:1" for key in np.unique(chosen)) + "\n")
+    return "".join(lines).encode()
+
+
+FILMS, LETTERS = "MovieLens-100k", "letters in one-hot form"
+SAME = "k = 64, 20 epochs of batches of 1,000"
+CLASSES: dict[str, object] = {**TUNED, "epochs": 6}
+SHAPES: dict[str, object] = {
+    "num_factors": 64, "mini_batch_size": 500, "epochs": 30, "factors_lr": 0.003, "factors_init_sigma": 0.05,
+    "linear_lr": 0.01, "linear_wd": 0.0001, "bias_lr": 0.02, "bias_wd": 0.0,
+}  # fmt: skip
+
+CASES = [
+    Case(f"{FILMS}, {SAME}", partial(twin_race, f"{FILMS}, {SAME}", films, NOTEBOOK)),
+    Case(f"{FILMS}, tuned", partial(myfm_race, f"{FILMS}, tuned", films, TUNED, False)),
+    Case(f"{FILMS}, rating at least 4", partial(
+        myfm_race, f"{FILMS}, rating at least 4", partial(films, True), CLASSES, True
+    )),
+    Case(f"{LETTERS}, {SAME}", partial(twin_race, f"{LETTERS}, {SAME}", letters, NOTEBOOK, logistic=True)),
+    Case(f"{LETTERS}, tuned", partial(myfm_race, f"{LETTERS}, tuned", letters, SHAPES, True)),
+    Case("steps on a million features", throughput),
+    Case("memory of a job", memory),
+    Case("a stream through a pipe", stream, promised=False),
+    Case(f"{FILMS}, {SAME}, torch's Adam of all features", partial(
+        twin_race, f"{FILMS}, {SAME}, torch's Adam of all features", films, NOTEBOOK, sparse=False
+    ), promised=False),
+]  # fmt: skip
+
+if __name__ == "__main__":
+    compiled.prepare()
+    if sys.argv[1:2] == ["--resident"]:
+        resident()
+    else:
+        sys.exit(main("factorization_machines", CASES))
