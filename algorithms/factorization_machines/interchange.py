@@ -3,19 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from algoport.algorithms.contract.errors import UserError
-
-if TYPE_CHECKING:
-    from algoport.algorithms.factorization_machines.model import Model
 
 MOST_BYTES = 1 << 30  # of an ONNX file, whose format ends at 2 GB
 
 
-def libfm(model: Model) -> Iterator[str]:
+class Machine(Protocol):
+    """What a model is made of."""
+
+    @property
+    def width(self) -> int:
+        """How many features there are, d."""
+
+    @property
+    def predictor_type(self) -> str:
+        """What the label is."""
+
+    @property
+    def bias(self) -> float:
+        """w0."""
+
+    @property
+    def features(self) -> NDArray[np.int32]:
+        """The features seen (c,), ascending."""
+
+    @property
+    def weights(self) -> NDArray[np.float32]:
+        """Their linear weights (c,)."""
+
+    @property
+    def factors(self) -> NDArray[np.float32]:
+        """Their factors (c, k)."""
+
+
+def libfm(model: Machine) -> Iterator[str]:
     """The lines of libFM's `-save_model`: bias, then a line a feature with its weight, then one with its factors. A
     feature that was never seen has zeros."""
     yield f"#global bias W0\n{model.bias!r}\n#unary interactions Wj\n"
@@ -33,7 +59,7 @@ def libfm(model: Model) -> Iterator[str]:
         place += seen
 
 
-def onnx(model: Model) -> bytes:
+def onnx(model: Machine) -> bytes:
     """An ONNX file: `features` (n, d) float32 in, `score` (n, 1) out. `UserError` where d x k is more than it holds."""
     from algoport.algorithms.shared.onnx import Graph
 
@@ -62,6 +88,6 @@ def onnx(model: Model) -> bytes:
     return graph.file()
 
 
-def _own(factors: np.ndarray) -> np.ndarray:
+def _own(factors: NDArray[np.float32]) -> NDArray[np.float32]:
     """The squares of each feature's factors, summed (d, 1)."""
     return np.asarray(np.square(factors, dtype=np.float64).sum(axis=1, keepdims=True), np.float32)

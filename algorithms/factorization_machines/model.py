@@ -47,14 +47,14 @@ class Model:
     def margins(self, records: Rows) -> NDArray[np.float64]:
         """y (n,)."""
         bounds, features, values = entries(records)
-        found = np.empty(len(features), np.int32)
+        numbers = np.empty(len(features), np.int32)
         places, direct = self._index
-        lookup.look_up(const(features, INDEX), places, direct, found)
+        lookup.look_up(const(features, INDEX), places, direct, numbers)
         n, k = len(records), self.factors.shape[1]
         sums, scores = np.empty((n, k), np.float32), np.empty(n)
         crew = team(len(features) * k)
         passes.forward(
-            crew, np.arange(n), bounds, const(values), found, self._order, self._table, k, False, sums, scores
+            crew, np.arange(n), bounds, const(values), numbers, self._order, self._table, k, False, sums, scores
         )
         return scores + self.bias
 

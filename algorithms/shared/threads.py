@@ -7,8 +7,6 @@ there is little to do: to wake threads takes some ten microseconds. Bodies retur
 
 from __future__ import annotations
 
-from functools import cache
-
 import numba
 from llvmlite import binding, ir
 from numba.core import cgutils, types
@@ -37,12 +35,6 @@ def team(items: int = WORTH) -> Team:
 def _start() -> int:
     """Starts the threads the first time; then it takes less than a microsecond."""
     parallel._launch_threads()
-    return _address()
-
-
-@cache
-def _address() -> int:
-    """Where the function lies that starts threads, once they have been."""
     return int(binding.address_of_symbol("numba_parallel_for"))
 
 

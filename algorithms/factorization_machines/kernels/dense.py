@@ -38,7 +38,7 @@ def _scores(block, x, weights, squares, factors, sums, scores):
 
 @numba.njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
 def forward(
-    team,
+    team,  # in   (2,) int64  as `threads.team` gives it
     x,  # in   (n, d) float32
     table,  # in   (d, width) float32
     k,  # in   int64
@@ -76,7 +76,7 @@ def _gradients(block, x, slopes, scaled, out):
 
 @numba.njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
 def gradients(
-    team,
+    team,  # in   (2,) int64  as `threads.team` gives it
     x,  # in   (n, d) float32
     slopes,  # in   (n,) float32  the derivative of the loss by each row's score
     sums,  # in   (n, k) float32

@@ -44,7 +44,7 @@ def locate(
     touched,  # sets (e,) int32  the record of each of u
     sizes,  # sets (e,) int32  how many entries each of u has
 ):
-    """The entry that there was no room for, of which the index must grow before it goes on from there; e at the end.
+    """The entry that there was no room for: the index must grow, and be asked again from there; e at the end.
 
     A value that is 0 touches nothing and has the number -1. Records are given out in the order of the entries.
     """

@@ -34,7 +34,16 @@ def number(key, place, method, size):
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def _begin(block, known, first, table, k, seeds, methods, sizes):
+def _begin(
+    block,  # int64  which RECORDS of the features
+    known,  # in   (m,) int32  as `begin` has these and all below
+    first,  # in   int64
+    table,  # sets (c, width) float32
+    k,  # in   int64
+    seeds,  # in   (2,) uint64
+    methods,  # in   (2,) int64
+    sizes,  # in   (2,) float64
+):
     for i in range(block * RECORDS, min(known.shape[0], (block + 1) * RECORDS)):
         feature, record = np.uint64(known[i]), first + i
         table[record, WEIGHT] = number(draw(seeds[0], feature), 0, methods[0], sizes[0])
@@ -45,7 +54,7 @@ def _begin(block, known, first, table, k, seeds, methods, sizes):
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def begin(
-    team,
+    team,  # in   (2,) int64  as `threads.team` gives it
     known,  # in   (m,) int32  features
     first,  # in   int64  the record of the first; the others follow
     table,  # sets (c, width) float32  zeros in these records

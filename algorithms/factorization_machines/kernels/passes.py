@@ -24,7 +24,19 @@ AHEAD = 3  # features whose records are called for before they are needed
 
 
 @numba.njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
-def _forward(block, own, bounds, values, numbers, touched, table, k, ones, sums, scores):
+def _forward(
+    block,  # int64  which ROWS of the rows
+    own,  # in   (m,) int64  as `forward` has these and all below
+    bounds,  # in   (n + 1,) int32
+    values,  # in   (e,) float32
+    numbers,  # in   (e,) int32
+    touched,  # in   (u,) int32
+    table,  # in   (c, width) float32
+    k,  # in   int64
+    ones,  # in   bool
+    sums,  # sets (m, k) float32
+    scores,  # sets (m,) float64
+):
     squares = np.empty(k, np.float32)
     for r in range(block * ROWS, min(own.shape[0], (block + 1) * ROWS)):
         row = own[r]
@@ -60,7 +72,7 @@ def _forward(block, own, bounds, values, numbers, touched, table, k, ones, sums,
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def forward(
-    team,
+    team,  # in   (2,) int64  as `threads.team` gives it
     own,  # in   (m,) int64  the rows to score
     bounds,  # in   (n + 1,) int32  where the entries of each row begin
     values,  # in   (e,) float32
@@ -85,7 +97,21 @@ def _limited(gradient, clip):
 
 
 @numba.njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
-def _backward(block, begins, rows, factors, slopes, sums, touched, table, k, part, ones, linear, pairs):
+def _backward(
+    block,  # int64  which FEATURES of the features
+    begins,  # in   (u + 1,) int64  as `backward` has these and all below
+    rows,  # in   (e,) int32
+    factors,  # in   (e,) float32
+    slopes,  # in   (n,) float32
+    sums,  # in   (n, k) float32
+    touched,  # in   (u,) int32
+    table,  # sets (c, width) float32
+    k,  # in   int64
+    part,  # in   int64
+    ones,  # in   bool
+    linear,  # in   (8,) float32
+    pairs,  # in   (2,) float32
+):
     gradient = np.empty(k, np.float32)
     scale, one, two, clip, correction, eps = linear[0], linear[1], linear[2], linear[3], linear[4], linear[5]
     for u in range(block * FEATURES, min(touched.shape[0], (block + 1) * FEATURES)):
@@ -128,7 +154,7 @@ def _backward(block, begins, rows, factors, slopes, sums, touched, table, k, par
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def backward(
-    team,
+    team,  # in   (2,) int64  as `threads.team` gives it
     begins,  # in   (u + 1,) int64  where the entries of each feature begin
     rows,  # in   (e,) int32  their rows
     factors,  # in   (e,) float32  their values
@@ -145,7 +171,7 @@ def backward(
     """Gradients of all touched features, and one step of Adam with each."""
     blocks = (touched.shape[0] + FEATURES - 1) // FEATURES
     share(
-        team,
+        team,  # in   (2,) int64  as `threads.team` gives it
         _backward,
         blocks,
         (begins, rows, factors, slopes, sums, touched, table, k, part, ones, linear, pairs),
