@@ -69,6 +69,9 @@ class Field:
     name: str
     meaning: str
     number: bool = False  # of a table: whether the column holds numbers, else texts
+    # Of a column of texts: the module of `algorithms/shared/text` whose `fault` says which of them is none that the
+    # column may hold, and why; empty where any text will do.
+    form: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from algoport.algorithms import contract
 from algoport.algorithms.contract.group import Group, agreed
+from algoport.algorithms.shared.randomness import seed_of
 
 Arrays = Mapping[str, NDArray[Any]]
 Facts = Mapping[str, Any]
@@ -78,12 +79,14 @@ def passes(
     size: int,
     epochs: int,
     enough: Callable[[], bool] = lambda: False,
+    shuffle: int | None = None,
 ) -> Iterator[Iterator[R]]:
     """`stream`, pass by pass, for an algorithm that judges what it knows after each. A pass that a stop ended early is
-    one too, and the last. No pass begins when there was `enough`, which is the same at every member."""
+    one too, and the last. No pass begins when there was `enough`, which is the same at every member. `shuffle`: the
+    seed of the orders in which passes take the records, a different one each; None: the order of the files."""
     position = state.position
     while position.epoch < epochs and not enough():
-        yield _batches(job, state, size, empty)
+        yield _batches(job, state, size, empty, None if shuffle is None else seed_of(shuffle, position.epoch))
         if position.stopped:
             return
         position.epoch, position.step = position.epoch + 1, 0
@@ -113,10 +116,10 @@ def rounds(
             _save(job, state)
 
 
-def _batches(job: contract.Job[Any, Any], state: State, size: int, empty: R) -> Iterator[R]:
+def _batches(job: contract.Job[Any, Any], state: State, size: int, empty: R, shuffle: int | None) -> Iterator[R]:
     """What is left of one pass."""
     position = state.position
-    batches: Iterator[R] = job.channels["train"].batches(size, start=position.step * size)
+    batches: Iterator[R] = job.channels["train"].batches(size, start=position.step * size, shuffle=shuffle)
     for batch in job.in_step(batches, empty, lambda: _save(job, state)):
         yield batch
         position.step, position.total = position.step + 1, position.total + 1

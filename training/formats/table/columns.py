@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -26,21 +27,32 @@ def is_number(layout: Layout, column: int) -> bool:
     return column < len(layout.fields) and layout.fields[column].number
 
 
-def check_count(count: int, wanted: int, layout: Layout, place: str) -> None:
-    """`UserError` where a row has other columns than it must, or more than any table."""
+def check_count(count: int, wanted: int, layout: Layout, place: str, text: str | bytes = "") -> None:
+    """`UserError` where a row has other columns than it must, or more than any table; `text`: the row as it stands."""
     if count == wanted and count <= MOST_COLUMNS:
         return
     if count == wanted:
         raise layout.fault(place, f"{count:,} columns, where a table of texts has at most {MOST_COLUMNS:,}.")
     if layout.fields:
         names = ", ".join(field.name for field in layout.fields)
-        raise layout.fault(place, f"{count} columns, where there must be {wanted}: {names}.")
+        row = f" The row is {excerpt(text)}." if text else ""
+        raise layout.fault(place, f"{count} columns, where there must be {wanted}: {names}.{row}")
     raise layout.misfit(place, count, wanted, noun="columns")
 
 
 def column(texts: Ragged, number: int, layout: Layout, place: Callable[[int], str]) -> Column:
     """A column of texts, or the numbers that they say; `place` of a row, for a fault."""
-    return _numbers(texts, number, layout, place) if is_number(layout, number) else texts
+    return _numbers(texts, number, layout, place) if is_number(layout, number) else formed(texts, number, layout, place)
+
+
+def formed(texts: Ragged, number: int, layout: Layout, place: Callable[[int], str]) -> Ragged:
+    """The texts of a column, which have the form that the algorithm declares for it; `place` of a row, for a fault."""
+    form = layout.fields[number].form if number < len(layout.fields) else ""
+    fault = importlib.import_module(f"algoport.algorithms.shared.text.{form}").fault(texts) if form else None
+    if fault is not None:
+        row, sentence = fault
+        raise layout.fault(place(row), f"{layout.fields[number].name} {sentence}")
+    return texts
 
 
 def _numbers(texts: Ragged, number: int, layout: Layout, place: Callable[[int], str]) -> NDArray[np.float32]:

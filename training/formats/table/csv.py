@@ -68,7 +68,7 @@ def _block(block: Block, layout: Layout, width: int | None) -> Table | None:
         return None
     width = int(fields.counts[0]) if width is None else width
     row = int(np.argmax(fields.counts != width))  # the first that is wrong, or the first
-    columns.check_count(int(fields.counts[row]), width, layout, fields.place(row))
+    columns.check_count(int(fields.counts[row]), width, layout, fields.place(row), fields.text(row))
     return Table(
         columns=tuple(columns.column(fields.texts(number), number, layout, fields.place) for number in range(width)),
         origins=Origins.of(f"{layout.name}, line", fields.lines),
@@ -139,6 +139,11 @@ class _Fields:
     def place(self, row: int) -> str:
         """Where a row begins."""
         return f"line {self.lines[row]}"
+
+    def text(self, row: int) -> bytes:
+        """A row as it stands."""
+        first = int(self.firsts[row])
+        return self.raw[int(self.starts[first]) : int(self.ends[first + int(self.counts[row]) - 1])]
 
     def texts(self, column: int) -> Ragged:
         """The texts of a column."""

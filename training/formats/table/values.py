@@ -27,7 +27,7 @@ def decode(instances: Instances, width: int | None = None) -> Table:
         place = instances.place(index)
         entries = _entries(value, layout, place)
         width = len(entries) if width is None else width
-        columns.check_count(len(entries), width, layout, place)
+        columns.check_count(len(entries), width, layout, place, "" if len(entries) == width else str(entries[:9]))
         rows.append(entries)
         own.append(value.get("configuration"))
     return Table(
@@ -66,7 +66,8 @@ def _column(entries: list[Any], number: int, instances: Instances) -> Column:
     layout = instances.layout
     if columns.is_number(layout, number):
         return np.array([_number(value, number, instances, row) for row, value in enumerate(entries)], np.float32)
-    return Ragged.texts(_text(value, number, instances, row) for row, value in enumerate(entries))
+    texts = Ragged.texts(_text(value, number, instances, row) for row, value in enumerate(entries))
+    return columns.formed(texts, number, layout, instances.place)
 
 
 def _number(value: Any, number: int, instances: Instances, row: int) -> float:

@@ -1,0 +1,1 @@
+"""Texts as what is learned from them: hashes."""
