@@ -44,6 +44,7 @@ class State:
     seen: entities.Seen
     epoch: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))  # sums of `Descent.step` in this epoch
     lately: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))  # the same since the last line
+    ended: bool = False  # a stop was asked for between two passes
     position: Position = field(default_factory=Position)
 
     def snapshot(self, group: Group) -> tuple[Arrays, Facts]:
@@ -74,6 +75,7 @@ def fit(job: Job) -> Model:
         empty=kinds.find("table").empty(2),
         size=job.batch,
         epochs=settings.epochs,
+        enough=lambda: state.ended,
         shuffle=seed_of(job.seed, ORDER),
     )
     for batches in whole:
@@ -82,6 +84,7 @@ def fit(job: Job) -> Model:
             _report_epoch(job, state)
             evaluation.judge(job, state.descent.network, state.position.epoch, over)
         state.epoch[:] = 0
+        state.ended = job.stopping()  # asked for while the validation channel was scored
     if not state.position.total and start is None:
         if state.position.stopped:
             raise Stopped

@@ -45,9 +45,9 @@ class Meter(Protocol):
 class Channel:
     """The `Source` of a job that runs: a `Files` or a `Pipe`, and what of it is this member's.
 
-    Decoding runs in a thread of its own while the algorithm computes. Where `shuffle` is asked for, files are
-    taken in an order that the seed gives (not those of a pipe), and rows are put in a random order within
-    windows of 256 MB, which for less data is a true shuffle.
+    Decoding runs in a thread of its own while the algorithm computes. Where `shuffle` is asked for, rows are put in a
+    random order within windows of 256 MB, which for less data is a true shuffle; more than that in files (not of a
+    pipe) is also taken in an order of files that the seed gives.
     """
 
     def __init__(

@@ -16,6 +16,7 @@ from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.joining import Records, concatenate
 from algoport.algorithms.shared.machine import memory_free
 from algoport.training.channels import fifo
+from algoport.training.channels.blocks import WINDOW
 from algoport.training.channels.files import Shard
 
 # Records of files are kept for further passes where they take no more than this share of the memory that is free
@@ -91,8 +92,12 @@ class Files:
             yield shard, iter(self._cache[number]) if self._cache is not None else self._decoded(shard)
 
     def _order(self, shuffle: int | None) -> list[int]:
+        """The order of the files in a pass. Where all records are shuffled at a time that of the files says nothing, and
+        the same records in other files are shuffled alike."""
         count = len(self.shards)
-        return list(range(count)) if shuffle is None else list(np.random.default_rng(shuffle).permutation(count))
+        if shuffle is None or self._bytes <= WINDOW:
+            return list(range(count))
+        return list(np.random.default_rng(shuffle).permutation(count))
 
     def _decoded(self, shard: Shard) -> Iterator[Any]:
         before = self._read
