@@ -82,7 +82,7 @@ class Descent:
         work, values = self._work, np.empty((len(rows), shape.vector), np.float32)
         _, inner, outer, bias = self.network.parts()
         keys = np.array([draws(seed, self.steps) for seed in self._seeds], np.uint64)
-        pairs.gradients(
+        (pairs.deep_gradients if len(inner) else pairs.gradients)(
             team(len(batch) * each * shape.hidden),
             lanes,
             rows,
@@ -120,12 +120,16 @@ class Descent:
         }
         scale = np.float32(1 / max(count, 1))
         updates.adam_rows_(network.entities, *self._table, own.rows, own.values * scale, **shared)
-        flat = [array.reshape(-1, UNIT) for array in (network.encoder, *self._encoder, gradient * scale)]
-        updates.adam_rows_(*flat[:3], self._all, flat[3], **shared)
+        weights, mean, square, slope = (
+            array.reshape(-1, UNIT) for array in (network.encoder, *self._encoder, gradient * scale)
+        )
+        updates.adam_rows_(weights, mean, square, self._all, slope, **shared)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """All of it, for a checkpoint."""
-        return dict(zip(_STATE, (self.network.entities, *self._table, self.network.encoder, *self._encoder), strict=True))
+        return dict(
+            zip(_STATE, (self.network.entities, *self._table, self.network.encoder, *self._encoder), strict=True)
+        )
 
     def restore(self, arrays: Mapping[str, NDArray[Any]], steps: int) -> None:
         """Set it to what `arrays` returned after so many steps."""
@@ -150,9 +154,15 @@ class _Work:
 
     @classmethod
     def of(cls, shape: Shape, lanes: int) -> _Work:
-        first, inner, outer, _ = shape.parts
-        sizes = [(ROWS, shape.hidden), first, inner, outer, (shape.vector,)]
-        return cls(*(np.zeros((lanes, *size), np.float32) for size in sizes), sums=np.zeros((lanes, 2)))
+        first, inner, outer, _ = (np.zeros((lanes, *part), np.float32) for part in shape.parts)
+        return cls(
+            octets=np.zeros((lanes, ROWS, shape.hidden), np.float32),
+            first=first,
+            inner=inner,
+            outer=outer,
+            bias=np.zeros((lanes, shape.vector), np.float32),
+            sums=np.zeros((lanes, 2)),
+        )
 
     def arrays(self) -> tuple[NDArray[Any], ...]:
         return self.octets, self.first, self.inner, self.outer, self.bias, self.sums

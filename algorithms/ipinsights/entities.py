@@ -10,8 +10,8 @@ from algoport.algorithms.ipinsights.kernels import entities as kernels
 from algoport.algorithms.shared.arrays import const
 from algoport.algorithms.shared.text.hashing import hashes
 
-# Bits of the filter for each row of the table. With half as many entities as rows, as is advised, one in some ten
-# million that were never seen passes for seen; with as many, one in a hundred thousand.
+# Bits of the filter for each row of the table. With half as many entities as rows, as is advised, one in two million
+# that were never seen passes for seen; with as many one in sixty thousand, with four times as many one in thirty.
 BITS = 32
 _BLOCK = 64 * kernels.WORDS
 _LEAST = 64  # blocks: a small table may be shared by many entities

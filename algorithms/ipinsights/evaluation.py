@@ -50,9 +50,7 @@ def judge(job: contract.Job[Any, Any], network: Network, epoch: int, over: contr
         job.reporter.report({"validation:discriminator_auc": area(observed, negative)}, epoch=epoch)
 
 
-def _scores(
-    network: Network, tables: Singles, table: Table, random: NDArray[np.uint32]
-) -> tuple[Singles, Singles]:
+def _scores(network: Network, tables: Singles, table: Table, random: NDArray[np.uint32]) -> tuple[Singles, Singles]:
     """Of the rows, and of their entities with random addresses."""
     rows = entities.rows(entities.hashed(table.texts(0)), network.shape.entities)
     vectors = network.vectors(np.concatenate([addresses_of(table), random]), tables)

@@ -94,17 +94,17 @@ class Model:
             raise UserError(
                 f"{artifact.FACTS}: num_ip_encoder_layers must be a whole number from 0 to 100; it is {layers!r}."
             )
-        shape = Shape(*table.shape, layers)
+        shape = Shape(table.shape[0], table.shape[1], layers)
         artifact.check_sizes(facts, num_entity_vectors=shape.entities, vector_dim=shape.vector)
-        found = {
+        parts = {
             name: single(arrays, name, part, f"of shape {part}, of finite numbers", file=artifact.ARRAYS)
             for name, part in zip(ARRAYS, shape.parts, strict=True)
             if 0 not in part
         }
         encoder = np.zeros(shape.encoder, np.float32)
         for name, part in zip(ARRAYS, shape.split(encoder), strict=True):
-            if name in found:
-                part[...] = found[name]
+            if name in parts:
+                part[...] = parts[name]
         return cls(network=Network(shape, table, encoder), seen=_seen(arrays.get("seen"), shape.entities))
 
 

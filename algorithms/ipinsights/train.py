@@ -138,9 +138,9 @@ def _check_memory(settings: Hyperparameters) -> None:
     needed, free = 12 * settings.num_entity_vectors * settings.vector_dim, machine.memory_free()
     if free is not None and needed > free:
         raise UserError(
-            f"num_entity_vectors, vector_dim: the table of entities must fit into the {free:,} bytes of memory that are "
-            f"free, three times while it is trained; {settings.num_entity_vectors:,} vectors of {settings.vector_dim} "
-            f"numbers need {needed:,}."
+            f"num_entity_vectors, vector_dim: the table of entities must fit into the {free:,} bytes of memory that "
+            f"are free, three times while it is trained; {settings.num_entity_vectors:,} vectors of "
+            f"{settings.vector_dim} numbers need {needed:,}."
         )
 
 
@@ -169,10 +169,9 @@ def _first(job: Job) -> State:
 def _restore(job: Job, arrays: Arrays, facts: Facts) -> State:
     """The state of a snapshot."""
     shape: Any = _shape(job.hyperparameters)
-    empty = Network(
-        shape, np.empty((shape.entities, shape.vector), np.float32), np.empty(shape.encoder, np.float32)
-    )
+    empty = Network(shape, np.empty((shape.entities, shape.vector), np.float32), np.empty(shape.encoder, np.float32))
     descent = Descent(job.hyperparameters, empty, job.seed)
     descent.restore(arrays, facts["steps"])
-    sums = (arrays[name].copy() for name in ("epoch_sums", "lately_sums"))
-    return State(descent, arrays["seen"].copy(), *sums)
+    state = State(descent, arrays["seen"].copy())
+    state.epoch[:], state.lately[:] = arrays["epoch_sums"], arrays["lately_sums"]
+    return state

@@ -92,8 +92,8 @@ class Files:
             yield shard, iter(self._cache[number]) if self._cache is not None else self._decoded(shard)
 
     def _order(self, shuffle: int | None) -> list[int]:
-        """The order of the files in a pass. Where all records are shuffled at a time that of the files says nothing, and
-        the same records in other files are shuffled alike."""
+        """The order of the files in a pass. Where all records are shuffled at a time that of the files says nothing,
+        and the same records in other files are shuffled alike."""
         count = len(self.shards)
         if shuffle is None or self._bytes <= WINDOW:
             return list(range(count))

@@ -12,6 +12,21 @@ from algoport.algorithms.shared.linalg.fastmath import FAST
 from algoport.algorithms.shared.neural.kernels.products import add_product_
 
 
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def copy_(row, out):
+    """Sets out to row, both vectors. Numba's own assignment of one takes two seconds to compile, for it checks shapes
+    and words a fault."""
+    for j in range(len(row)):
+        out[j] = row[j]
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def clear_(out):
+    """Sets a vector to 0."""
+    for j in range(len(out)):
+        out[j] = 0
+
+
 @numba.njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
 def build(
     weights,  # in   (33, h) float32  of the 32 bits, the first the highest, and of the bias
@@ -43,7 +58,7 @@ def layers_forward(
         h = hidden.shape[2]
         x, out = hidden[layer], hidden[layer + 1]
         for s in range(size):
-            out[s] = inner[layer, h]
+            copy_(inner[layer, h], out[s])
         add_product_(size, h, x, inner[layer], out)
         for s in range(size):
             for j in range(h):

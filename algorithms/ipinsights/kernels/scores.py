@@ -8,7 +8,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from algoport.algorithms.ipinsights.kernels.layers import layers_forward
+from algoport.algorithms.ipinsights.kernels.layers import copy_, layers_forward
 from algoport.algorithms.ipinsights.kernels.pairs import dot, rows_of
 from algoport.algorithms.ipinsights.kernels.vectors import forward
 from algoport.algorithms.shared.neural.kernels.products import add_product_
@@ -59,8 +59,10 @@ def _encode(i, addresses, tables, inner, outer, bias, vectors):
     if len(outer):
         own = np.empty((GROUP, d), np.float32)
         for s in range(GROUP):
-            own[s] = bias
+            copy_(bias, own[s])
         add_product_(GROUP, h, hidden[len(inner)], outer, own)
-        vectors[first : first + count] = own[:count]
+        for s in range(count):
+            copy_(own[s], vectors[first + s])
     else:
-        vectors[first : first + count] = hidden[0, :count, :d]
+        for s in range(count):
+            copy_(hidden[0, s, :d], vectors[first + s])

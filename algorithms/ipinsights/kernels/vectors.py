@@ -93,8 +93,8 @@ def forward(typing, tables, one, two, three, four, bent, z, hidden, h):
 
 @intrinsic
 def backward(typing, g, z, hidden, bent, u, sums, one, two, three, four, h):
-    """Adds g times hidden (h,) to u (h,), and g times z (h,), 0 where `bent` and hidden is, to four rows of sums (t, h),
-    which are different ones."""
+    """Adds g times hidden (h,) to u (h,), and g times z (h,), 0 where `bent` and hidden is, to four different rows of
+    sums (t, h)."""
     signature = types.void(g, z, hidden, bent, u, sums, one, two, three, four, h)
 
     def generate(context, builder, signature, arguments):

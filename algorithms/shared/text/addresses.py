@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from typing import Any
 
 import numba
 import numpy as np
@@ -47,29 +48,31 @@ def fault(texts: Ragged) -> tuple[int, str] | None:
 def reason(text: str) -> str:
     """What is wrong with a text that is no address, and what helps."""
     bare = text.strip(" \t")
-    shown = repr(one_line(bare, _SHOWN))
-    if not bare:
-        return "it is empty"
-    if ":" in bare and (version_6 := _version_6(bare)):
-        if version_6.ipv4_mapped:
-            return f"it is {shown}, an IPv4 address in the form of IPv6: write it as {version_6.ipv4_mapped}"
-        return f"it is {shown}, an IPv6 address, which has no place among the 32 bits of IPv4: leave such rows out"
-    address, colon, _ = bare.partition(":")
-    if colon and _is_address(address):
-        return f"it is {shown}, with a port: write it as {address}"
-    address, slash, _ = bare.partition("/")
-    if slash and _is_address(address):
-        return f"it is {shown}, a network and not one address"
-    if _OCTETS.fullmatch(bare):
-        octets = bare.split(".")
-        beyond = [octet for octet in octets if int(octet) > 255]
-        if beyond:
-            return f"it is {shown}, where {beyond[0]} is beyond 255"
-        plain = ".".join(str(int(octet)) for octet in octets)
-        return f"it is {shown}, whose leading zeros some programs read as octal: write it as {plain}"
-    if bare.isdecimal():
-        return f"it is {shown}, and not four numbers with periods between them"
-    return f"it is {shown}"
+    return f"it is {one_line(bare, _SHOWN)!r}{_kind(bare)}" if bare else "it is empty"
+
+
+def _kind(text: str) -> str:
+    """What a text is instead of an address, where that can be said."""
+    version_6 = _version_6(text) if ":" in text else None
+    if version_6 and version_6.ipv4_mapped:
+        return f", an IPv4 address in the form of IPv6: write it as {version_6.ipv4_mapped}"
+    if version_6:
+        return ", an IPv6 address, which has no place among the 32 bits of IPv4: leave such rows out"
+    for mark, sentence in ((":", ", with a port: write it as {}"), ("/", ", a network and not one address")):
+        address, there, _ = text.partition(mark)
+        if there and _is_address(address):
+            return sentence.format(address)
+    return _octets(text) if _OCTETS.fullmatch(text) else ""
+
+
+def _octets(text: str) -> str:
+    """What is wrong with four numbers."""
+    octets = text.split(".")
+    beyond = [octet for octet in octets if int(octet) > 255]
+    if beyond:
+        return f", where {beyond[0]} is beyond 255"
+    plain = ".".join(str(int(octet)) for octet in octets)
+    return f", whose leading zeros some programs read as octal: write it as {plain}"
 
 
 def _version_6(text: str) -> ipaddress.IPv6Address | None:
@@ -86,11 +89,11 @@ def _is_address(text: str) -> bool:
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def _parse(
-    values,  # in   (v,) uint8
-    offsets,  # in   (n + 1,) int64
-    out,  # sets (n,) uint32
-    valid,  # sets (n,) bool
-):
+    values: Any,  # in   (v,) uint8
+    offsets: Any,  # in   (n + 1,) int64
+    out: Any,  # sets (n,) uint32
+    valid: Any,  # sets (n,) bool
+) -> None:
     for i in range(len(out)):
         first, last = offsets[i], offsets[i + 1]
         while first < last and (values[first] == 32 or values[first] == 9):

@@ -6,6 +6,8 @@ a part of the bits mixes them first, as `algoport.algorithms.shared.randomness.m
 
 from __future__ import annotations
 
+from typing import Any
+
 import numba
 import numpy as np
 from numpy.typing import NDArray
@@ -25,10 +27,10 @@ def hashes(texts: Ragged) -> NDArray[np.uint64]:
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def text_hash(
-    values,  # in (v,) uint8
-    first,  # of the bytes that count
-    last,  # behind them
-):
+    values: Any,  # in (v,) uint8
+    first: Any,  # of the bytes that count
+    last: Any,  # behind them
+) -> Any:
     """FNV-1a of a stretch of bytes, as uint64."""
     state = _BASIS
     for place in range(first, last):
@@ -38,9 +40,9 @@ def text_hash(
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def _hash(
-    values,  # in   (v,) uint8
-    offsets,  # in   (n + 1,) int64
-    out,  # sets (n,) uint64
-):
+    values: Any,  # in   (v,) uint8
+    offsets: Any,  # in   (n + 1,) int64
+    out: Any,  # sets (n,) uint64
+) -> None:
     for i in range(len(out)):
         out[i] = text_hash(values, offsets[i], offsets[i + 1])
