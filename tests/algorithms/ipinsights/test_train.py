@@ -117,7 +117,7 @@ def test_rates_without_negatives_are_refused():
     ("text", "words"),
     [
         ("user,ip\na,1.2.3.4\n", "x, line 1: MUST 'ip'. If"),
-        ("a,1.2.3.4\n\nb,1.2.3.4,1\n", "x, line 3: 3 columns, where there must be 2: entity, address. The row is 'b,1.2"),
+        ("a,1.2.3.4\n\nb,1.2.3.4,1\n", "x, line 3: 3 columns, where there must be 2: entity, address. The row"),
         ("a,1.2.3.4\nb,1.2.3.256\n", "line 2: MUST '1.2.3.256', where"),
         ("a,1.2.3.4\nb,1.2.3.4:80\n", "MUST '1.2.3.4:80', with a"),
         ("a,1.2.3.4\n,1.2.3.4\n", "x, line 2: entity must not be empty."),
