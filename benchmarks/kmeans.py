@@ -49,7 +49,7 @@ LLOYD: dict[str, tuple[Callable[[], Any], int]] = {
 
 def lloyd_race(name: str, goals: dict[str, float]) -> list[Row]:
     """The same rows, start and number of iterations. scikit-learn passes once more over the rows, to label them."""
-    from algoport.algorithms.kmeans.lloyd import lloyd
+    from algoport.algorithms.shared.clustering.lloyd import lloyd
     from benchmarks.peak import peak
 
     load, k = LLOYD[name]
@@ -116,7 +116,7 @@ def _faiss(rows: Any, start: Any) -> Any:
 
 def tuned_race(name: str) -> list[Row]:
     """scikit-learn with the best setting of its OpenBLAS, in a process of its own, as it is read at the start."""
-    from algoport.algorithms.kmeans.lloyd import lloyd
+    from algoport.algorithms.shared.clustering.lloyd import lloyd
 
     load, k = LLOYD[name]
     rows = load()  # before the other process, which could not say what is missing

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from algoport.algorithms.contract import Deadline
 from algoport.algorithms.kmeans.hyperparameters import Hyperparameters
-from algoport.algorithms.kmeans.lloyd import Clustering, lloyd
+from algoport.algorithms.shared.clustering.lloyd import Clustering, lloyd
 
 # A sample with fewer rows a center would add more noise than it takes away (letter, k=26: msd 3.3 % over the
 # best with 2,000 rows and 1.6 % with 5,000, where the shrunk centers alone are 4.7 % over).

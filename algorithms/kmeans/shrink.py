@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from algoport.algorithms.contract import Deadline
 from algoport.algorithms.kmeans import kernels
 from algoport.algorithms.kmeans.hyperparameters import Hyperparameters
-from algoport.algorithms.kmeans.lloyd import Clustering, lloyd
+from algoport.algorithms.shared.clustering.lloyd import Clustering, lloyd
 from algoport.algorithms.shared.randomness import seed_of
 
 # What "auto" stands for, as in the original's published log.

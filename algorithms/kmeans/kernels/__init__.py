@@ -6,20 +6,15 @@ compiled once. The nearest center is that of exact distances, see `algoport.algo
 
 from __future__ import annotations
 
-import math
-
 import numba
 import numpy as np
-from numpy.typing import NDArray
 
 from algoport.algorithms.shared.arrays import const
-from algoport.algorithms.shared.linalg.distances import directly, pack, room, search, settle, square_distance
+from algoport.algorithms.shared.clustering.kernels import BLOCK, FEW, finite, label, nearest, plus_plus, spans
+from algoport.algorithms.shared.linalg.distances import pack
 from algoport.algorithms.shared.linalg.fastmath import FAST
 
-# Rows whose nearest centers are sought together. 128 was as fast and 2,048 no faster.
-BLOCK = 512
-# Up to so many rows, packing the centers costs more than it saves.
-FEW = 8
+__all__ = ["BLOCK", "FEW", "accumulate", "finite", "move", "nearest", "plus_plus", "streaming_update"]
 
 
 def accumulate(rows, centers, sums, counts) -> float:
@@ -30,16 +25,6 @@ def accumulate(rows, centers, sums, counts) -> float:
     """
     rows, centers = const(rows), const(centers)
     return sum(float(_accumulate(rows[part], centers, sums, counts)) for part in spans(len(rows), centers.size))
-
-
-def nearest(rows, centers) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Index (n,) int32 of the nearest center, and the Euclidean distance (n,) float32 to it; ties go to the lower
-    index. A row's answer does not depend on the rows beside it."""
-    rows, centers = const(rows), const(centers)
-    parts = [_nearest(rows[part], centers) for part in spans(len(rows), centers.size)]
-    if len(parts) == 1:
-        return parts[0]
-    return np.concatenate([index for index, _ in parts]), np.concatenate([distance for _, distance in parts])
 
 
 def move(centers, sums, counts) -> None:
@@ -55,47 +40,6 @@ def streaming_update(centers, counts, sums, new_counts) -> None:
     _update(centers, counts, sums, new_counts)
 
 
-def plus_plus(points, weights, k, uniforms) -> NDArray[np.int64]:
-    """Indices (k,) of points drawn one after another, each with a probability proportional to its weight times its
-    squared distance to the nearest drawn before (Arthur and Vassilvitskii, k-means++, SODA 2007, section 2.2).
-
-    `uniforms` (k,) in [0, 1) are all its randomness. Where every point left has weight or distance zero, the first
-    not yet drawn is taken.
-    """
-    points, weights = const(points), const(weights, np.float64)
-    least, chosen = np.full(len(points), np.inf), np.full(k, -1, np.int64)
-    for step in range(k):
-        # A call for each, so that a signal need not wait for all of them.
-        _draw(points, weights, least, chosen, step, float(uniforms[step]))
-    return chosen
-
-
-def finite(rows) -> bool:
-    """True where no value is missing or infinite."""
-    return bool(_finite(const(rows).reshape(-1).view(np.uint32)))
-
-
-def spans(n: int, size: int) -> list[slice]:
-    """Rows in spans that a kernel has done with in about half a second, as signals wait for its end; at least one.
-
-    `size`: multiplications a row.
-    """
-    length = max(BLOCK, int(3e10) // max(size, 1) // BLOCK * BLOCK)
-    return [slice(first, min(n, first + length)) for first in range(0, max(n, 1), length)]
-
-
-@numba.njit(nogil=True, cache=True)
-def _label(rows, centers, packed, first, last, labels):
-    """Sets labels[first:last]."""
-    ids = np.arange(first, last)
-    space = room(rows.shape[1], len(ids))
-    search(rows, ids, len(ids), packed, space)
-    _, squares, best, second, index = space
-    slope, base = packed[4], packed[5]
-    for c in range(len(ids)):
-        labels[first + c] = settle(rows, first + c, centers, index[c], best[c], second[c], squares[c], slope, base)[0]
-
-
 @numba.njit(parallel=True, nogil=True, cache=True)
 def _accumulate(rows, centers, sums, counts):
     n, k = len(rows), len(centers)
@@ -103,7 +47,7 @@ def _accumulate(rows, centers, sums, counts):
     labels = np.empty(n, np.int32)
     size = 96  # small, as a batch has but a few thousand rows to share among the threads
     for b in numba.prange((n + size - 1) // size):
-        _label(rows, centers, packed, b * size, min(n, (b + 1) * size), labels)
+        label(rows, centers, packed, b * size, min(n, (b + 1) * size), labels)
     # The rows in the order of their centers: then each sum has one writer, and one order of additions.
     begins = np.zeros(k + 1, np.int64)
     for i in range(n):
@@ -133,24 +77,6 @@ def _add(total, row, center):
     return square
 
 
-@numba.njit(parallel=True, nogil=True, cache=True)
-def _nearest(rows, centers):
-    n = len(rows)
-    index, distance = np.empty(n, np.int32), np.empty(n, np.float32)
-    if n <= FEW:
-        for i in range(n):
-            j, square, _ = directly(rows, i, centers)
-            index[i], distance[i] = j, math.sqrt(square)
-        return index, distance
-    packed = pack(centers)
-    for b in numba.prange((n + BLOCK - 1) // BLOCK):
-        first, last = b * BLOCK, min(n, (b + 1) * BLOCK)
-        _label(rows, centers, packed, first, last, index)
-        for i in range(first, last):
-            distance[i] = math.sqrt(square_distance(rows[i], centers[index[i]]))
-    return index, distance
-
-
 @numba.njit(nogil=True, cache=True)
 def _move(centers, sums, counts):
     for j in range(centers.shape[0]):
@@ -167,48 +93,3 @@ def _update(centers, counts, sums, new_counts):
             for f in range(centers.shape[1]):
                 centers[j, f] = (1 - share) * centers[j, f] + share * (sums[j, f] / new_counts[j])
             counts[j] += new_counts[j]
-
-
-@numba.njit(parallel=True, nogil=True, cache=True)
-def _draw(points, weights, least, chosen, step, uniform):
-    """Sets chosen[step], and lowers `least` (n,) to the squared distance to the point drawn before."""
-    n = len(points)
-    blocks = (n + BLOCK - 1) // BLOCK
-    mass = np.zeros(blocks)
-    for b in numba.prange(blocks):
-        for i in range(b * BLOCK, min(n, (b + 1) * BLOCK)):
-            if step > 0:
-                least[i] = min(least[i], square_distance(points[i], points[chosen[step - 1]]))
-            mass[b] += weights[i] * (least[i] if step > 0 else 1.0)
-    target = uniform * mass.sum()
-    last = -1  # where rounding carries the target beyond the end
-    for b in range(blocks):
-        if target >= mass[b] and b < blocks - 1:
-            target -= mass[b]
-            continue
-        for i in range(b * BLOCK, min(n, (b + 1) * BLOCK)):
-            share = weights[i] * (least[i] if step > 0 else 1.0)
-            if share > 0:
-                last = i
-                if target < share:
-                    chosen[step] = i
-                    return
-            target -= share
-    if last < 0:
-        last = 0
-        for i in range(n - 1, -1, -1):
-            drawn = False
-            for earlier in range(step):
-                drawn = drawn or chosen[earlier] == i
-            if not drawn:
-                last = i
-    chosen[step] = last
-
-
-@numba.njit(nogil=True, cache=True)
-def _finite(bits):
-    """Of float32 values as their bits: exponents of ones are infinite or missing. No fast mathematics can err here."""
-    most = np.uint32(0)
-    for i in range(len(bits)):
-        most = max(most, bits[i] & np.uint32(0x7FFFFFFF))
-    return most < np.uint32(0x7F800000)

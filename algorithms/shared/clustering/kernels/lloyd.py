@@ -10,8 +10,8 @@ import math
 import numba
 import numpy as np
 
-from algoport.algorithms.kmeans.kernels import BLOCK
 from algoport.algorithms.shared.arrays import const
+from algoport.algorithms.shared.clustering.kernels import BLOCK
 from algoport.algorithms.shared.linalg.distances import near, pack, room, search, settle, square_distance
 from algoport.algorithms.shared.linalg.fastmath import FAST
 
@@ -28,7 +28,7 @@ def revise(rows, weights, centers, mode, state, sums, counts) -> tuple[int, int]
     weights  in   (n,) float64, or empty: each row counts once
     centers  in   (k, d) float32
     mode     PLAIN, FIND or USE; USE needs the bounds that FIND or USE left, and `state.moved` since then
-    state    sets labels and bounds, see `algoport.algorithms.kmeans.lloyd.State`
+    state    sets labels and bounds, see `algoport.algorithms.shared.clustering.lloyd.State`
     sums     adds (p, k, d) float64  weighted rows that came, less those that went; set to zero before
     counts   adds (p, k)    float64  their weight
 

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from algoport.algorithms.kmeans import kernels
-from algoport.algorithms.kmeans.kernels import lloyd as inner
+from algoport.algorithms.shared.clustering import kernels
+from algoport.algorithms.shared.clustering.kernels import lloyd as inner
 
 Rows = NDArray[np.float32]
 Numbers = NDArray[np.float64]

@@ -6,8 +6,8 @@ import pytest
 from sklearn.cluster import KMeans
 
 from algoport.algorithms.kmeans import kernels
-from algoport.algorithms.kmeans.kernels import lloyd as inner
-from algoport.algorithms.kmeans.lloyd import lloyd
+from algoport.algorithms.shared.clustering.kernels import lloyd as inner
+from algoport.algorithms.shared.clustering.lloyd import lloyd
 from tests.data import digits, letters
 
 

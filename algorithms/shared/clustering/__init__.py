@@ -1,0 +1,1 @@
+"""Clusters of rows: Lloyd's method, the first centers, and the nearest of many centers."""
