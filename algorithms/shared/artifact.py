@@ -19,7 +19,15 @@ from algoport.algorithms.shared.model_folder import UNFINISHED, NoModel, check_f
 
 ARRAYS, FACTS = "model.safetensors", "model.json"
 FORMAT_VERSION = 1
-_TYPES = {"F64": "<f8", "F32": "<f4", "I64": "<i8", "I32": "<i4", "U8": "u1"}  # of arrays that can be mapped
+# Of arrays that can be mapped.
+_TYPES = {
+    "F64": "<f8",
+    "F32": "<f4",
+    "I64": "<i8",
+    "I32": "<i4",
+    "U16": "<u2",
+    "U8": "u1",
+}  # of arrays that can be mapped
 
 __all__ = ["ARRAYS", "FACTS", "UNFINISHED", "check_finished", "exists", "find", "load", "put", "save"]
 
