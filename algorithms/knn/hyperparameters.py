@@ -35,11 +35,10 @@ class Hyperparameters(Settings):
         low=1,
         auto=True,
     )
-    pq_m: str | None = choice(
-        "how many codes stand for a row in faiss.IVFPQ, which needs it",
-        *map(str, PARTS),
+    faiss_index_pq_m: int | None = integer(
+        "how many codes stand for a row in faiss.IVFPQ, which needs it: 1, 2, 3, 4, 8, 12, 16, 20, 24, 28, 32, 40, "
+        "48, 56, 64 or 96",
         default=None,
-        name="faiss_index_pq_m",
     )
     index_metric: str = choice("what is compared", "L2", "INNER_PRODUCT", "COSINE", default="L2")
     index_type: str = choice(
@@ -66,8 +65,10 @@ class Hyperparameters(Settings):
             yield f"dimension_reduction_target: is required where dimension_reduction_type is {kind}."
         if kind is not None and target is not None and target >= self.feature_dim:
             yield f"dimension_reduction_target: must be less than feature_dim ({self.feature_dim}); it is {target}."
+        if self.faiss_index_pq_m is not None and self.faiss_index_pq_m not in PARTS:
+            yield f"faiss_index_pq_m: must be one of {', '.join(map(str, PARTS))}; it is {self.faiss_index_pq_m}."
         if self.index_type == "faiss.IVFPQ":
-            if self.pq_m is None:
+            if self.faiss_index_pq_m is None:
                 near = self._dividing()
                 yield (
                     "faiss_index_pq_m: is required where index_type is faiss.IVFPQ; those that divide the "
@@ -94,7 +95,7 @@ class Hyperparameters(Settings):
     @property
     def parts(self) -> int:
         """Codes of a row; 0 where there are none."""
-        return int(self.pq_m or 0) if self.index_type == "faiss.IVFPQ" else 0
+        return self.faiss_index_pq_m or 0 if self.index_type == "faiss.IVFPQ" else 0
 
     @property
     def width(self) -> int:
