@@ -139,8 +139,8 @@ def _row(case: str, peer: str, laps: dict[str, Laps], goal: float | None) -> Row
 def build_race(kind: str, goal: float | None) -> list[Row]:
     """From rows in memory to an index that answers; recall of what was built, at the same number of lists."""
     laps = race({US: lambda: build(kind), "faiss": lambda: build_theirs(kind)}, laps=3)
-    found = {who: Laps(lap.seconds, lap.result.search(queries(), K)[1]) for who, lap in laps.items()}
-    return [_row(f"{kind}, building", "faiss", found, goal)]
+    answers = {who: Laps(lap.seconds, lap.result.search(queries(), K)[1]) for who, lap in laps.items()}
+    return [_row(f"{kind}, building", "faiss", answers, goal)]
 
 
 def exact_race(peer: str, goal: float | None) -> list[Row]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from algoport.algorithms.knn.kernels import flat, inverted, sketch, transform
+from algoport.algorithms.knn.kernels import flat, inverted, sketch, stored, transform
 from algoport.algorithms.knn.kernels.candidates import FAR, PRODUCTS, SQUARES
 from algoport.algorithms.shared.arrays import const
 from algoport.algorithms.shared.linalg.lanes import ROWS
@@ -63,7 +63,7 @@ def store_sketch(rows, offset, basis, gram, metric) -> tuple[NDArray[np.uint16],
     panels = np.empty((count, basis.shape[1] + 2, STORED), np.uint16)
     norms = np.empty(count * STORED, np.float32)
     rows, offset, basis, gram = const(rows), const(offset), const(basis), const(gram, DOUBLE)
-    sketch.store(_team(rows.size * basis.shape[1]), rows, offset, basis, gram, metric, panels, norms)
+    stored.store(_team(rows.size * basis.shape[1]), rows, offset, basis, gram, metric, panels, norms)
     return panels, norms
 
 

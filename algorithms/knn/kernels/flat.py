@@ -29,7 +29,17 @@ def panel_size(d):
 
 
 @numba.njit(nogil=True, cache=True)
-def turned(rows, ids, at, count, offset, panel, start, squares, place):
+def turned(
+    rows,  # in   (n, d) float32
+    ids,  # in   (n,) int64  numbers of rows
+    at,  # int64  where they begin
+    count,  # int64  how many there are
+    offset,  # in   (d,) float32
+    panel,  # sets (ROWS * (d + LANES),) float32, or more
+    start,  # int64  where it begins
+    squares,  # sets (n,) float32
+    place,  # int64  where of the squares
+):
     """Makes the panel of the rows ids[at:at + ROWS], of which there are `count`; in panel[start:]."""
     for v in range(VECTORS):
         turn(rows, rows.shape[1], ids, at + v * LANES, count, offset, panel, start + v * LANES, squares,
@@ -44,7 +54,15 @@ def half_norms(squares, count, metric, norms):
 
 
 @numba.njit(nogil=True, cache=True)
-def prepare(query, offset, reach, metric, q, shifts, slacks):
+def prepare(
+    query,  # in   (d,) float32
+    offset,  # in   (d,) float32
+    reach,  # float64  square of the longest row less the offset
+    metric,  # SQUARES or PRODUCTS
+    q,  # int64  the query's place
+    shifts,  # sets (q,) float64
+    slacks,  # sets (q,) float64
+):
     """Sets the shift and the slack of a query; False where float32 may overflow."""
     square = centered_square(query, offset)
     shifts[q] = -square if metric == SQUARES else 0.0
@@ -53,14 +71,34 @@ def prepare(query, offset, reach, metric, q, shifts, slacks):
 
 
 @numba.njit(nogil=True, cache=True)
-def scan_all(rows, query, first, last, metric, best, numbers, q):
+def scan_all(
+    rows,  # in   (n, d) float32
+    query,  # in   (d,) float32
+    first,  # int64  of the rows
+    last,  # int64  behind them
+    metric,  # SQUARES or PRODUCTS
+    best,  # sets (q, k) float64  a heap
+    numbers,  # sets (q, k) int64  of the rows
+    q,  # int64  the query's place
+):
     """Measures every row, in float64."""
     for i in range(first, last):
         offer(best, numbers, q, measure(rows[i], query, metric), i)
 
 
 @numba.njit(nogil=True, cache=True)
-def _task(task, rows, offset, reach, queries, metric, size, segments, out, out_numbers):
+def _task(
+    task,  # int64  which part of the work
+    rows,  # in   (n, d) float32
+    offset,  # in   (d,) float32
+    reach,  # float64  square of the longest row less the offset
+    queries,  # in   (q, d) float32
+    metric,  # SQUARES or PRODUCTS
+    size,  # int64  queries of a task
+    segments,  # int64  parts of the rows
+    out,  # sets (s, q, k) float64
+    out_numbers,  # sets (s, q, k) int64
+):
     """Some queries and a segment of the rows; sets out[segment, queries]."""
     n, d = rows.shape
     start, segment = task // segments * size, task % segments
@@ -108,7 +146,20 @@ def _task(task, rows, offset, reach, queries, metric, size, segments, out, out_n
 
 
 @numba.njit(nogil=True, cache=True)
-def many(team, rows, offset, reach, queries, metric, size, segments, out, out_numbers, distances, numbers):
+def many(
+    team,  # the threads
+    rows,  # in   (n, d) float32
+    offset,  # in   (d,) float32
+    reach,  # float64  square of the longest row less the offset
+    queries,  # in   (q, d) float32
+    metric,  # SQUARES or PRODUCTS
+    size,  # int64  queries of a task
+    segments,  # int64  parts of the rows
+    out,  # sets (s, q, k) float64
+    out_numbers,  # sets (s, q, k) int64
+    distances,  # sets (q, k) float64
+    numbers,  # sets (q, k) int64  of the rows
+):
     """Sets distances (q, k) float64 and numbers (q, k) of the nearest, the best first."""
     chunks = (len(queries) + size - 1) // size
     share(team, _task, chunks * segments, (rows, offset, reach, queries, metric, size, segments, out, out_numbers))
@@ -117,7 +168,16 @@ def many(team, rows, offset, reach, queries, metric, size, segments, out, out_nu
 
 
 @numba.njit(nogil=True, cache=True)
-def _one(task, rows, queries, which, metric, segments, out, out_numbers):
+def _one(
+    task,  # int64  which part of the work
+    rows,  # in   (n, d) float32
+    queries,  # in   (q, d) float32
+    which,  # int64  the query
+    metric,  # SQUARES or PRODUCTS
+    segments,  # int64  parts of the rows
+    out,  # sets (s, q, k) float64
+    out_numbers,  # sets (s, q, k) int64
+):
     """One query, and a segment of the rows, each read once where it lies."""
     n, d = rows.shape
     per = ((n + segments - 1) // segments + ROWS - 1) // ROWS * ROWS
@@ -140,7 +200,17 @@ def _one(task, rows, queries, which, metric, segments, out, out_numbers):
 
 
 @numba.njit(nogil=True, cache=True)
-def few(team, rows, queries, metric, segments, out, out_numbers, distances, numbers):
+def few(
+    team,  # the threads
+    rows,  # in   (n, d) float32
+    queries,  # in   (q, d) float32
+    metric,  # SQUARES or PRODUCTS
+    segments,  # int64  parts of the rows
+    out,  # sets (s, q, k) float64
+    out_numbers,  # sets (s, q, k) int64
+    distances,  # sets (q, k) float64
+    numbers,  # sets (q, k) int64  of the rows
+):
     """As `many`, query after query: the threads share the rows."""
     for q in range(len(queries)):
         share(team, _one, segments, (rows, queries, q, metric, segments, out, out_numbers))

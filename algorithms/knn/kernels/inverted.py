@@ -26,7 +26,14 @@ SPAN = 512  # rows of a list that are put together at a time
 
 
 @numba.njit(nogil=True, cache=True)
-def decode(codes, books, center, first, last, out):
+def decode(
+    codes,  # in   (n, m) uint8
+    books,  # in   (m, 256, c) float32
+    center,  # in   (d,) float32
+    first,  # int64  of the rows
+    last,  # int64  behind them
+    out,  # sets (n, d) float32
+):
     """Sets out[:last - first] to the rows that codes (n, m) uint8 stand for; books (m, 256, c) float32."""
     m, _, c = books.shape
     for i in range(first, last):
@@ -37,7 +44,18 @@ def decode(codes, books, center, first, last, out):
 
 
 @numba.njit(nogil=True, cache=True)
-def _offer_rows(part, first, last, shift, ids, query, metric, best, numbers, q):
+def _offer_rows(
+    part,  # in   (n, d) float32
+    first,  # int64  of the rows
+    last,  # int64  behind them
+    shift,  # int64  of the first row's place among the ids
+    ids,  # in   (n,) int64  numbers of rows
+    query,  # in   (d,) float32
+    metric,  # SQUARES or PRODUCTS
+    best,  # sets (q, k) float64  a heap
+    numbers,  # sets (q, k) int64  of the rows
+    q,  # int64  the query's place
+):
     """Rows part[first:last], whose numbers are ids[shift + i], one by one."""
     d = part.shape[1]
     unit = (d + 16) * 2.0**-24
@@ -53,7 +71,14 @@ def _offer_rows(part, first, last, shift, ids, query, metric, best, numbers, q):
 
 
 @numba.njit(nogil=True, cache=True)
-def _groups(probes, start, count, lists, begins, members):
+def _groups(
+    probes,  # in   (q, p) int64
+    start,  # int64  where
+    count,  # int64  how many there are
+    lists,  # int64
+    begins,  # sets (l + 1,) int64
+    members,  # sets (q * p,) int64
+):
     """Sorts the queries by the lists that they look at: those of list j are members[begins[j]:begins[j + 1]]."""
     begins[:] = 0
     p = probes.shape[1]
@@ -71,8 +96,23 @@ def _groups(probes, start, count, lists, begins, members):
 
 
 @numba.njit(nogil=True, cache=True)
-def _task(task, rows, codes, books, centers, begins, ids, offset, reach, queries, probes, metric, size, out,
-          out_numbers):  # fmt: skip
+def _task(
+    task,  # int64  which part of the work
+    rows,  # in   (n, d) float32, or (0, d)
+    codes,  # in   (n, m) uint8, or (0, 0)
+    books,  # in   (m, 256, c) float32
+    centers,  # in   (l, d) float32
+    begins,  # in   (l + 1,) int64
+    ids,  # in   (n,) int64  numbers of rows
+    offset,  # in   (d,) float32
+    reach,  # float64  square of the longest row less the offset
+    queries,  # in   (q, d) float32
+    probes,  # in   (q, p) int64
+    metric,  # SQUARES or PRODUCTS
+    size,  # int64  queries of a task
+    out,  # sets (s, q, k) float64
+    out_numbers,  # sets (s, q, k) int64
+):
     """Some queries; sets out[0, queries]."""
     lists, d = centers.shape
     start = task * size
@@ -156,8 +196,25 @@ def _task(task, rows, codes, books, centers, begins, ids, offset, reach, queries
 
 
 @numba.njit(nogil=True, cache=True)
-def many(team, rows, codes, books, centers, begins, ids, offset, reach, queries, probes, metric, size, out,
-         out_numbers, distances, numbers):  # fmt: skip
+def many(
+    team,  # the threads
+    rows,  # in   (n, d) float32
+    codes,  # in   (n, m) uint8
+    books,  # in   (m, 256, c) float32
+    centers,  # in   (l, d) float32
+    begins,  # in   (l + 1,) int64
+    ids,  # in   (n,) int64  numbers of rows
+    offset,  # in   (d,) float32
+    reach,  # float64  square of the longest row less the offset
+    queries,  # in   (q, d) float32
+    probes,  # in   (q, p) int64
+    metric,  # SQUARES or PRODUCTS
+    size,  # int64  queries of a task
+    out,  # sets (s, q, k) float64
+    out_numbers,  # sets (s, q, k) int64
+    distances,  # sets (q, k) float64
+    numbers,  # sets (q, k) int64  of the rows
+):
     """Sets distances (q, k) float64 and numbers (q, k) int64 of the nearest in the lists `probes` (q, p) int64."""
     chunks = (len(queries) + size - 1) // size
     arguments = (rows, codes, books, centers, begins, ids, offset, reach, queries, probes, metric, size, out,
@@ -168,7 +225,21 @@ def many(team, rows, codes, books, centers, begins, ids, offset, reach, queries,
 
 
 @numba.njit(nogil=True, cache=True)
-def _one(task, rows, codes, books, centers, begins, ids, queries, which, probes, metric, out, out_numbers):
+def _one(
+    task,  # int64  which part of the work
+    rows,  # in   (n, d) float32
+    codes,  # in   (n, m) uint8
+    books,  # in   (m, 256, c) float32
+    centers,  # in   (l, d) float32
+    begins,  # in   (l + 1,) int64
+    ids,  # in   (n,) int64  numbers of rows
+    queries,  # in   (q, d) float32
+    which,  # int64  the query
+    probes,  # in   (q, p) int64
+    metric,  # SQUARES or PRODUCTS
+    out,  # sets (s, q, k) float64
+    out_numbers,  # sets (s, q, k) int64
+):
     """One query in one of its lists."""
     out[task, which] = np.inf
     out_numbers[task, which] = FAR
@@ -185,8 +256,22 @@ def _one(task, rows, codes, books, centers, begins, ids, queries, which, probes,
 
 
 @numba.njit(nogil=True, cache=True)
-def few(team, rows, codes, books, centers, begins, ids, queries, probes, metric, out, out_numbers, distances,
-        numbers):  # fmt: skip
+def few(
+    team,  # the threads
+    rows,  # in   (n, d) float32
+    codes,  # in   (n, m) uint8
+    books,  # in   (m, 256, c) float32
+    centers,  # in   (l, d) float32
+    begins,  # in   (l + 1,) int64
+    ids,  # in   (n,) int64  numbers of rows
+    queries,  # in   (q, d) float32
+    probes,  # in   (q, p) int64
+    metric,  # SQUARES or PRODUCTS
+    out,  # sets (s, q, k) float64
+    out_numbers,  # sets (s, q, k) int64
+    distances,  # sets (q, k) float64
+    numbers,  # sets (q, k) int64  of the rows
+):
     """As `many`, query after query: the threads share the lists."""
     for q in range(len(queries)):
         share(team, _one, probes.shape[1],

@@ -23,108 +23,45 @@ import numpy as np
 from algoport.algorithms.knn.kernels.candidates import (
     FAR,
     SQUARES,
+    WILD,
     bound_of,
     measure,
     slack_of,
 )
 from algoport.algorithms.knn.kernels.flat import scan_all
-from algoport.algorithms.shared.linalg.fastmath import FAST
+from algoport.algorithms.knn.kernels.stored import UP, parts_of, rests_of
 from algoport.algorithms.shared.linalg.lanes import ROWS
 from algoport.algorithms.shared.linalg.scan import STORED, TILE, below, lowest_bit, stored_scores, widen
 from algoport.algorithms.shared.selection import cut_down, merge, offer, sort_heap
 from algoport.algorithms.shared.threads import share
 
-WILD = 1e36
 # Of the directions, the first so many in so many parts find rows that are near; all of them rule the others out.
 SHARE = 3
-UP = 1 + 2.0**-20
-
-
-@numba.njit(nogil=True, cache=True, fastmath=FAST)
-def _parts(row, offset, basis, parts):
-    """Sets parts (m,) float64 to those of the row in the directions; the square of its length."""
-    d, m = basis.shape
-    square = 0.0
-    parts[:] = 0.0
-    for f in range(d):
-        value = np.float64(np.float32(row[f] - offset[f]))
-        square += value * value
-        for j in range(m):
-            parts[j] += value * np.float64(basis[f, j])
-    return square
-
-
-@numba.njit(nogil=True, cache=True, fastmath=FAST)
-def _rests(parts, short, gram, square):
-    """Lengths of what `short`, near to `parts`, leaves of a row of that square, and of that in the basis; no less."""
-    m = len(parts)
-    inner, cross, within = 0.0, 0.0, 0.0
-    for i in range(m):
-        through = 0.0
-        for j in range(m):
-            through += gram[i, j] * np.float64(short[j])
-        cross += np.float64(short[i]) * parts[i]
-        inner += np.float64(short[i]) * through
-        within += (parts[i] - through) ** 2
-    rest = square - 2 * cross + inner
-    error = 2.0**-36 * (square + 2 * abs(cross) + inner)
-    return math.sqrt(max(rest, 0.0) + error) * UP, math.sqrt(within + error * 2.0**-8) * UP
 
 
 @numba.njit(nogil=True, cache=True)
-def _half(value):
-    """The bits of the bfloat16 number next to a float32 one."""
-    box = np.empty(1, np.float32)
-    box[0] = value
-    bits = box.view(np.uint32)[0]
-    return np.uint16((bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16))
-
-
-@numba.njit(nogil=True, cache=True)
-def _half_above(value):
-    """The bits of a bfloat16 number that is no less than a positive one."""
-    box = np.empty(1, np.float32)
-    box[0] = value * UP
-    return np.uint16((box.view(np.uint32)[0] + np.uint32(0xFFFF)) >> np.uint32(16))
-
-
-@numba.njit(nogil=True, cache=True)
-def _store(panel, rows, offset, basis, gram, metric, panels, norms):
-    """Sets the stored panel of that number; rows behind the last have norms without end."""
-    n, m = len(rows), basis.shape[1]
-    parts, short, bits = np.empty(m), np.empty(m, np.float32), np.empty(1, np.uint32)
-    for r in range(STORED):
-        i = panel * STORED + r
-        norms[i] = np.inf
-        if i >= n:
-            panels[panel, :, r] = 0
-            continue
-        square = _parts(rows[i], offset, basis, parts)
-        for j in range(m):
-            panels[panel, j, r] = _half(np.float32(parts[j]))
-            bits[0] = np.uint32(panels[panel, j, r]) << np.uint32(16)
-            short[j] = bits.view(np.float32)[0]
-        rest, within = _rests(parts, short, gram, square)
-        panels[panel, m, r], panels[panel, m + 1, r] = _half_above(rest), _half_above(within)
-        norms[i] = 0.5 * square if metric == SQUARES else 0.0
-
-
-@numba.njit(nogil=True, cache=True)
-def store(team, rows, offset, basis, gram, metric, panels, norms):
-    """Sets panels (b, m + 2, STORED) uint16, the bits of bfloat16 numbers, and norms (b * STORED,) float32."""
-    share(team, _store, len(panels), (rows, offset, basis, gram, metric, panels, norms))
-
-
-@numba.njit(nogil=True, cache=True)
-def _prepare(query, offset, reach, basis, gram, metric, out, at, stride, shifts, slacks, q):
+def _prepare(
+    query,  # in   (d,) float32
+    offset,  # in   (d,) float32
+    reach,  # float64  square of the longest row less the offset
+    basis,  # in   (d, m) float32
+    gram,  # in   (m, m) float64
+    metric,  # SQUARES or PRODUCTS
+    out,  # sets (m + 2,) float32, or more
+    at,  # int64  where the first stands
+    stride,  # int64  between two numbers of a query
+    shifts,  # sets (q,) float64
+    slacks,  # sets (q,) float64
+    q,  # int64  the query's place
+):
     """Sets the numbers that a query brings to the sketch, out[at + j * stride]; False where float32 may overflow."""
     m = basis.shape[1]
     parts, short = np.empty(m), np.empty(m, np.float32)
-    square = _parts(query, offset if metric == SQUARES else np.zeros_like(offset), basis, parts)
+    square = parts_of(query, offset if metric == SQUARES else np.zeros_like(offset), basis, parts)
     for j in range(m):
         short[j] = np.float32(parts[j])
         out[at + j * stride] = short[j]
-    rest, _ = _rests(parts, short, gram, square)
+    rest, _ = rests_of(parts, short, gram, square)
     length = 0.0
     for j in range(m):
         length += np.float64(short[j]) ** 2
@@ -143,7 +80,21 @@ def _prepare(query, offset, reach, basis, gram, metric, out, at, stride, shifts,
 
 
 @numba.njit(nogil=True, cache=True)
-def _task(task, rows, offset, reach, basis, gram, panels, norms, queries, metric, size, out, out_numbers):
+def _task(
+    task,  # int64  which part of the work
+    rows,  # in   (n, d) float32
+    offset,  # in   (d,) float32
+    reach,  # float64  square of the longest row less the offset
+    basis,  # in   (d, m) float32
+    gram,  # in   (m, m) float64
+    panels,  # in   (b, m + 2, STORED) uint16
+    norms,  # in   (b * STORED,) float32
+    queries,  # in   (q, d) float32
+    metric,  # SQUARES or PRODUCTS
+    size,  # int64  queries of a task
+    out,  # sets (s, q, k) float64
+    out_numbers,  # sets (s, q, k) int64
+):
     """Some queries; sets out[0, queries]."""
     n, m = len(rows), basis.shape[1]
     start = task * size
@@ -230,8 +181,23 @@ def _still(mask, scores, at, bound):
 
 
 @numba.njit(nogil=True, cache=True)
-def many(team, rows, offset, reach, basis, gram, panels, norms, queries, metric, size, out, out_numbers, distances,
-         numbers):  # fmt: skip
+def many(
+    team,  # the threads
+    rows,  # in   (n, d) float32
+    offset,  # in   (d,) float32
+    reach,  # float64  square of the longest row less the offset
+    basis,  # in   (d, m) float32
+    gram,  # in   (m, m) float64
+    panels,  # in   (b, m + 2, STORED) uint16
+    norms,  # in   (b * STORED,) float32
+    queries,  # in   (q, d) float32
+    metric,  # SQUARES or PRODUCTS
+    size,  # int64  queries of a task
+    out,  # sets (s, q, k) float64
+    out_numbers,  # sets (s, q, k) int64
+    distances,  # sets (q, k) float64
+    numbers,  # sets (q, k) int64  of the rows
+):
     """Sets distances (q, k) float64 and numbers (q, k) of the nearest, the best first."""
     chunks = (len(queries) + size - 1) // size
     arguments = (rows, offset, reach, basis, gram, panels, norms, queries, metric, size, out, out_numbers)
@@ -241,7 +207,20 @@ def many(team, rows, offset, reach, basis, gram, panels, norms, queries, metric,
 
 
 @numba.njit(nogil=True, cache=True)
-def _score(task, rows, panels, norms, query, which, queries, metric, segments, scores, out, out_numbers):
+def _score(
+    task,  # int64  which part of the work
+    rows,  # in   (n, d) float32
+    panels,  # in   (b, m + 2, STORED) uint16
+    norms,  # in   (b * STORED,) float32
+    query,  # in   (m + 2,) float32
+    which,  # int64  the query
+    queries,  # in   (q, d) float32
+    metric,  # SQUARES or PRODUCTS
+    segments,  # int64  parts of the rows
+    scores,  # sets (b * STORED,) float32
+    out,  # sets (s, q, k) float64
+    out_numbers,  # sets (s, q, k) int64
+):
     """The scores of a segment, and the rows of the k lowest, measured."""
     m, k = panels.shape[1] - 2, out.shape[2]
     per = (len(panels) + segments - 1) // segments
@@ -269,7 +248,20 @@ def _score(task, rows, panels, norms, query, which, queries, metric, segments, s
 
 
 @numba.njit(nogil=True, cache=True)
-def _look(task, rows, queries, which, metric, segments, shift, slack, worst, scores, out, out_numbers):
+def _look(
+    task,  # int64  which part of the work
+    rows,  # in   (n, d) float32
+    queries,  # in   (q, d) float32
+    which,  # int64  the query
+    metric,  # SQUARES or PRODUCTS
+    segments,  # int64  parts of the rows
+    shift,  # float64
+    slack,  # float64
+    worst,  # float64  no better than the k-th
+    scores,  # in   (b * STORED,) float32
+    out,  # sets (s, q, k) float64
+    out_numbers,  # sets (s, q, k) int64
+):
     """The rows of a segment that may be among the nearest, measured."""
     k, panels = out.shape[2], len(scores) // STORED
     per = (panels + segments - 1) // segments
@@ -286,8 +278,23 @@ def _look(task, rows, queries, which, metric, segments, shift, slack, worst, sco
 
 
 @numba.njit(nogil=True, cache=True)
-def few(team, rows, offset, reach, basis, gram, panels, norms, queries, metric, segments, out, out_numbers, distances,
-        numbers):  # fmt: skip
+def few(
+    team,  # the threads
+    rows,  # in   (n, d) float32
+    offset,  # in   (d,) float32
+    reach,  # float64  square of the longest row less the offset
+    basis,  # in   (d, m) float32
+    gram,  # in   (m, m) float64
+    panels,  # in   (b, m + 2, STORED) uint16
+    norms,  # in   (b * STORED,) float32
+    queries,  # in   (q, d) float32
+    metric,  # SQUARES or PRODUCTS
+    segments,  # int64  parts of the rows
+    out,  # sets (s, q, k) float64
+    out_numbers,  # sets (s, q, k) int64
+    distances,  # sets (q, k) float64
+    numbers,  # sets (q, k) int64  of the rows
+):
     """As `many`, query after query: the threads share the rows."""
     m, k = basis.shape[1], distances.shape[1]
     query, shifts, slacks = np.empty(m + 2, np.float32), np.empty(1), np.empty(1)
