@@ -11,13 +11,12 @@ import numba
 import numpy as np
 
 from algoport.algorithms.randomcutforest.kernels.growth import box_of
-from algoport.algorithms.randomcutforest.kernels.vectors import LANES, SPARE, climb, part
-from algoport.algorithms.shared.linalg import simd
+from algoport.algorithms.randomcutforest.kernels.vectors import LANES, LINE, PACKS, SPARE, climb, part
 
 # What is written down of a visit.
 NODE, BEGIN, SOME, DEPTH, WORDS = range(5)
 LEAST = 4  # a node with fewer points has no box
-COMPRESSES = simd.LANES == LANES  # whether the processor compresses vectors and gathers well
+WHOLE = np.uint64(1) << np.uint64(32)  # by which an inverse is multiplied
 
 
 @numba.njit(parallel=True, nogil=True, cache=True)
@@ -70,23 +69,24 @@ def _block(
     visits, stack = np.empty((2 * s, WORDS), np.int64), np.empty((s + 1, WORDS), np.int64)
     path, spans = np.empty(s, np.int64), np.empty(s, np.float32)
     columns = np.empty(stride * LANES, np.float32)
-    near = np.empty(LEAST * 2 * d, np.float32)  # boxes of a leaf, and of nodes of two and three points above it
+    near, point = np.empty(LEAST * 2 * d, np.float32), np.zeros(stride, np.float32)  # boxes of few points, and a leaf
+    inverse = WHOLE // np.uint64(stride) + np.uint64(1)
     for root in roots:
         for v in range(_descend(flat, stride, root, feature, cut, child, ids, aside, visits, stack)):
             node, begin, some, depth = visits[v]
-            leaf = feature[node] < 0
             spans[depth] = span[node]
-            if box[node] >= 0:
+            if feature[node] < 0:
+                point[:d] = points[first[node]]
+                known = _leaf_score(depth, mass[node], s)
+                climb(flat, d, ids, begin, some, boxes, near, path, spans, depth, known, point, columns, values)
+            elif box[node] >= 0:
                 path[depth] = np.int64(box[node]) * 2 * d
             else:
-                place = 0 if leaf else mass[node] * 2 * d
-                box_of(points, first[node], 1 if leaf else mass[node], near[place : place + 2 * d])
+                place = mass[node] * 2 * d
+                box_of(points, first[node], mass[node], near[place : place + 2 * d])
                 path[depth] = -1 - place
-            if leaf:
-                known = _leaf_score(depth, mass[node], s)
-                climb(flat, d, ids, begin, some, boxes, near, path, spans, depth, known, columns, values)
         for j in range(n):
-            total[np.uint32(ids[j])] += values[j]
+            total[np.uint64(np.uint32(ids[j])) * inverse >> np.uint64(32)] += values[j]
     for i in range(n):
         result[i] = total[i] / len(roots)
 
@@ -99,7 +99,7 @@ def _descend(
     feature,  # in   (v,) int32
     cut,  # in   (v,) float32
     child,  # in   (v,) int32
-    ids,  # sets (n + SPARE,) int32  rows, those of a node side by side
+    ids,  # sets (n + SPARE,) int32  where rows begin, those of a node side by side
     aside,  # sets (n + SPARE,) int32  scratch
     visits,  # sets (2 * s, WORDS) int64
     stack,  # sets (s + 1, WORDS) int64  scratch
@@ -108,7 +108,7 @@ def _descend(
     its rows stay in the nearest cache. ids[begin:begin + some] are a node's rows. Returns how many visits there are."""
     n = len(ids) - SPARE
     for i in range(n):
-        ids[i] = i
+        ids[i] = i * stride
     count, height = 0, 1
     stack[0, NODE], stack[0, BEGIN], stack[0, SOME], stack[0, DEPTH] = root, 0, n, 0
     while height > 0:
@@ -117,10 +117,10 @@ def _descend(
         visits[count, NODE], visits[count, BEGIN], visits[count, SOME], visits[count, DEPTH] = node, begin, some, depth
         count += 1
         if feature[node] >= 0:
-            if COMPRESSES:
-                less = part(flat, stride, ids, begin, begin + some, np.int64(feature[node]), cut[node], aside)
+            if PACKS:
+                less = part(flat, ids, begin, begin + some, np.int64(feature[node]), cut[node], aside)
             else:
-                less = _part(flat, stride, ids, begin, begin + some, np.int64(feature[node]), cut[node], aside)
+                less = _part(flat, ids, begin, begin + some, np.int64(feature[node]), cut[node], aside)
             for side, start, rows in ((1, begin + less, some - less), (0, begin, less)):
                 if rows > 0:
                     stack[height, NODE], stack[height, BEGIN] = child[node] + side, start
@@ -132,7 +132,6 @@ def _descend(
 @numba.njit(nogil=True, cache=True)
 def _part(
     flat,  # in   (n * stride,) float32  the rows, padded
-    stride,  # int64  from row to row
     ids,  # moves (n + SPARE,) int32
     begin,  # int64  of the rows among these
     end,  # int64  behind them
@@ -140,11 +139,11 @@ def _part(
     cut,  # float32
     aside,  # sets (n + SPARE,) int32  scratch
 ):
-    """As `vectors.part`, for processors that do not compress vectors: row by row, without a branch on the data."""
+    """As `vectors.part`, for processors that do not pack vectors: row by row, without a branch on the data."""
     left, right = np.uint64(begin), np.uint64(0)
     for i in range(np.uint64(begin), np.uint64(end)):
         which = ids[i]
-        over = np.uint64(flat[np.uint64(np.uint32(which)) * np.uint64(stride) + np.uint64(feature)] > cut)
+        over = np.uint64(flat[np.uint64(np.uint32(which)) + np.uint64(feature)] > cut)
         ids[left] = which
         aside[right] = which
         right += over
@@ -157,7 +156,7 @@ def _part(
 @numba.njit(nogil=True, cache=True)
 def _stride(d):
     """How far padded rows of d numbers lie apart."""
-    return (d + LANES - 1) // LANES * LANES
+    return (d + LINE - 1) // LINE * LINE
 
 
 @numba.njit(nogil=True, cache=True)
@@ -166,8 +165,8 @@ def _pad(rows):
     two of them takes twice as long to load."""
     n, d = rows.shape
     stride = _stride(d)
-    room = np.zeros(n * stride + LANES, np.float32)
-    start = (-room.ctypes.data % (4 * LANES)) // 4
+    room = np.zeros(n * stride + LINE, np.float32)
+    start = (-room.ctypes.data % (4 * LINE)) // 4
     flat = room[start : start + n * stride]
     for i in range(n):
         flat[i * stride : i * stride + d] = rows[i]
