@@ -68,7 +68,7 @@ def _block(
     total = np.zeros(n)
     visits, stack = np.empty((2 * s, WORDS), np.int64), np.empty((s + 1, WORDS), np.int64)
     path, spans = np.empty(s, np.int64), np.empty(s, np.float32)
-    columns = np.empty(stride * LANES, np.float32)
+    columns = _lines(stride * LANES)
     near, point = np.empty(LEAST * 2 * d, np.float32), np.zeros(stride, np.float32)  # boxes of few points, and a leaf
     inverse = WHOLE // np.uint64(stride) + np.uint64(1)
     for root in roots:
@@ -160,14 +160,20 @@ def _stride(d):
 
 
 @numba.njit(nogil=True, cache=True)
+def _lines(count):
+    """Room for so many numbers, zeros, from the border of a cache line on: a vector that lies across two lines takes
+    twice as long to load."""
+    room = np.zeros(count + LINE, np.float32)
+    start = (-room.ctypes.data % (4 * LINE)) // 4
+    return room[start : start + count]
+
+
+@numba.njit(nogil=True, cache=True)
 def _pad(rows):
-    """The rows, flat, with zeros up to whole vectors, and on the borders of cache lines: a vector that lies across
-    two of them takes twice as long to load."""
+    """The rows, flat, with zeros up to whole lines."""
     n, d = rows.shape
     stride = _stride(d)
-    room = np.zeros(n * stride + LINE, np.float32)
-    start = (-room.ctypes.data % (4 * LINE)) // 4
-    flat = room[start : start + n * stride]
+    flat = _lines(n * stride)
     for i in range(n):
         flat[i * stride : i * stride + d] = rows[i]
     return flat

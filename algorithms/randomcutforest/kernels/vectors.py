@@ -1,7 +1,7 @@
-"""The two inner loops of scoring, in vectors of sixteen or eight lanes, as no compiler finds them by itself. A lane is a
-row.
+"""The two inner loops of scoring, in vectors of sixteen or eight lanes, as no compiler finds them by itself. A lane
+is a row.
 
-Boxes lie in memory without padding, and lanes behind the last row are masked. Which rows go left is given by a mask, by
+Boxes lie in memory without padding, and lanes behind the last row repeat it. Which rows go left is given by a mask, by
 which vectors are packed: no branch depends on the data. The order of additions is written down, so that every
 processor finds the same sums, whatever the width of its own vectors. Values of scattered rows are loaded one by one:
 where processors gather at all, they take no less time for it.
@@ -15,8 +15,8 @@ from numba.extending import intrinsic
 
 from algoport.algorithms.shared.linalg import simd
 
-# Eight lanes on AVX2: sixteen would be pairs of registers, of which there are sixteen in all, and fewer lanes of a group
-# wait for the last one.
+# Eight lanes on AVX2: sixteen would be pairs of registers, of which there are sixteen in all, and in small groups
+# fewer lanes wait for the last one.
 LANES, UNROLLED, QUARTER = max(simd.LANES, 8), 4, 4
 LINE = 16  # float32 numbers of a cache line
 PACKS = simd.LANES >= 8  # whether the processor has instructions that pack a vector's lanes
@@ -77,7 +77,9 @@ class Writer:
         """The float32 numbers at these offsets, which are words."""
         values = _undefined(_vector(REAL, len(offsets)))
         for lane, offset in enumerate(offsets):
-            values = self.builder.insert_element(values, self.builder.load(self.builder.gep(pointer, [offset])), LANE(lane))
+            values = self.builder.insert_element(
+                values, self.builder.load(self.builder.gep(pointer, [offset])), LANE(lane)
+            )
         return values
 
     def store(self, values, pointer, offset):
@@ -227,6 +229,13 @@ def climb(typing, rows, d, ids, begin, count, boxes, near, path, spans, depth, k
             bits = builder.bitcast(builder.icmp_signed("<", mask, none), ir.IntType(LANES))
             return builder.icmp_unsigned("!=", bits, bits.type(0))
 
+        def row(at):
+            return builder.gep(rows, [builder.zext(builder.load(builder.gep(ids, [at])), WORD)])
+
+        def at_most_last(at):  # lanes behind the last row have the same row once more
+            return builder.select(builder.icmp_signed("<", at, last_row), at, last_row)
+
+        last_row = builder.sub(count, WORD(1))
         known, parted, parent = write.spread(known, LANES), part_of(depth), builder.sub(depth, WORD(1))
         builder.branch(loop)
         builder.position_at_end(loop)
@@ -234,14 +243,8 @@ def climb(typing, rows, d, ids, begin, count, boxes, near, path, spans, depth, k
         at.add_incoming(WORD(0), before)
         builder.cbranch(builder.icmp_signed("<", at, count), tile, after)
         builder.position_at_end(tile)
-        present = builder.sext(write.below(builder.sub(count, at), LANES), none.type)
-        points, later = (
-            [
-                builder.gep(rows, [builder.zext(builder.load(builder.gep(ids, [builder.add(at, WORD(r))])), WORD)])
-                for r in range(start, start + LANES)
-            ]
-            for start in (0, AHEAD)
-        )
+        points = [row(at_most_last(builder.add(at, WORD(r)))) for r in range(LANES)]
+        later = [row(builder.add(at, WORD(AHEAD + r))) for r in range(LANES)]
         builder.branch(call)
         builder.position_at_end(call)
         f = builder.phi(WORD)
@@ -267,9 +270,8 @@ def climb(typing, rows, d, ids, begin, count, boxes, near, path, spans, depth, k
         builder.cbranch(builder.icmp_signed("<", following, d), turn, met)
         builder.position_at_end(met)
         first_value = builder.select(builder.icmp_signed("<", differs, none), parted, known)
-        first_active = builder.and_(present, differs)
         above = builder.icmp_signed(">", depth, WORD(0))
-        builder.cbranch(builder.and_(above, any_of(first_active)), node, done)
+        builder.cbranch(builder.and_(above, any_of(differs)), node, done)
         builder.position_at_end(node)
         level, value, active = builder.phi(WORD), builder.phi(zeros.type), builder.phi(none.type)
         place = builder.load(builder.gep(path, [level]))
@@ -314,7 +316,7 @@ def climb(typing, rows, d, ids, begin, count, boxes, near, path, spans, depth, k
         for phi, first, following in (
             (level, parent, builder.sub(level, WORD(1))),
             (value, first_value, moved),
-            (active, first_active, outside),
+            (active, differs, outside),
         ):
             phi.add_incoming(first, met)
             phi.add_incoming(following, summed)
