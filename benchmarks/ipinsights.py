@@ -6,7 +6,13 @@ The addresses are those of the npm package @ip-location-db/asn, in the folder th
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 import sys
+import tempfile
+import threading
+import time
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
@@ -15,8 +21,9 @@ from typing import Any
 import numpy as np
 
 from algoport.algorithms.shared import compiled
+from benchmarks import memory
 from benchmarks.ipinsights_logins import Pairs, Split, logins, networks
-from benchmarks.measure import US, Case, Row, main, race
+from benchmarks.measure import US, Case, Laps, Row, main, race
 
 NOTEBOOK: dict[str, Any] = {  # the settings of the original's notebook
     "num_entity_vectors": 20_000,
@@ -218,7 +225,7 @@ def throughput_race() -> list[Row]:
     rows = table(train)
     few = hashed(train[:100_000])
     laps = race({US: lambda: fit(rows, LARGE), "twin": lambda: Twin(LARGE).fit(few)}, laps=3)
-    scaled = type(laps["twin"])([seconds * len(train) / len(few) for seconds in laps["twin"].seconds], None)
+    scaled = Laps([seconds * len(train) / len(few) for seconds in laps["twin"].seconds], None)
     seconds = min(laps[US].seconds)
     flops = len(train) * (3 * 2 * 128 * 128 * 0.2 + 6 * 128 * 14)
     note = (
@@ -239,6 +246,53 @@ def answers_race() -> list[Row]:
     laps = race({US: lambda: model.predict(rows), "twin": lambda: twin.scores(numbers)})
     note = f"{len(some) / laps[US].median / 1e6:.2f} million pairs a second."
     return [Row(case=f"answers, {len(some):,} pairs", peer="twin", ours=laps[US], peers=laps["twin"], note=note)]
+
+
+def memory_of_a_stream(gigabytes: float = 4.0) -> list[Row]:
+    """The most that a job takes that reads so many bytes of CSV through a pipe, parent and child together."""
+    piece = csv(np.concatenate([logins()] * 20))
+    count = max(1, round(gigabytes * 1e9 / len(piece)))
+    given = {"num_entity_vectors": "20000", "vector_dim": "16", "epochs": "1", "shuffled_negative_sampling_rate": "0"}
+    with tempfile.TemporaryDirectory() as place:
+        base = Path(place)
+        for folder in ("config", "data"):
+            (base / "input" / folder).mkdir(parents=True)
+        channel = {"TrainingInputMode": "Pipe", "ContentType": "text/csv"}
+        (base / "input/config/hyperparameters.json").write_text(json.dumps(given))
+        (base / "input/config/inputdataconfig.json").write_text(json.dumps({"train": channel}))
+        os.mkfifo(base / "input/data/train_0")
+        feeder = (base / "input/data/train_0", piece, count)
+        threading.Thread(target=memory.feed, args=feeder, daemon=True).start()
+        start = time.perf_counter()
+        environment = os.environ | {"ALGORITHM": "ipinsights", "SAGEMAKER_BASE_DIR": str(base)}
+        command = [sys.executable, "-m", "algoport.training"]
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+        peak = max(memory.resident(process))
+        if process.returncode:
+            raise SystemExit((base / "output/failure").read_text())
+        rows = json.loads((base / "output/data/metrics.json").read_text())["rows"]["train"]
+    lap = Laps([time.perf_counter() - start], None)
+    whole = count * len(piece)
+    return [
+        Row(
+            case=f"memory of a stream of {gigabytes:g} GB, vectors of 16, a negative a row",
+            peer="1 GiB",
+            ours=lap,
+            peers=lap,
+            metric="MiB at the most",
+            better="lower",
+            quality=peak / 2**20,
+            peer_quality=memory.LIMIT / 2**20,
+            quality_goal=1.0,
+            note=f"{rows:,} rows, {rows / lap.median / 1e6:.2f} million a second, {whole / lap.median / 1e6:.0f} MB/s.",
+        )
+    ]
+
+
+def csv(pairs: Pairs) -> bytes:
+    """The pairs as a file has them."""
+    who, where = (column.strings() for column in table(pairs).columns)
+    return "".join(f"{one},{other}\n" for one, other in zip(who, where, strict=True)).encode()
 
 
 def draw() -> None:
@@ -270,6 +324,7 @@ CASES = [
     Case("training, networks", partial(training_race, "networks")),
     Case("throughput", throughput_race),
     Case("answers", answers_race, promised=False),
+    Case("memory", memory_of_a_stream, promised=False),
 ]
 
 if __name__ == "__main__":

@@ -130,8 +130,9 @@ def rebatch(blocks: Iterator[R], rows: int) -> Iterator[R]:
         first = 0
         while have + len(block) - first >= rows:
             cut = first + rows - have
-            yield concatenate([*parts, block[first:cut]])
-            parts, have, first = [], 0, cut
+            parts.append(block[first:cut])
+            have, first = 0, cut
+            yield _emptied(parts)
         if first < len(block):
             parts.append(block[first:])
             have += len(block) - first
@@ -149,7 +150,16 @@ def shuffle_windows(blocks: Iterator[R], seed: int, kind: Kind) -> Iterator[R]:
     count = kind.window(first, WINDOW)
     windows = _windows(every_block) if count is None else rebatch(every_block, count)
     for records in windows:
-        yield records.take(random.permutation(len(records)))
+        shuffled = records.take(random.permutation(len(records)))
+        del records  # two copies of a window are enough
+        yield shuffled
+
+
+def _emptied(parts: list[R]) -> R:
+    """All parts as one, of which no second copy is held while it is used."""
+    whole = concatenate(parts)
+    parts.clear()
+    return whole
 
 
 def _windows(blocks: Iterator[R]) -> Iterator[R]:
@@ -160,8 +170,8 @@ def _windows(blocks: Iterator[R]) -> Iterator[R]:
         parts.append(block)
         size += block.nbytes
         if size >= WINDOW:
-            yield concatenate(parts)
-            parts, size = [], 0
+            size = 0
+            yield _emptied(parts)
     if parts:
         yield concatenate(parts)
 

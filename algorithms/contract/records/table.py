@@ -118,6 +118,10 @@ def _generate(random: np.random.Generator) -> Table:
     return Table(columns=tuple(Ragged.texts(random.choice(_TEXTS, n).tolist()) for _ in range(width)))
 
 
+# Rows that are shuffled at a time at most: of two short texts they take some fifty bytes, and two copies of a window,
+# with what puts it in order, some two hundred megabytes.
+WINDOW = 1 << 20
+
 KIND = Kind(
     name="table",
     noun="rows",
@@ -131,4 +135,5 @@ KIND = Kind(
         "properties": {"features": {"type": "array", "items": {"type": ["string", "number", "null"]}}},
     },
     common_width=lambda table: int(table.width),
+    window=lambda table, size: max(1, min(WINDOW, size * len(table) // max(1, table.nbytes))),
 )
