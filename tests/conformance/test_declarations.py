@@ -80,7 +80,7 @@ def limits(setting: Setting) -> Iterator[tuple[Any, bool]]:
     if setting.kind == "boolean":
         yield from ((True, True), (False, True), ("maybe", False))
     if setting.kind in ("integer", "real"):
-        yield from (("a word", False), ("nan", False), ("inf", False))
+        yield from ((word, False) for word in ("a word", "nan", "inf") if word not in setting.words)
     yield from ((value, True) for value in setting.tune or ())
     if not setting.required and setting.default is not None:
         yield setting.default, True
