@@ -58,9 +58,7 @@ ALGORITHM = Algorithm(
         ),
     ),
     answer=Answer(
-        columns=(
-            Column(name="topic_weights", meaning="the share of each topic; together they are 1"),
-        ),
+        columns=(Column(name="topic_weights", meaning="the share of each topic; together they are 1"),),
     ),
     log_name="AWS/NTM",
     gpu=True,

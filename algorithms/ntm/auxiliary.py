@@ -40,8 +40,8 @@ class Lexicon:
             )
         if not others:
             note(
-                f"The channel {CHANNEL} holds no word vectors beside {VOCABULARY}: WETC, by which topics are evaluated, "
-                "is left out. Put a file of GloVe's there for it."
+                f"The channel {CHANNEL} holds no word vectors beside {VOCABULARY}: WETC, by which topics are "
+                "evaluated, is left out. Put a file of GloVe's there for it."
             )
             return cls(words)
         return cls(words, _vectors(auxiliary, others[0], words, note))

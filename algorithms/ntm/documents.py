@@ -89,8 +89,8 @@ def _refuse(matrix: Any, channel: str) -> None:
     value = float(matrix.data[at])
     what = f"negative, {value:g}" if value < 0 else f"no finite number, {value:g}"
     raise UserError(
-        f"Channel '{channel}': the count of a word must be at least 0; that of word {int(matrix.indices[at])} is {what} "
-        "in a document. Write how often each word of the vocabulary stands in it."
+        f"Channel '{channel}': the count of a word must be at least 0; that of word {int(matrix.indices[at])} is "
+        f"{what} in a document. Write how often each word of the vocabulary stands in it."
     )
 
 

@@ -45,7 +45,10 @@ def others() -> list[tuple[dict[str, object], dict[str, Rows]]]:
     return [
         ({**short, "batch_norm": True, "optimizer": "adadelta", "sub_sample": 0.5}, channels()),
         ({**short, "encoder_layers": "7", "encoder_layers_activation": "tanh", "optimizer": "rmsprop"}, some),
-        ({**short, "encoder_layers_activation": "relu", "optimizer": "sgd", "weight_decay": 0.01}, {"train": some["train"]}),
+        (
+            {**short, "encoder_layers_activation": "relu", "optimizer": "sgd", "weight_decay": 0.01},
+            {"train": some["train"]},
+        ),
         ({**short, "optimizer": "adagrad", "clip_gradient": 0.5}, {"train": some["train"]}),
     ]
 

@@ -128,7 +128,9 @@ def softmax(latent: Array) -> Array:
     return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
 
 
-def _encode(network: Network, weights: Weights, documents: Documents, count: float) -> tuple[list[_Layer], list[_Layer]]:
+def _encode(
+    network: Network, weights: Weights, documents: Documents, count: float
+) -> tuple[list[_Layer], list[_Layer]]:
     """Layers and heads, by the statistics of the batch."""
 
     def linear(name: str, product: Array) -> tuple[Array, Normalized | None]:
@@ -183,7 +185,8 @@ def _linear_backward(
         own = normalization.backward(layer.normalized, own, network.group)
     assert layer.inputs is not None
     slopes[name][:] = kernels.affine(layer.inputs.T, own)
-    return kernels.affine(own, weights[name].T)
+    by_inputs: Array = kernels.affine(own, weights[name].T)
+    return by_inputs
 
 
 def _sigmoid(x: Array) -> Array:

@@ -23,7 +23,7 @@ class Hyperparameters(Settings):
         "the largest size of a component of the gradient", default=NO_LIMIT, low=0.001, words=(NO_LIMIT, "Inf", "inf")
     )
     encoder_layers: tuple[int, ...] | str = listing(
-        "outputs of each hidden layer of the encoder; auto: 3 × num_topics and 2 × num_topics",
+        "outputs of each hidden layer of the encoder; auto: three and two times num_topics",
         default=AUTO,
         auto=True,
         of="integer",
@@ -64,9 +64,7 @@ class Hyperparameters(Settings):
     sub_sample: float = real(
         "share of the training documents that is drawn for each epoch", default=1.0, low=0.0, high=1.0
     )
-    tolerance: float = real(
-        "relative change of the loss below which training ends", default=0.001, low=1e-6, high=0.1
-    )
+    tolerance: float = real("relative change of the loss below which training ends", default=0.001, low=1e-6, high=0.1)
     weight_decay: float = real("pull of the weights to zero", default=0.0, low=0.0, high=1.0, tune=(0.0, 1.0))
 
     @property

@@ -68,7 +68,7 @@ def _split(flat: Tensor, network: Network) -> dict[str, Tensor]:
 def _sparse(documents: Documents, v: int, device: str) -> Tensor:
     indptr, indices, values = (np.array(each) for each in documents.entries)
     parts = torch.from_numpy(indptr), torch.from_numpy(indices.astype(np.int64)), torch.from_numpy(values)
-    return torch.sparse_csr_tensor(*parts, size=(len(documents), v), device=device)
+    return torch.sparse_csr_tensor(*parts, size=(len(documents), v), device=device, check_invariants=True)
 
 
 def _encode(network: Network, own: Mapping[str, Tensor], rows: Tensor, count: float) -> tuple[Tensor, Tensor]:

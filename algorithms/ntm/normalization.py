@@ -15,6 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algoport.algorithms.contract.group import Group
+from algoport.algorithms.ntm import kernels
+from algoport.algorithms.ntm.kernels.decoder import SPANS, scale_, unscale_
+from algoport.algorithms.shared.arrays import const
+from algoport.algorithms.shared.threads import team
 
 EPS = 1e-5  # what is added to a variance
 SHARE = 0.1  # of a batch in the statistics that inference uses
@@ -68,23 +72,35 @@ class Decoder:
 
 def moments(hidden: Array, count: float, group: Group, statistics: Array) -> Array:
     """Mean and covariance (k + 1, k) of topic weights (n, k); moves `statistics`. One exchange."""
-    wide = hidden.astype(np.float64)
-    sums = np.vstack([wide.sum(axis=0), wide.T @ wide])
+    even = np.float32(1.0 / hidden.shape[1])  # near the mean: what is small is squared
+    apart = hidden - even
+    sums = np.vstack([apart.sum(axis=0, dtype=np.float64), kernels.affine(apart.T, apart)])
     group.sum_(sums)
     own = sums / count
     own[1:] -= np.outer(own[0], own[0])
+    own[0] += even
     single = own.astype(np.float32)
     statistics += np.float32(SHARE) * (single - statistics)
     return single
 
 
 def decoder(weights: Array, bias: Array, statistics: Array) -> Decoder:
-    """The decoder (m, k, t) and (m, t) with the moments (k + 1, k) of topic weights. k² v flops."""
-    mean, covariance = statistics[0], statistics[1:]
-    variance = np.maximum((weights * (covariance @ weights)).sum(axis=1), 0)
-    inverse = (1.0 / np.sqrt(variance + np.float32(EPS))).astype(np.float32)
-    scaled = weights * inverse[:, None]
-    return Decoder(scaled, bias - mean @ scaled, inverse, mean, covariance)
+    """The decoder (m, k, t) and (m, t) with the moments (k + 1, k) of topic weights. 2 k² v flops."""
+    own = Decoder(
+        np.empty_like(weights), np.empty_like(bias), np.empty_like(bias), const(statistics[0]), const(statistics[1:])
+    )
+    scale_(
+        team(weights.size * len(own.mean)),
+        own.mean,
+        own.covariance,
+        const(weights),
+        const(bias),
+        np.float32(EPS),
+        own.weights,
+        own.bias,
+        own.inverse,
+    )
+    return own
 
 
 def decoder_backward_(
@@ -96,10 +112,20 @@ def decoder_backward_(
     by_bias: Array,  # in   (m, t)  of all members
     by_hidden: Array,  # adds (n, k)
 ) -> None:
-    """Gradients by what was before the normalization, from those by what the kernels were given."""
-    slopes = by_weights - own.mean[:, None] * by_bias[:, None]
-    by_mean = -(own.weights * by_bias[:, None]).sum(axis=(0, 2))
-    by_variance = -0.5 * own.inverse**3 * (slopes * weights).sum(axis=1)  # (m, t)
-    by_weights[:] = slopes * own.inverse[:, None] + 2 * by_variance[:, None] * (own.covariance @ weights)
-    by_covariance = ((weights * by_variance[:, None]) @ weights.swapaxes(1, 2)).sum(axis=0)
-    by_hidden += ((hidden - own.mean) @ by_covariance * 2 + by_mean) / np.float32(count)
+    """Gradients by what was before the normalization, from those by what the kernels were given. 4 k² v flops."""
+    k = len(own.mean)
+    by_mean, by_covariance = np.empty((SPANS, k), np.float32), np.empty((SPANS, k, k), np.float32)
+    unscale_(
+        team(weights.size * k),
+        own.mean,
+        own.covariance,
+        const(weights),
+        const(own.weights),
+        const(own.inverse),
+        const(by_bias),
+        by_weights,
+        by_mean,
+        by_covariance,
+    )
+    middle, square = by_mean.sum(axis=0), by_covariance.sum(axis=0)
+    by_hidden += (kernels.affine(hidden - own.mean, square) * 2 + middle) / np.float32(count)

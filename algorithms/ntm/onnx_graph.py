@@ -27,9 +27,7 @@ def encode(model: Model) -> bytes | None:
     if sum(model.weights[name].nbytes for name in names) > MOST:
         return None
     facts = {name: value for name, value in model.facts().items() if name != "vocabulary"}
-    graph = Graph(
-        "ntm", {IN: ["n", model.feature_dim]}, {OUT: ["n", model.num_topics]}, {"facts": json.dumps(facts)}
-    )
+    graph = Graph("ntm", {IN: ["n", model.feature_dim]}, {OUT: ["n", model.num_topics]}, {"facts": json.dumps(facts)})
     x = IN
     for name in names:
         x = graph.add(_ACTIVATIONS[model.activation], _linear(graph, model, name, x))

@@ -1,4 +1,4 @@
-"""The lines of the log, letter for letter as the original has them, and the files that a job leaves beside the model."""
+"""The lines of the log, letter for letter as the original has them, and the files beside the model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from algoport.algorithms.ntm.model import Model
 from algoport.algorithms.ntm.state import State, Tally
 from algoport.algorithms.ntm.topics import describe
 from algoport.algorithms.shared.neural.curves import curves as drawn
-
 
 
 def figures(losses: Losses, documents: Documents) -> NDArray[np.float64]:

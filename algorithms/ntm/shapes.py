@@ -62,7 +62,7 @@ class Shape:
         """What batch normalization remembers, by name: mean and variance of each output of the encoder's layers and
         heads, mean and covariance of the topic weights."""
         k = self.num_topics
-        own = {f"layer{number}": (2, outputs) for number, outputs in enumerate(self.layers)}
+        own: dict[str, tuple[int, ...]] = {f"layer{number}": (2, outputs) for number, outputs in enumerate(self.layers)}
         return own | dict.fromkeys(HEADS, (2, k)) | {TOPICS: (k + 1, k)}
 
     def views(self, flat: Array) -> dict[str, Array]:

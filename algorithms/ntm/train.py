@@ -258,8 +258,8 @@ class Learner:
         if settled:
             self._job.reporter.note(
                 f"The {channel} loss was {before:.6g} {patience} epochs ago and {best:.6g} at best since, a relative "
-                f"change below tolerance, {settings.tolerance:g}: training ends after epoch {self.epoch + 1}. To train "
-                f"longer, lower tolerance, or raise num_patience_epochs, above epochs ({settings.epochs}) for all of them."
+                f"change below tolerance, {settings.tolerance:g}: training ends after epoch {self.epoch + 1}. To "
+                f"train longer, lower tolerance, or raise num_patience_epochs, above epochs ({settings.epochs}) for all of them."
             )
         return settled
 
@@ -306,7 +306,7 @@ class Learner:
         job, v = self._job, self._settings.feature_dim
         rows = job.channels["train"].head(max(job.batch, min(FIRST, MOST // v)))
         own = documents.read(rows, v, "train").words
-        counts = np.bincount(own.indices, weights=own.values, minlength=v)
+        counts = np.bincount(own.indices, weights=own.values, minlength=v).astype(np.float64)
         job.group.sum_(counts)
         return np.asarray((counts + 1) / (counts + 1).sum(), np.float32)
 
@@ -315,9 +315,9 @@ def _test(job: Job, model: Model) -> None:
     """The loss of the test documents, where there are some."""
     v = job.hyperparameters.feature_dim
 
-    def score(rows: Any) -> NDArray[np.float64]:
+    def score(rows: Any) -> list[float]:
         own = documents.read(rows, v, "test")
-        return reports.figures(model.losses(own), own)
+        return [float(figure) for figure in reports.figures(model.losses(own), own)]
 
     own = sums(job, max(job.batch, EVALUATED), job.grace(GRACE), score, 5)
     tally = Tally()

@@ -166,9 +166,8 @@ def _latent_of_rows(block, mean, spread, keys, weights, noise, divergence):
         for j in range(k):
             m, s = np.float64(mean[d, j]), np.float64(spread[d, j])
             total += 0.5 * (m * m + math.exp(s) - 1.0 - s)
-            z = m + math.exp(0.5 * s) * noise[d, j]
-            weights[d, j] = z
-            most = max(most, z)
+            weights[d, j] = m + math.exp(0.5 * s) * noise[d, j]
+            most = max(most, np.float64(weights[d, j]))  # as it is stored: the largest power is 1 so
         divergence[d] = total
         scale = 0.0
         for j in range(k):

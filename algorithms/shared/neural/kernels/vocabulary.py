@@ -3,9 +3,9 @@
 n rows   k numbers of a hidden row   v words   t = `TILE` words of a tile   m tiles   z entries of the targets
 
 Weights lie tile by tile, (m, k, t), so that a tile is contiguous and stays in the cache while many rows pass by; behind
-the last word they are zero. A first pass keeps the running maximum and sum of each row's exponentials; a second computes
-the logits again, and from them, while they are in the cache, all gradients. Row blocks and spans of tiles are of fixed
-size, and each number of a result has one writer and one order of additions: no bit depends on the number of threads.
+the last word they are zero. A first pass keeps the running maximum and sum of each row's exponentials; a second has the
+logits again, and from them, while they are in the cache, all gradients. Row blocks and spans of tiles are of fixed size,
+and each number of a result has one writer and one order of additions: no bit depends on the number of threads.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def _add_sums_(rows, slopes, sums):
 
 
 @numba.njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
-def _add_dots_(rows, slopes, weights, sums):
+def add_dots_(rows, slopes, weights, sums):
     """Adds to sums (rows, k) the products of each row of slopes with each of a tile's rows, four by two at a time."""
     k, high, even = weights.shape[0], rows // 4 * 4, weights.shape[0] // 2 * 2
     for r in range(0, high, 4):
@@ -216,7 +216,7 @@ def _gradients_of_span(
                 slopes[r] = 0
             add_product_(k, ROWS, turned[first // ROWS], slopes, by_weights[tile])
             _add_sums_(rows, slopes, by_bias[tile])
-            _add_dots_(rows, slopes, weights[tile], by_hidden[span, first : first + rows])
+            add_dots_(rows, slopes, weights[tile], by_hidden[span, first : first + rows])
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
