@@ -55,8 +55,8 @@ def descriptions(v: int = 10_000) -> Documents:
         )
     command = ["/usr/lib/apt/apt-helper", "cat-file", str(files[-1])]
     text = subprocess.run(command, capture_output=True, check=True).stdout.decode("utf-8", "replace")
-    found = re.findall(r"^Description-en: (.*(?:\n .*)*)", text, re.M)
-    return counted(list(dict.fromkeys(found)), v)
+    own = re.findall(r"^Description-en: (.*(?:\n .*)*)", text, re.M)
+    return counted(list(dict.fromkeys(own)), v)
 
 
 def counted(texts: list[str], v: int) -> Documents:

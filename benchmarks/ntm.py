@@ -143,21 +143,23 @@ def topics_race(name: str, k: int, seeds: int = SEEDS) -> list[Row]:
 
     counts, _ = SETS[name]()
     dense = torch.from_numpy(counts.toarray())
-    found: dict[str, list[Any]] = {US: [], "topmost": []}
+    topics: dict[str, list[Any]] = {US: [], "topmost": []}
     fit(counts, k, **{**OURS, "epochs": 1})  # what is compiled or loaded at first use
     seed = {US: iter(range(seeds)), "topmost": iter(range(seeds))}
 
     def ours() -> None:
-        found[US].append(fit(counts, k, next(seed[US]), **OURS).topics)
+        topics[US].append(fit(counts, k, next(seed[US]), **OURS).topics)
 
     def theirs() -> None:
-        found["topmost"].append(topmost(dense, k, int(TOPMOST["epochs"]), int(TOPMOST["batch"]), next(seed["topmost"])))
+        topics["topmost"].append(
+            topmost(dense, k, int(TOPMOST["epochs"]), int(TOPMOST["batch"]), next(seed["topmost"]))
+        )
 
     laps = race({US: ours, "topmost": theirs}, laps=seeds, warm=0)
     rows = []
     for metric, judge in (("NPMI", partial(documents.coherence, counts)), ("uniqueness", documents.uniqueness)):
-        own, peers = (float(np.mean([judge(each) for each in found[who]])) for who in (US, "topmost"))
-        each = ", ".join(f"{judge(one):.3f}" for one in found[US])
+        own, peers = (float(np.mean([judge(each) for each in topics[who]])) for who in (US, "topmost"))
+        each = ", ".join(f"{judge(one):.3f}" for one in topics[US])
         rows.append(
             Row(
                 case=f"topics, {name}, {k} topics: {metric}",
@@ -191,8 +193,8 @@ def memory_race() -> list[Row]:
             peers=steps[100_000], metric="MB of the process", better="lower", quality=peaks[10_000] / 1e6,
             peer_quality=peaks[100_000] / 1e6,
             note=f"Ours with 10,000 words, the peer is ours with 100,000: {grown:.0f} MB more, of which weights, "
-            f"gradient and the optimizer's state are {4 * 4 * 90_000 * 81 / 1e6:.0f}; one array of documents x words would be "
-            f"{array:.0f} MB more, and torch writes five to seven.",
+            f"gradient and the optimizer's state are {4 * 4 * 90_000 * 81 / 1e6:.0f}; one array of documents x words "
+            f"would be {array:.0f} MB more, and torch writes five to seven.",
         )
     ]  # fmt: skip
 

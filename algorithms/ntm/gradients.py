@@ -190,7 +190,7 @@ def _linear_backward(
 
 
 def _sigmoid(x: Array) -> Array:
-    return np.float32(0.5) * np.tanh(np.float32(0.5) * x) + np.float32(0.5)
+    return np.asarray(np.float32(0.5) * np.tanh(np.float32(0.5) * x) + np.float32(0.5), np.float32)
 
 
 # By name: the activation, and its derivative from its value.

@@ -88,7 +88,8 @@ class Model:
         if not self.hurried:
             from algoport.algorithms.ntm import onnx_graph
 
-            file = onnx_graph.encode(self)
+            facts = {name: value for name, value in self.facts().items() if name != "vocabulary"}
+            file = onnx_graph.encode(self._network, self.weights, facts)
             if file is not None:
                 artifact.put(folder / ONNX, file)
 

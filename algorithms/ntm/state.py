@@ -86,14 +86,16 @@ class State:
         return arrays, {**facts, "tally": dict(vars(self.tally)), "early_stopping": self.early_stopping.facts()}
 
     @classmethod
-    def restore(cls, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any], shape: Shape, kept: int) -> Self:
+    def restore(
+        cls, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any], shape: Shape, arrays_of_optimizer: int
+    ) -> Self:
         """What `save` gave, where the optimizer keeps so many arrays."""
         own = {name: np.array(array, np.float32) for name, array in arrays.items()}
         names = shape.statistics
         has_best = "best" in own
         return cls(
             weights=own["weights"],
-            memory=[own[f"memory.{number}"] for number in range(kept)],
+            memory=[own[f"memory.{number}"] for number in range(arrays_of_optimizer)],
             statistics={name: own[f"statistics.{name}"] for name in names},
             best=own.get("best"),
             best_statistics={name: own[f"best.{name}"] for name in names} if has_best else {},

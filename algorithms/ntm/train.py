@@ -23,8 +23,7 @@ from algoport.algorithms.ntm.hyperparameters import Hyperparameters
 from algoport.algorithms.ntm.model import Model
 from algoport.algorithms.ntm.shapes import Shape, initial_weights
 from algoport.algorithms.ntm.state import State, Tally
-from algoport.algorithms.shared.neural import loop
-from algoport.algorithms.shared.neural.kernels import rules
+from algoport.algorithms.shared.neural import loop, rules
 from algoport.algorithms.shared.randomness import draws, hashes, seed_of, shares
 from algoport.algorithms.shared.scoring import GRACE, score_each, sums
 from algoport.algorithms.shared.start import check_alike
@@ -259,7 +258,8 @@ class Learner:
             self._job.reporter.note(
                 f"The {channel} loss was {before:.6g} {patience} epochs ago and {best:.6g} at best since, a relative "
                 f"change below tolerance, {settings.tolerance:g}: training ends after epoch {self.epoch + 1}. To "
-                f"train longer, lower tolerance, or raise num_patience_epochs, above epochs ({settings.epochs}) for all of them."
+                f"train longer, lower tolerance, or raise num_patience_epochs, above epochs ({settings.epochs}) for all "
+                "of them."
             )
         return settled
 

@@ -106,7 +106,17 @@ def _product_of_rows(block, indptr, indices, values, weights, out):
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def _sparse_outer(team, indptr, indices, values, slopes, starts, rows, places, out):
+def _sparse_outer(
+    team,  # in   threads
+    indptr,  # in   (n + 1,) int64
+    indices,  # in   (z,) int32
+    values,  # in   (z,) float32
+    slopes,  # in   (n, g) float32
+    starts,  # sets (v + 1,) int64  where each word's entries begin
+    rows,  # sets (z,) int32  the document of each, word by word
+    places,  # sets (z,) int64  and where it stands among those by document
+    out,  # sets (v, g) float32
+):
     v = len(out)
     starts[:] = 0
     for e in range(len(indices)):

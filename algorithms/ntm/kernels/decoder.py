@@ -18,7 +18,7 @@ SPANS = 8  # parts of the vocabulary whose sums are kept apart
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def scale_(
-    team,
+    team,  # in   threads
     mean,  # in   (k,) float32
     covariance,  # in   (k, k) float32
     weights,  # in   (m, k, t) float32
@@ -33,7 +33,17 @@ def scale_(
 
 
 @numba.njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
-def _scale_tile(tile, mean, covariance, weights, bias, eps, scaled, shifted, inverse):
+def _scale_tile(
+    tile,  # in   which
+    mean,  # in   (k,) float32
+    covariance,  # in   (k, k) float32
+    weights,  # in   (m, k, t) float32
+    bias,  # in   (m, t) float32
+    eps,  # in   added to a variance
+    scaled,  # sets (m, k, t) float32
+    shifted,  # sets (m, t) float32
+    inverse,  # sets (m, t) float32
+):
     k, t = weights.shape[1:]
     own, out, root, moved = weights[tile], scaled[tile], inverse[tile], shifted[tile]
     product, variance = np.zeros((k, t), np.float32), np.zeros(t, np.float32)
@@ -52,7 +62,7 @@ def _scale_tile(tile, mean, covariance, weights, bias, eps, scaled, shifted, inv
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def unscale_(
-    team,
+    team,  # in   threads
     mean,  # in   (k,) float32
     covariance,  # in   (k, k) float32
     weights,  # in   (m, k, t) float32
@@ -65,7 +75,7 @@ def unscale_(
 ):
     """Gradients by weights, mean and covariance from those by scaled weights and bias. 4 k² v flops."""
     share(
-        team,
+        team,  # in   threads
         _unscale_span,
         SPANS,
         (mean, covariance, weights, scaled, inverse, by_bias, by_weights, by_mean, by_covariance),
@@ -73,7 +83,18 @@ def unscale_(
 
 
 @numba.njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
-def _unscale_span(span, mean, covariance, weights, scaled, inverse, by_bias, by_weights, by_mean, by_covariance):
+def _unscale_span(
+    span,  # in   which part of the vocabulary
+    mean,  # in   (k,) float32
+    covariance,  # in   (k, k) float32
+    weights,  # in   (m, k, t) float32
+    scaled,  # in   (m, k, t) float32
+    inverse,  # in   (m, t) float32
+    by_bias,  # in   (m, t) float32
+    by_weights,  # sets (m, k, t) float32
+    by_mean,  # sets (SPANS, k) float32
+    by_covariance,  # sets (SPANS, k, k) float32
+):
     m, k, t = weights.shape
     middle, square = by_mean[span], by_covariance[span]
     middle[:] = 0

@@ -13,7 +13,7 @@ from tests.algorithms.ntm.jobs import drawn, job, trained
 GOOD = {"optimizer": "adadelta", "batch_norm": True, "epochs": 60, "mini_batch_size": 100}
 
 
-def found(model, topics):
+def recovered(model, topics):
     """How many of the topics are told by their own words: of the heaviest of a topic of the model, one is of another
     topic at most."""
     words = np.argsort(-model.topics, axis=1)[:, :8]
@@ -32,7 +32,7 @@ def test_topics_that_documents_were_drawn_from_are_found(given):
 
     model = trained(counts, **given)
 
-    assert found(model, topics) >= 4
+    assert recovered(model, topics) >= 4
     weights = model.predict(job(counts).channels["train"].all())["topic_weights"]
     np.testing.assert_allclose(weights.sum(axis=1), 1, rtol=1e-5)
     # Documents of one topic are alike, and others are not.
@@ -284,4 +284,4 @@ def test_incremental_training_keeps_what_was_learned():
 
     model = trained(counts, **{**GOOD, "epochs": 1}, start=start, reports=reports)
 
-    assert found(model, topics) >= 4
+    assert recovered(model, topics) >= 4

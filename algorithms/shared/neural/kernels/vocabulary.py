@@ -4,8 +4,8 @@ n rows   k numbers of a hidden row   v words   t = `TILE` words of a tile   m ti
 
 Weights lie tile by tile, (m, k, t), so that a tile is contiguous and stays in the cache while many rows pass by; behind
 the last word they are zero. A first pass keeps the running maximum and sum of each row's exponentials; a second has the
-logits again, and from them, while they are in the cache, all gradients. Row blocks and spans of tiles are of fixed size,
-and each number of a result has one writer and one order of additions: no bit depends on the number of threads.
+logits again, and from them, while they are in the cache, all gradients. Blocks and spans of tiles are of fixed
+size, and each number of a result has one writer and one order of additions: no bit depends on the number of threads.
 """
 
 from __future__ import annotations
@@ -170,12 +170,12 @@ def add_dots_(rows, slopes, weights, sums):
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def _gradients_of_span(
-    span,
+    span,  # in   which part of the vocabulary
     hidden,  # in   (n, k) float32
     turned,  # in   (blocks, k, ROWS) float32  the same, block by block, with rows for columns; zero behind the last
     weights,  # in   (m, k, t) float32
     bias,  # in   (m, t) float32
-    v,
+    v,  # in   words
     indptr,  # in   (n + 1,) int64
     indices,  # in   (z,) int32   ascending in a row
     values,  # in   (z,) float32
@@ -203,11 +203,11 @@ def _gradients_of_span(
             _logits_(rows, width, hidden[first : first + rows], weights[tile], bias[tile], slopes)
             for r in range(rows):
                 d, line = first + r, slopes[r]
-                at, found = places[d], 0.0
+                at, match = places[d], 0.0
                 while at < indptr[d + 1] and indices[at] < begin + width:
-                    found += np.float64(values[at]) * np.float64(line[indices[at] - begin])
+                    match += np.float64(values[at]) * np.float64(line[indices[at] - begin])
                     at += 1
-                matches[span, d] += found
+                matches[span, d] += match
                 _chances_(line, width, np.float32(log_sums[d]), masses[d])
                 for e in range(places[d], at):
                     line[indices[e] - begin] -= values[e]
@@ -221,21 +221,21 @@ def _gradients_of_span(
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def gradients_(
-    team,
-    hidden,
-    turned,
-    weights,
-    bias,
-    v,
-    indptr,
-    indices,
-    values,
-    masses,
-    log_sums,
-    matches,
-    by_hidden,
-    by_weights,
-    by_bias,
+    team,  # in   threads
+    hidden,  # in   (n, k) float32
+    turned,  # in   (blocks, k, ROWS) float32
+    weights,  # in   (m, k, t) float32
+    bias,  # in   (m, t) float32
+    v,  # in   words
+    indptr,  # in   (n + 1,) int64
+    indices,  # in   (z,) int32
+    values,  # in   (z,) float32
+    masses,  # in   (n,) float32
+    log_sums,  # in   (n,) float64
+    matches,  # sets (SPANS, n) float64
+    by_hidden,  # sets (SPANS, n, k) float32
+    by_weights,  # sets (m, k, t) float32
+    by_bias,  # sets (m, t) float32
 ):
     """The second pass; arguments as in `_gradients_of_span`. 6 n k v flops and n v exponentials."""
     share(
@@ -249,7 +249,7 @@ def gradients_(
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def _matches_of_block(
-    block,
+    block,  # in   of rows, which
     hidden,  # in   (n, k) float32
     weights,  # in   (m, k, t) float32
     bias,  # in   (m, t) float32
@@ -271,7 +271,16 @@ def _matches_of_block(
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def matches_(team, hidden, weights, bias, indptr, indices, values, matches):
+def matches_(
+    team,  # in   threads
+    hidden,  # in   (n, k) float32
+    weights,  # in   (m, k, t) float32
+    bias,  # in   (m, t) float32
+    indptr,  # in   (n + 1,) int64
+    indices,  # in   (z,) int32
+    values,  # in   (z,) float32
+    matches,  # sets (n,) float64
+):
     """Sums of values times logits, where no gradient is wanted; arguments as in `_matches_of_block`."""
     share(
         team,

@@ -7,8 +7,7 @@ import torch
 from torch import nn
 
 from algoport.algorithms.contract.group import Alone
-from algoport.algorithms.shared.neural import optimizers
-from algoport.algorithms.shared.neural.kernels import rules
+from algoport.algorithms.shared.neural import optimizers, rules
 from algoport.algorithms.shared.neural.weights import Weights
 
 P, COUNT = 40_000, 7.0  # several blocks

@@ -1,0 +1,72 @@
+"""MXNet's optimizers on whole arrays in a processor's memory, one pass over them a step.    p parameters
+
+The same rules as `optimizers`, which has them for torch: where clipping and weight decay meet differs by rule. Needs no
+torch.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from algoport.algorithms.shared.neural.kernels import rules as kernels
+from algoport.algorithms.shared.threads import team
+
+KINDS = {
+    "sgd": kernels.SGD,
+    "adam": kernels.ADAM,
+    "adagrad": kernels.ADAGRAD,
+    "adadelta": kernels.ADADELTA,
+    "rmsprop": kernels.RMSPROP,
+}
+STATES = {"sgd": 0, "adam": 2, "adagrad": 1, "adadelta": 2, "rmsprop": 1}  # arrays (p,) that a kind needs
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """Which optimizer it is, and its settings; what is not set is MXNet's default."""
+
+    kind: str  # of KINDS
+    rate: float = 0.001  # adadelta uses none
+    decay: float = 0.0  # the share of a weight that is added to its gradient, of adadelta to its step
+    rescale: float = 1.0  # what gradients are multiplied by before all else
+    clip: float = math.inf  # the largest size of a component of the gradient
+    one: float = 0.9  # adam: decay of the mean; rmsprop: of the mean of squares; adadelta: rho
+    two: float = 0.999  # adam: decay of the mean of squares
+
+    @property
+    def epsilon(self) -> float:
+        """What is added to a divisor: within the root, but for adam, where it stands beside the uncorrected one."""
+        return {"adam": 1e-8, "adagrad": 1e-7, "adadelta": 1e-5, "rmsprop": 1e-8}.get(self.kind, 0.0)
+
+
+def states(rule: Rule, p: int) -> list[Array]:
+    """What an optimizer keeps of so many parameters, before its first step."""
+    return [np.zeros(p, np.float32) for _ in range(STATES[rule.kind])]
+
+
+def step_(
+    rule: Rule,
+    weights: Array,  # sets (p,)
+    gradient: Array,  # in   (p,)  sum over `count` records
+    state: list[Array],  # sets (p,) each
+    *,
+    count: float,
+    updates: int,  # this one included
+    decays: bool = True,
+) -> None:
+    """One update. Raises nothing where a gradient is not finite."""
+    rate = rule.rate
+    if rule.kind == "adam":
+        rate *= math.sqrt(1 - rule.two**updates) / (1 - rule.one**updates)
+    nothing = np.empty(0, np.float32)
+    first, second = [*state, nothing, nothing][:2]
+    decay = rule.decay if decays else 0.0
+    sizes = (rule.rescale / count, min(rule.clip, 3e38), decay, rate, 1 - rule.one, 1 - rule.two, rule.epsilon)
+    numbers = tuple(np.float32(own) for own in sizes)
+    kernels.step_(team(len(weights)), KINDS[rule.kind], weights, gradient, first, second, numbers)
