@@ -20,7 +20,7 @@ from algoport.algorithms.ntm.kernels.decoder import SPANS, scale_, unscale_
 from algoport.algorithms.shared.arrays import const
 from algoport.algorithms.shared.threads import team
 
-EPS = 1e-5  # what is added to a variance
+EPS = 1e-3  # what is added to a variance, as in ProdLDA: words of which there are few stay the weaker for it
 SHARE = 0.1  # of a batch in the statistics that inference uses
 
 Array = NDArray[np.float32]

@@ -258,8 +258,8 @@ class Learner:
             self._job.reporter.note(
                 f"The {channel} loss was {before:.6g} {patience} epochs ago and {best:.6g} at best since, a relative "
                 f"change below tolerance, {settings.tolerance:g}: training ends after epoch {self.epoch + 1}. To "
-                f"train longer, lower tolerance, or raise num_patience_epochs, above epochs ({settings.epochs}) for all "
-                "of them."
+                f"train longer, lower tolerance, or raise num_patience_epochs, above epochs ({settings.epochs}) for "
+                "all of them."
             )
         return settled
 
