@@ -125,7 +125,8 @@ def test_a_request_of_the_wrong_width_is_a_4xx_that_says_so(example: Example, mo
     if model.width is None:
         pytest.skip("any width will do")
     rows = example.requests()[:2]
-    for media in example.algorithm.answer.accepts:
+    own = example.wire.requests  # whose records may have no width
+    for media in (media for media in example.algorithm.answer.accepts if media not in own):
         message = failed(server.ask(formats.find(media).write(wider(rows)), media))
 
         assert str(model.width + 1) in message and str(model.width) in message, f"{media}: {message}"

@@ -140,6 +140,11 @@ def _window(rows: Rows, size: int) -> int:
     return SPARSE_WINDOW if rows.is_sparse else max(1, size // (4 * max(1, rows.width)))
 
 
+def _spread(rows: object) -> int:
+    # An algorithm's own form of requests may bring other records than rows.
+    return 4 * rows.width if isinstance(rows, Rows) and rows.is_sparse else 0
+
+
 def _generate(random: np.random.Generator) -> Rows:
     """Dense or sparse, with none to two labels, and with weights where there is one; of the dense, some lack values."""
     n, width, labels = random.integers(1, 30), random.integers(1, 9), random.integers(0, 3)
@@ -174,6 +179,6 @@ KIND = Kind(
     incomplete=_incomplete,
     common_width=lambda rows: 0 if rows.is_sparse else rows.width,
     window=_window,
-    spread=lambda rows: 4 * rows.width if rows.is_sparse else 0,
+    spread=_spread,
     sample=_sample,
 )

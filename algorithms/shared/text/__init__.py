@@ -1,1 +1,1 @@
-"""Texts as what is learned from them: hashes."""
+"""Texts as what is learned from them: hashes, vocabularies, counts of words, and what topics look like as words."""

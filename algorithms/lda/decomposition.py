@@ -1,0 +1,113 @@
+"""A symmetric tensor as a sum of third powers of vectors, by alternating least squares.    r directions   c components
+
+Kolda and Bader, Tensor Decompositions and Applications, SIAM Review 2009, section 3.4. As the tensor is symmetric, its
+three factors are kept equal, and a step costs a third; it can then make a fit worse for a while, so the best counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from algoport.algorithms.shared import machine
+
+Matrix = NDArray[np.float64]
+# Steps that every start takes before the worse half of them is given up, until one is left.
+HEAT = 8
+PATIENCE = 25  # steps without a better fit after which a decomposition ends, whatever its tolerance
+LITTLE = 1e-10  # added to the diagonal of equations, which several equal components would make singular
+
+
+@dataclass(frozen=True, eq=False)
+class Components:
+    """weights[i] times the third power of the i-th column, summed over i, is nearly the tensor."""
+
+    weights: Matrix  # (c,)
+    columns: Matrix  # (r, c) of length 1
+    fit: float  # 1 less the distance to the tensor, as a share of its norm
+
+
+@dataclass
+class _Run:
+    """One decomposition, as far as it has come."""
+
+    columns: Matrix
+    best: Components
+    fit: float = -np.inf
+    steps: int = 0
+    idle: int = 0  # steps since the best
+    ended: bool = False
+
+
+class _Tensor:
+    """The tensor as steps read it: its first two axes as pairs, of which half would be the same again."""
+
+    def __init__(self, tensor: Matrix) -> None:
+        self.first, self.second = np.triu_indices(len(tensor))
+        twice = np.where(self.first == self.second, 1.0, 2.0)
+        self.pairs = np.ascontiguousarray((tensor[self.first, self.second] * twice[:, None]).T)  # (r, pairs)
+        self.square = float((tensor**2).sum())
+
+    def applied(self, columns: Matrix) -> Matrix:
+        """(r, c) the tensor along each column twice."""
+        return np.asarray(self.pairs @ (columns[self.first] * columns[self.second]))
+
+
+def decompose(
+    tensor: Matrix,
+    components: int,
+    *,
+    restarts: int,
+    iterations: int,
+    tolerance: float,
+    seed: int,
+    over: Callable[[], bool] = lambda: False,
+) -> Components:
+    """The best of several decompositions from random starts. All take some steps; then the worse half is given up,
+    again and again, and the last one goes on until its fit changes by less than the tolerance, or until `over`."""
+    whole = _Tensor(tensor)
+    runs = [_start(len(tensor), components, seed, number) for number in range(restarts)]
+    with machine.blas_threads(1), ThreadPoolExecutor(machine.cores()) as threads:
+        while True:
+            count = HEAT if len(runs) > 1 else iterations
+            list(threads.map(lambda run: _advance(run, whole, count, iterations, tolerance, over), runs))
+            runs.sort(key=lambda run: -run.best.fit)  # stable: of equals, the first start
+            if len(runs) == 1 or over():
+                return runs[0].best
+            runs = runs[: (len(runs) + 1) // 2]
+
+
+def _start(r: int, components: int, seed: int, number: int) -> _Run:
+    """Random columns; orthonormal ones where there are enough directions."""
+    columns = np.random.default_rng([seed, number]).standard_normal((r, components))
+    columns = np.linalg.qr(columns)[0] if components <= r else columns / np.linalg.norm(columns, axis=0)
+    return _Run(columns, Components(np.zeros(components), columns, -np.inf))
+
+
+def _advance(
+    run: _Run, tensor: _Tensor, count: int, iterations: int, tolerance: float, over: Callable[[], bool]
+) -> None:
+    """So many steps more; changes the run."""
+    diagonal = LITTLE * np.eye(run.columns.shape[1])
+    for _ in range(count):
+        if run.ended:
+            return
+        columns = run.columns
+        gram, applied = columns.T @ columns, tensor.applied(columns)
+        along = (applied * columns).sum(axis=0)
+        weights = np.linalg.solve(gram**3 + diagonal, along)
+        missing = max(tensor.square - float(along @ weights), 0.0) / max(tensor.square, 1e-300)
+        fit = 1 - missing**0.5
+        run.idle = 0 if fit > run.best.fit + tolerance else run.idle + 1
+        if fit > run.best.fit:
+            run.best = Components(weights, columns, fit)
+        run.steps += 1
+        settled = abs(fit - run.fit) < tolerance or run.idle > PATIENCE
+        run.ended, run.fit = settled or run.steps >= iterations or over(), fit
+        following = np.linalg.solve(gram**2 + diagonal, applied.T).T
+        lengths = np.linalg.norm(following, axis=0)
+        run.columns = following / np.where(lengths > 0, lengths, 1.0)

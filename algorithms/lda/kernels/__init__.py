@@ -1,0 +1,6 @@
+"""Inner loops of LDA: what topics a document has, and symmetric tensors."""
+
+from algoport.algorithms.lda.kernels.inference import infer, log_likelihoods
+from algoport.algorithms.lda.kernels.moments import symmetrized
+
+__all__ = ["infer", "log_likelihoods", "symmetrized"]
