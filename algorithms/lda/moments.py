@@ -177,7 +177,7 @@ def _turned(tensor: Matrix, whiten: Matrix) -> Matrix:
     """A symmetric tensor along other directions."""
     once = np.tensordot(tensor, whiten, (0, 0))
     twice = np.tensordot(once, whiten, (0, 0))
-    return np.ascontiguousarray(np.tensordot(twice, whiten, (0, 0)), np.float64)
+    return np.asarray(np.tensordot(twice, whiten, (0, 0)), np.float64)
 
 
 def _of_words(words: Matrix, triples: Matrix, diagonal: Matrix) -> Matrix:
@@ -186,4 +186,4 @@ def _of_words(words: Matrix, triples: Matrix, diagonal: Matrix) -> Matrix:
     others = np.ascontiguousarray(2 / 3 * diagonal[:, None] * words - triples, np.float32)
     sums = np.zeros((words.shape[1],) * 3)
     _add_triples(rows, others, np.ones(len(rows), np.float32), sums)
-    return symmetrized(sums, True)
+    return np.asarray(symmetrized(sums, True), np.float64)
