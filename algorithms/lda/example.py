@@ -5,7 +5,7 @@ import numpy as np
 from algoport.algorithms.contract.records import Rows
 from algoport.algorithms.shared.text.requests import word
 
-HYPERPARAMETERS: dict[str, object] = {"num_topics": 3, "feature_dim": 12, "mini_batch_size": 120}
+HYPERPARAMETERS: dict[str, object] = {"num_topics": 3, "feature_dim": 12, "mini_batch_size": 300}
 CHOICES: list[dict[str, object]] = [{"top_words": 2}]
 
 
@@ -16,9 +16,9 @@ def channels() -> dict[str, Rows]:
     for number, topic in enumerate(topics):
         topic[4 * number : 4 * number + 4] = [0.3, 0.25, 0.2, 0.17]
     topics /= topics.sum(axis=1, keepdims=True)
-    mixtures = random.dirichlet([0.3, 0.3, 0.3], 150)
-    rows = np.array([random.multinomial(40, mixture @ topics) for mixture in mixtures]).astype(np.float32)
-    return {"train": Rows(features=rows[:120]), "test": Rows(features=rows[120:])}
+    mixtures = random.dirichlet([0.3, 0.3, 0.3], 380)
+    rows = np.array([random.multinomial(80, mixture @ topics) for mixture in mixtures]).astype(np.float32)
+    return {"train": Rows(features=rows[:300]), "test": Rows(features=rows[300:])}
 
 
 def files() -> dict[str, dict[str, bytes]]:

@@ -47,18 +47,27 @@ def unwhitened(components: Components, back: Matrix, alpha0: float) -> tuple[Mat
 
 
 def chosen(prior: Matrix, rows: Matrix, k: int, alpha0: float, mean: Matrix, mixed: float) -> Topics:
-    """The k topics of the largest prior, which then sums to alpha0; what is negative counts as 0."""
+    """The k topics of the largest prior, which then sums to alpha0; what is negative counts as 0.
+
+    Their order is that of their projections on a fixed direction of words: which restart found them, and in which
+    order, hangs on the last digits, and so on the number of hosts.
+    """
     best = np.argsort(-prior, kind="stable")[:k]
     words = np.maximum(rows[best], 0)
-    frequencies = mean / max(mean.sum(), 1e-300) if mean.sum() > 0 else np.full(len(mean), 1 / len(mean))
+    frequencies = mean / mean.sum() if mean.sum() > 0 else np.full(len(mean), 1 / len(mean))
     sums = words.sum(axis=1, keepdims=True)
     words = np.where(sums > 0, words / np.where(sums > 0, sums, 1.0), frequencies)
-    words = (1 - mixed) * words + mixed * frequencies
-    bounded = np.clip(prior[best], alpha0 / k / SPREAD, alpha0 / k * SPREAD)
-    return Topics(
-        np.asarray(bounded * (alpha0 / bounded.sum()), np.float32),
-        np.ascontiguousarray(words / words.sum(axis=1, keepdims=True), np.float32),
-    )
+    order = np.argsort(words @ np.random.default_rng(0).standard_normal(len(mean)), kind="stable")
+    words = (1 - mixed) * words[order] + mixed * frequencies
+    words = np.ascontiguousarray(words / words.sum(axis=1, keepdims=True), np.float32)
+    return Topics(bounded(prior[best][order], alpha0), words)
+
+
+def bounded(prior: Matrix, alpha0: float) -> NDArray[np.float32]:
+    """A prior that sums to alpha0, none of it far from even."""
+    even = alpha0 / len(prior)
+    near = np.clip(prior, even / SPREAD, even * SPREAD)
+    return np.asarray(near * (alpha0 / near.sum()), np.float32)
 
 
 def by_word(topics: Topics) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

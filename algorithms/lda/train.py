@@ -163,8 +163,8 @@ def _decompose(job: Job, state: State) -> None:
     sums = state.sums
     whitened = moments.whitened(sums, state.alike["span"], settings.alpha0, settings.num_topics, settings.candidates)
     directions = len(whitened.tensor)
-    # Where there are fewer directions than topics, more components than topics would fit the noise.
-    count = settings.candidates if directions >= settings.num_topics else settings.num_topics
+    # Where there are fewer directions than candidates, further components would fit the noise.
+    count = max(settings.num_topics, min(settings.candidates, directions))
     best = decompose(
         whitened.tensor,
         count,
@@ -200,13 +200,9 @@ def _first(job: Job, reading: Reading) -> State:
 
 def _further(start: Model, settings: Hyperparameters, reading: Reading) -> State:
     """Training goes on with the start's topics, its prior made to sum to alpha0."""
-    mean = start.beta.mean(axis=0, dtype=np.float64)
-    first_topics = topics.chosen(
-        start.alpha.astype(np.float64), start.beta.astype(np.float64), len(start.alpha), settings.alpha0, mean, 0.0
-    )
-    order = np.argsort(-start.alpha.astype(np.float64), kind="stable")
-    sizes = np.zeros(len(order)) if start.sizes is None else start.sizes[order]
-    alike = {"prior": first_topics.prior, "words": first_topics.words, "sizes": sizes}
+    prior = topics.bounded(start.alpha.astype(np.float64), settings.alpha0)
+    sizes = np.zeros(len(prior)) if start.sizes is None else start.sizes.copy()
+    alike = {"prior": prior, "words": start.beta.copy(), "sizes": sizes}
     return State(alike, _expected(settings), reading, Position(epoch=MOMENTS + 1))
 
 
@@ -219,8 +215,7 @@ def _before(job: Job) -> Any:
     start = job.start
     if start is None or start.sizes is None:
         return None
-    order = np.argsort(-start.alpha.astype(np.float64), kind="stable")
-    return start.sizes[order, None] * start.beta[order]
+    return start.sizes[:, None] * start.beta
 
 
 def _step(job: Job) -> int:
