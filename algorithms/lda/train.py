@@ -98,20 +98,23 @@ def fit(job: Job) -> Model:
     state = state or (_first(job, reading) if start is None else _further(start, settings, reading))
     count = MOMENTS + 1 + REFINEMENTS * settings.refine
     size = _step(job)
-    for batches in passes(job, state, empty=nothing(settings.feature_dim), size=size, epochs=count):
+    empty = nothing(settings.feature_dim)
+    # Decomposing takes a while, too, in which a stop may be asked for.
+    for batches in passes(job, state, empty=empty, size=size, epochs=count, enough=job.stopping):
         _pass(job, state, batches)
         if not state.position.stopped:
             _turn(job, state)
+    stopped = state.position.epoch < count
     if "words" not in state.alike:
         if state.position.epoch != MOMENTS or not _summed(job, state):
             raise Stopped
         _decompose(job, state)
-    _tell(job, state)
+    _tell(job, state, stopped)
     model = Model(
         alpha=state.alike["prior"], beta=state.alike["words"], sizes=state.alike["sizes"], vocabulary=vocabulary
     )
     _score(job, model, size)
-    if not state.position.stopped:
+    if not stopped:
         _report(job, model, size)
     return model
 
@@ -264,7 +267,7 @@ def _check_documents(sums: dict[str, Any]) -> None:
         )
 
 
-def _tell(job: Job, state: State) -> None:
+def _tell(job: Job, state: State, stopped: bool) -> None:
     """What is odd about the documents, in notes; an exchange."""
     reading, note, said = state.reading, job.reporter.note, job.hyperparameters.mini_batch_size
     documents, empty, short, fractional = (
@@ -277,7 +280,7 @@ def _tell(job: Job, state: State) -> None:
         note(f"{short} documents have fewer than three words, which say nothing of triples of words")
     if fractional:
         note(f"{fractional} documents have counts that are not whole numbers; they are taken as they are")
-    if documents != said and not state.position.stopped:
+    if documents != said and not stopped:
         note(f"mini_batch_size says that there are {said} documents; there are {documents}, and that counts")
 
 
