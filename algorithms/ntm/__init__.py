@@ -1,6 +1,7 @@
 """The Neural Topic Model: from documents as word counts to topics, by a variational autoencoder."""
 
 from algoport.algorithms.contract import CHANNEL_ROWS, Algorithm, Answer, Channel, Column, Metric
+from algoport.algorithms.contract.algorithm import REQUEST_ROWS
 
 ALGORITHM = Algorithm(
     name="ntm",
@@ -58,7 +59,17 @@ ALGORITHM = Algorithm(
         ),
     ),
     answer=Answer(
-        columns=(Column(name="topic_weights", meaning="the share of each topic; together they are 1"),),
+        columns=(
+            Column(name="topic_weights", meaning="the share of each topic; together they are 1"),
+            Column(
+                name="topics",
+                meaning="where top_words asks for it, the document's topics of more than an even share, the largest "
+                "first: number, share and heaviest words of each",
+                number="json",
+                optional=True,
+            ),
+        ),
+        accepts=(*REQUEST_ROWS, "text/plain"),
     ),
     log_name="AWS/NTM",
     gpu=True,

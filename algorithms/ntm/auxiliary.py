@@ -9,16 +9,16 @@ from algoport.algorithms.contract import Auxiliary
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.shared.text import vectors
 from algoport.algorithms.shared.text.vectors import Vectors
+from algoport.algorithms.shared.text.vocabulary import FILE, Vocabulary
 
-CHANNEL, VOCABULARY = "auxiliary", "vocab.txt"
-MOST_BYTES = 1 << 28  # of the vocabulary
+CHANNEL = "auxiliary"
 
 
 @dataclass(frozen=True, eq=False)
 class Lexicon:
     """What is known of the words."""
 
-    words: list[str] | None = None  # (v,)
+    vocabulary: Vocabulary | None = None
     vectors: Vectors | None = None
 
     @classmethod
@@ -28,45 +28,35 @@ class Lexicon:
         auxiliary = files.get(CHANNEL)
         if auxiliary is None or not auxiliary.names:
             return cls()
-        if VOCABULARY not in auxiliary.names and not auxiliary.nameless:
-            note(f"Vocab file {VOCABULARY} is expected at /opt/ml/input/data/{CHANNEL}")
+        if FILE not in auxiliary.names and not auxiliary.nameless:
+            note(f"Vocab file {FILE} is expected at /opt/ml/input/data/{CHANNEL}")
             return cls()
-        words = _words(auxiliary, feature_dim)
-        others = [name for name in auxiliary.names if name != VOCABULARY] if not auxiliary.nameless else []
+        vocabulary = Vocabulary.read(auxiliary, feature_dim)
+        others = [name for name in auxiliary.names if name != FILE] if not auxiliary.nameless else []
         if len(others) > 1:
             raise UserError(
-                f"Channel '{CHANNEL}': must hold {VOCABULARY} and at most one file of word vectors beside it; it holds "
+                f"Channel '{CHANNEL}': must hold {FILE} and at most one file of word vectors beside it; it holds "
                 f"{', '.join(others[:8])}."
             )
         if not others:
             note(
-                f"The channel {CHANNEL} holds no word vectors beside {VOCABULARY}: WETC, by which topics are "
-                "evaluated, is left out. Put a file of GloVe's there for it."
+                f"The channel {CHANNEL} holds no word vectors beside {FILE}: WETC, by which topics are evaluated, is "
+                "left out. Put a file of GloVe's there for it."
             )
-            return cls(words)
-        return cls(words, _vectors(auxiliary, others[0], words, note))
+            return cls(vocabulary)
+        return cls(vocabulary, _vectors(auxiliary, others[0], vocabulary, note))
 
 
-def _words(auxiliary: Auxiliary, feature_dim: int) -> list[str]:
-    words = [word.strip() for _, word in auxiliary.lines(VOCABULARY, limit=MOST_BYTES)]
-    while words and not words[-1] and len(words) > feature_dim:
-        words.pop()
-    if len(words) != feature_dim:
-        raise UserError(
-            f"{CHANNEL}/{VOCABULARY}: must have feature_dim ({feature_dim}) lines, the word of each number from 0; it "
-            f"has {len(words)}."
-        )
-    return words
-
-
-def _vectors(auxiliary: Auxiliary, name: str, words: list[str], note: Callable[[str], None]) -> Vectors | None:
-    own = vectors.read(auxiliary, name, words)
+def _vectors(
+    auxiliary: Auxiliary, name: str, vocabulary: Vocabulary, note: Callable[[str], None]
+) -> Vectors | None:
+    own, size = vectors.read(auxiliary, name, vocabulary.words), len(vocabulary)
     if own.missing:
         note(
-            f"{own.missing} out of {len(words)} in vocabulary do not have embeddings! Default vector used for unknown "
+            f"{own.missing} out of {size} in vocabulary do not have embeddings! Default vector used for unknown "
             "embedding!"
         )
-    if own.missing < len(words):
+    if own.missing < size:
         return own
-    note(f"{CHANNEL}/{name} has a vector of none of the words of {VOCABULARY}: WETC is left out.")
+    note(f"{CHANNEL}/{name} has a vector of none of the words of {FILE}: WETC is left out.")
     return None

@@ -60,8 +60,11 @@ def take(documents: Documents, chosen: NDArray[np.bool_]) -> Documents:
 
 
 def csr(rows: Rows) -> tuple[Any, Any, Any]:
-    """All rows, also those without words, as (indptr, indices, values)."""
+    """All rows of a request, also those without words, as (indptr, indices, values); `UserError` where a count is
+    negative."""
     matrix = _matrix(rows)
+    if len(matrix.data) and not matrix.data.min() >= 0:
+        _refuse(matrix, "")
     return matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data
 
 
@@ -88,8 +91,9 @@ def _refuse(matrix: Any, channel: str) -> None:
     at = int(np.flatnonzero(~(np.isfinite(matrix.data) & (matrix.data > 0)))[0])
     value = float(matrix.data[at])
     what = f"negative, {value:g}" if value < 0 else f"no finite number, {value:g}"
+    place = f"Channel '{channel}': " if channel else ""
     raise UserError(
-        f"Channel '{channel}': the count of a word must be at least 0; that of word {int(matrix.indices[at])} is "
+        f"{place}the count of a word must be at least 0; that of word {int(matrix.indices[at])} is "
         f"{what} in a document. Write how often each word of the vocabulary stands in it."
     )
 

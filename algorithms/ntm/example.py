@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from algoport.algorithms.contract.records import Rows
+from algoport.algorithms.shared.text.requests import word
 
 HYPERPARAMETERS: dict[str, object] = {
     "feature_dim": 24,
@@ -19,6 +20,7 @@ HYPERPARAMETERS: dict[str, object] = {
 # For fault injection: settings beside these with which the job takes a second or two, on one host and on two.
 LONG_JOBS = [({"epochs": 400, "num_patience_epochs": 401}, {"epochs": 60, "num_patience_epochs": 61})]
 SUBJECTS, WORDS = 3, 8
+CHOICES: list[dict[str, object]] = [{"top_words": 2}]
 
 
 def channels() -> dict[str, Rows]:
@@ -28,7 +30,7 @@ def channels() -> dict[str, Rows]:
 
 def files() -> dict[str, dict[str, bytes]]:
     """The words, and a vector of most of them."""
-    names = [f"{subject}{number}" for subject in ("tree", "star", "coin") for number in range(WORDS)]
+    names = [word(column) for column in range(SUBJECTS * WORDS)]
     random = np.random.default_rng(3)
     middles = random.normal(size=(SUBJECTS, 5))
     lines = [

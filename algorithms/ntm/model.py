@@ -15,12 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algoport.algorithms.contract.group import Alone
+from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.records import Rows
+from algoport.algorithms.contract.records.lines import Lines
 from algoport.algorithms.ntm import documents, gradients, schema
 from algoport.algorithms.ntm.documents import Documents
 from algoport.algorithms.ntm.gradients import Losses, Network
 from algoport.algorithms.ntm.shapes import TOPICS, Shape
+from algoport.algorithms.ntm.options import Options
 from algoport.algorithms.shared import artifact
+from algoport.algorithms.shared.text import topic_words
+from algoport.algorithms.shared.text.vocabulary import Vocabulary
 
 NAME = "ntm"
 ONNX = "model.onnx"
@@ -39,7 +44,7 @@ class Model:
     batch_norm: bool
     weights: Mapping[str, Array]  # as `Shape.plain` has them
     statistics: Mapping[str, Array] = field(default_factory=dict)  # of batch normalization, where there is any
-    vocabulary: list[str] | None = None  # (v,)
+    vocabulary: Vocabulary | None = None
     hurried: bool = False  # whether there is no time for files that others read
 
     @property
@@ -57,10 +62,37 @@ class Model:
         """Of the network."""
         return Shape(feature_dim=self.feature_dim, num_topics=self.num_topics, layers=self.layers)
 
-    def predict(self, records: Rows, options: Any = None) -> Mapping[str, NDArray[Any]]:
-        """The share of each topic in each document (n, k). A document without words gets those of no evidence."""
-        mean, _ = gradients.encode(self._network, self.weights, *documents.csr(records))
-        return {"topic_weights": gradients.softmax(mean)}
+    def predict(self, records: Rows | Lines, options: Options | None = None) -> Mapping[str, Any]:
+        """The share of each topic in each document (n, k); where it is asked for, its largest topics in words. A
+        document without words gets the shares of no evidence."""
+        mean, _ = gradients.encode(self._network, self.weights, *self._counts(records))
+        shares = gradients.softmax(mean)
+        if options is None or not options.top_words:
+            return {"topic_weights": shares}
+        names = self._named("top_words").words
+        words = [[names[w] for w in own] for own in topic_words.strongest(self.topics, options.top_words)]
+        return {"topic_weights": shares, "topics": [topic_words.named(own, words) for own in shares]}
+
+    def _counts(self, records: Rows | Lines) -> tuple[Any, Any, Any]:
+        """The documents' counts; `UserError` where texts are asked of a model without a vocabulary, where a text has
+        no word of it, and where a count is negative."""
+        if isinstance(records, Lines):
+            counts = self._named("text/plain").counts(records.text)
+            return counts.indptr, counts.words, counts.values
+        return documents.csr(records)
+
+    def _named(self, what: str) -> Vocabulary:
+        """The vocabulary; `UserError` where there is none."""
+        if self.vocabulary is None:
+            raise UserError(
+                f"{what}: needs a model that knows its words; this one was trained without vocab.txt in the channel "
+                f"'auxiliary', and takes {self.width} counts of words a document."
+            )
+        return self.vocabulary
+
+    def shares(self, some: Documents) -> Array:
+        """The share of each topic in each document (n, k)."""
+        return gradients.softmax(gradients.encode(self._network, self.weights, *some.entries)[0])
 
     def losses(self, some: Documents) -> Losses:
         """Of each document."""
@@ -102,7 +134,7 @@ class Model:
             "encoder_layers": list(self.layers),
             "encoder_layers_activation": self.activation,
             "batch_norm": self.batch_norm,
-            "vocabulary": self.vocabulary,
+            "vocabulary": None if self.vocabulary is None else list(self.vocabulary.words),
         }
 
     @classmethod

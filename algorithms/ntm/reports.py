@@ -13,8 +13,11 @@ from algoport.algorithms.ntm.documents import Documents
 from algoport.algorithms.ntm.gradients import Losses
 from algoport.algorithms.ntm.model import Model
 from algoport.algorithms.ntm.state import State, Tally
-from algoport.algorithms.ntm.topics import describe
+from algoport.algorithms.ntm.topics import similarity
 from algoport.algorithms.shared.neural.curves import curves as drawn
+from algoport.algorithms.shared.text import topic_words
+
+SHOWN = 20  # words of a topic in the log
 
 
 def figures(losses: Losses, documents: Documents) -> NDArray[np.float64]:
@@ -67,12 +70,32 @@ def save_curves(reporter: Reporter, losses: Mapping[str, Sequence[tuple[float, f
 
 def topics(reporter: Reporter, model: Model, lexicon: Lexicon) -> None:
     """The topics as their words, or as numbers of words where there is no vocabulary."""
-    own = describe(model.topics, None if lexicon.vectors is None else lexicon.vectors.vectors)
-    names = model.vocabulary or [str(number) for number in range(model.feature_dim)]
-    scores = [] if own.coherence is None else [f"wetc {own.coherence.mean():.2f}"]
-    scores.append(f"tu {own.uniqueness.mean():.2f}")
+    tops = topic_words.strongest(model.topics, SHOWN)
+    unique = topic_words.uniqueness(tops)
+    near = None if lexicon.vectors is None else similarity(tops, lexicon.vectors.vectors)
+    names = None if model.vocabulary is None else model.vocabulary.words
+    scores = [] if near is None else [f"wetc {near.mean():.2f}"]
+    scores.append(f"tu {unique.mean():.2f}")
     reporter.note(f"Topics from epoch:final (num_topics:{model.num_topics}) [{', '.join(scores)}]:")
-    for topic, words in enumerate(own.words):
-        figures = [] if own.coherence is None else [f"{own.coherence[topic]:.2f}"]
-        figures.append(f"{own.uniqueness[topic]:.2f}")
-        reporter.note(f"[{', '.join(figures)}] {' '.join(names[word] for word in words)}")
+    for topic, words in enumerate(tops.tolist()):
+        figures = [] if near is None else [f"{near[topic]:.2f}"]
+        figures.append(f"{unique[topic]:.2f}")
+        shown = [str(word) if names is None else names[word] for word in words]
+        reporter.note(f"[{', '.join(figures)}] {' '.join(shown)}")
+
+
+def save_topics(
+    reporter: Reporter, model: Model, coherence: topic_words.Coherence, shares: NDArray[np.float64]
+) -> None:
+    """The topics as a document, a table and a picture."""
+    assert model.vocabulary is not None
+    report = topic_words.Report(
+        words=model.vocabulary.words,
+        beta=model.topics,
+        shares=shares,
+        coherence=coherence.npmi(),
+        documents=int(coherence.documents),
+    )
+    reporter.keep("topics.json", report.document())
+    reporter.keep("topics.csv", report.table())
+    reporter.keep("topics.png", report.picture())

@@ -14,6 +14,7 @@ from algoport.algorithms.ntm.gradients import ACTIVATIONS
 from algoport.algorithms.ntm.shapes import TOPICS, WORDS, Shape
 from algoport.algorithms.shared import artifact
 from algoport.algorithms.shared.arrays import single
+from algoport.algorithms.shared.text.vocabulary import Vocabulary
 
 _MOST = {"feature_dim": 1_000_000, "num_topics": 1000}
 _MOST_LAYERS, _MOST_OUTPUTS = 20, 100_000
@@ -31,15 +32,12 @@ def facts(given: Mapping[str, Any]) -> dict[str, Any]:
         raise UserError(f"{artifact.FACTS}: encoder_layers_activation must be one of {', '.join(ACTIVATIONS)}.")
     if not isinstance(batch_norm, bool):
         raise UserError(f"{artifact.FACTS}: batch_norm must be true or false; it is {batch_norm!r}.")
-    vocabulary = given.get("vocabulary")
-    if vocabulary is not None:
-        if not isinstance(vocabulary, list) or not all(isinstance(word, str) for word in vocabulary):
-            raise UserError(f"{artifact.FACTS}: vocabulary must be a list of words, or null.")
-        if len(vocabulary) != own["feature_dim"]:
-            raise UserError(
-                f"{artifact.FACTS}: vocabulary must have feature_dim ({own['feature_dim']}) words; it has "
-                f"{len(vocabulary)}."
-            )
+    vocabulary = Vocabulary.of_facts(given.get("vocabulary"), artifact.FACTS)
+    if vocabulary is not None and len(vocabulary) != own["feature_dim"]:
+        raise UserError(
+            f"{artifact.FACTS}: vocabulary must have feature_dim ({own['feature_dim']}) words; it has "
+            f"{len(vocabulary)}."
+        )
     return {**own, "activation": activation, "batch_norm": batch_norm, "vocabulary": vocabulary}
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from algoport.algorithms import contract
 from algoport.algorithms.contract.errors import Stopped, UserError
 from algoport.algorithms.contract.group import total
+from algoport.algorithms.contract.records import nothing
 from algoport.algorithms.ntm import documents, gradients, reports
 from algoport.algorithms.ntm.auxiliary import Lexicon
 from algoport.algorithms.ntm.documents import Documents
@@ -27,6 +28,9 @@ from algoport.algorithms.shared.neural import loop, rules
 from algoport.algorithms.shared.randomness import draws, hashes, seed_of, shares
 from algoport.algorithms.shared.scoring import GRACE, score_each, sums
 from algoport.algorithms.shared.start import check_alike
+from algoport.algorithms.shared.text import topic_words
+from algoport.algorithms.shared.text.counts import Counts
+from algoport.algorithms.shared.text.vocabulary import Vocabulary
 
 Job = contract.Job[Hyperparameters, Model]
 
@@ -38,8 +42,8 @@ WEIGHTS, LATENT, SAMPLE, ORDER = range(1, 5)
 WARM_UP = 10
 # Documents whose words say what is usual, and numbers that these may be where they are dense.
 FIRST, MOST = 8192, 1 << 26
-# Documents of a batch that is only evaluated.
-EVALUATED = 1024
+# Documents of a batch that is only evaluated, and those that coherence is counted in.
+EVALUATED, LOOKED = 1024, 50_000
 
 
 def fit(job: Job) -> Model:
@@ -57,9 +61,11 @@ def fit(job: Job) -> Model:
         if stopping:
             raise Stopped
         raise UserError("Channel 'train': must have a document with words; it has none.")
-    model = learner.model(lexicon.words, stopping=stopping)
+    model = learner.model(lexicon.vocabulary, stopping=stopping)
     _test(job, model)
     reports.topics(job.reporter, model, lexicon)
+    if model.vocabulary is not None and not stopping:
+        _describe(job, model)
     reports.save_curves(job.reporter, learner.state.curves, stopping=stopping)
     return model
 
@@ -271,7 +277,7 @@ class Learner:
             self._job.reporter.note(f"{said[0]} of {said[1]} training documents have no words and are passed over.")
         state.epoch, state.step, state.tally = state.epoch + 1, 0, Tally()
 
-    def model(self, vocabulary: list[str] | None, *, stopping: bool) -> Model:
+    def model(self, vocabulary: Vocabulary | None, *, stopping: bool) -> Model:
         """The model of the best epoch, or of the weights as they are where none was evaluated."""
         settings, state = self._settings, self.state
         if vocabulary is None and self._job.start is not None:
@@ -324,3 +330,21 @@ def _test(job: Job, model: Model) -> None:
     tally.add(np.array([*(own or np.zeros(5)), 0.0]))
     if tally.documents:
         reports.tested(job.reporter, tally)
+
+
+def _describe(job: Job, model: Model) -> None:
+    """Topics as words, with their shares and coherence, from a further look at some of the documents."""
+    coherence = topic_words.Coherence(topic_words.strongest(model.topics, topic_words.TOP))
+    size, shares = max(job.batch, EVALUATED), np.zeros(model.num_topics)
+    batches = job.channels["train"].batches(size)
+    for number, rows in enumerate(job.in_step(batches, nothing(model.width))):
+        if number * size >= LOOKED:
+            break
+        own = documents.read(rows, model.width, "train")
+        indptr, words, values = own.entries
+        coherence.add(Counts(indptr, words, values, model.width))
+        shares += own.words.masses @ model.shares(own)
+    seen = np.array([coherence.documents])
+    job.group.sum_(coherence.single, coherence.pairs, shares, seen)
+    coherence.documents = float(seen[0])
+    reports.save_topics(job.reporter, model, coherence, shares / max(float(shares.sum()), 1e-300))

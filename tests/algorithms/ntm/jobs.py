@@ -21,7 +21,7 @@ def drawn(n=600, topics=5, words=12, seed=0, length=60):
 
 def job(counts, *, others=None, files=None, **given):
     """A job on counts, dense or sparse; what it says and reports goes to `notes` and `reports`."""
-    notes, reports = given.pop("notes", []), given.pop("reports", [])
+    notes, reports, keep = given.pop("notes", []), given.pop("reports", []), given.pop("keep", {})
     more = {name: given.pop(name) for name in ("start", "seed", "group", "checkpoints") if name in given}
     rows = {"train": counts, **(others or {})}
     features = {
@@ -33,7 +33,9 @@ def job(counts, *, others=None, files=None, **given):
         hyperparameters=Hyperparameters.read(settings),
         channels={name: Memory(own, group=more.get("group")) for name, own in features.items()},
         files={"auxiliary": Auxiliary.of("auxiliary", files)} if files else {},
-        reporter=Reporter(note=notes.append, report=lambda values, **how: reports.append((values, how))),
+        reporter=Reporter(
+            note=notes.append, report=lambda values, **how: reports.append((values, how)), keep=keep.__setitem__
+        ),
         **more,
     )
 

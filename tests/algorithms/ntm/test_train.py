@@ -203,7 +203,7 @@ def negative():
         (
             drawn(30)[0],
             {"files": {"vocab.txt": b"one\ntwo\n"}},
-            r"auxiliary/vocab.txt: must have feature_dim \(60\) lines, .* it has 2",
+            r"auxiliary/vocab.txt: must have 60 lines, .* it has 2",
         ),
         (
             drawn(30)[0],
