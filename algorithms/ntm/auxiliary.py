@@ -47,9 +47,7 @@ class Lexicon:
         return cls(vocabulary, _vectors(auxiliary, others[0], vocabulary, note))
 
 
-def _vectors(
-    auxiliary: Auxiliary, name: str, vocabulary: Vocabulary, note: Callable[[str], None]
-) -> Vectors | None:
+def _vectors(auxiliary: Auxiliary, name: str, vocabulary: Vocabulary, note: Callable[[str], None]) -> Vectors | None:
     own, size = vectors.read(auxiliary, name, vocabulary.words), len(vocabulary)
     if own.missing:
         note(

@@ -14,15 +14,15 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from algoport.algorithms.contract.group import Alone
 from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.group import Alone
 from algoport.algorithms.contract.records import Rows
 from algoport.algorithms.contract.records.lines import Lines
 from algoport.algorithms.ntm import documents, gradients, schema
 from algoport.algorithms.ntm.documents import Documents
 from algoport.algorithms.ntm.gradients import Losses, Network
-from algoport.algorithms.ntm.shapes import TOPICS, Shape
 from algoport.algorithms.ntm.options import Options
+from algoport.algorithms.ntm.shapes import TOPICS, Shape
 from algoport.algorithms.shared import artifact
 from algoport.algorithms.shared.text import topic_words
 from algoport.algorithms.shared.text.vocabulary import Vocabulary
@@ -77,7 +77,7 @@ class Model:
         """The documents' counts; `UserError` where texts are asked of a model without a vocabulary, where a text has
         no word of it, and where a count is negative."""
         if isinstance(records, Lines):
-            counts = self._named("text/plain").counts(records.text)
+            counts = self._named("text/plain").counts(records.text, records.place)
             return counts.indptr, counts.words, counts.values
         return documents.csr(records)
 
