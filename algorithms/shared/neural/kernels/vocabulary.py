@@ -65,12 +65,27 @@ def _logits_(rows, width, hidden, weights, bias, logits):
     add_product_(rows, hidden.shape[1], hidden, weights, logits)
 
 
-# Without the flags that respect NaN, which is what lets a maximum be vectors; the sum that follows has the NaN.
-@numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
-def _largest(line, width):
-    most = line[0]
-    for j in range(width):
-        most = max(most, line[j])
+@numba.njit(nogil=True, cache=True, inline="always", error_model="numpy")
+def _larger(x, y):
+    return x if x > y else y
+
+
+@numba.njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
+def _largest(line, width, scratch):
+    """Of a tile's logits. Halves are compared number by number: that is vectors, which a running maximum is not. A NaN
+    may be lost here; the sum that follows has it."""
+    if width < TILE:
+        most = line[0]
+        for j in range(width):
+            most = _larger(line[j], most)
+        return most
+    for j in range(128):
+        scratch[j] = _larger(_larger(line[j], line[j + 128]), _larger(line[j + 256], line[j + 384]))
+    for j in range(32):
+        scratch[j] = _larger(_larger(scratch[j], scratch[j + 32]), _larger(scratch[j + 64], scratch[j + 96]))
+    most = scratch[0]
+    for j in range(32):
+        most = _larger(scratch[j], most)
     return most
 
 
@@ -93,14 +108,14 @@ def _log_sums_of_block(
 ):
     first = block * ROWS
     rows = min(ROWS, hidden.shape[0] - first)
-    logits = np.empty((ROWS, TILE), np.float32)
+    logits, scratch = np.empty((ROWS, TILE), np.float32), np.empty(128, np.float32)
     most, total = np.full(ROWS, -np.inf, np.float32), np.zeros(ROWS, np.float64)
     for tile in range(weights.shape[0]):
         width = min(TILE, v - tile * TILE)
         _logits_(rows, width, hidden[first : first + rows], weights[tile], bias[tile], logits)
         for r in range(rows):
             line = logits[r]
-            new = max(most[r], _largest(line, width))
+            new = max(most[r], _largest(line, width, scratch))
             total[r] = total[r] * math.exp(np.float64(most[r] - new)) + _sum_of_powers(line, width, new)
             most[r] = new
     for r in range(rows):
