@@ -137,7 +137,8 @@ def _targets(rows: Rows, name: str, objective: Objective) -> Targets:
         raise UserError(f"Channel '{name}': label_size must be 1{also} for {objective.name}; it is {label.shape[1]}.")
     weight = rows.weight
     if weight is not None and not (np.isfinite(weight).all() and (weight >= 0).all()):
-        raise UserError(f"Channel '{name}': weights must be finite numbers at least 0; one is not.")
+        wrong = weight[~(np.isfinite(weight) & (weight >= 0))][0]
+        raise UserError(f"Channel '{name}': weights must be finite numbers at least 0; one is {wrong:g}.")
     own = np.empty(0, np.float32) if weight is None else np.ascontiguousarray(weight, np.float32)
     first = np.ascontiguousarray(label[:, 0], np.float32)
     query = rows.group

@@ -11,6 +11,7 @@ from algoport.algorithms import contract
 from algoport.algorithms.contract.errors import AlgoportError, Stopped
 from algoport.algorithms.contract.group import Alone
 from algoport.algorithms.shared import compiled
+from algoport.training.channels import label_places
 from algoport.training.channels.opening import Opening
 from algoport.training.configuration import Configuration
 from algoport.training.places import Places
@@ -30,17 +31,18 @@ def findings(places: Places, job: Configuration, parts: Parts, start: Any, secon
     opening = Opening(places, job, parts.algorithm, Alone())
     try:
         sources: Mapping[str, Any] = {name: _Watched(own, watch) for name, own in opening.sources().items()}
-        parts.fit(
-            contract.Job(
-                hyperparameters=job.settings,
-                channels=sources,
-                files=opening.files(),
-                stop_requested=watch.is_over,
-                start=start,
-                hosts=len(job.hosts.names),
-                seed=job.seed,
+        with label_places(sources):
+            parts.fit(
+                contract.Job(
+                    hyperparameters=job.settings,
+                    channels=sources,
+                    files=opening.files(),
+                    stop_requested=watch.is_over,
+                    start=start,
+                    hosts=len(job.hosts.names),
+                    seed=job.seed,
+                )
             )
-        )
     except Stopped:
         return []
     except AlgoportError as error:

@@ -69,7 +69,7 @@ def _read(places: Places, job: Configuration, parts: Parts, seconds: float, repo
         report.notes.append(
             "Channel 'model': there is a model to start from." if start else "Channel 'model': is empty."
         )
-    opening = Opening(places, job, parts.algorithm, Alone())
+    opening = Opening(places, job, parts.algorithm, Alone(), say=report.notes.append)
     sources = list(opening.sources().values())
     report.notes += [
         f"Channel '{files.channel}': {'is a pipe' if files.nameless else ', '.join(files.names)}; for the algorithm."

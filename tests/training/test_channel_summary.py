@@ -308,3 +308,25 @@ def test_validate_says_the_same(job, tmp_path):
         "Channel 'train': 2 rows of 2 features, all readable. 1 file; text/csv (the content type that was given). "
         "Passed over: a file that is no data, by its name (train/README.md)."
     )
+
+
+def test_validate_names_a_channel_that_has_nothing(job, tmp_path):
+    job.place.file("train/a.csv", CSV_ROWS).file("validation/b.csv", b"")
+    job(train={"ContentType": CSV}, validation={"ContentType": CSV})
+
+    report = validate.findings("xgboost", tmp_path)
+
+    assert not report.faults
+    assert (
+        "Channel 'validation' is given and has no records, so that the job runs as one without it. "
+        "Passed over: an empty file (validation/b.csv)." in report.notes
+    )
+
+
+def test_validate_names_file_and_line_of_a_label_as_a_job_does(job, tmp_path):
+    job.place.file("train/a.csv", CSV_ROWS + b"nan,1,2\n")
+    job(train={"ContentType": CSV})
+
+    assert validate.findings("xgboost", tmp_path).faults == [
+        "train/a.csv, line 3: a label must be a finite number for reg:squarederror; one is nan."
+    ]

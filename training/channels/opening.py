@@ -83,6 +83,7 @@ class Opening:
         local: tuple[int, int] = (0, 1),
         meter: Meter | None = None,
         asked: Callable[[], bool] = lambda: False,
+        say: Callable[[str], None] = log.note,
     ) -> None:
         self.places = places
         self._configuration = configuration
@@ -92,6 +93,7 @@ class Opening:
         self._local = local
         self._meter = meter
         self._asked = asked
+        self._say = say
 
     def sources(self) -> dict[str, Channel]:
         """Every channel that any member has, by name; an exchange. `UserError` where a required one has nothing."""
@@ -111,7 +113,7 @@ class Opening:
         self._check_widths(there)
         for name in self._given:
             if name in channels and channels[name] not in there:
-                log.note(
+                self._say(
                     f"Channel '{name}' is given and has no records, so that the job runs as one without it. "
                     f"{channels[name].summary.passed_over()}".rstrip()
                 )

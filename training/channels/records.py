@@ -108,7 +108,10 @@ class Files:
                     self.share = (before + min(shard.size, os.lseek(file.fileno(), 0, os.SEEK_CUR))) / self._bytes
                     yield block
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise UserError(f"{shard.name}: must be a whole gzip file; it cannot be decompressed: {error}.") from None
+            what = "is cut off" if isinstance(error, EOFError) else "is damaged"
+            raise UserError(
+                f"{shard.name}: must be a whole gzip file; it {what}. Copy or compress it once more."
+            ) from None
         self._read = before + shard.size
 
     def _check_width(self, block: Records, shard: Shard) -> None:

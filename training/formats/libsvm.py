@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,8 +45,9 @@ class _Lines:
 def read(stream: BinaryIO, layout: Layout) -> Iterator[Rows]:
     """Sparse rows. Where the layout has no width, it is one more than the largest key of the stream, which must be
     read to its end for that: the rows are then held in memory, as sparse as they are."""
-    pending: list[tuple[_Lines, bytes]] = []
+    pending: list[Rows] = []
     labeled: bool | None = None
+    width = 1
     for block in blocks(stream, layout):
         data = bytes(block.data)
         if block.line == 1:
@@ -59,13 +60,12 @@ def read(stream: BinaryIO, layout: Layout) -> Iterator[Rows]:
         labeled = _with_label(lines, data, layout, labeled)
         if layout.width is None:
             _check_keys(lines, data, layout)
-            # Of the text, only what faults would need: none are left but keys that come twice.
-            pending.append((lines, b""))
+            width = max(width, int(lines.keys.max(initial=0)) + 1)
+            pending.append(_rows(lines, data, layout, MOST_COLUMNS))
         else:
             yield _rows(lines, data, layout, layout.width)
-    width = max((int(lines.keys.max()) + 1 for lines, _ in pending if len(lines.keys)), default=1)
     while pending:
-        yield _rows(*pending.pop(0), layout, width)
+        yield _of_width(pending.pop(0), width)
 
 
 def write(rows: Rows) -> bytes:
@@ -89,6 +89,16 @@ def write(rows: Rows) -> bytes:
         # A row of zeros without a label would be a blank line, and so no row.
         lines.append(" ".join(tokens or ["0:0"]))
     return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _of_width(rows: Rows, width: int) -> Rows:
+    """The same sparse rows, which are wider than all their keys need."""
+    from scipy import sparse
+
+    wide: Any = rows.features
+    matrix = sparse.csr_array((wide.data, wide.indices, wide.indptr), shape=(len(rows), width))
+    matrix.has_canonical_format = True
+    return replace(rows, features=matrix)
 
 
 def _check_keys(lines: _Lines, data: bytes, layout: Layout) -> None:
@@ -115,9 +125,7 @@ def _check_blank(data: bytes, line: int, layout: Layout) -> None:
 
 def _rows(lines: _Lines, data: bytes, layout: Layout, width: int) -> Rows:
     def place(row: int) -> str:
-        return (
-            f"line {_number_of(data, lines.line, row)}" if data else f"row {row + 1} of the block at line {lines.line}"
-        )
+        return f"line {_number_of(data, lines.line, row)}"
 
     def check(wrong: NDArray[np.bool_], sentence: object) -> None:
         if wrong.any():

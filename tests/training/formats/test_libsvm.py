@@ -138,6 +138,13 @@ def test_a_fault_is_on_its_line(prefix, text, sentence):
         assert str(fault.value) == f"train/x, line {line}: {sentence}"
 
 
+def test_a_key_twice_is_on_its_line_where_no_width_is_known():
+    for block in (1 << 24, 16):
+        with pytest.raises(UserError, match="train/x, line 5: has a key twice"):
+            read("1 0:1\n\n# none\n1 5:1 2:1\n0 7:1 7:2\n0 9:1\n", labels=1, block=block)
+    assert read("1 0:1\n\n1 5:1 2:1\n0 7:1\n", labels=1, block=16).dense()[1].tolist() == [0, 0, 1, 0, 0, 1, 0, 0]
+
+
 def test_rows_have_a_label_all_or_none():
     with pytest.raises(UserError, match="train/x, line 3: has no label, where the lines before have one"):
         read("1 0:1\n2 0:1\n0:3\n", width=4)
