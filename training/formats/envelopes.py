@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from algoport.training.formats.layout import Layout, excerpt
+from algoport.training.formats.layout import Layout, excerpt, shown_json
 
 _SPLIT, _RECORDS, _INPUTS = "dataframe_split", "dataframe_records", "inputs"
 _NUMBERS = {"BOOL", "FP16", "FP32", "FP64", "BF16"}
@@ -30,7 +30,7 @@ def rows_of(body: Any, layout: Layout) -> Sequence[Any] | None:
 def _bare(values: list[Any], name: str, layout: Layout) -> list[Any]:
     """A list of rows."""
     if values and not all(isinstance(row, list | dict) for row in values):
-        raise layout.fault(name, f"must be a list of rows, such as [[1.5, 2], [3, 4]]; it is {excerpt(values)}.")
+        raise layout.fault(name, f"must be a list of rows, such as [[1.5, 2], [3, 4]]; it is {shown_json(values)}.")
     return values
 
 
@@ -61,7 +61,7 @@ def _inputs(inputs: Any, layout: Layout) -> list[Any]:
     if isinstance(inputs, Mapping):
         return _nameless(f'"{_INPUTS}" with an object', layout)
     if not isinstance(inputs, list):
-        raise layout.fault("", f'"{_INPUTS}" must be a list of rows, or of one tensor; it is {excerpt(inputs)}.')
+        raise layout.fault("", f'"{_INPUTS}" must be a list of rows, or of one tensor; it is {shown_json(inputs)}.')
     tensors = [entry for entry in inputs if isinstance(entry, Mapping) and "datatype" in entry]
     if not tensors:
         return _bare(inputs, _INPUTS, layout)
@@ -78,16 +78,22 @@ def _tensor(tensor: Mapping[str, Any], layout: Layout) -> list[Any]:
     if kind not in _NUMBERS and not kind.startswith(("INT", "UINT")):
         raise layout.fault("", f"{name} must have a datatype of numbers, such as FP32; it is {excerpt(kind)}.")
     if not isinstance(shape, list) or not 0 < len(shape) < 9 or any(type(n) is not int or n < 0 for n in shape):
-        raise layout.fault("", f'{name} must have a "shape" such as [2, 4]; it is {excerpt(shape)}.')
+        raise layout.fault("", f'{name} must have a "shape" such as [2, 4]; it is {shown_json(shape)}.')
+    if not all(shape[1:]):
+        raise layout.fault("", f"{name} has rows without features: its shape is {shape}.")
     if not isinstance(data, list):
         sentence = 'must have its numbers as a list "data"; binary data is not read'
         raise layout.fault("", f"{name} {sentence}.")
     flat = data
-    for _ in shape[1:]:
+    for level, extent in enumerate(shape[1:], 1):
         if flat and all(isinstance(entry, list) for entry in flat):
+            if {len(entry) for entry in flat} != {extent} or len(flat) != math.prod(shape[:level]):
+                raise layout.fault("", f"{name}: its lists within lists are not as its shape {shape} says.")
             flat = [number for entry in flat for number in entry]
     if len(flat) != math.prod(shape):
         raise layout.fault("", f"{name} has {len(flat)} numbers, where its shape {shape} says {math.prod(shape)}.")
+    if kind == "BOOL":
+        flat = [int(entry) if isinstance(entry, bool) else entry for entry in flat]
     count = shape[0] if len(shape) > 1 else 1
     width = len(flat) // count if count else 0
     return [flat[start : start + width] for start in range(0, count * width, width)] if width else []

@@ -302,7 +302,7 @@ def _size(shape: Any, place: str, layout: Layout) -> int:
     size = 1
     for extent in shape if isinstance(shape, list) and 0 < len(shape) <= 8 else [None]:
         if type(extent) is not int or not 0 <= extent < 1 << 48 or size * extent >= 1 << 48:
-            raise layout.fault(place, f'"shape" must be a list of sizes, such as [1000]; it is {excerpt(shape)}.')
+            raise layout.fault(place, f'"shape" must be a list of sizes, such as [1000]; it is {shown_json(shape)}.')
         size *= extent
     return size
 

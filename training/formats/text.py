@@ -91,7 +91,7 @@ def _check_record(line: bytes, layout: Layout, number: int) -> None:
 
 def check_text(start: bytes, layout: Layout, said: str) -> None:
     """UserError where a stream that should be text plainly is another format, or has another charset."""
-    charset = layout.parameters.get("charset", layout.parameters.get("encoding", "utf-8")).lower()
+    charset = layout.parameters.get("charset", layout.parameters.get("encoding", "utf-8")).lower() or "utf-8"
     if charset not in ("utf-8", "utf8", "us-ascii", "ascii"):
         raise layout.fault("", f"text must be UTF-8; its content type says {charset}.")
     other = binary_format(start)

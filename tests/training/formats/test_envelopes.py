@@ -40,6 +40,14 @@ def test_rows_are_read_from_the_bodies_that_are_well_known(body: Any) -> None:
     np.testing.assert_array_equal(read(body).dense(), ROWS)
 
 
+def test_truth_values_of_a_tensor_of_them_are_numbers() -> None:
+    tensor = {"name": "x", "shape": [1, 2], "datatype": "BOOL"}
+    for data in ([True, False], [[True, False]], [1, 0]):
+        assert read({"inputs": [{**tensor, "data": data}]}).dense().tolist() == [[1, 0]]
+    with pytest.raises(UserError, match="it has true; write 1"):
+        read({"inputs": [{**tensor, "datatype": "FP32", "data": [True, False]}]})
+
+
 def test_no_rows_are_none() -> None:
     for body in ([], {"instances": []}, {"dataframe_split": {"data": []}}, {"inputs": []}):
         assert len(read(body)) == 0
@@ -62,6 +70,10 @@ def test_no_rows_are_none() -> None:
         ({"inputs": [{**TENSOR, "datatype": "BYTES", "data": ["a"]}]}, "must have a datatype of numbers"),
         ({"inputs": [{**TENSOR, "shape": [2, True], "data": ROWS}]}, 'must have a "shape" such as [2, 4]'),
         ({"inputs": [TENSOR]}, "binary data is not read"),
+        ({"inputs": [{**TENSOR, "data": [[1.5], [2.0, 3.0, 4.0]]}]}, "lists within lists are not as its shape [2, 2]"),
+        ({"inputs": [{**TENSOR, "shape": [1, 4], "data": ROWS}]}, "lists within lists are not as its shape [1, 4]"),
+        ({"inputs": [{**TENSOR, "shape": [2, 0], "data": []}]}, "has rows without features: its shape is [2, 0]"),
+        ({"inputs": None}, "must be a list of rows, or of one tensor; it is null"),
     ],
 )
 def test_what_cannot_be_read_of_them_is_named(body: Any, says: str) -> None:
