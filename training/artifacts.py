@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
 from algoport.algorithms.contract.errors import PlatformError, UserError
+from algoport.algorithms.contract.explanations import unpacking_fault
 from algoport.algorithms.shared import artifact
 from algoport.training import log
 
@@ -118,7 +119,7 @@ def _extract(archive: Path, folder: Path) -> None:
                 with source, open(target, "wb") as file:
                     shutil.copyfileobj(source, file, 1 << 20)
     except (tarfile.TarError, EOFError, OSError, ValueError, RecursionError, zlib.error, lzma.LZMAError) as error:
-        raise UserError(f"{archive.name}: cannot be unpacked as a tar archive: {error}.") from error
+        raise UserError(f"{archive.name}: cannot be unpacked as a tar archive: {unpacking_fault(error)}.") from error
 
 
 def _check(archive: Path, entry: tarfile.TarInfo, room: int) -> None:

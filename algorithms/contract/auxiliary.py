@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
 from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.explanations import unpacking_fault
 
 _SHOWN = 8  # names that a message lists
 _CHUNK = 1 << 16
@@ -100,7 +101,7 @@ class _LimitedStream(io.RawIOBase):
         try:
             data = self._stream.read(min(len(view), self._limit - self._seen + 1))
         except (EOFError, OSError, zlib.error) as error:  # of gzip, and of the disk
-            raise UserError(f"{self._place}: cannot be read: {error}.") from None
+            raise UserError(f"{self._place}: cannot be read: {unpacking_fault(error)}.") from None
         self._seen += len(data)
         if self._seen > self._limit:
             raise UserError(f"{self._place}: must have at most {self._limit:,} bytes; it has more.")

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.explanations import json_fault
 from algoport.algorithms.shared.model_folder import UNFINISHED, NoModel, check_finished, locate, open_file, read_file
 
 ARRAYS, FACTS = "model.safetensors", "model.json"
@@ -70,8 +71,11 @@ def load(
         raise UserError(f"{ARRAYS}: is missing beside {FACTS}.") from None
     except UserError:
         raise
-    except Exception as error:
-        raise UserError(f"{ARRAYS}: cannot be read as safetensors: {error}.") from None
+    except Exception:
+        raise UserError(
+            f"{ARRAYS}: cannot be read as safetensors: it is cut off, damaged, or longer than its header says. "
+            "Copy the model once more."
+        ) from None
     return arrays, facts
 
 
@@ -133,7 +137,7 @@ def _facts(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise NoModel(f"{FACTS}: there is no model in this folder.") from None
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{FACTS}: is not JSON: {error}.") from None
+        raise UserError(f"{FACTS}: is not JSON: {json_fault(error)}.") from None
     if not isinstance(facts, dict):
         raise UserError(f"{FACTS}: must be an object.")
     version = facts.get("format_version", FORMAT_VERSION)

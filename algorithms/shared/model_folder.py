@@ -30,6 +30,8 @@ def open_file(path: Path) -> BinaryIO:
     except FileNotFoundError:
         raise
     except OSError as error:
+        if path.is_socket():
+            raise UserError(f"{path.name}: must be a plain file; it is a socket.") from None
         raise UserError(f"{path.name}: cannot be read: {error.strerror}.") from None
     kind = stat.S_IFMT(os.fstat(number).st_mode)
     if kind != stat.S_IFREG:

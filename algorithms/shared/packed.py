@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.explanations import unpacking_fault
 from algoport.algorithms.shared.model_folder import open_file
 
 # Bytes that an entry may have once it is unpacked, of numbers and of JSON, and how many times what it has when packed.
@@ -33,7 +34,7 @@ def unpacked(path: Path, needed: str, texts: Sequence[str]) -> tuple[bytes, dict
                 for name in texts
             }
     except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError, OSError, ValueError) as error:
-        raise UserError(f"{path.name}: cannot be read as a zip: {error}.") from None
+        raise UserError(f"{path.name}: cannot be read as a zip: {unpacking_fault(error)}.") from None
 
 
 def facts_in(document: Any, depth: int = 0) -> Iterator[tuple[str, Any]]:

@@ -17,6 +17,7 @@ import typer
 
 from algoport import algorithms
 from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.explanations import unpacking_fault
 from algoport.algorithms.shared.artifact import FACTS
 from algoport.containers.cli.look import checked_name
 from algoport.containers.jobs.channels import by_suffix
@@ -107,7 +108,7 @@ def _bytes(file: Path) -> bytes:
         body = file.read_bytes()
         return gzip.decompress(body) if file.suffix == ".gz" else body
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise UserError(f"{file}: cannot be decompressed: {error}.") from None
+        raise UserError(f"{file}: cannot be decompressed: {unpacking_fault(error)}.") from None
     except OSError as error:
         raise UserError(f"{file}: cannot be read: {error.strerror}.") from None
 

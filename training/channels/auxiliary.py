@@ -13,6 +13,7 @@ import numpy as np
 
 from algoport.algorithms.contract.auxiliary import Auxiliary
 from algoport.algorithms.contract.errors import Stopped, UserError
+from algoport.algorithms.contract.explanations import unpacking_fault
 from algoport.algorithms.contract.group import Group
 from algoport.training.channels import fifo
 from algoport.training.channels.files import shards
@@ -91,7 +92,7 @@ class _Piped:
             except fifo.NoReader:
                 raise Stopped from None
             except zlib.error as error:
-                raise UserError(f"{self._path.name}: must be a whole gzip file; it is not: {error}.") from None
+                raise UserError(f"{self._path.name}: must be a whole gzip file; {unpacking_fault(error)}.") from None
         return io.BytesIO(self._data)
 
 

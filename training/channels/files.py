@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from algoport.algorithms.contract.errors import PlatformError, UserError
+from algoport.algorithms.contract.explanations import json_fault
 from algoport.training.formats.layout import Layout, Notes
 
 BUFFER = 1 << 20
@@ -177,7 +178,7 @@ def _manifest_shards(manifest: Shard, channel: str, there: dict[str, Shard]) -> 
     try:
         entries = json.loads(manifest.path.read_bytes())
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{manifest.name}: must be a manifest, a JSON array; it is not JSON: {error}.") from None
+        raise UserError(f"{manifest.name}: must be a manifest, a JSON array; {json_fault(error)}.") from None
     for entry in entries[1:]:
         shard = there.get(f"{channel}/{str(entry).lstrip('/')}")
         if shard is None:

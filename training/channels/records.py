@@ -13,6 +13,7 @@ import numpy as np
 
 from algoport.algorithms.contract import kinds
 from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.explanations import unpacking_fault
 from algoport.algorithms.contract.joining import Records, concatenate
 from algoport.algorithms.shared.machine import memory_free
 from algoport.training.channels import fifo
@@ -108,10 +109,7 @@ class Files:
                     self.share = (before + min(shard.size, os.lseek(file.fileno(), 0, os.SEEK_CUR))) / self._bytes
                     yield block
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            what = "is cut off" if isinstance(error, EOFError) else "is damaged"
-            raise UserError(
-                f"{shard.name}: must be a whole gzip file; it {what}. Copy or compress it once more."
-            ) from None
+            raise UserError(f"{shard.name}: must be a whole gzip file; {unpacking_fault(error)}.") from None
         self._read = before + shard.size
 
     def _check_width(self, block: Records, shard: Shard) -> None:

@@ -205,7 +205,26 @@ def entry(shape: list[int], offsets: list[int], dtype: str = "F32") -> dict[str,
 def test_a_malformed_header_is_refused_and_costs_nothing(tmp_path: Path, malformed: bytes) -> None:
     (saved(tmp_path) / artifact.ARRAYS).write_bytes(malformed)
 
-    assert refusal(tmp_path).startswith("model.safetensors: ")
+    assert refusal(tmp_path) == (
+        "model.safetensors: cannot be read as safetensors: it is cut off, damaged, or longer than its header says. "
+        "Copy the model once more."
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (b"", "it stops to be JSON at line 1, column 1"),
+        (b'{\n"a": 1', "it stops to be JSON at line 2, column 7"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "one of its numbers has thousands of digits"),
+        (b"[" * 100_000, "it is nested too deeply"),
+        (b'{"a": "\xff"}', "its byte 7 begins no letter of UTF-8"),
+    ],
+)
+def test_facts_that_are_no_json_are_refused_in_our_words(tmp_path: Path, text: bytes, why: str) -> None:
+    (saved(tmp_path) / artifact.FACTS).write_bytes(text)
+
+    assert refusal(tmp_path) == f"model.json: is not JSON: {why}."
 
 
 def test_an_array_s_name_is_no_path(tmp_path: Path) -> None:
