@@ -20,6 +20,7 @@ from algoport.algorithms.shared.threads import share
 
 ROWS = 16  # that a thread takes at a time
 FEATURES = 32
+NEAR = 1 << 20  # numbers of a table up to which nothing need be called for, as a cache has it
 AHEAD = 3  # features whose records are called for before they are needed
 
 
@@ -37,7 +38,7 @@ def _forward(
     sums,  # sets (m, k) float32
     scores,  # sets (m,) float64
 ):
-    squares = np.empty(k, np.float32)
+    squares, far = np.empty(k, np.float32), table.shape[0] * table.shape[1] > NEAR
     for r in range(block * ROWS, min(own.shape[0], (block + 1) * ROWS)):
         row = own[r]
         linear = 0.0
@@ -46,7 +47,7 @@ def _forward(
             squares[f] = 0
         for i in range(bounds[row], bounds[row + 1]):
             number = numbers[i]
-            if i + AHEAD < values.shape[0] and numbers[i + AHEAD] >= 0:
+            if far and i + AHEAD < values.shape[0] and numbers[i + AHEAD] >= 0:
                 fetch(table, np.int64(touched[numbers[i + AHEAD]]) * table.shape[1], HEAD + k)
             if number < 0:
                 continue
@@ -112,11 +113,11 @@ def _backward(
     linear,  # in   (8,) float32
     pairs,  # in   (2,) float32
 ):
-    gradient = np.empty(k, np.float32)
+    gradient, far = np.empty(k, np.float32), table.shape[0] * table.shape[1] > NEAR
     scale, one, two, clip, correction, eps = linear[0], linear[1], linear[2], linear[3], linear[4], linear[5]
     for u in range(block * FEATURES, min(touched.shape[0], (block + 1) * FEATURES)):
         record = touched[u]
-        if u + AHEAD < touched.shape[0]:
+        if far and u + AHEAD < touched.shape[0]:
             fetch(table, np.int64(touched[u + AHEAD]) * table.shape[1], table.shape[1])
         begin, end = begins[u], begins[u + 1]
         g = slopes[rows[begin]] * factors[begin]
