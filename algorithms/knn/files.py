@@ -27,7 +27,7 @@ from algoport.algorithms.shared.arrays import single
 from algoport.algorithms.shared.model_folder import read_file
 
 ORIGINAL, LABELS, METADATA = "model_algo-1", "model_algo-1.labels", "model_algo-1.json"
-MAPPED = ("rows", "codes", "sketch.panels")
+MAPPED = ("rows", "codes", "terms", "sketch.panels")
 METRICS = ("L2", "INNER_PRODUCT")  # by kernels.SQUARES and PRODUCTS; with `normalize` the latter is COSINE
 PREDICTORS = ("classifier", "regressor")
 MOST = 1 << 40  # numbers of an array
@@ -69,7 +69,9 @@ def described(index: Index, preparation: Preparation) -> tuple[Arrays, dict[str,
     assert isinstance(index, Inverted)
     arrays = {"centers": index.coarse.rows, "begins": index.begins, "ids": index.ids}
     coded = len(index.books) > 0
-    arrays |= {"codes": index.codes, "books": index.books} if coded else {"rows": index.rows}
+    coded_arrays: Arrays = {"codes": index.codes, "books": index.books, "terms": index.terms}
+    listed: Arrays = {"rows": index.rows}
+    arrays |= coded_arrays if coded else listed
     kind = "faiss.IVFPQ" if coded else "faiss.IVFFlat"
     return arrays, {"index_type": kind, "_faiss_index_nprobe": index.probes, **facts}
 
@@ -208,6 +210,7 @@ def _index(arrays: Arrays, facts: Mapping[str, Any], feature_dim: int) -> Index:
     if not np.array_equal(np.sort(ids), np.arange(n)):
         raise UserError(f"{artifact.ARRAYS}: 'ids' must be each number from 0 to {n - 1} once.")
     rows, codes, books = np.empty((0, d), np.float32), np.empty((0, 0), np.uint8), np.empty((0, ENTRIES, 0), np.float32)
+    terms = None
     if kind == "faiss.IVFFlat":
         rows = _lying(arrays, "rows", np.float32, 2)
     else:
@@ -215,12 +218,15 @@ def _index(arrays: Arrays, facts: Mapping[str, Any], feature_dim: int) -> Index:
         m = codes.shape[1]
         if d % m:
             raise UserError(f"{artifact.ARRAYS}: 'codes' must be as many a row as divide {d}; they are {m}.")
+        terms = _lying(arrays, "terms", np.float32, 1)
+        if metric or terms.shape != (n,):
+            raise UserError(f"{artifact.ARRAYS}: 'terms' must be {n} numbers, and index_metric L2.")
         books = single(arrays, "books", (m, ENTRIES, d // m), "finite numbers", file=artifact.ARRAYS)
     data = codes if len(books) else rows
     if len(data) != n or (not len(books) and data.shape[1] != d):
         raise UserError(f"{artifact.ARRAYS}: the shapes of the rows, centers and lists do not fit.")
     probes = _whole(facts, "_faiss_index_nprobe", 1)
-    return Inverted.of(centers, begins, ids, rows, codes, books, metric, min(probes, lists))
+    return Inverted.of(centers, begins, ids, rows, codes, books, metric, min(probes, lists), terms)
 
 
 def _sketch(arrays: Arrays, facts: Mapping[str, Any], rows: NDArray[np.float32]) -> Sketch | None:

@@ -104,6 +104,8 @@ class Inverted:
     probes: int  # lists that a query looks at
     offset: Rows
     reach: float
+    flipped: Rows  # (m, d / m, 256) the books, for tables
+    terms: Rows  # (n,) what each coded row has of its own in the square of a distance
 
     @classmethod
     def of(
@@ -116,6 +118,7 @@ class Inverted:
         books: Rows,
         metric: int,
         probes: int,
+        terms: Rows | None = None,
     ) -> Inverted:
         """The index of rows or codes that are in order."""
         coarse = Flat.of(centers, metric)
@@ -126,7 +129,11 @@ class Inverted:
             reach = float((np.sqrt(kernels.longest(centers, offset)) + np.sqrt(parts)) ** 2 * (1 + 1e-6))
         else:
             reach = kernels.longest(rows, offset)
-        return cls(coarse, begins, ids, rows, codes, books, probes, offset, reach)
+        if terms is None:
+            coded = len(books) and metric == kernels.SQUARES
+            terms = kernels.code_terms(codes, books, centers, begins, offset) if coded else np.empty(0, np.float32)
+        flipped = np.ascontiguousarray(books.transpose(0, 2, 1))
+        return cls(coarse, begins, ids, rows, codes, books, probes, offset, reach, flipped, terms)
 
     @property
     def metric(self) -> int:
@@ -158,5 +165,8 @@ class Inverted:
 
     def _search(self, queries: Rows, k: int, probes: int) -> Answer:
         _, nearest = self.coarse.search(queries, probes)
+        if len(self.terms):
+            return kernels.in_codes(self.codes, self.books, self.flipped, self.terms, self.coarse.rows, self.begins,
+                                    self.ids, self.offset, self.reach, queries, nearest, k)  # fmt: skip
         return kernels.in_lists(self.rows, self.codes, self.books, self.coarse.rows, self.begins, self.ids, self.offset,
                                 self.reach, queries, nearest, k, self.metric)  # fmt: skip

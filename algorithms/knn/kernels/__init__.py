@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from algoport.algorithms.knn.kernels import flat, inverted, sketch, stored, transform
+from algoport.algorithms.knn.kernels import coded, flat, inverted, sketch, stored, transform
 from algoport.algorithms.knn.kernels.candidates import FAR, PRODUCTS, SQUARES
 from algoport.algorithms.shared.arrays import const
 from algoport.algorithms.shared.linalg.lanes import ROWS
@@ -18,8 +18,8 @@ from algoport.algorithms.shared.linalg.scan import STORED, TILE
 from algoport.algorithms.shared.threads import ALONE, team
 
 __all__ = [
-    "FAR", "PRODUCTS", "SQUARES", "STORED", "all_rows", "decode", "hadamard", "in_lists", "longest", "sketched",
-    "store_sketch", "votes",
+    "FAR", "PRODUCTS", "SQUARES", "STORED", "all_rows", "code_terms", "decode", "hadamard", "in_codes", "in_lists",
+    "longest", "sketched", "store_sketch", "votes",
 ]  # fmt: skip
 
 DOUBLE, WORD, BITS, BYTE = (np.dtype(kind) for kind in (np.float64, np.int64, np.uint16, np.uint8))
@@ -29,7 +29,7 @@ FEW = 4
 TOGETHER = 400_000
 MOST, MOST_SKETCHED = 512, 256
 # Multiplications that are worth waking another thread for.
-WORTH = 1_000_000
+WORTH = 400_000
 
 Answer = tuple[NDArray[np.float64], NDArray[np.int64]]
 
@@ -99,13 +99,33 @@ def in_lists(rows, codes, books, centers, begins, ids, offset, reach, queries, p
     work = centers.shape[1] * (len(ids) // len(centers) + 1) * probes.size
     threads = _team(work)
     if count <= FEW:
-        out, who = _parts(probes.shape[1], count, k)
-        inverted.few(threads, rows, codes, books, centers, begins, ids, queries, probes, metric, out, who, distances,
-                     numbers)  # fmt: skip
+        out, who = _parts(threads[1], count, k)
+        inverted.few(threads, rows, codes, books, centers, begins, ids, queries, probes, metric, threads[1], out, who,
+                     distances, numbers)  # fmt: skip
         return distances, numbers
     out, who = _parts(1, count, k)
     inverted.many(threads, rows, codes, books, centers, begins, ids, offset, float(reach), queries, probes, metric,
                   _size(count, count, threads[1], 1, 1 << 14), out, who, distances, numbers)  # fmt: skip
+    return distances, numbers
+
+
+def code_terms(codes, books, centers, begins, offset) -> NDArray[np.float32]:
+    """What each coded row (n,) has of its own in the square of a distance."""
+    out = np.empty(len(codes), np.float32)
+    coded.terms(const(codes, BYTE), const(books), const(centers), const(begins, WORD), const(offset), out)
+    return out
+
+
+def in_codes(codes, books, flipped, own, centers, begins, ids, offset, reach, queries, probes, k) -> Answer:
+    """As `in_lists` with codes, of distances alone; flipped (m, d / m, 256) are the books, own is of `code_terms`."""
+    codes, books, flipped, own = const(codes, BYTE), const(books), const(flipped), const(own)
+    centers, begins, ids, offset = const(centers), const(begins, WORD), const(ids, WORD), const(offset)
+    queries, probes, count = const(queries), const(probes, WORD), len(queries)
+    distances, numbers = _places(count, k)
+    # A query takes some ten microseconds, so that one alone is worth no other thread.
+    threads = team() if count > FEW else ALONE
+    coded.search(threads, codes, books, flipped, own, centers, begins, ids, offset, float(reach), queries, probes,
+                 distances, numbers)  # fmt: skip
     return distances, numbers
 
 

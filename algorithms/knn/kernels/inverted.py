@@ -226,30 +226,40 @@ def many(
 
 @numba.njit(nogil=True, cache=True)
 def _one(
-    task,  # int64  which part of the work
-    rows,  # in   (n, d) float32
-    codes,  # in   (n, m) uint8
+    task,  # int64  which part of the rows
+    rows,  # in   (n, d) float32, or (0, d)
+    codes,  # in   (n, m) uint8, or (0, 0)
     books,  # in   (m, 256, c) float32
     centers,  # in   (l, d) float32
     begins,  # in   (l + 1,) int64
-    ids,  # in   (n,) int64  numbers of rows
+    ids,  # in   (n,) int64
     queries,  # in   (q, d) float32
     which,  # int64  the query
     probes,  # in   (q, p) int64
     metric,  # SQUARES or PRODUCTS
+    segments,  # int64  parts of the rows
     out,  # sets (s, q, k) float64
     out_numbers,  # sets (s, q, k) int64
 ):
-    """One query in one of its lists."""
+    """One query, and a part of the rows of its lists, of which all parts have as many."""
     out[task, which] = np.inf
     out_numbers[task, which] = FAR
-    j, query = probes[which, task], queries[which]
-    if len(books) == 0:
-        _offer_rows(rows, begins[j], begins[j + 1], 0, ids, query, metric, out[task], out_numbers[task], which)
-    else:
-        decoded = np.empty((min(SPAN, begins[j + 1] - begins[j]), centers.shape[1]), np.float32)
-        for begin in range(begins[j], begins[j + 1], SPAN):
-            end = min(begin + SPAN, begins[j + 1])
+    query, total, before = queries[which], 0, 0
+    for place in range(probes.shape[1]):
+        total += begins[probes[which, place] + 1] - begins[probes[which, place]]
+    per = (total + segments - 1) // segments
+    decoded = np.empty((SPAN if len(books) > 0 else 1, centers.shape[1]), np.float32)
+    for place in range(probes.shape[1]):
+        j = probes[which, place]
+        length = begins[j + 1] - begins[j]
+        first = begins[j] + max(0, min(length, task * per - before))
+        last = begins[j] + max(0, min(length, (task + 1) * per - before))
+        before += length
+        if len(books) == 0:
+            _offer_rows(rows, first, last, 0, ids, query, metric, out[task], out_numbers[task], which)
+            continue
+        for begin in range(first, last, SPAN):
+            end = min(begin + SPAN, last)
             decode(codes, books, centers[j], begin, end, decoded)
             _offer_rows(decoded, 0, end - begin, begin, ids, query, metric, out[task], out_numbers[task], which)
     sort_heap(out[task], out_numbers[task], which)
@@ -258,22 +268,24 @@ def _one(
 @numba.njit(nogil=True, cache=True)
 def few(
     team,  # the threads
-    rows,  # in   (n, d) float32
-    codes,  # in   (n, m) uint8
+    rows,  # in   (n, d) float32, or (0, d)
+    codes,  # in   (n, m) uint8, or (0, 0)
     books,  # in   (m, 256, c) float32
     centers,  # in   (l, d) float32
     begins,  # in   (l + 1,) int64
-    ids,  # in   (n,) int64  numbers of rows
+    ids,  # in   (n,) int64
     queries,  # in   (q, d) float32
     probes,  # in   (q, p) int64
     metric,  # SQUARES or PRODUCTS
+    segments,  # int64  parts of the rows
     out,  # sets (s, q, k) float64
     out_numbers,  # sets (s, q, k) int64
     distances,  # sets (q, k) float64
-    numbers,  # sets (q, k) int64  of the rows
+    numbers,  # sets (q, k) int64
 ):
-    """As `many`, query after query: the threads share the lists."""
+    """As `many`, query after query: the threads share the rows of its lists."""
     for q in range(len(queries)):
-        share(team, _one, probes.shape[1],
-              (rows, codes, books, centers, begins, ids, queries, q, probes, metric, out, out_numbers))  # fmt: skip
+        share(team, _one, segments,
+              (rows, codes, books, centers, begins, ids, queries, q, probes, metric, segments, out,
+               out_numbers))  # fmt: skip
         merge(out, out_numbers, distances, numbers, q)
