@@ -40,14 +40,17 @@ install: $(STAMP)
 
 # What single algorithms need beyond the package's dependencies.
 OWN = $(wildcard algorithms/*/requirements.txt)
-# What single benchmarks race against; those of *.nodeps.txt are of bench-networks.
-RIVALS = $(filter-out %.nodeps.txt,$(wildcard benchmarks/*.txt))
+# What single benchmarks race against; those of *.nodeps.txt are of bench-networks. Of *.data.txt only the data count, and
+# tests read them, too: they come without what they depend on.
+RIVALS = $(filter-out %.nodeps.txt %.data.txt,$(wildcard benchmarks/*.txt))
+DATA = $(wildcard benchmarks/*.data.txt)
 
-$(STAMP): pyproject.toml constraints.txt $(OWN) $(RIVALS)
+$(STAMP): pyproject.toml constraints.txt $(OWN) $(RIVALS) $(DATA)
 	@[ -n "$(PYTHON)" ] || { echo "Python 3.11 or newer with venv is needed (on Debian: apt install python3-venv)."; exit 2; }
 	[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(INDEX) -c constraints.txt $(OWN:%=-r %) \
 		$(RIVALS:%=-r %) -e '.[cli,test,check,bench]'
+	$(if $(DATA),$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(DATA:%=-r %))
 	touch $@
 	$(WARM_UP)
 

