@@ -14,7 +14,7 @@ LINES = "application/jsonlines"
 class Options(Settings):
     """The options of one request: its `configuration`."""
 
-    num_samples: int = integer("paths to sample", default=100, low=1)
+    num_samples: int = integer("paths to sample", default=100, low=1, high=100_000)  # more take a worker for minutes
     output_types: tuple[Any, ...] | None = listing(
         "what an answer holds; left out, a request in JSON gets the mean, one in JSON Lines mean and quantiles",
         MEAN,

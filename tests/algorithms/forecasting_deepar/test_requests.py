@@ -46,6 +46,7 @@ def test_quantiles_come_as_numbers_in_the_environment(model: Any) -> None:
         ({"quantiles": [2]}, "quantiles: must be numbers from 0 to 1; one is '2'."),
         ({"quantiles": {"a": 1}}, "quantiles: must be"),
         ({"num_samples": "many"}, "num_samples: must be a whole number"),
+        ({"num_samples": 10**9}, "num_samples: must be a whole number from 1 to 100000; it is 1000000000"),
         ({"output_types": [0.5]}, "output_types: must be a list of mean, quantiles, samples"),
         ({"output_type": "mean"}, "output_type: is not an option of this model"),
     ],
