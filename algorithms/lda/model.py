@@ -15,7 +15,7 @@ from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.records import Rows
 from algoport.algorithms.contract.records.lines import Lines
 from algoport.algorithms.lda.kernels import infer, log_likelihoods
-from algoport.algorithms.lda.options import Options
+from algoport.algorithms.lda.options import MOST_WORDS, Options
 from algoport.algorithms.lda.topics import Topics, by_word
 from algoport.algorithms.shared import artifact, mxnet
 from algoport.algorithms.shared.arrays import const, single
@@ -54,8 +54,7 @@ class Model:
                     "channel 'auxiliary'."
                 )
             words = [
-                [self.vocabulary.words[number] for number in numbers]
-                for numbers in topic_words.strongest(self.beta, options.top_words)
+                [self.vocabulary.words[number] for number in numbers[: options.top_words]] for numbers in self._tops
             ]
             columns["topics"] = [topic_words.named(mixture, words) for mixture in mixtures]
         return columns
@@ -90,6 +89,11 @@ class Model:
         mixtures[:, : len(self.alpha)] = self.mixtures(counts)
         log_likelihoods(counts.indptr, counts.words, counts.values, rows, const(mixtures), LEAST, sums)
         return float(sums.sum())
+
+    @cached_property
+    def _tops(self) -> NDArray[np.int64]:
+        """(k, t) as many of each topic's most probable words as a request can ask for."""
+        return topic_words.strongest(self.beta, MOST_WORDS)
 
     @cached_property
     def _rows(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -2,6 +2,8 @@
 
 from algoport.algorithms.contract.hyperparameters import Settings, integer
 
+MOST_WORDS = 1000  # of a topic
+
 
 class Options(Settings):
     """The options of one request."""
@@ -10,5 +12,5 @@ class Options(Settings):
         "how many of its most probable words each of a document's topics is named with; 0: topics are not named",
         default=0,
         low=0,
-        high=1000,
+        high=MOST_WORDS,
     )
