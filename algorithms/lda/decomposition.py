@@ -18,7 +18,7 @@ from algoport.algorithms.shared import machine
 Matrix = NDArray[np.float64]
 # Steps that every start takes before the worse half of them is given up, until one is left.
 HEAT = 8
-PATIENCE = 25  # steps without a better fit after which a decomposition ends, whatever its tolerance
+PATIENCE, GAIN = 10, 1e-4  # so many steps that gain no more than that end a decomposition, whatever its tolerance
 LITTLE = 1e-10  # added to the diagonal of equations, which several equal components would make singular
 
 
@@ -39,7 +39,8 @@ class _Run:
     best: Components
     fit: float = -np.inf
     steps: int = 0
-    idle: int = 0  # steps since the best
+    mark: float = -np.inf  # the last fit that was a gain
+    idle: int = 0  # steps since then
     ended: bool = False
 
 
@@ -71,7 +72,7 @@ def decompose(
     again and again, and the last one goes on until its fit changes by less than the tolerance, or until `over`."""
     whole = _Tensor(tensor)
     runs = [_start(len(tensor), components, seed, number) for number in range(restarts)]
-    with machine.blas_threads(1), ThreadPoolExecutor(machine.cores()) as threads:
+    with ThreadPoolExecutor(machine.cores()) as threads:
         while True:
             count = HEAT if len(runs) > 1 else iterations
             list(threads.map(lambda run: _advance(run, whole, count, iterations, tolerance, over), runs))
@@ -102,11 +103,12 @@ def _advance(
         weights = np.linalg.solve(gram**3 + diagonal, along)
         missing = max(tensor.square - float(along @ weights), 0.0) / max(tensor.square, 1e-300)
         fit = 1 - missing**0.5
-        run.idle = 0 if fit > run.best.fit + tolerance else run.idle + 1
+        run.idle = 0 if fit > run.mark + GAIN else run.idle + 1
+        run.mark = run.mark if run.idle else fit
         if fit > run.best.fit:
             run.best = Components(weights, columns, fit)
         run.steps += 1
-        settled = abs(fit - run.fit) < tolerance or run.idle > PATIENCE
+        settled = abs(fit - run.fit) < tolerance or run.idle >= PATIENCE
         run.ended, run.fit = settled or run.steps >= iterations or over(), fit
         following = np.linalg.solve(gram**2 + diagonal, applied.T).T
         lengths = np.linalg.norm(following, axis=0)

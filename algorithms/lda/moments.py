@@ -27,7 +27,7 @@ from algoport.algorithms.shared.text.counts import Counts
 
 Matrix = NDArray[np.float64]
 Sums = dict[str, NDArray[Any]]
-SPARE = 4  # directions of the sketch beyond the topics, at least
+SPARE = 1  # directions of the sketch beyond the candidates, at least; these are a quarter more than the topics
 GAP = 8.0  # how many times the next eigenvalue one is that ends what is more than noise
 RUN = 2048  # rows of a product of triples, which the second cache holds
 _DIRECTIONS = 17  # the use of the seed
@@ -78,8 +78,7 @@ def basis(sums: Sums, along: NDArray[np.float32], alpha0: float) -> NDArray[np.f
     n = max(float(sums["weight"][0]), 1e-300)
     mean = sums["mean"] / n
     products = sums["along"] / n - alpha0 / (alpha0 + 1) * np.outer(mean, mean @ along)
-    with machine.blas_threads(1):  # for the same bits on any machine
-        return np.ascontiguousarray(np.linalg.qr(products)[0], np.float32)
+    return np.ascontiguousarray(np.linalg.qr(products)[0], np.float32)
 
 
 def add_second(sums: Sums, span: NDArray[np.float32], counts: Counts) -> None:
@@ -99,22 +98,21 @@ def whitened(sums: Sums, span: NDArray[np.float32], alpha0: float, topics: int, 
     n, q = max(float(sums["weight"][0]), 1e-300), span.astype(np.float64)
     mean = sums["mean"] / n
     pairs = (sums["pairs"] - sums["pair_diagonal"][:, None] * q) / n  # (v, l) E[x1 x2] Q
-    with machine.blas_threads(1):
-        along = mean @ q
-        second = pairs - alpha0 / (alpha0 + 1) * np.outer(mean, along)  # (v, l) M2 Q
-        small = q.T @ second
-        values, vectors = np.linalg.eigh((small + small.T) / 2)
-        values, vectors = values[::-1], vectors[:, ::-1]
-        r = rank(values, topics, candidates)
-        whiten = vectors[:, :r] / np.sqrt(values[:r])  # (l, r)
-        tensor = _turned(symmetrized(sums["cube"], False), whiten)
-        tensor += _of_words(q @ whiten, sums["triples"] @ whiten, sums["triple_diagonal"])
-        both = whiten.T @ (q.T @ pairs) @ whiten
-        m = along @ whiten
-        mixed = np.multiply.outer((both + both.T) / 2, m)
-        tensor = tensor / n - alpha0 / (alpha0 + 2) * (mixed + mixed.transpose(0, 2, 1) + mixed.transpose(2, 0, 1))
-        tensor += 2 * alpha0**2 / ((alpha0 + 1) * (alpha0 + 2)) * np.multiply.outer(np.outer(m, m), m)
-        return Whitened(tensor, second @ whiten)
+    along = mean @ q
+    second = pairs - alpha0 / (alpha0 + 1) * np.outer(mean, along)  # (v, l) M2 Q
+    small = q.T @ second
+    values, vectors = np.linalg.eigh((small + small.T) / 2)
+    values, vectors = values[::-1], vectors[:, ::-1]
+    r = rank(values, topics, candidates)
+    whiten = vectors[:, :r] / np.sqrt(values[:r])  # (l, r)
+    tensor = _turned(symmetrized(sums["cube"], False), whiten)
+    tensor += _of_words(q @ whiten, sums["triples"] @ whiten, sums["triple_diagonal"])
+    both = whiten.T @ (q.T @ pairs) @ whiten
+    m = along @ whiten
+    mixed = np.multiply.outer((both + both.T) / 2, m)
+    tensor = tensor / n - alpha0 / (alpha0 + 2) * (mixed + mixed.transpose(0, 2, 1) + mixed.transpose(2, 0, 1))
+    tensor += 2 * alpha0**2 / ((alpha0 + 1) * (alpha0 + 2)) * np.multiply.outer(np.outer(m, m), m)
+    return Whitened(tensor, second @ whiten)
 
 
 def rank(values: Matrix, topics: int, candidates: int) -> int:
@@ -169,7 +167,7 @@ def _add_triples(
             right = others[some, i:] if same else others[some]
             sums[i, i:, sums.shape[2] - right.shape[1] :] += left.T @ right
 
-    with machine.blas_threads(1), ThreadPoolExecutor(machine.cores()) as threads:
+    with ThreadPoolExecutor(machine.cores()) as threads:
         list(threads.map(add, range(rows.shape[1])))
 
 
