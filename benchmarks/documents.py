@@ -19,8 +19,8 @@ def reuters() -> Any:
 
 @cache
 def bbc() -> Any:
-    """2,225 news of five subjects by their 2,000 most frequent words."""
-    return frequent(texts.bbc(), 2000)
+    """Every second of 2,225 news of five subjects, by the 2,000 most frequent words."""
+    return frequent(texts.bbc()[::2], 2000)
 
 
 @cache
