@@ -41,21 +41,6 @@ def fit(counts: Any, k: int, seed: int = 0, **given: object) -> Any:
     return fit(Job(hyperparameters=settings(counts, k, **given), channels={"train": rows}, seed=seed))
 
 
-def passes(counts: Any, k: int, epochs: int, batch_norm: bool) -> None:
-    """The passes of a job alone, as the peers' are: first weights, reading, shuffling, steps and lines of the log,
-    without what is made of the finished model."""
-    from algoport.algorithms.contract import Job, Memory
-    from algoport.algorithms.contract.records import Rows
-    from algoport.algorithms.ntm import documents as reading
-    from algoport.algorithms.ntm.train import Learner
-    from algoport.algorithms.shared.neural import loop
-
-    rows = Memory(Rows(features=counts))
-    given = settings(counts, k, epochs=epochs, batch_norm=batch_norm)
-    job: Any = Job(hyperparameters=given, channels={"train": rows})
-    loop.train(job, Learner(job), reading.none(counts.shape[1]))
-
-
 def twin(dense: Any, k: int, epochs: int, kind: str = "adadelta", batch_norm: bool = False) -> Any:
     """The same network, batches, loss and optimizer in plain torch; topics (k, v)."""
     import torch
@@ -120,13 +105,13 @@ def topmost(dense: Any, k: int, epochs: int, batch: int, seed: int = 0) -> Any:
 
 
 def epoch_race(k: int, batch_norm: bool, goals: dict[str, float | None]) -> list[Row]:
-    """Passes over 25 batches of Debian's descriptions by 10,000 words."""
+    """Passes over 25 batches of Debian's descriptions by 10,000 words; ours is a whole job with its reports."""
     import torch
 
     counts = documents.descriptions()[: 25 * BATCH]
     dense = torch.from_numpy(counts.toarray())
     runs: dict[str, Callable[[], Any]] = {
-        US: lambda: passes(counts, k, EPOCHS, batch_norm),
+        US: lambda: fit(counts, k, epochs=EPOCHS, batch_norm=batch_norm).topics,
         "twin": lambda: twin(dense, k, EPOCHS, batch_norm=batch_norm),
         "topmost": lambda: topmost(dense, k, EPOCHS, BATCH),
     }
