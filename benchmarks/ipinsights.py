@@ -231,7 +231,7 @@ def throughput_race() -> list[Row]:
     note = (
         f"{len(train) / laps[US].median / 1e6:.2f} million rows a second, read as texts (the twin: "
         f"{len(few) / laps['twin'].median / 1e6:.3f}, measured on {len(few):,} rows and scaled); about "
-        f"{flops / seconds / peak():.0%} of the processor's float32 peak: table rows from the second cache decide."
+        f"{flops / seconds / peak():.0%} of the processor's float32 peak."
     )
     case = f"one epoch, {len(train):,} rows of logins, batches of 10,000"
     return [Row(case=case, peer="twin", ours=laps[US], peers=scaled, goal=10, note=note)]
