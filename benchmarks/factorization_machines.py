@@ -52,7 +52,9 @@ def predicted(model: Any, split: Split) -> Any:
 def twin_race(name: str, load: Callable[[], Split], settings: dict[str, object], **twin: bool) -> list[Row]:
     """The same settings, rows and batches on both sides."""
     split, logistic = load(), bool(twin.get("logistic"))
-    given = {**settings, "predictor_type": "binary_classifier" if logistic else "regressor"}
+    # torch's lazy Adam knows no weight decay: neither side makes any.
+    kind = "binary_classifier" if logistic else "regressor"
+    given = {**settings, "predictor_type": kind, "factors_wd": 0, "linear_wd": 0, "bias_wd": 0}
     laps = race(
         {
             US: lambda: fit(split, **given),
@@ -183,9 +185,9 @@ def memory() -> list[Row]:
 
 def resident() -> None:
     """What `memory` runs: a job in a process of its own, and the most that it took."""
-    import resource
-
     import numpy as np
+
+    from benchmarks.memory import peak_of
 
     fit(dataclasses.replace(letters(), train=1000), **NOTEBOOK)  # all that is loaded and compiled at first use
     size = 2**31 - 1
@@ -193,7 +195,7 @@ def resident() -> None:
     keys = np.sort(random.integers(0, size, (MILLION // FIELDS, FIELDS)), axis=1)
     split = Split(keys, random.normal(size=len(keys)).astype(np.float32), [size], len(keys))
     rows = split.rows(split.learned)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    before = peak_of(os.getpid())
     start = time.perf_counter()
     from algoport import algorithms
     from algoport.algorithms.contract import Job, Memory
@@ -203,7 +205,7 @@ def resident() -> None:
     job: Any = Job(hyperparameters=read(given), channels={"train": Memory(rows)})
     table = algorithms.part("factorization-machines", "train").trained(job).descent.network.table
     seconds = time.perf_counter() - start
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    after = peak_of(os.getpid())
     print(json.dumps([seconds, before, after, table.count]))
 
 

@@ -108,7 +108,7 @@ def resident(process: subprocess.Popen[bytes]) -> Iterator[int]:
     """The peak of the parent and its child together, again and again until they end."""
     yield 0
     while process.poll() is None:
-        yield sum(_peak(pid) for pid in (process.pid, *_children(process.pid)))
+        yield sum(peak_of(pid) for pid in (process.pid, *_children(process.pid)))
         time.sleep(0.05)
 
 
@@ -119,7 +119,8 @@ def _children(pid: int) -> list[int]:
         return []
 
 
-def _peak(pid: int) -> int:
+def peak_of(pid: int) -> int:
+    """The most that a process had resident, in bytes; not what the one had that started it."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
