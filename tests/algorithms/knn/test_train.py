@@ -32,8 +32,12 @@ def test_a_classifier_has_scikit_learns_accuracy(load: Any) -> None:
 
     theirs = KNeighborsClassifier(5, algorithm="brute").fit(rows[:half], label[:half])
     own = model.predict(Rows(features=rows[half:]))["predicted_label"]
-    assert (own == theirs.predict(rows[half:])).mean() > 0.99  # ties of distances may end otherwise
-    assert abs(metrics["test:accuracy"] - theirs.score(rows[half:], label[half:])) < 0.005
+    far = theirs.kneighbors(rows[half:], 6)[0]
+    # Where the fifth neighbor is as far as the sixth, scikit-learn takes either, as its rounding has it.
+    clear = far[:, 4] * (1 + 1e-5) < far[:, 5]
+    assert clear.mean() > 0.5
+    np.testing.assert_array_equal(own[clear], theirs.predict(rows[half:])[clear])
+    assert metrics["test:accuracy"] == pytest.approx((own == label[half:]).mean())
     assert metrics["test:macro_f_1.000"] > 0.8
 
 
