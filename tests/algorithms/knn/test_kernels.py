@@ -146,6 +146,21 @@ def test_lists_give_the_nearest_of_those_that_are_looked_at(metric: int, coded: 
         np.testing.assert_array_equal(numbers[i], want)
 
 
+def test_more_coded_rows_alike_than_wait_to_be_measured_give_the_first_of_them() -> None:
+    """Three thousand in two lists, of which none can be ruled out; and a nearer one that comes late."""
+    centers = np.array([[0, 0], [0, 1]], np.float32)
+    begins, ids = np.array([0, 1500, 3000]), np.random.default_rng(0).permutation(3000)
+    books, codes = np.zeros((1, ENTRIES, 2), np.float32), np.zeros((3000, 1), np.uint8)
+    books[0, 7], codes[2900] = [0, -0.75], 7
+    nothing = np.empty((0, 2), np.float32)
+    index = Inverted.of(centers, begins, ids, nothing, codes, books, kernels.SQUARES, 2)
+
+    distances, numbers = index.search(np.array([[0, 0.5], [0, 0.25]], np.float32), 3)
+
+    np.testing.assert_array_equal(numbers[0], [ids[2900], 0, 1])
+    np.testing.assert_array_equal(distances, [[0.0625, 0.25, 0.25], [0, 0.0625, 0.0625]])
+
+
 def test_where_a_few_lists_hold_too_few_rows_all_are_looked_at() -> None:
     rows = np.arange(20, dtype=np.float32)[:, None]
     index, _ = in_lists(rows, 20, 1, kernels.SQUARES)
