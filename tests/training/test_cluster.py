@@ -4,6 +4,8 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from itertools import count
@@ -343,3 +345,25 @@ def test_a_channel_that_only_one_host_has_is_read_there(tmp_path):
 
     assert finish(runs) == [0, 0], runs[0].log
     assert "test gap <loss>=" in runs[0].log
+
+
+GATHERING = """
+import contextlib, sys, types
+import numpy as np
+from torch import distributed
+from algoport.training.cluster.joined import ProcessGroup
+distributed.init_process_group("gloo", init_method=f"file://{sys.argv[1]}", rank=0, world_size=1)
+group = ProcessGroup(0, 1, types.SimpleNamespace(watching=contextlib.nullcontext))
+for dtype in "?bBhHiIlLefd":
+    array = np.arange(6).reshape(3, 2).astype(dtype)
+    (part,) = group.gather(array)
+    assert part.dtype == array.dtype and (part == array).all(), dtype
+"""
+
+
+def test_arrays_of_every_dtype_are_gathered(tmp_path):
+    """gloo itself knows neither uint16, uint32 nor uint64."""
+    command = [sys.executable, "-c", GATHERING, str(tmp_path / "store")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.returncode == 0, done.stderr

@@ -65,7 +65,10 @@ class ProcessGroup:
             self._exchange("broadcast", whole, 0)
 
     def gather(self, array: Array) -> list[Array]:
-        """Every member's array, by rank. Two exchanges: of the lengths, and of the arrays made equally long."""
+        """Every member's array, by rank. Two exchanges: of the lengths, and of the arrays made equally long.
+
+        What is sent are bytes, as gloo knows few dtypes: no unsigned numbers of more than one, for example.
+        """
         lengths = np.zeros(self.size, np.int64)
         lengths[self.rank] = len(array)
         self.sum_(lengths)
@@ -74,7 +77,9 @@ class ProcessGroup:
             return [part[:length] for part, length in zip(parts, lengths, strict=True)]
         mine = np.zeros_like(parts[0])
         mine[: len(array)] = array
-        self._exchange("all_gather", parts, mine)
+        self._exchange(
+            "all_gather", [part.reshape(-1).view(np.uint8) for part in parts], mine.reshape(-1).view(np.uint8)
+        )
         return [part[:length] for part, length in zip(parts, lengths, strict=True)]
 
     def share(self, data: bytes | None) -> bytes:
