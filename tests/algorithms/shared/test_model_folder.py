@@ -38,6 +38,14 @@ def refusal(name: str, folder: Path) -> str:
     return caught.value.findings[0]
 
 
+def loads(name: str, folder: Path) -> bool:
+    try:
+        algorithms.load_model(name, folder)
+    except UserError:
+        return False
+    return True
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_what_lies_around_a_model_is_passed_over(name: str, tmp_path: Path) -> None:
     fitted(name, tmp_path / "deep" / "model")
@@ -62,12 +70,18 @@ def test_two_models_in_folders_below_are_one_too_many(name: str, tmp_path: Path)
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_pipe_in_place_of_any_file_of_a_model_does_not_hold_up_its_load(name: str, tmp_path: Path) -> None:
-    for file in [path.name for path in fitted(name, tmp_path / "whole").iterdir() if path.suffix != ".onnx"]:
+    needed = 0
+    for file in [path.name for path in fitted(name, tmp_path / "whole").iterdir()]:
         folder = fitted(name, tmp_path / file)
         (folder / file).unlink()
+        is_export = loads(name, folder)  # what is written for other programs alone is never opened
         os.mkfifo(folder / file)
 
+        if is_export and loads(name, folder):
+            continue
         assert f"{file}: must be a plain file; it is" in refusal(name, folder)
+        needed += 1
+    assert needed
 
 
 @pytest.mark.parametrize("kind", ["a FIFO", "a socket", "a device", "a folder"])
@@ -130,8 +144,11 @@ def test_sizes_that_disagree_with_the_arrays_are_refused(name: str, tmp_path: Pa
     if not path.is_file():
         return
     facts = json.loads(path.read_bytes())
+    lengths = {length for array in artifact.load(tmp_path, name)[0].values() for length in array.shape}
     sizes = {"k", "feature_dim", "num_components", "num_classes", "num_trees", "num_cells", "num_layers"}
     for size in sizes & {each for each, value in facts.items() if value}:
+        if size == "k" and facts[size] not in lengths:
+            continue  # it is no size where a user may change it: how many neighbors are asked
         path.write_text(json.dumps({**facts, size: facts[size] + 1}))
 
         assert refusal(name, tmp_path)
