@@ -27,7 +27,7 @@ from algoport.algorithms.shared.text.counts import Counts
 
 Matrix = NDArray[np.float64]
 Sums = dict[str, NDArray[Any]]
-SPARE = 1  # directions of the sketch beyond the candidates, at least; these are a quarter more than the topics
+SPARE = 4  # directions of the sketch beyond the candidates, at least; these are a quarter more than the topics
 GAP = 8.0  # how many times the next eigenvalue one is that ends what is more than noise
 RUN = 2048  # rows of a product of triples, which the second cache holds
 _DIRECTIONS = 17  # the use of the seed
