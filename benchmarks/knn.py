@@ -245,10 +245,7 @@ def curve() -> list[Row]:
 FLAT, LISTED, CODED = "faiss.Flat", "faiss.IVFFlat", "faiss.IVFPQ"
 BATCHES = {FLAT: 2.5, LISTED: 1.5, CODED: 2.5}  # how many times as fast as faiss
 CASES = [
-    *(
-        Case(f"{kind} batch", partial(batch_race, kind, goal))
-        for kind, goal in ((FLAT, 2.5), (LISTED, 1.5), (CODED, 2.5))
-    ),
+    *(Case(f"{kind} batch", partial(batch_race, kind, goal)) for kind, goal in BATCHES.items()),
     *(Case(f"{kind} single", partial(single_race, kind, 1.5)) for kind in (FLAT, LISTED, CODED)),
     *(Case(f"{kind} building", partial(build_race, kind, 1.5)) for kind in (LISTED, CODED)),
     *(Case(f"{peer} exact", partial(exact_race, peer, 2.5)) for peer in ("scikit-learn", "scikit-learn-intelex")),

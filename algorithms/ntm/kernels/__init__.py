@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from algoport.algorithms.shared.arrays import const
 from algoport.algorithms.shared.linalg.fastmath import FAST
+from algoport.algorithms.shared.linalg.sparse_products import by_column
 from algoport.algorithms.shared.neural.kernels.products import add_product_
 from algoport.algorithms.shared.randomness import GAMMA, draw, inner_share, mix
 from algoport.algorithms.shared.threads import share, team
@@ -117,19 +118,8 @@ def _sparse_outer(
     places,  # sets (z,) int64  and where it stands among those by document
     out,  # sets (v, g) float32
 ):
-    v = len(out)
-    starts[:] = 0
-    for e in range(len(indices)):
-        starts[indices[e] + 1] += 1
-    for w in range(v):
-        starts[w + 1] += starts[w]
-    free = starts[:-1].copy()
-    for d in range(len(indptr) - 1):
-        for e in range(indptr[d], indptr[d + 1]):
-            at = free[indices[e]]
-            free[indices[e]] = at + 1
-            rows[at], places[at] = d, e
-    share(team, _outer_of_words, (v + COLUMNS - 1) // COLUMNS, (starts, rows, places, values, slopes, out))
+    by_column(indptr, indices, starts, rows, places)
+    share(team, _outer_of_words, (len(out) + COLUMNS - 1) // COLUMNS, (starts, rows, places, values, slopes, out))
 
 
 @numba.njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")

@@ -23,7 +23,7 @@ PACKS = simd.LANES >= 8  # whether the processor has instructions that pack a ve
 AHEAD = 2 * LANES  # rows that are called for before their turn
 # Places behind the end of arrays that whole vectors are read from and written to.
 SPARE = AHEAD + LANES
-BYTE, LANE, WORD, BIT, REAL = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.IntType(1), ir.FloatType()
+BYTE, LANE, WORD, REAL = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.FloatType()
 
 
 def _vector(kind, lanes):
