@@ -73,7 +73,7 @@ def start(place: Path, load: Any) -> Any:
         artifact.check_finished(place)
         return load(place)
     with tempfile.TemporaryDirectory(prefix="algoport-model-") as folder:
-        _extract(archive, Path(folder))
+        extract(archive, Path(folder))
         log.note(f"Incremental training from the model in {archive.name}.")
         inner = _inner(Path(folder))
         artifact.check_finished(inner)
@@ -100,8 +100,8 @@ class _Entry(tarfile.TarInfo):
         raise UserError(f"An archive must have names of at most {LONGEST:,} bytes; one has {entry.size:,}.")
 
 
-def _extract(archive: Path, folder: Path) -> None:
-    """Unpack, where every entry is a plain file or folder below this one and all fit the disk."""
+def extract(archive: Path, folder: Path) -> None:
+    """Unpack a tar archive, where every entry is a plain file or folder below this one and all fit the disk."""
     room = int(shutil.disk_usage(folder).free * 0.9)
     try:
         with tarfile.open(archive, tarinfo=_Entry) as tar:

@@ -103,6 +103,15 @@ def read(
     )
 
 
+def surroundings(places: Places) -> tuple[dict[str, ChannelConfig], Hosts]:
+    """Channels and hosts of a job that no algorithm of ours computes; one `UserError` reports all that is wrong."""
+    findings = _Findings()
+    channels, hosts = _channels(places, findings), _hosts(places, findings)
+    if findings.sentences:
+        raise UserError(findings.sentences)
+    return channels, hosts
+
+
 def defaults(declaration: type[Settings]) -> dict[str, Any]:
     """The settings that hold where nothing is given."""
     return {setting.name: setting.default for setting in declaration.settings() if not setting.required}

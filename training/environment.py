@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 
 from algoport.algorithms.contract.errors import UserError
 
+STOPPED_CODE = "ALGOPORT_STOPPED_CODE"
+
 
 def faults() -> list[str]:
     """A sentence on each variable that training reads and cannot make sense of, so that no job finds one midway."""
@@ -56,6 +58,15 @@ def port(name: str, default: int) -> int:
     return int(text)
 
 
+def stopped_code() -> int:
+    """The exit code of a job that was asked to stop: 0, for its model counts, unless the environment asks for another
+    by which whoever starts it again can tell it from one that has finished. `UserError` where that is none."""
+    text = os.environ.get(STOPPED_CODE) or "0"
+    if not (text.isascii() and text.isdigit() and int(text) < 256):
+        raise UserError(f"{STOPPED_CODE}: must be an exit code, a whole number from 0 to 255; it is '{text}'.")
+    return int(text)
+
+
 _READERS: Mapping[str, Callable[[str], object]] = {
     **{
         name: lambda name: seconds(name, 0.0)
@@ -70,5 +81,6 @@ _READERS: Mapping[str, Callable[[str], object]] = {
     },
     **{name: count for name in ("ALGOPORT_CORES", "ALGOPORT_LOCAL_MEMBERS", "ALGOPORT_MEMORY", "NUMBA_NUM_THREADS")},
     "ALGOPORT_RENDEZVOUS": _rendezvous,
+    STOPPED_CODE: lambda name: stopped_code(),
     "MASTER_PORT": lambda name: port(name, 1),
 }

@@ -19,6 +19,7 @@ from algoport.training import environment, log, tables
 INTERVAL = 10.0  # seconds between lines of progress; ALGOPORT_PROGRESS_INTERVAL
 # How a line names its epoch, by whether the metric's lines do.
 _EPOCH = {None: r"(?:epoch=\d+, )?", True: r"epoch=\d+, ", False: ""}
+_SPELLED = {None: r"(?:epoch: \d+, )?", True: r"epoch: \d+, ", False: ""}
 _BRACKETED = {None: r"(?:Epoch\[\d+\] )?", True: r"Epoch\[\d+\] ", False: ""}
 _BATCH = {None: r"(?:batch=\d+, )?", True: r"batch=\d+, ", False: ""}
 _BARE = {None: r"(?:batch=\d+ )?", True: r"batch=\d+ ", False: ""}
@@ -37,6 +38,7 @@ def _regex(algorithm: Algorithm, metric: Metric) -> str:
     pieces = {
         "host": r"\S+",
         "epoch": _EPOCH[metric.epochs],
+        "spelled": _SPELLED[metric.epochs],
         "Epoch": _BRACKETED[metric.epochs],
         "batch": _BATCH[metric.batches],
         "Batch": _BARE[metric.batches],
@@ -139,6 +141,7 @@ class Metrics:
         return self.algorithm.quality_line.format(
             host=self.host,
             epoch="" if epoch is None else f"epoch={epoch}, ",
+            spelled="" if epoch is None else f"epoch: {epoch}, ",
             Epoch="" if epoch is None else f"Epoch[{epoch}] ",
             batch="" if batch is None else f"batch={batch}, ",
             Batch="" if batch is None else f"batch={batch} ",

@@ -19,7 +19,7 @@ from algoport.algorithms.contract.errors import PlatformError, Stopped
 from algoport.algorithms.contract.group import Group
 from algoport.algorithms.contract.hyperparameters import Settings
 from algoport.algorithms.shared import compiled, machine
-from algoport.training import artifacts, checkpoints, cluster, configuration, failure, log, warmup
+from algoport.training import artifacts, checkpoints, cluster, configuration, environment, failure, log, warmup
 from algoport.training.channels import label_places
 from algoport.training.channels.fingerprint import fingerprint
 from algoport.training.channels.inspection import inspect
@@ -68,7 +68,7 @@ def main(places: Places, stop: Stop, local: int = 0, locals_: int = 1) -> int:
         compiled.prepare()
         _introduce(job, parts.declaration, places)
         membership = cluster.join(job.hosts, stop, (local, locals_), lambda error: os._exit(_end(error, places)))
-        run(places, parts, job, membership, stop)
+        stopped = run(places, parts, job, membership, stop)
         membership.finish()
     except BaseException as raised:
         error = membership.explain(raised)
@@ -78,7 +78,7 @@ def main(places: Places, stop: Stop, local: int = 0, locals_: int = 1) -> int:
         else:
             membership.leave_failed(failure.as_known(error))
         return code
-    return 0
+    return environment.stopped_code() if stopped else 0
 
 
 def _require_writable(places: Places, job: Configuration, local: int) -> None:
@@ -93,12 +93,13 @@ def _end(error: BaseException, places: Places) -> int:
     """Say why the job has ended without a model; the exit code."""
     if isinstance(error, Stopped):
         log.note("A stop was asked for before there was a model to keep; none is left.")
-        return 0
+        return environment.stopped_code()
     return failure.report(error, places.failure)
 
 
-def run(places: Places, parts: Parts, job: Configuration, membership: cluster.Membership, stop: Stop) -> None:
-    """Open the channels, fit, and leave the model; only the first member writes it."""
+def run(places: Places, parts: Parts, job: Configuration, membership: cluster.Membership, stop: Stop) -> bool:
+    """Open the channels, fit, and leave the model; only the first member writes it. Whether a member was asked to stop
+    meanwhile, where that is to be seen by the exit code."""
     group = membership.group
     settings = job.settings.effective()
     metrics = Metrics(
@@ -139,6 +140,14 @@ def run(places: Places, parts: Parts, job: Configuration, membership: cluster.Me
         if group.rank == 0:
             artifacts.write(model, places.model)
     metrics.close(settings)
+    return environment.stopped_code() != 0 and _was_stopped(group, stop)
+
+
+def _was_stopped(group: Group, stop: Stop) -> bool:
+    """The same at every member: those that a stop of another has ended have to come back with it."""
+    import numpy as np
+
+    return any(int(asked[0]) for asked in group.gather(np.array([stop.asked()], np.uint8)))
 
 
 def _warm_up(parts: Parts, job: Configuration, metrics: Metrics, stop: Stop) -> None:

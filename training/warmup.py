@@ -40,8 +40,9 @@ def missing(parts: Iterable[str], *, whole: bool = False) -> list[str]:
 def decoders(media: Iterable[str]) -> list[str]:
     """`DECODERS`, where one of these content types is read by kernels."""
     from algoport.training.formats import libsvm, recordio
+    from algoport.training.formats.lines import text
 
-    return [DECODERS] if {recordio.MEDIA[0], libsvm.MEDIA[0]} & set(media) else []
+    return [DECODERS] if {recordio.MEDIA[0], libsvm.MEDIA[0], text.MEDIA[0]} & set(media) else []
 
 
 def run(

@@ -134,6 +134,28 @@ def test_what_does_not_fit_is_named(tmp_path: Path, kind: str, files: dict[str, 
     assert sentence in str(caught.value)
 
 
+def test_all_annotations_that_are_read_together_are_named_in_one_run(tmp_path: Path) -> None:
+    put(tmp_path, train__a_png=PICTURE, train__b_png=PICTURE, train__c_png=PICTURE)
+    put(tmp_path, notes__a_json=annotation((9, 0, 0, 1, 1)), notes__b_json=annotation(), notes__c_json=b"{")
+
+    with pytest.raises(UserError) as caught:
+        read(tmp_path, "boxes")
+
+    assert [finding.split(":")[0] for finding in caught.value.findings] == ["notes/a.json, object 1", "notes/c.json"]
+
+
+def test_a_set_of_another_form_is_told_how_to_be_packed(tmp_path: Path) -> None:
+    whole = b'{"images": [], "annotations": [], "categories": []}'
+    put(tmp_path, train__a_png=PICTURE, notes__instances_json=whole)
+    with pytest.raises(UserError, match=r"there is none\. Sets in the form of COCO .* packed by `algoport images"):
+        read(tmp_path, "boxes")
+
+    put(tmp_path, notes__a_json=whole)
+    (tmp_path / "input/data/notes/instances.json").unlink()
+    with pytest.raises(UserError, match=r"notes/a\.json: is COCO's file of a whole set.*--coco FILE"):
+        read(tmp_path, "boxes")
+
+
 def test_links_are_followed_and_hidden_files_are_no_pictures(tmp_path: Path) -> None:
     put(tmp_path, elsewhere__a_png=PICTURE, notes__linked__a_json=annotation(), train__b_png=PICTURE)
     put(tmp_path, notes__b_json=annotation(), train___hidden__c_png=PICTURE)

@@ -25,7 +25,7 @@ def flat(lists):
     return [item for inner in lists for item in inner]
 
 
-def files(tmp_path, lengths, block=7) -> Files:
+def files(tmp_path, lengths, block=7, **options) -> Files:
     """Files whose rows are numbered through, decoded so many rows at a time."""
     shards, first = [], 0
     for number, length in enumerate(lengths):
@@ -39,7 +39,7 @@ def files(tmp_path, lengths, block=7) -> Files:
         while data := file.read(4 * block):
             yield Rows(features=np.frombuffer(data, np.float32).reshape(-1, 1).copy())
 
-    return Files(shards, decode)
+    return Files(shards, decode, **options)
 
 
 def values(batches) -> list[list[float]]:
@@ -110,6 +110,14 @@ def test_rows_that_do_not_fit_comfortably_are_decoded_again(tmp_path, monkeypatc
 
     assert few._cache is not None
     assert many._cache is None
+
+
+def test_what_is_read_once_is_not_kept(tmp_path):
+    source = files(tmp_path, [25], keep=False)
+    channel = Channel("train", source, Share())
+
+    assert values(channel.batches(10)) == values(channel.batches(10)) != []
+    assert source._cache is None
 
 
 def test_members_of_one_host_take_turns_with_the_records_of_its_shard(tmp_path):

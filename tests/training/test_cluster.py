@@ -216,6 +216,18 @@ def test_a_stop_at_one_host_ends_all_with_a_model(tmp_path, stopped):
     assert places[0].model[1]["count"] >= len(digits())
 
 
+def test_all_hosts_say_by_their_exit_code_that_one_was_stopped_where_that_is_asked_for(tmp_path):
+    """Whoever starts the stopped host again has to start the others, too."""
+    places = hosts(tmp_path, 2, **SLOW)
+    runs = start(places, ALGOPORT_STOPPED_CODE="143")
+    runs[0].until("epoch=1,")
+
+    runs[1].stop()
+
+    assert finish(runs, 20) == [143, 143]
+    assert places[0].model[1]["count"] >= len(digits())
+
+
 def test_a_stop_while_others_are_waited_for_ends_those_who_came(tmp_path):
     places = hosts(tmp_path, 3)
     runs = start(places[:2])

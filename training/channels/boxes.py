@@ -70,9 +70,15 @@ def _with_objects(chosen: Sequence[ListedPicture], pool: ThreadPoolExecutor) -> 
 def _annotated(pairs: Sequence[Pair], pool: ThreadPoolExecutor, layout: Layout) -> Boxes:
     encoded = contents(pairs, pool)
     texts = list(pool.map(lambda pair: pair.annotation.path.read_bytes() if pair.annotation else b"", pairs))
-    objects = [
-        of_json(text, data, replace(layout, name=pair.annotation.name), "")
-        for pair, text, data in zip(pairs, texts, encoded, strict=True)
-        if pair.annotation is not None
-    ]
+    objects: list[NDArray[np.float32]] = []
+    faults: list[str] = []
+    for pair, text, data in zip(pairs, texts, encoded, strict=True):
+        if pair.annotation is None:
+            continue
+        try:
+            objects.append(of_json(text, data, replace(layout, name=pair.annotation.name), ""))
+        except UserError as error:
+            faults += error.findings
+    if faults:  # all of those that are read together
+        raise UserError(faults)
     return Boxes(encoded=encoded, objects=objects or None, places=[pair.shard.name for pair in pairs])

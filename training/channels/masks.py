@@ -35,9 +35,15 @@ def open_channel(folder: Folder) -> Pictures[Masks]:
 def _masked(pairs: Sequence[Pair], pool: ThreadPoolExecutor, layout: Layout) -> Masks:
     encoded = contents(pairs, pool)
     files = list(pool.map(lambda pair: pair.annotation.path.read_bytes() if pair.annotation else b"", pairs))
-    masks = [
-        check(mask, data, replace(layout, name=pair.annotation.name), "")
-        for pair, mask, data in zip(pairs, files, encoded, strict=True)
-        if pair.annotation is not None
-    ]
+    masks: list[bytes] = []
+    faults: list[str] = []
+    for pair, mask, data in zip(pairs, files, encoded, strict=True):
+        if pair.annotation is None:
+            continue
+        try:
+            masks.append(check(mask, data, replace(layout, name=pair.annotation.name), ""))
+        except UserError as error:
+            faults += error.findings
+    if faults:  # all of those that are read together
+        raise UserError(faults)
     return Masks(encoded=encoded, masks=masks or None, places=[pair.shard.name for pair in pairs])

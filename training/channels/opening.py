@@ -205,7 +205,7 @@ class Opening:
         name = config.name if where is place else first.name
         files = shards(where, name, notes=summary.notes)
         summary.files, summary.first = len(files), files[0].name if files else ""
-        return Files(files, decode, kind.name)
+        return Files(files, decode, kind.name, keep=not declared.single_pass)
 
     def _folder(self, place: Path, config: ChannelConfig, declared: contract.Channel, summary: Summary) -> Folder:
         """A channel of one record a file, with what other channels say of it."""

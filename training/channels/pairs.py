@@ -10,6 +10,10 @@ from algoport.algorithms.contract.errors import UserError
 from algoport.training.channels.files import Folder, Shard, shards
 from algoport.training.channels.pictures import ENDINGS, only_pictures
 
+OF_OTHERS = (
+    " Sets in the form of COCO or Pascal VOC are packed by `algoport images FOLDER OUT.rec`, with --coco or --voc."
+)
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -41,9 +45,10 @@ def paired(folder: Folder, annotations: tuple[str, Sequence[Shard]], ending: str
     pictures = _by_name(_pictures(folder), folder.channel)
     lacking = [name for name in pictures if name not in by_name]
     if lacking:
+        others = ending == ".json" and len(lacking) == len(pictures) and bool(files)
         raise UserError(
             f"{pictures[lacking[0]].name}: must have an annotation, {channel}/{lacking[0]}{ending}; there is none."
-            f"{_more(len(lacking) - 1, 'picture has', 'pictures have', ' none')}"
+            f"{_more(len(lacking) - 1, 'picture has', 'pictures have', ' none')}{OF_OTHERS if others else ''}"
         )
     spare = [] if folder.sharded else [name for name in by_name if name not in pictures]
     if spare:

@@ -34,9 +34,11 @@ class Decode(Protocol):
 
 
 class Files:
-    """The records of some files. In memory after the first pass, where they fit comfortably."""
+    """The records of some files. In memory after the first pass, where they fit comfortably and may be kept."""
 
-    def __init__(self, shards: list[Shard], decode: Callable[..., Iterator[Any]], kind: str = "rows") -> None:
+    def __init__(
+        self, shards: list[Shard], decode: Callable[..., Iterator[Any]], kind: str = "rows", *, keep: bool = True
+    ) -> None:
         self.shards = shards
         self.rows: int | None = None if shards else 0
         self.share: float | None = 0.0  # of the bytes, decoded in the first pass so far
@@ -45,7 +47,7 @@ class Files:
         self._kind = kinds.find(kind)
         self._read = 0  # bytes of the files that are through
         self._cache: list[list[Any]] | None = None  # by file
-        self._may_keep = True
+        self._may_keep = keep
         self._first: tuple[str, int] | None = None  # the first file whose width all must share, and what it is
 
     def blocks(self, shuffle: int | None, over: Callable[[], bool]) -> Iterator[Any]:

@@ -29,6 +29,7 @@ def decode_examples() -> None:
     compiled.prepare()
     from algoport.training.formats import libsvm, recordio
     from algoport.training.formats.layout import Layout
+    from algoport.training.formats.lines import text
 
     rows = 4096
     diagonal = sparse.csr_array(sparse.eye_array(rows, dtype=np.float32))
@@ -39,6 +40,8 @@ def decode_examples() -> None:
         repeated = data * (1 + (1 << 17) // len(data))
         count = sum(len(part) for part in module.read(io.BytesIO(repeated), Layout("example", labels=1, width=rows)))
         assert count == len(repeated) // len(data) * rows
+    for lines in text.read(io.BytesIO(b"__label__a one line\n"), Layout("example")):
+        assert len(lines) == 1
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from algoport.algorithms.contract.origins import Origins
+from algoport.training.formats import envelopes
 from algoport.training.formats.json import load, merge
 from algoport.training.formats.layout import Layout
 from algoport.training.formats.text import BOM, check_text, json_lines
@@ -42,10 +43,11 @@ class Instances:
         return whole if any(each is not None for each in whole) else None
 
 
-def of_body(stream: BinaryIO, layout: Layout, example: str) -> Instances | None:
+def of_body(stream: BinaryIO, layout: Layout, example: str, *, rows: bool = False) -> Instances | None:
     """Those of `{"instances": [...], "configuration": {...}}`, or None where there are none; held in memory as a whole.
 
-    `example`: an instance as it may look, for the message where a body is something else.
+    `example`: an instance as it may look, for the message where a body is something else. `rows`: whether a record can
+    be a list, so that the bodies of other servers' clients (`envelopes.py`) and a single instance are read, too.
     """
     text = stream.read()
     check_text(text[:8], layout, JSON[0])
@@ -53,10 +55,22 @@ def of_body(stream: BinaryIO, layout: Layout, example: str) -> Instances | None:
     if not text.strip():
         return None
     body = load(text, layout, "")
+    if rows:
+        body = _of_others(body, layout)
     if not isinstance(body, Mapping) or not isinstance(body.get("instances"), list):
         raise layout.fault("", f'must be an object with a list "instances": {{"instances": [{example}, …]}}.')
     values = body["instances"]
     return Instances(values, "instance", range(1, len(values) + 1), layout, body.get(_OWN)) if values else None
+
+
+def _of_others(body: Any, layout: Layout) -> Any:
+    """A body with `instances`, of one that other servers' clients send or that is a single instance."""
+    bodies = envelopes.rows_of(body, layout)
+    if bodies is not None:
+        return {"instances": list(bodies)}
+    if isinstance(body, Mapping) and "instances" not in body and ("features" in body or "data" in body):
+        return {"instances": [body]}
+    return body
 
 
 def of_lines(stream: BinaryIO, layout: Layout) -> Iterator[Instances]:

@@ -197,7 +197,7 @@ def batches(table: ParquetFile, layout: Layout) -> Iterator[tuple[int, Any]]:
     width = max(1, promised // max(1, meta.num_rows))
     row, size = 1, 0
     count = max(1, layout.block // (4 * width))
-    for batch in table.file.iter_batches(batch_size=count, use_threads=layout.limit is None):
+    for batch in table.file.iter_batches(count, use_threads=layout.limit is None):
         size += batch.nbytes
         layout.spend(size // 2)  # columns of doubles take twice what float32 will
         if len(batch):

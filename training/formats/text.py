@@ -38,13 +38,21 @@ def blocks(stream: BinaryIO, layout: Layout, quoted: bool = False) -> Iterator[B
         end = window.end if window.ended else _last_end(window, quoted)
         if end <= begin and not window.ended:
             if window.end >= LONGEST:
-                raise layout.fault(f"line {line}", f"is longer than {LONGEST >> 20} MB.")
+                raise layout.fault(
+                    f"line {line}",
+                    f"is longer than {LONGEST >> 20} MB, the most that a line may have. {_remedy(quoted)}",
+                )
             window.grow()
             continue
         if begin < end:
             yield Block(window.view[begin:end], line)
         line += int(np.count_nonzero(window.bytes[:end] == 10))
         window.drop(end)
+
+
+def _remedy(quoted: bool) -> str:
+    what = 'End each record with a line feed, "\\n"'
+    return f"{what}, and close every quotation mark." if quoted else f"{what}; a carriage return alone ends no line."
 
 
 def json_lines(stream: BinaryIO, layout: Layout, said: str, count: int) -> Iterator[list[tuple[int, bytes]]]:

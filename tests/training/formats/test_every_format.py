@@ -3,6 +3,8 @@
 import gzip
 import io
 import os
+import subprocess
+import sys
 import threading
 import tracemalloc
 from dataclasses import replace
@@ -48,6 +50,20 @@ def written(kind: str, media: str, count: int) -> list[tuple[Any, bytes, Layout]
         pairs.append((records, data, Layout("train/part", labels=labels, width=records.width or None)))
     assert len(pairs) >= count // 8, "the format can hold almost none of its kind's records"
     return pairs
+
+
+def test_to_know_all_formats_loads_neither_numba_nor_torch():
+    """A job knows its channels' formats before it says where compiled kernels lie, and on how many threads they run."""
+    program = (
+        "import sys\n"
+        "from algoport.training.formats import ContentType\n"
+        "ContentType.parse('text/csv')\n"
+        "print([name for name in ('numba', 'torch') if name in sys.modules])"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+    assert done.stdout.strip() == "[]", done.stderr
 
 
 @pytest.mark.parametrize(("kind", "media"), EVERY)

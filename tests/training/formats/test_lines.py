@@ -71,7 +71,9 @@ def test_what_is_no_text_is_named_by_its_line(body: bytes, sentence: str, block:
 def test_a_line_that_does_not_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("algoport.training.formats.text.LONGEST", 1 << 12)
 
-    with pytest.raises(UserError, match="line 2: is longer than"):
+    with pytest.raises(
+        UserError, match="line 2: is longer than.*End each record with a line feed, .*a carriage return"
+    ):
         list(formats.find(TEXT, "lines").read(Trickle(b"a\n" + b"b" * 9000), Layout("train/a", block=64)))
 
 

@@ -61,14 +61,14 @@ def test_python_s_own_reader_and_writer_agree(rows: list[list[str]]) -> None:
 @pytest.mark.parametrize(
     ("body", "sentence"),
     [
-        (b"a,b\nc\n", "line 2: 1 columns, where there must be 2: entity, address."),
+        (b"a,b\nc\n", "line 2: 1 column, where there must be 2: entity, address."),
         (b"a,b\n\nc,d,e\n", "line 3: 3 columns, where there must be 2: entity, address."),
         (b'a,b\n"c,d\n', "line 2: has a quote that is not closed."),
         (b'a,b\n"c" d,e\n', "line 2: has a field that goes on after its closing quote"),
         (b'a,b\nc "d" e,f\n', "line 2: has a quote within a field that does not begin with one"),
         (b"a,b\nc,\xff\n", "line 2: must be UTF-8; its bytes ff 0a are not."),
         (b'a,b\n"x\ny",\0\n', "line 3: must be text; it has a byte that is zero."),
-        (b'"x\ny",1\na\n', "line 3: 1 columns"),
+        (b'"x\ny",1\na\n', "line 3: 1 column,"),
     ],
 )
 def test_a_line_that_is_no_row_is_named(body: bytes, sentence: str) -> None:
@@ -114,9 +114,23 @@ def test_the_forms_of_json_may_be_mixed() -> None:
 
 
 @pytest.mark.parametrize(
+    "body",
+    [
+        [["alice", "1.2.3.4"]],
+        {"instances": [["alice", "1.2.3.4"]]},
+        {"features": ["alice", "1.2.3.4"]},
+        {"dataframe_split": {"columns": ["entity", "address"], "data": [["alice", "1.2.3.4"]]}},
+        {"inputs": [["alice", "1.2.3.4"]]},
+    ],
+)
+def test_rows_are_read_from_the_bodies_of_other_clients(body: object) -> None:
+    assert rows_of(read(json.dumps(body).encode(), JSON, fields=PAIR)) == [("alice", "1.2.3.4")]
+
+
+@pytest.mark.parametrize(
     ("line", "sentence"),
     [
-        (b"[1]", 'must be an object such as {"features"'),
+        (b"1", 'must be an object such as {"features"'),
         (b'{"feature": ["a", "b"]}', "must have \"features\"; it has 'feature'."),
         (b'{"features": []}', '"features" must be a list of texts and numbers'),
         (b'{"features": "a"}', '"features" must be a list of texts and numbers'),

@@ -68,6 +68,12 @@ def of_json(text: bytes, data: bytes, layout: Layout, place: str) -> Objects:
     `difficult`, where some object does.
     """
     value = _parse(text, layout, place)
+    if isinstance(value, Mapping) and {"images", "categories"} <= value.keys():
+        raise layout.fault(
+            place,
+            "is COCO's file of a whole set, where each picture has a JSON file of its own: `algoport images "
+            "FOLDER OUT.rec --coco FILE` packs such a set for training.",
+        )
     if not isinstance(value, Mapping) or not isinstance(value.get("annotations"), list):
         raise layout.fault(
             place, f'must be an object with "image_size" and a list "annotations"; it is {excerpt(text)}.'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import BinaryIO
 
 import numpy as np
@@ -11,11 +12,13 @@ from numpy.typing import NDArray
 from algoport.algorithms.contract.origins import Origins
 from algoport.algorithms.contract.ragged import Ragged
 from algoport.algorithms.contract.records.lines import Lines
+from algoport.algorithms.shared.arrays import const
 from algoport.training.formats.layout import Layout, excerpt
 from algoport.training.formats.lines.labels import PREFIX, prefix
 from algoport.training.formats.text import Block, blocks, check_text
 
 MEDIA = ("text/plain",)
+_BLOCK = 1 << 22  # bytes decoded at a time: several blocks are on their way, each some times as large as its text
 
 
 def read(stream: BinaryIO, layout: Layout) -> Iterator[Lines]:
@@ -23,7 +26,7 @@ def read(stream: BinaryIO, layout: Layout) -> Iterator[Lines]:
 
     `UserError` names the line that is not UTF-8, that has a NUL, or that is longer than 256 MB.
     """
-    for block in blocks(stream, layout):
+    for block in blocks(stream, replace(layout, block=min(layout.block, _BLOCK))):
         if block.line == 1:
             check_text(bytes(block.data[:8]), layout, MEDIA[0])
         lines = _lines(block, layout)
@@ -46,58 +49,39 @@ def write(lines: Lines) -> bytes:
 
 
 def _lines(block: Block, layout: Layout) -> Lines:
+    from algoport.training.formats.lines.kernels import split_lines  # numba, once `prepare` has set it up
+
     raw = bytes(block.data)
-    data = np.frombuffer(raw, np.uint8)
-    ends = np.flatnonzero(data == 10)
-    if not len(ends) or ends[-1] != len(data) - 1:
-        ends = np.append(ends, len(data))
-    starts = np.concatenate([[0], ends[:-1] + 1]).astype(np.int64)
-    _check(raw, starts, block, layout)
-    ends = ends - ((ends > starts) & (data[np.maximum(ends - 1, 0)] == 13))
-    solid = _solid(raw, data, starts, ends)
-    numbers = block.line + np.flatnonzero(solid)
-    starts, ends = starts[solid], ends[solid]
-    origins = Origins.of(f"{layout.name}, line", numbers)
-    mark = prefix(layout).encode()
-    if not mark or mark not in raw:
-        return Lines(text=Ragged.spans(data, starts, ends - starts), origins=origins)
-    texts, labels = [], []
-    for number, first, last in zip(numbers.tolist(), starts.tolist(), ends.tolist(), strict=True):
-        text, label = _split(raw[first:last], mark, layout, number)
-        texts.append(text)
-        labels.append(label)
-    marked = any(labels)
-    return Lines(text=Ragged.texts(texts), label=Ragged.texts(labels) if marked else None, origins=origins)
+    _check(raw, block, layout)
+    data = const(np.frombuffer(raw, np.uint8), np.uint8)
+    mark = const(np.frombuffer(prefix(layout).encode(), np.uint8), np.uint8)
+    most = raw.count(b"\n") + 1
+    numbers = np.empty(most, np.int64)
+    text, labels = np.empty(len(raw), np.uint8), np.empty(len(raw), np.uint8)
+    ends, label_ends = np.zeros(most + 1, np.int64), np.zeros(most + 1, np.int64)
+    count, unnamed = split_lines(data, mark, numbers, text, ends, labels, label_ends)
+    if unnamed >= 0:
+        raise layout.fault(
+            f"line {block.line + unnamed}", f"has a label without a name, {excerpt(prefix(layout).encode())}."
+        )
+    return Lines(
+        text=_ragged(text, ends, count),
+        label=_ragged(labels, label_ends, count) if label_ends[count] else None,
+        origins=Origins.of(f"{layout.name}, line", block.line + numbers[:count]),
+    )
 
 
-def _split(line: bytes, mark: bytes, layout: Layout, number: int) -> tuple[bytes, bytes]:
-    """The words that are no labels, and those that are, without their prefix."""
-    if mark not in line:
-        return line, b""
-    words = line.split()
-    labels = [word[len(mark) :] for word in words if word.startswith(mark)]
-    if not labels:
-        return line, b""
-    if not all(labels):
-        raise layout.fault(f"line {number}", f"has a label without a name, {excerpt(mark)}.")
-    return b" ".join(word for word in words if not word.startswith(mark)), b" ".join(labels)
+def _ragged(values: NDArray[np.uint8], ends: NDArray[np.int64], count: int) -> Ragged:
+    """In memory of their own, as those given are as large as the whole block."""
+    return Ragged(values[: ends[count]].copy(), ends[: count + 1].copy())
 
 
-def _solid(
-    raw: bytes, data: NDArray[np.uint8], starts: NDArray[np.int64], ends: NDArray[np.int64]
-) -> NDArray[np.bool_]:
-    """Which lines have something in them that is no blank."""
-    solid = ends > starts
-    for number in np.flatnonzero(solid & (data[np.minimum(starts, len(data) - 1)] <= 32)):
-        solid[number] = bool(raw[starts[number] : ends[number]].strip())
-    return solid
-
-
-def _check(raw: bytes, starts: NDArray[np.int64], block: Block, layout: Layout) -> None:
+def _check(raw: bytes, block: Block, layout: Layout) -> None:
     """`UserError` names the first line that is no text."""
 
     def line(at: int) -> str:
-        return f"line {block.line + int(np.searchsorted(starts, at, 'right')) - 1}"
+        before = raw.count(b"\n", 0, at)
+        return f"line {block.line + before}"
 
     try:
         raw.decode()

@@ -18,7 +18,7 @@ _LABEL, _OWN, _ASIDE = "label", "configuration", "-metadata"
 
 def decode(instances: Instances) -> Lines:
     """The lines that instances make: each a text, or an object with it as `source` or `data`. What else an object has
-    are its `label` and its options, beside `configuration` or in it."""
+    are its label and its options, beside `configuration` or in it."""
     texts, labels, own = [], [], []
     for index, value in enumerate(instances.values):
         place = instances.place(index)
@@ -64,10 +64,23 @@ def _instance(value: Any, layout: Layout, place: str) -> tuple[str, str, object]
         raise layout.fault(
             place, f'must be a text, or an object with one as "source" or "data"; it is {excerpt(str(value))}.'
         )
-    label = join(value[_LABEL], layout, place) if _LABEL in value else ""
-    aside = {name, _LABEL, _OWN}
+    key = _label(value, layout, place)
+    label = join(value[key], layout, place) if key in value else ""
+    aside = {name, key, _OWN}
     beside = {key: entry for key, entry in value.items() if key not in aside and not key.endswith(_ASIDE)}
     own = value.get(_OWN)
     if beside and own is not None and not isinstance(own, Mapping):
         raise layout.fault(place, f'"{_OWN}" must be an object; it is {excerpt(str(own))}.')
     return value[name], label, {**(own or {}), **beside} if beside else own
+
+
+def _label(value: Mapping[str, Any], layout: Layout, place: str) -> str:
+    """What its label is called: `label`, or as an augmented manifest calls the one that has metadata beside it."""
+    if _LABEL in value:
+        return _LABEL
+    named = [key for key in value if f"{key}{_ASIDE}" in value]
+    if len(named) > 1:
+        raise layout.fault(
+            place, f'has several labels, {excerpt(", ".join(named))}: the one to be learned must be called "{_LABEL}".'
+        )
+    return named[0] if named else _LABEL

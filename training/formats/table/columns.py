@@ -36,7 +36,7 @@ def check_count(count: int, wanted: int, layout: Layout, place: str, text: str |
     if layout.fields:
         names = ", ".join(field.name for field in layout.fields)
         row = f" The row is {excerpt(text)}." if text else ""
-        raise layout.fault(place, f"{count} columns, where there must be {wanted}: {names}.{row}")
+        raise layout.fault(place, f"{count} column{'s' * (count != 1)}, where there must be {wanted}: {names}.{row}")
     raise layout.misfit(place, count, wanted, noun="columns")
 
 

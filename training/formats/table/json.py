@@ -1,4 +1,5 @@
-"""Requests in JSON: `{"instances": [{"features": ["a", "b"]}, …], "configuration": {…}}`."""
+"""Requests in JSON: `{"instances": [{"features": ["a", "b"]}, …], "configuration": {…}}`, a row as a list `["a", "b"]`
+too, and the bodies that clients of other servers send (`envelopes.py`)."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ MEDIA = JSON
 
 def read(stream: BinaryIO, layout: Layout) -> Iterator[Table]:
     """The rows of one body; it is held in memory as a whole."""
-    instances = of_body(stream, layout, EXAMPLE)
+    instances = of_body(stream, layout, EXAMPLE, rows=True)
     if instances is not None:
         yield decode(instances)
 

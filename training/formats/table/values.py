@@ -29,7 +29,7 @@ def decode(instances: Instances, width: int | None = None) -> Table:
         width = len(entries) if width is None else width
         columns.check_count(len(entries), width, layout, place, "" if len(entries) == width else str(entries[:9]))
         rows.append(entries)
-        own.append(value.get("configuration"))
+        own.append(value.get("configuration") if isinstance(value, Mapping) else None)
     return Table(
         columns=tuple(_column([row[number] for row in rows], number, instances) for number in range(width or 0)),
         origins=instances.origins,
@@ -48,7 +48,9 @@ def encode(table: Table) -> list[dict[str, Any]]:
 
 
 def _entries(value: Any, layout: Layout, place: str) -> list[Any]:
-    """The list of an instance: `features` or `data.features`, as a list or an object with `values`."""
+    """The list of an instance: itself, or its `features` or `data.features`, as a list or an object with `values`."""
+    if isinstance(value, list) and value:
+        return value
     if not isinstance(value, Mapping):
         raise layout.fault(place, f"must be an object such as {EXAMPLE}; it is {excerpt(str(value))}.")
     data = value if "features" in value else value.get("data")
