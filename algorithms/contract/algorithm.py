@@ -51,6 +51,7 @@ class Channel:
     distributions: Sequence[Distribution] = ("ShardedByS3Key", "FullyReplicated")
     labeled: bool = False  # where False, labels are read over and not required
     weighted: str = ""  # the hyperparameter that, where true, says that a weight follows the label in CSV
+    single_pass: bool = False  # whether it is read in one pass only, so that no records are kept for another
 
     def __post_init__(self) -> None:
         """`ValueError` where there is no such kind."""
@@ -124,6 +125,7 @@ class Answer:
     default_accept: str | None = None  # read as this where a request says nothing of its type; None: refused
     responses: Sequence[str] = ANSWERS  # content types of answers
     default_response: str = "application/json"
+    alike: bool = False  # whether a request that asks for no type is answered in its own, where that is one of these
 
     def __post_init__(self) -> None:
         """`ValueError` where there is no such kind."""
@@ -153,8 +155,8 @@ class Algorithm:
     # there is none, the value is a JSON object of options.
     environment: Sequence[str] = ()
     reserved: Sequence[str] = ()  # hyperparameters with a leading underscore that it wants to see
-    # The shape of a metric's line. Words: host, epoch ("epoch=3, ") or Epoch ("Epoch[3] "), batch ("batch=7, ") or
-    # Batch ("batch=7 "), channel ("train") or Channel ("Train"), metric, kind, value.
+    # The shape of a metric's line. Words: host, epoch ("epoch=3, "), spelled ("epoch: 3, ") or Epoch ("Epoch[3] "),
+    # batch ("batch=7, ") or Batch ("batch=7 "), channel ("train") or Channel ("Train"), metric, kind, value.
     quality_line: str = "#quality_metric: host={host}, {epoch}{batch}{channel} {metric} <{kind}>={value}"
     # Where all figures of an epoch stand in one line: its shape, "[{round}]{figures}", in which every figure is a
     # `quality_line`, "\t{channel}-{metric}:{value:.5f}".

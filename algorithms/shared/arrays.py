@@ -17,11 +17,16 @@ def const(array: Any, dtype: DTypeLike = SINGLE) -> NDArray[Any]:
     """A contiguous, read-only view of that type: a mapped file or a read-only array is then no case of its own, for
     which numba would compile a second version. Copies only where the type or the order is another."""
     # np.require takes 2 us, of which a small step of a linear model has ten.
-    if not isinstance(array, np.ndarray) or array.dtype is not dtype or not array.flags.carray:
+    if not isinstance(array, np.ndarray) or array.dtype is not dtype or not _in_order(array.flags):
         array = np.require(array, dtype, ["C", "A"])
     view: NDArray[Any] = array.view(np.ndarray)
     view.flags.writeable = False
     return view
+
+
+def _in_order(flags: Any) -> bool:
+    """As compiled functions take it, be it writable or not."""
+    return bool(flags.carray or (flags.c_contiguous and flags.aligned))
 
 
 def single(

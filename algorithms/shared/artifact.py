@@ -7,9 +7,9 @@ import json
 import math
 import os
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +30,7 @@ _TYPES = {
     "U8": "u1",
 }  # of arrays that can be mapped
 
-__all__ = ["ARRAYS", "FACTS", "UNFINISHED", "check_finished", "exists", "find", "load", "put", "save"]
+__all__ = ["ARRAYS", "FACTS", "UNFINISHED", "check_finished", "exists", "find", "load", "put", "save", "writing"]
 
 
 def save(folder: Path, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> None:
@@ -149,11 +149,18 @@ def _facts(path: Path) -> dict[str, Any]:
 
 
 def put(path: Path, data: bytes) -> None:
-    """Write a file that is whole or not there: beside it first, then renamed."""
+    """Write a file that is whole or not there."""
+    with writing(path) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write, whole or not there afterwards: beside its place first, then renamed."""
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with open(beside, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, path)

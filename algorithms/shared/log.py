@@ -18,7 +18,7 @@ _MARK = re.compile(r"#(?=\w+_metric|metrics|0\d\d)")
 
 def as_sentence(text: str) -> str:
     """The text on one line, in which no program takes a name or a value from outside for a figure of ours."""
-    return _MARK.sub(r"\\u0023", one_line(text))
+    return _MARK.sub(r"\\u0023", "\t".join(map(one_line, text.split("\t"))))  # a tab ends no line
 
 
 class _Formatter(logging.Formatter):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import sys
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 _CGROUP = Path("/sys/fs/cgroup")
@@ -103,3 +103,10 @@ def blas_threads(count: int) -> AbstractContextManager[object]:
 
     limits: AbstractContextManager[object] = threadpool_limits(count)
     return limits
+
+
+def raise_descriptors() -> None:
+    """Have as many files and connections open as the system allows."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

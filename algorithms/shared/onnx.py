@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,7 @@ class Graph:
     inputs: dict[str, Sequence[int | str]]
     outputs: dict[str, Sequence[int | str]]
     facts: Mapping[str, str] = field(default_factory=dict)  # what else a reader should know
+    whole: Collection[str] = ()  # inputs that are whole numbers, int64; all others are float32
     _nodes: list[Any] = field(default_factory=list)
     _arrays: list[Any] = field(default_factory=list)
 
@@ -34,9 +35,16 @@ class Graph:
 
     def array(self, name: str, values: NDArray[np.float32]) -> str:
         """Numbers that do not change; their name."""
+        return self._constant(name, np.ascontiguousarray(values, "<f4"))
+
+    def integers(self, name: str, *values: int) -> str:
+        """Whole numbers that do not change, as a list; their name."""
+        return self._constant(name, np.array(values, "<i8"))
+
+    def _constant(self, name: str, values: NDArray[Any]) -> str:
         from onnx import numpy_helper
 
-        self._arrays.append(numpy_helper.from_array(np.ascontiguousarray(values, "<f4"), name))
+        self._arrays.append(numpy_helper.from_array(values, name))
         return name
 
     def file(self) -> bytes:
@@ -44,7 +52,8 @@ class Graph:
         import onnx
         from onnx import helper
 
-        graph = helper.make_graph(self._nodes, self.name, _values(self.inputs), _values(self.outputs), self._arrays)
+        inputs = _values(self.inputs, self.whole)
+        graph = helper.make_graph(self._nodes, self.name, inputs, _values(self.outputs), self._arrays)
         operators = [helper.make_opsetid("", OPSET)]
         model = helper.make_model(graph, opset_imports=operators, ir_version=VERSION, producer_name="algoport")
         helper.set_model_props(model, dict(self.facts))
@@ -52,7 +61,8 @@ class Graph:
         return bytes(model.SerializeToString())
 
 
-def _values(shapes: Mapping[str, Sequence[int | str]]) -> list[Any]:
+def _values(shapes: Mapping[str, Sequence[int | str]], whole: Collection[str] = ()) -> list[Any]:
     from onnx import TensorProto, helper
 
-    return [helper.make_tensor_value_info(name, TensorProto.FLOAT, list(shape)) for name, shape in shapes.items()]
+    kinds = {True: TensorProto.INT64, False: TensorProto.FLOAT}
+    return [helper.make_tensor_value_info(name, kinds[name in whole], list(shape)) for name, shape in shapes.items()]

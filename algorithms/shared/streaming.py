@@ -80,13 +80,23 @@ def passes(
     epochs: int,
     enough: Callable[[], bool] = lambda: False,
     shuffle: int | None = None,
+    own: Callable[[int], Iterator[R]] | None = None,
+    together: int = 1,
 ) -> Iterator[Iterator[R]]:
     """`stream`, pass by pass, for an algorithm that judges what it knows after each. A pass that a stop ended early is
     one too, and the last. No pass begins when there was `enough`, which is the same at every member. `shuffle`: the
-    seed of the orders in which passes take the records, a different one each; None: the order of the files."""
+    seed of the orders in which passes take the records, a different one each; None: the order of the files. `own`: the
+    batches of a pass from a step on, of an algorithm that has made something of the channel's records first.
+    `together`: how many batches the body of the loop is given at a time."""
     position = state.position
     while position.epoch < epochs and not enough():
-        yield _batches(job, state, size, empty, None if shuffle is None else seed_of(shuffle, position.epoch))
+        seed = None if shuffle is None else seed_of(shuffle, position.epoch)
+        batches = (
+            job.channels["train"].batches(size * together, start=position.step * size, shuffle=seed)
+            if own is None
+            else own(position.step)
+        )
+        yield _batches(job, state, batches, together, empty)
         if position.stopped:
             return
         position.epoch, position.step = position.epoch + 1, 0
@@ -116,13 +126,12 @@ def rounds(
             _save(job, state)
 
 
-def _batches(job: contract.Job[Any, Any], state: State, size: int, empty: R, shuffle: int | None) -> Iterator[R]:
+def _batches(job: contract.Job[Any, Any], state: State, batches: Iterator[R], together: int, empty: R) -> Iterator[R]:
     """What is left of one pass."""
     position = state.position
-    batches: Iterator[R] = job.channels["train"].batches(size, start=position.step * size, shuffle=shuffle)
     for batch in job.in_step(batches, empty, lambda: _save(job, state)):
         yield batch
-        position.step, position.total = position.step + 1, position.total + 1
+        position.step, position.total = position.step + together, position.total + together
     position.stopped = job.stopping()
     if position.stopped:
         job.reporter.note(f"a stop was asked for in epoch {position.epoch + 1}, after {position.step} batches")

@@ -16,6 +16,7 @@ from numba.np.ufunc import parallel
 Team = tuple[int, int]  # where the function lies that starts threads, 0: nowhere; how many threads there are
 
 ALONE: Team = (0, 1)
+_address: list[int] = []
 WORTH = 1 << 16  # items of a simple loop with which threads begin to spare time
 
 BYTE, WORD, FLAG = ir.IntType(8), ir.IntType(64), ir.IntType(32)
@@ -35,7 +36,9 @@ def team(items: int = WORTH) -> Team:
 def _start() -> int:
     """Starts the threads the first time; then it takes less than a microsecond."""
     parallel._launch_threads()
-    return int(binding.address_of_symbol("numba_parallel_for"))
+    if not _address:  # known once the threads have run; to look it up takes ten microseconds
+        _address.append(int(binding.address_of_symbol("numba_parallel_for")))
+    return _address[0]
 
 
 @intrinsic

@@ -49,7 +49,7 @@ def _vector_at(builder, pointer, offset, kind=REALS):
     return builder.bitcast(builder.gep(pointer, [offset]), kind.as_pointer())
 
 
-def _transposed(builder, vectors):
+def transposed(builder, vectors):
     """As many vectors as lanes, with rows for columns; step by step blocks of half the size change places."""
     vectors, step = list(vectors), LANES // 2
     while step:
@@ -98,7 +98,7 @@ def turn(typing, rows, d, ids, at, count, offset, panel, column, squares, place)
             return builder.call(load, [_vector_at(builder, pointer, f), LANE(4), mask, zero])
 
         less = some(offset)
-        gaps = _transposed(builder, [builder.fsub(some(line), less) for line in lines])
+        gaps = transposed(builder, [builder.fsub(some(line), less) for line in lines])
         for line in coming:
             builder.call(fetch, [builder.bitcast(builder.gep(line, [f]), byte), LANE(0), LANE(3), LANE(1)])
         totals = list(sums)

@@ -6,7 +6,7 @@ What is particular to a network is a `Learner`; `train` owns all that is the sam
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from numpy.typing import NDArray
 
@@ -16,25 +16,22 @@ from algoport.algorithms.shared.scoring import GRACE
 B = TypeVar("B")
 
 
+class Place(NamedTuple):
+    """How far training is."""
+
+    epoch: int  # epochs that are over
+    epochs: int  # how many there are at most
+    step: int  # batches of this epoch that are over
+    updates: int  # batches of all epochs that are over
+
+
 class Learner(Protocol[B]):
     """A network and its optimizer, the same at every member. All that is random in it is a function of seed, epoch and
     step, so that a resumed job is the one that was never interrupted."""
 
     @property
-    def epoch(self) -> int:
-        """Epochs that are over."""
-
-    @property
-    def epochs(self) -> int:
-        """How many there are at most."""
-
-    @property
-    def step(self) -> int:
-        """Batches of this epoch that are over."""
-
-    @property
-    def updates(self) -> int:
-        """Batches of all epochs that are over."""
+    def place(self) -> Place:
+        """How far training is."""
 
     def initialize(self) -> None:
         """Set the first state: random weights, or those of the model that training starts from."""
@@ -49,10 +46,10 @@ class Learner(Protocol[B]):
         """Whether no epoch or batch is left, or early stopping ends training. Asked after each evaluation."""
 
     def batches(self) -> Iterator[B]:
-        """The rest of this epoch, from `step` on: of each batch this member's part."""
+        """The rest of this epoch, from its place on: of each batch this member's part."""
 
     def train(self, batch: B) -> None:
-        """One update, from the gradients of all members. The part may be empty. Counts step and updates up."""
+        """One update, from the gradients of all members. The part may be empty. Moves the place on."""
 
     def evaluate(self, over: Callable[[], bool]) -> None:
         """Evaluate the network as it is, and keep it where it is the best; cut short where `over()`."""
@@ -73,13 +70,14 @@ def train(job: contract.Job[Any, Any], learner: Learner[B], empty: B, *, every: 
         if _epoch(job, learner, empty, over, every):
             return
         if job.stopping():
-            job.reporter.note(f"a stop was asked for in epoch {learner.epoch + 1}, after {learner.step} batches")
+            place = learner.place
+            job.reporter.note(f"a stop was asked for in epoch {place.epoch + 1}, after {place.step} batches")
             _save(job, learner, ended=True)
             return
         if every is None:
             learner.evaluate(over)
         learner.end_epoch()
-        job.reporter.progress(learner.epoch, learner.epochs, "epochs")
+        job.reporter.progress(learner.place.epoch, learner.place.epochs, "epochs")
         _save(job, learner, ended=True)
         if job.stopping():
             return
@@ -92,7 +90,8 @@ def _resume(job: contract.Job[Any, Any], learner: Learner[Any]) -> None:
         learner.initialize()
         return
     learner.restore(*checkpoint)
-    job.reporter.note(f"resumed in epoch {learner.epoch + 1}, after {learner.updates} batches")
+    place = learner.place
+    job.reporter.note(f"resumed in epoch {place.epoch + 1}, after {place.updates} batches")
 
 
 def _epoch(
@@ -101,7 +100,7 @@ def _epoch(
     """Train on the batches that are left of an epoch; True where an evaluation within it ended training."""
     for batch in job.in_step(learner.batches(), empty):
         learner.train(batch)
-        is_due = every is not None and learner.updates % every == 0
+        is_due = every is not None and learner.place.updates % every == 0
         if is_due:
             learner.evaluate(over)
         is_over = is_due and learner.is_over()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,15 @@ def reduced_type(device: str) -> torch.dtype | None:
     except OSError:
         return None
     return torch.bfloat16 if words & _FLAGS else None
+
+
+def product_type(precision: str, device: str, note: Callable[[str], None]) -> torch.dtype | None:
+    """The type that `precision_dtype`, `float32` or `float16`, stands for on this device; None where products are of
+    float32, which a note says where they should not be."""
+    dtype = None if precision == "float32" else reduced_type(device)
+    if precision != "float32" and dtype is None:
+        note("precision_dtype is float32, as this device has no faster products of reduced precision.")
+    return dtype
 
 
 def autocast(device: str, dtype: torch.dtype | None) -> AbstractContextManager[Any]:

@@ -42,6 +42,11 @@ class Counts:
     def __len__(self) -> int:
         return len(self.indptr) - 1
 
+    @property
+    def arrays(self) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
+        """Where each document's entries begin, words and counts: how kernels begin."""
+        return self.indptr, self.words, self.values
+
     @cached_property
     def lengths(self) -> NDArray[np.float64]:
         """(n,) how many words each document has."""
@@ -88,15 +93,22 @@ class Reading:
         return counts
 
 
-def check(counts: Counts, where: str, first: int = 0) -> None:
-    """`UserError` with the first document, counted from `first` on, that has a negative count or one beyond `MOST`."""
-    values = counts.values
-    if not len(values) or (values.min() >= 0 and values.max() <= MOST):
+def check(counts: Counts, where: str, first: int | None = 0) -> None:
+    """`check_entries` of these documents."""
+    check_entries(counts.indptr, counts.words, counts.values, where, first)
+
+
+def check_entries(
+    indptr: NDArray[Any], words: NDArray[Any], values: NDArray[Any], where: str, first: int | None = None
+) -> None:
+    """`UserError` names a count that is negative, no number or beyond `MOST`, and its document, counted from `first`
+    on, where that is known."""
+    if not len(values) or (values.min() >= 0 and values.max() <= MOST):  # of NaN neither holds
         return
-    entry = int(np.flatnonzero((values < 0) | (values > MOST))[0])
-    document = int(np.searchsorted(counts.indptr, entry, "right"))
+    entry = int(np.flatnonzero(~((values >= 0) & (values <= MOST)))[0])
+    number = "" if first is None else f" {first + int(np.searchsorted(indptr, entry, 'right'))}"
     raise UserError(
-        f"{where}a document must have each word from 0 to {MOST:.0f} times; document {first + document} has word "
-        f"{int(counts.words[entry])}, counted from 0, {values[entry]:g} times. Features are counts of words; without a "
-        "label in the first column, the content type is text/csv;label_size=0."
+        f"{where}a document must have each word from 0 to {MOST:.0f} times; {'one' if first is None else 'document'}"
+        f"{number} has word {int(words[entry])}, counted from 0, {values[entry]:g} times. Features are counts of "
+        "words; without a label in the first column, the content type is text/csv;label_size=0."
     )

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from algoport.algorithms.contract.ragged import Ragged
 from algoport.algorithms.shared.arrays import const
-
-_BASIS, _PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
+from algoport.algorithms.shared.text.fnv import text_hash
 
 
 def hashes(texts: Ragged) -> NDArray[np.uint64]:
@@ -23,19 +22,6 @@ def hashes(texts: Ragged) -> NDArray[np.uint64]:
     out = np.empty(len(texts), np.uint64)
     _hash(const(texts.values, np.uint8), const(texts.offsets, np.int64), out)
     return out
-
-
-@numba.njit(nogil=True, cache=True, error_model="numpy")
-def text_hash(
-    values: Any,  # in (v,) uint8
-    first: Any,  # of the bytes that count
-    last: Any,  # behind them
-) -> Any:
-    """FNV-1a of a stretch of bytes, as uint64."""
-    state = _BASIS
-    for place in range(first, last):
-        state = (state ^ np.uint64(values[place])) * _PRIME
-    return state
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +14,7 @@ import numpy as np
 from algoport.algorithms.contract.auxiliary import Auxiliary
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.ragged import Ragged
+from algoport.algorithms.contract.setting import excerpt
 from algoport.algorithms.shared.arrays import const
 from algoport.algorithms.shared.text.counts import Counts
 
@@ -30,8 +32,9 @@ class Vocabulary:
     words: Sequence[str]
 
     @classmethod
-    def read(cls, files: Auxiliary, feature_dim: int) -> Self:
-        """The words of `vocab.txt`, one a line; `UserError` where it has not a line for each column, or one twice."""
+    def read(cls, files: Auxiliary, feature_dim: int, note: Callable[[str], None]) -> Self:
+        """The words of `vocab.txt`, one a line; `UserError` where it has not a line for each column. Notes words that
+        stand there twice: in texts, the first counts."""
         lines = [(where, line.strip()) for where, line in files.lines(FILE, limit=LIMIT)]
         while lines and not lines[-1][1] and len(lines) > feature_dim:
             lines.pop()  # blank lines at the end
@@ -40,7 +43,15 @@ class Vocabulary:
                 f"{files.channel}/{FILE}: must have {feature_dim} lines, a word for each column of the documents "
                 f"(feature_dim); it has {len(lines)}."
             )
-        return cls(tuple(word for _, word in lines))
+        words = tuple(word for _, word in lines)
+        again = [word for word, count in Counter(words).items() if count > 1 and word]
+        if again:
+            some = ", ".join(excerpt(word) for word in again[:3])
+            note(
+                f"{files.channel}/{FILE} has {len(again)} word{'s' * (len(again) > 1)} on more than one line, such as "
+                f"{some}: topics show them as they are; in texts the first line counts."
+            )
+        return cls(words)
 
     @classmethod
     def of_facts(cls, words: Any, file: str) -> Self | None:

@@ -33,9 +33,11 @@ class BatchNorm(nn.Module):
     mean: Tensor
     variance: Tensor
 
-    def __init__(self, channels: int, exchange: Exchange, *, rectified: bool = True, scaled: bool = True) -> None:
+    def __init__(
+        self, channels: int, exchange: Exchange, *, rectified: bool = True, scaled: bool = True, eps: float = EPS
+    ) -> None:
         super().__init__()
-        self.exchange, self.rectified = exchange, rectified
+        self.exchange, self.rectified, self.eps = exchange, rectified, eps
         if scaled:
             self.scale = nn.Parameter(torch.ones(channels))
         else:
@@ -47,10 +49,11 @@ class BatchNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """The same shape."""
         if not self.training:
-            out = torch.batch_norm(x, self.scale, self.shift, self.mean, self.variance, False, 0.0, EPS, False)
+            out = torch.batch_norm(x, self.scale, self.shift, self.mean, self.variance, False, 0.0, self.eps, False)
             return out.relu_() if self.rectified else out
         normalize: Any = _BatchNorm.apply
-        y: Tensor = normalize(x, self.scale, self.shift, self.mean, self.variance, self.rectified, self.exchange)
+        how = self.rectified, self.eps, self.exchange
+        y: Tensor = normalize(x, self.scale, self.shift, self.mean, self.variance, *how)
         return y
 
 
@@ -66,13 +69,14 @@ class _BatchNorm(torch.autograd.Function):
         moving_mean: Tensor,
         moving_variance: Tensor,
         rectified: bool,
+        eps: float,
         exchange: Exchange,
     ) -> Tensor:
         """Normalize with the statistics of all members, and let the moving averages follow."""
         mean, variance, count = _statistics(x, exchange)
         moving_mean.mul_(MOVING).add_(mean, alpha=1 - MOVING)
         moving_variance.mul_(MOVING).add_(variance, alpha=1 - MOVING)
-        inverse = torch.rsqrt(variance + EPS)
+        inverse = torch.rsqrt(variance + eps)
         slope = scale * inverse
         level = shift - mean * slope
         ctx.save_for_backward(x, mean, inverse, slope, level)
@@ -91,7 +95,7 @@ class _BatchNorm(torch.autograd.Function):
         off = -(slope * inverse * inverse).double() * whole[1]  # by how much a value, less the mean, changes its slope
         factors = torch.stack([slope, off.float(), (-slope * whole[0] - off * mean).float()])
         of_input = own.backward(gradient, x, slope, level, ctx.rectified, factors)
-        return of_input, of_scale, of_shift, None, None, None, None
+        return of_input, of_scale, of_shift, None, None, None, None, None
 
 
 def _statistics(x: Tensor, exchange: Exchange) -> tuple[Tensor, Tensor, float]:

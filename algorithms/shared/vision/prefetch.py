@@ -43,11 +43,13 @@ def prepare_ahead(
     prepare: Callable[[int], Prepare],
     *,
     threads: int | None = None,
+    channels: int | None = None,
     upright: bool = True,
 ) -> Generator[Batch, None, None]:
     """The batches, decoded and prepared; `prepare` is given the number of a batch, from 0, and makes what prepares its
-    pictures. `shape`: height, width and channels. A picture that cannot be decoded is a `UserError` when its batch
-    is due. `upright`: whether pictures are turned as their cameras say."""
+    pictures. `shape`: height, width and channels of what comes out; `channels`: of what is decoded, where others do.
+    A picture that cannot be decoded is a `UserError` when its batch is due. `upright`: whether pictures are turned as
+    their cameras say."""
     waiting: deque[tuple[Images, NDArray[np.uint8], list[Future[None]]]] = deque()
     with contextlib.ExitStack() as stack:
         pool = ThreadPoolExecutor(threads or cores(), thread_name_prefix="decode")
@@ -58,7 +60,7 @@ def prepare_ahead(
             pixels = np.empty((len(images), *shape), np.uint8)
             work = prepare(number)
             pieces = [
-                pool.submit(_fill, pixels, images, first, (shape[2], upright), work)
+                pool.submit(_fill, pixels, images, first, (channels or shape[2], upright), work)
                 for first in range(0, len(images), _PIECE)
             ]
             waiting.append((images, pixels, pieces))

@@ -126,12 +126,14 @@ def test_arrays_of_another_type_than_was_saved_are_refused(name: str, kind: str,
     path = fitted(name, tmp_path) / artifact.ARRAYS
     if not path.is_file() or f'"{kind}"'.encode() not in path.read_bytes():
         return
+    beside = [one for one in tmp_path.iterdir() if one.is_file() and one != path]
     for at in range(path.read_bytes().count(f'"{kind}"'.encode())):
         pieces = path.read_bytes().split(f'"{kind}"'.encode())
         whole = f'"{kind}"'.encode().join(pieces[: at + 1]) + f'"{other}"'.encode()
         folder = tmp_path / str(at)
         folder.mkdir()
-        (folder / artifact.FACTS).write_bytes((tmp_path / artifact.FACTS).read_bytes())
+        for one in beside:
+            shutil.copy(one, folder)
         (folder / artifact.ARRAYS).write_bytes(whole + f'"{kind}"'.encode().join(pieces[at + 1 :]))
 
         assert artifact.ARRAYS in refusal(name, folder)

@@ -1,7 +1,7 @@
 """An optimizer's step on a row of a table, in SIMD vectors as wide as the processor's, and calls for rows to come.
 
-A compiler does not find these: it cannot know that the parts of a row do not overlap, and at a row's end it goes on one
-by one. Offsets count float32 numbers from the begin of the table.
+`Masked` and `Adam` are what such kernels are made of. A compiler does not find these: it cannot know that the parts of
+a row do not overlap, and at a row's end it goes on one by one. Offsets count float32 numbers from the table's begin.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LINE = 16  # float32 numbers of a line of a cache
 FAST = ("afn", "arcp", "contract", "nsz", "reassoc")
 
 
-def _data(context, builder, signature, arguments):
+def data_of(context, builder, signature, arguments):
     """The arguments, arrays as pointers to their numbers."""
     return [
         context.make_array(kind)(context, builder, value).data if isinstance(kind, types.Array) else value
@@ -27,12 +27,21 @@ def _data(context, builder, signature, arguments):
     ]
 
 
-def _spread(builder, value, kind=REALS):
+def spread(builder, value, kind=REALS):
+    """A vector with a number in all lanes."""
     one = builder.insert_element(ir.Constant(kind, ir.Undefined), value, LANE(0))
     return builder.shuffle_vector(one, ir.Constant(kind, ir.Undefined), ir.Constant(INTS, [0] * LANES))
 
 
-def _loop(builder, count, step, body):
+def multiply_add(builder, one, other, third):
+    """one * other + third."""
+    kind = ir.FunctionType(REALS, [REALS] * 3)
+    return builder.call(
+        cgutils.get_or_insert_function(builder.module, kind, f"llvm.fmuladd.v{LANES}f32"), [one, other, third]
+    )
+
+
+def loop(builder, count, step, body):
     """body(i) for i from 0 in steps while below count."""
     before, top = builder.block, builder.append_basic_block("top")
     inside, after = builder.append_basic_block("inside"), builder.append_basic_block("after")
@@ -48,22 +57,90 @@ def _loop(builder, count, step, body):
     builder.position_at_end(after)
 
 
+def call_for(builder, table, offset, count):
+    """Call for so many numbers of a table into the caches."""
+    pointer = BYTE.as_pointer()
+    kind = ir.FunctionType(ir.VoidType(), [pointer, LANE, LANE, LANE])
+    call = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+
+    def line(i):
+        place = builder.bitcast(builder.gep(table, [builder.add(offset, i)]), pointer)
+        builder.call(call, [place, LANE(0), LANE(3), LANE(1)])
+
+    loop(builder, count, LINE, line)
+
+
+class Masked:
+    """So many numbers as vectors, of which the last may not be full; the lanes beyond are 0 and stay as they are."""
+
+    def __init__(self, builder, count, vectors: int) -> None:
+        self._builder, place = builder, REALS.as_pointer()
+        bits = ir.VectorType(ir.IntType(1), LANES)
+        kinds = {"load": (REALS, [place, LANE, bits, REALS]), "store": (ir.VoidType(), [REALS, place, LANE, bits])}
+        self._load, self._store = (
+            cgutils.get_or_insert_function(builder.module, ir.FunctionType(*kind), f"llvm.masked.{name}.v{LANES}f32.p0")
+            for name, kind in kinds.items()
+        )
+        left = spread(builder, builder.trunc(count, LANE), INTS)
+        lanes = (ir.Constant(INTS, list(range(v * LANES, (v + 1) * LANES))) for v in range(vectors))
+        self._masks = [builder.icmp_signed("<", lane, left) for lane in lanes]
+        self._full = builder.icmp_signed(">=", count, WORD(vectors * LANES))
+
+    def _at(self, pointer, vector):
+        return self._builder.bitcast(self._builder.gep(pointer, [WORD(vector * LANES)]), REALS.as_pointer())
+
+    def load(self, pointer, vector: int):
+        """The numbers of a vector."""
+        zero = ir.Constant(REALS, [0.0] * LANES)
+        return self._builder.call(self._load, [self._at(pointer, vector), LANE(4), self._masks[vector], zero])
+
+    def store(self, values, pointer) -> None:
+        """All of them. Masks make a store many times slower on some processors, so those that are full have none."""
+        with self._builder.if_else(self._full, likely=True) as (whole, some):
+            with whole:
+                for vector, value in enumerate(values):
+                    self._builder.store(value, self._at(pointer, vector), align=4)
+            with some:
+                for vector, value in enumerate(values):
+                    self._builder.call(self._store, [value, self._at(pointer, vector), LANE(4), self._masks[vector]])
+
+
+class Adam:
+    """A step of Adam for vectors, as `updates.adam_number` but for the last digits, with `inverse` for 1 / correction.
+    The gradient is scale * (gradient - own * number) + decay * number, within +-clip."""
+
+    def __init__(self, builder, scale, own, decay, clip, one, two, size, inverse, eps) -> None:
+        self._builder = builder
+        numbers = (scale, own, decay, clip, one, two, size, inverse, eps)
+        self._numbers = [spread(builder, number) for number in numbers]
+        self._negative = builder.fsub(ir.Constant(REALS, [-0.0] * LANES), self._numbers[3])
+        self._root = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(REALS, [REALS]), f"llvm.sqrt.v{LANES}f32"
+        )
+
+    def step(self, gradient, weight, mean, square):
+        """Weight, mean and mean of squares after it."""
+        builder = self._builder
+        scale, own, decay, clip, one, two, size, inverse, eps = self._numbers
+        raw = builder.fsub(gradient, builder.fmul(own, weight))
+        whole = multiply_add(builder, scale, raw, builder.fmul(decay, weight))
+        # Comparisons that are false for NaN, which so stays what it is.
+        whole = builder.select(builder.fcmp_ordered(">", whole, clip), clip, whole)
+        whole = builder.select(builder.fcmp_ordered("<", whole, self._negative), self._negative, whole)
+        mean = multiply_add(builder, one, builder.fsub(whole, mean), mean)
+        square = multiply_add(builder, two, builder.fsub(builder.fmul(whole, whole), square), square)
+        root = builder.call(self._root, [builder.fmul(square, inverse)], fastmath=FAST)
+        below = builder.fadd(root, eps, flags=("contract",))
+        return builder.fsub(weight, builder.fdiv(builder.fmul(size, mean), below, flags=FAST)), mean, square
+
+
 @intrinsic
 def fetch(typing, table, offset, count):
     """Call for so many numbers of a table, which are to be read and written soon."""
     signature = types.void(table, offset, count)
 
     def generate(context, builder, signature, arguments):
-        table, offset, count = _data(context, builder, signature, arguments)
-        pointer = BYTE.as_pointer()
-        kind = ir.FunctionType(ir.VoidType(), [pointer, LANE, LANE, LANE])
-        call = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-
-        def line(i):
-            place = builder.bitcast(builder.gep(table, [builder.add(offset, i)]), pointer)
-            builder.call(call, [place, LANE(0), LANE(3), LANE(1)])
-
-        _loop(builder, count, LINE, line)
+        call_for(builder, *data_of(context, builder, signature, arguments))
         return context.get_dummy_value()
 
     return signature, generate
@@ -71,60 +148,25 @@ def fetch(typing, table, offset, count):
 
 @intrinsic
 def adam_row(typing, table, first, second, third, k, gradient, scale, own, decay, clip, one, two, size, inverse, eps):
-    """A step of Adam for k numbers of a table at the offset `first`, whose means of gradients and of their squares
-    stand at `second` and `third`. The gradient is scale * (gradient[f] - own * number) + decay * number, within +-clip.
-
-    As `updates.adam_number`, but for the last digits, with `inverse` for 1 / correction.
-    """
+    """A step of `Adam` for k numbers of a table at the offset `first`, whose means of gradients and of their squares
+    stand at `second` and `third`."""
     signature = types.void(
         table, first, second, third, k, gradient, scale, own, decay, clip, one, two, size, inverse, eps
     )
 
     def generate(context, builder, signature, arguments):
-        table, first, second, third, k, gradient, *numbers = _data(context, builder, signature, arguments)
-        scale, own, decay, clip, one, two, size, inverse, eps = (_spread(builder, number) for number in numbers)
-        negative = builder.fsub(ir.Constant(REALS, [-0.0] * LANES), clip)
-        bits = ir.VectorType(ir.IntType(1), LANES)
-        place = REALS.as_pointer()
-        declare, module = cgutils.get_or_insert_function, builder.module
-        load = declare(module, ir.FunctionType(REALS, [place, LANE, bits, REALS]), f"llvm.masked.load.v{LANES}f32.p0")
-        store = declare(
-            module, ir.FunctionType(ir.VoidType(), [REALS, place, LANE, bits]), f"llvm.masked.store.v{LANES}f32.p0"
-        )
-        root = declare(module, ir.FunctionType(REALS, [REALS]), f"llvm.sqrt.v{LANES}f32")
-        fma = declare(module, ir.FunctionType(REALS, [REALS] * 3), f"llvm.fmuladd.v{LANES}f32")
-        zero = ir.Constant(REALS, [0.0] * LANES)
-        count = ir.Constant(INTS, list(range(LANES)))
-
-        def at(pointer, *offsets):
-            for offset in offsets:
-                pointer = builder.gep(pointer, [offset])
-            return builder.bitcast(pointer, place)
+        table, first, second, third, k, gradient, *numbers = data_of(context, builder, signature, arguments)
+        adam = Adam(builder, *numbers)
 
         def step(f):
-            left = builder.trunc(builder.sub(k, f), LANE)
-            mask = builder.icmp_signed("<", count, _spread(builder, left, INTS))
+            masked = Masked(builder, builder.sub(k, f), 1)
+            places = [builder.gep(table, [builder.add(offset, f)]) for offset in (first, second, third)]
+            own = (masked.load(place, 0) for place in places)
+            moved = adam.step(masked.load(builder.gep(gradient, [f]), 0), *own)
+            for value, place in zip(moved, places, strict=True):
+                masked.store([value], place)
 
-            def some(*where):
-                return builder.call(load, [at(*where), LANE(4), mask, zero])
-
-            weight, mean, square = (some(table, offset, f) for offset in (first, second, third))
-            raw = builder.fsub(some(gradient, f), builder.fmul(own, weight))
-            whole = builder.call(fma, [scale, raw, builder.fmul(decay, weight)])
-            # Comparisons that are false for NaN, which so stays what it is.
-            whole = builder.select(builder.fcmp_ordered(">", whole, clip), clip, whole)
-            whole = builder.select(builder.fcmp_ordered("<", whole, negative), negative, whole)
-            mean = builder.call(fma, [one, builder.fsub(whole, mean), mean])
-            square = builder.call(fma, [two, builder.fsub(builder.fmul(whole, whole), square), square])
-            below = builder.fadd(
-                builder.call(root, [builder.fmul(square, inverse)], fastmath=FAST), eps, flags=("contract",)
-            )
-            quotient = builder.fdiv(builder.fmul(size, mean), below, flags=FAST)
-            weight = builder.fsub(weight, quotient)
-            for value, offset in ((weight, first), (mean, second), (square, third)):
-                builder.call(store, [value, at(table, offset, f), LANE(4), mask])
-
-        _loop(builder, k, LANES, step)
+        loop(builder, k, LANES, step)
         return context.get_dummy_value()
 
     return signature, generate

@@ -18,6 +18,10 @@ class Counting:
         self.epoch = self.step = self.updates = -1
         self.total, self.evaluated = 0.0, []
 
+    @property
+    def place(self):
+        return loop.Place(self.epoch, self.epochs, self.step, self.updates)
+
     def initialize(self):
         self.epoch = self.step = self.updates = 0
 

@@ -1,0 +1,1 @@
+"""Sequences of differing lengths, computed with without padding."""
