@@ -1,0 +1,109 @@
+"""The softmax over the vocabulary in some rows of logits, its loss and gradient in place.    n rows   v words"""
+
+from __future__ import annotations
+
+import math
+
+import numba
+import numpy as np
+
+from algoport.algorithms.shared.linalg.fastmath import FAST
+from algoport.algorithms.shared.neural.kernels.vocabulary import exponential
+from algoport.algorithms.shared.threads import share
+
+LANES = 64  # running maxima that are kept apart, so that a loop over them is of vectors
+ROWS = 4  # of a block
+
+
+@numba.njit(nogil=True, cache=True, inline="always", error_model="numpy")
+def _larger(x, y):
+    return x if x > y else y
+
+
+@numba.njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
+def add_bias(line, bias, most):
+    """Adds the bias to a row; its largest number. `most`: scratch (LANES,)."""
+    v = line.shape[0]
+    whole = v // LANES * LANES
+    most[:] = -np.inf
+    for i in range(0, whole, LANES):
+        for j in range(LANES):
+            value = line[i + j] + bias[i + j]
+            line[i + j] = value
+            most[j] = _larger(value, most[j])
+    largest = np.float32(-np.inf)
+    for j in range(LANES):
+        largest = _larger(most[j], largest)
+    for i in range(whole, v):
+        line[i] += bias[i]
+        largest = _larger(line[i], largest)
+    return largest
+
+
+@numba.njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
+def sum_of_powers(line, most):
+    """Sum of the exponentials of a row's numbers less its largest."""
+    total = np.float32(0)
+    for j in range(line.shape[0]):
+        total += exponential(line[j] - most)
+    return total
+
+
+@numba.njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
+def _powers_(line, most):
+    total = np.float32(0)
+    for j in range(line.shape[0]):
+        value = exponential(line[j] - most)
+        line[j] = value
+        total += value
+    return total
+
+
+@numba.njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
+def _scale_(line, scale):
+    for j in range(line.shape[0]):
+        line[j] *= scale
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _softmax_of_block(block, logits, bias, labels, losses, right, slopes):
+    most = np.empty(LANES, np.float32)
+    for r in range(block * ROWS, min(logits.shape[0], (block + 1) * ROWS)):
+        line, label = logits[r], labels[r]
+        largest = add_bias(line, bias, most)
+        own = line[label]
+        right[r] = own >= largest
+        total = _powers_(line, largest) if slopes else sum_of_powers(line, largest)
+        losses[r] = np.float64(largest) + math.log(np.float64(total)) - np.float64(own)
+        if slopes:
+            _scale_(line, np.float32(1) / total)
+            line[label] -= np.float32(1)
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def softmax_(
+    team,
+    logits,  # sets (n, v) float32  without bias; where `slopes`, they become the loss's gradient by them
+    bias,  # in   (v,) float32
+    labels,  # in   (n,) int64
+    losses,  # sets (n,) float64
+    right,  # sets (n,) bool  whether no word is likelier than the label
+    slopes,  # in   bool
+):
+    """Cross entropy of each row."""
+    blocks = (logits.shape[0] + ROWS - 1) // ROWS
+    share(team, _softmax_of_block, blocks, (logits, bias, labels, losses, right, slopes))
+
+
+@numba.njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
+def _column_sums(block, slopes, sums):
+    first, last = block * 4096, min(slopes.shape[1], (block + 1) * 4096)
+    for r in range(slopes.shape[0]):
+        for j in range(first, last):
+            sums[j] += slopes[r, j]
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def column_sums_(team, slopes, sums):
+    """Adds to sums (v,) the rows of slopes (n, v)."""
+    share(team, _column_sums, (slopes.shape[1] + 4095) // 4096, (slopes, sums))
