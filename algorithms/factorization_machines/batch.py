@@ -1,4 +1,4 @@
-"""The rows of a step, of all members together.    n rows   m rows of this member   e entries"""
+"""The rows of some steps, of all members together.    n rows   m rows of a member   e entries"""
 
 from __future__ import annotations
 
@@ -12,17 +12,45 @@ from scipy import sparse
 
 from algoport.algorithms.contract.group import Group, interleaved
 from algoport.algorithms.contract.records import Rows
+from algoport.algorithms.shared.arrays import const
+
+INDEX = np.dtype(np.int32)
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Sparse rows in the order of the records, the same at every member."""
+    """Sparse rows in the order of the records, the same at every member. Its arrays are read-only."""
 
     bounds: NDArray[np.int32]  # (n + 1,) where the entries of each row begin
     features: NDArray[np.int32]  # (e,)
     values: NDArray[np.float32]  # (e,)
     labels: NDArray[np.float32]  # (n,)
-    own: NDArray[np.int64]  # (m,) the rows of this member
+    owners: NDArray[np.int64] | None  # (n,) whose row each is; None where all are this member's
+
+    def __getitem__(self, rows: slice) -> Batch:
+        """Some of the rows, from one to another."""
+        bounds = self.bounds[rows.start : rows.stop + 1]
+        first, last = bounds[0], bounds[-1]
+        return Batch(
+            const(bounds - first, INDEX),
+            self.features[first:last],
+            self.values[first:last],
+            self.labels[rows],
+            None if self.owners is None else self.owners[rows],
+        )
+
+    def rows(self, rank: int) -> NDArray[np.int64]:
+        """Those of a member (m,)."""
+        return np.arange(len(self.labels)) if self.owners is None else np.flatnonzero(self.owners == rank)
+
+    def of_all(self, parts: list[NDArray[Any]]) -> NDArray[Any]:
+        """One array for all rows from those that members have for their own."""
+        if self.owners is None:
+            return parts[0]
+        whole = np.concatenate(parts)
+        out = np.empty_like(whole)
+        out[np.argsort(self.owners, kind="stable")] = whole
+        return out
 
 
 def entries(rows: Rows) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]:
@@ -52,20 +80,19 @@ def gathered(group: Group, rows: Rows, labels: NDArray[np.float32]) -> Batch:
     message[2 * n + 1 + e :] = values.view(np.int32)
     messages = group.gather(message)
     if len(messages) == 1:
-        return Batch(bounds, features, values, labels, np.arange(n))
+        return Batch(const(bounds, INDEX), const(features, INDEX), const(values), const(labels), None)
     parts = [_unpacked(each) for each in messages]
     numbers = np.cumsum([0, *(len(part[1]) for part in parts)])
     order = interleaved([np.arange(first, last) for first, last in pairwise(numbers)])
     whole = [np.concatenate(column) for column in zip(*parts, strict=True)]
     ends = np.concatenate([[0], np.cumsum(whole[0])])
     matrix = sparse.csr_array((whole[3], np.arange(ends[-1]), ends), shape=(len(order), max(int(ends[-1]), 1)))[order]
-    mine = np.flatnonzero((order >= numbers[group.rank]) & (order < numbers[group.rank + 1]))
     return Batch(
-        np.asarray(matrix.indptr, np.int32),
-        whole[2][matrix.indices],
-        np.asarray(matrix.data, np.float32),
-        whole[1][order],
-        mine,
+        const(matrix.indptr, INDEX),
+        const(whole[2][matrix.indices], INDEX),
+        const(matrix.data),
+        const(whole[1][order]),
+        np.searchsorted(numbers, order, "right") - 1,
     )
 
 

@@ -2,33 +2,33 @@
 
 n rows of a batch   d features   k factors
 
-Of sparse rows members exchange the entries and then the sums s of each row, and each updates the features that the
-batch touches: what is exchanged grows neither with the table nor with the features that rows share, and every member
-does the sums of all rows in the order of the records, so that the result is that of one. Of dense rows they exchange
-the sums of the gradients.
+Of sparse rows members exchange the entries, of several batches together, and then the sums s of each row, and each
+updates the features that the batch touches: what is exchanged grows neither with the table nor with the features that
+rows share, and every member does the sums of all rows in the order of the records, so that the result is that of one.
+Of dense rows they exchange the sums of the gradients.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from algoport.algorithms.contract.group import Group, interleaved
+from algoport.algorithms.contract.group import Group
 from algoport.algorithms.contract.records import Rows
-from algoport.algorithms.factorization_machines.batch import gathered
+from algoport.algorithms.factorization_machines.batch import Batch, gathered
 from algoport.algorithms.factorization_machines.hyperparameters import Hyperparameters
-from algoport.algorithms.factorization_machines.kernels import dense, losses, passes
-from algoport.algorithms.factorization_machines.rates import BETA_1, BETA_2, Rates
+from algoport.algorithms.factorization_machines.kernels import LINE, dense, losses, passes
+from algoport.algorithms.factorization_machines.rates import Rates, of_steps
 from algoport.algorithms.factorization_machines.table import Table
 from algoport.algorithms.shared.arrays import const
 from algoport.algorithms.shared.threads import team
 
-EPS = 1e-8  # of Adam, where none is set
+TOGETHER = 1 << 13  # rows that are read and exchanged together, where a batch has fewer
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -41,24 +41,33 @@ class Bias:
     mean: float = 0.0
     square: float = 0.0
 
-    def step(self, gradient: float, rates: Rates) -> None:
-        """One update; the gradient is the sum over the rows."""
-        clip = rates.clip
-        whole = min(max(rates.scale * gradient + rates.decay * self.value, -clip), clip)
-        self.mean += (1 - BETA_1) * (whole - self.mean)
-        self.square += (1 - BETA_2) * (whole * whole - self.square)
-        below = math.sqrt(self.square / rates.second) + rates.eps
+    def step(self, gradient: float, rates: list[float]) -> None:
+        """One update, as the kernels make it; the gradient is the sum over the rows."""
+        scale, one, two, clip, inverse, eps, rate, decay = rates
+        whole = min(max(scale * gradient + decay * self.value, -clip), clip)
+        self.mean += one * (whole - self.mean)
+        self.square += two * (whole * whole - self.square)
+        below = math.sqrt(self.square * inverse) + eps
         if below > 0:
-            self.value -= rates.bias / rates.first * self.mean / below
+            self.value -= rate * self.mean / below
+
+
+Schedule = Callable[[list[int]], list[Rates]]  # the rates of the next steps, of as many rows each
 
 
 class Network(Protocol):
-    """How a batch moves the table."""
+    """How batches move the table."""
 
     table: Table
 
-    def step(self, rows: Rows, labels: NDArray[np.float32], bias: Bias, rates: Rates) -> NDArray[np.float64]:
-        """Learn from a batch, of which these rows are this member's; what is counted (losses.COUNTS,) over all."""
+    def together(self, size: int) -> int:
+        """How many batches of so many rows it takes at a time."""
+
+    def steps(
+        self, rows: Rows, labels: NDArray[np.float32], size: int, bias: Bias, schedule: Schedule
+    ) -> list[NDArray[np.float64]]:
+        """Learn from batches of `size` rows of all members, of which these are this member's; what is counted
+        (losses.COUNTS,) of each, over all."""
 
 
 @dataclass
@@ -70,27 +79,13 @@ class Descent:
     bias: Bias = field(default_factory=Bias)
     updates: int = 0
 
-    def step(self, rows: Rows, labels: NDArray[np.float32]) -> NDArray[np.float64]:
-        """One batch; what is counted of it, over the rows of all members."""
-        self.updates += 1
-        return self.network.step(rows, labels, self.bias, self._rates())
+    def steps(self, rows: Rows, labels: NDArray[np.float32], size: int) -> list[NDArray[np.float64]]:
+        """Batches of `size` rows; what is counted of each, over the rows of all members."""
+        return self.network.steps(rows, labels, size, self.bias, self._schedule)
 
-    def _rates(self) -> Rates:
-        given = self.settings
-        first, second = 1 - BETA_1**self.updates, 1 - BETA_2**self.updates
-        return Rates(
-            scale=given.rescale_grad or 0.0,
-            averaged=given.rescale_grad is None,
-            clip=math.inf if given.clip_gradient is None else given.clip_gradient,
-            # MXNet's stands beside the root that is not corrected.
-            eps=(EPS if given.eps is None else given.eps) / math.sqrt(second),
-            first=first,
-            second=second,
-            bias=given.bias_lr * given.use_bias,
-            decay=given.bias_wd,
-            linear=(given.linear_lr * given.use_linear, given.linear_wd),
-            factors=(given.factors_lr, given.factors_wd),
-        )
+    def _schedule(self, rows: list[int]) -> list[Rates]:
+        self.updates += len(rows)
+        return of_steps(self.settings, self.updates - len(rows), np.array(rows))
 
     def arrays(self) -> Arrays:
         """All of it but the count, for a checkpoint."""
@@ -111,37 +106,44 @@ class Sparse:
     table: Table
     group: Group
     is_regression: bool
+    _sums: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
 
-    def step(self, rows: Rows, labels: NDArray[np.float32], bias: Bias, rates: Rates) -> NDArray[np.float64]:
-        """As `Network`; three exchanges."""
-        batch = gathered(self.group, rows, labels)
-        touched, k = self.table.touch(batch.bounds, batch.features, batch.values), self.table.k
-        crew = team(len(batch.features) * k)
-        own, scores = np.empty((len(batch.own), k), np.float32), np.empty(len(batch.own))
-        values = const(batch.values)
+    def together(self, size: int) -> int:
+        """As `Network`."""
+        return max(TOGETHER // size, 1)
+
+    def steps(
+        self, rows: Rows, labels: NDArray[np.float32], size: int, bias: Bias, schedule: Schedule
+    ) -> list[NDArray[np.float64]]:
+        """As `Network`; an exchange, and two a batch."""
+        whole = gathered(self.group, rows, labels)
+        edges = range(0, max(len(whole.labels), 1), size)
+        batches = [whole[first : first + size] for first in edges]
+        rates = schedule([len(batch.labels) for batch in batches])
+        return [self._step(*each, bias) for each in zip(batches, rates, strict=True)]
+
+    def _step(self, batch: Batch, rates: Rates, bias: Bias) -> NDArray[np.float64]:
+        touched, table = self.table.touch(batch.bounds, batch.features, batch.values), self.table
+        crew, rows, k = team(len(batch.features) * table.k), batch.rows(self.group.rank), table.k
+        own, scores = self._room(len(rows), k), np.empty(len(rows))
         passes.forward(
-            crew, batch.own, batch.bounds, values, touched.numbers, touched.records, self.table.records, k,
-            touched.ones, own, scores,
+            crew, rows, batch.bounds, batch.values, touched.numbers, touched.records, table.records, k, own, scores
+        )
+        sums, scores = batch.of_all(self.group.gather(own)), batch.of_all(self.group.gather(scores))
+        counts = np.zeros(losses.COUNTS)
+        slope = passes.backward(
+            crew, scores, bias.value, batch.labels, self.is_regression, touched.begins, touched.rows, touched.factors,
+            sums, touched.records, table.records, k, table.part, rates.linear, rates.factors, counts,
         )  # fmt: skip
-        sums, scores = self._of_all(own, scores)
-        counts, slopes = np.zeros(losses.COUNTS), np.empty(len(scores), np.float32)
-        total = losses.slopes(scores + bias.value, const(batch.labels), self.is_regression, counts, slopes)
-        rates = rates.of_rows(len(scores))
-        passes.backward(
-            crew, touched.begins, touched.rows, touched.factors, slopes, sums, touched.records, self.table.records, k,
-            self.table.part, touched.ones, *rates.packed(),
-        )  # fmt: skip
-        bias.step(total, rates)
+        bias.step(slope, rates.bias)
         return counts
 
-    def _of_all(
-        self, sums: NDArray[np.float32], scores: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-        """Sums and scores of the rows of all members, in the order of the batch; two exchanges."""
-        parts, others = self.group.gather(sums), self.group.gather(scores)
-        if len(parts) == 1:
-            return sums, scores
-        return np.ascontiguousarray(interleaved(parts)), np.ascontiguousarray(interleaved(others))
+    def _room(self, n: int, k: int) -> NDArray[np.float32]:
+        """Memory for the sums of rows, the same in each step and on the border of a line of a cache."""
+        if len(self._sums) < n * k:
+            memory = np.empty(n * k + LINE, np.float32)
+            self._sums = memory[-(memory.ctypes.data // 4) % LINE :]
+        return self._sums[: n * k].reshape(n, k)
 
 
 @dataclass
@@ -152,8 +154,14 @@ class Dense:
     group: Group
     is_regression: bool
 
-    def step(self, rows: Rows, labels: NDArray[np.float32], bias: Bias, rates: Rates) -> NDArray[np.float64]:
-        """As `Network`; one exchange."""
+    def together(self, size: int) -> int:
+        """As `Network`."""
+        return 1
+
+    def steps(
+        self, rows: Rows, labels: NDArray[np.float32], size: int, bias: Bias, schedule: Schedule
+    ) -> list[NDArray[np.float64]]:
+        """As `Network`, of one batch; one exchange."""
         x, k, table = const(rows.dense()), self.table.k, self.table.records[: self.table.count]
         crew = team(x.size * k)
         sums, scores = np.empty((len(x), k), np.float32), np.empty(len(x))
@@ -163,7 +171,7 @@ class Dense:
         gradients = np.empty((x.shape[1], dense.FACTORS + k), np.float32)
         dense.gradients(crew, x, slopes, sums, gradients)
         self.group.sum_(gradients, counts, total)
-        rates = rates.of_rows(int(counts[losses.ROWS]))
-        dense.update(gradients, table, k, self.table.part, *rates.packed())
-        bias.step(float(total[0]), rates)
-        return counts
+        (rates,) = schedule([int(counts[losses.ROWS])])
+        dense.update(gradients, table, k, self.table.part, rates.linear, rates.factors)
+        bias.step(float(total[0]), rates.bias)
+        return [counts]

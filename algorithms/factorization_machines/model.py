@@ -19,10 +19,10 @@ from scipy import sparse
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.records import Rows
 from algoport.algorithms.factorization_machines import interchange, original
-from algoport.algorithms.factorization_machines.batch import entries
+from algoport.algorithms.factorization_machines.batch import INDEX, entries
 from algoport.algorithms.factorization_machines.hyperparameters import MOST_FEATURES
 from algoport.algorithms.factorization_machines.kernels import HEAD, index, lookup, passes
-from algoport.algorithms.factorization_machines.table import INDEX, NARROW
+from algoport.algorithms.factorization_machines.table import NARROW
 from algoport.algorithms.shared import artifact
 from algoport.algorithms.shared.arrays import const, single
 from algoport.algorithms.shared.threads import team
@@ -54,7 +54,7 @@ class Model:
         sums, scores = np.empty((n, k), np.float32), np.empty(n)
         crew = team(len(features) * k)
         passes.forward(
-            crew, np.arange(n), bounds, const(values), numbers, self._order, self._table, k, False, sums, scores
+            crew, np.arange(n), const(bounds, INDEX), const(values), numbers, self._order, self._table, k, sums, scores
         )
         return scores + self.bias
 

@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from algoport.algorithms.factorization_machines import kernels
+
+SHIFT = kernels.LINE - kernels.HEAD  # numbers before the first record: factors then begin where a line of a cache does
 _PRIVATE = getattr(mmap, "MAP_PRIVATE", 0) | getattr(mmap, "MAP_ANONYMOUS", 0)
 
 
@@ -21,7 +24,7 @@ class Region:
 
     def grow(self, room: int) -> None:
         """Have room for at least so many records; those there are stay."""
-        size = -(-room * self._width * 4 // mmap.PAGESIZE) * mmap.PAGESIZE
+        size = -(-(room * self._width + SHIFT) * 4 // mmap.PAGESIZE) * mmap.PAGESIZE
         before, self.records = self.records, np.empty((0, self._width), np.float32)
         moved = self._moved(size) if self._map is not None and len(before) == 0 else None
         if moved is None:
@@ -29,7 +32,7 @@ class Region:
             # Records are visited in no order: with pages of 2 MB each visit finds its page in the processor's table.
             if hasattr(mmap, "MADV_HUGEPAGE"):
                 moved.madvise(mmap.MADV_HUGEPAGE)
-        numbers = np.frombuffer(moved, np.float32, room * self._width).reshape(room, self._width)
+        numbers = np.frombuffer(moved, np.float32, room * self._width, SHIFT * 4).reshape(room, self._width)
         numbers[: len(before)] = before
         self._map, self.records = moved, numbers
 

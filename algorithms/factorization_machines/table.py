@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from algoport.algorithms.contract.errors import PlatformError
 from algoport.algorithms.factorization_machines import kernels
+from algoport.algorithms.factorization_machines.batch import INDEX
 from algoport.algorithms.factorization_machines.hyperparameters import Hyperparameters
 from algoport.algorithms.factorization_machines.kernels import HEAD, SEEN, WEIGHT, index, initial
 from algoport.algorithms.factorization_machines.regions import Region
@@ -25,7 +26,6 @@ from algoport.algorithms.shared.threads import team
 NARROW = 1 << 16  # features up to which each has a place of its own in the index
 FIRST = 1 << 10  # records that there is room for at the start
 SPARE = 1 << 26  # bytes that are left to others when the table grows
-INDEX = np.dtype(np.int32)
 LINEAR, FACTORS, BIAS = 1, 2, 3  # streams of random numbers from the seed
 
 
@@ -38,7 +38,6 @@ class Touched:
     begins: NDArray[np.int64]  # (u + 1,)
     rows: NDArray[np.int32]  # (e,)
     factors: NDArray[np.float32]  # (e,)
-    ones: bool  # whether all values are 1
 
 
 class Table:
@@ -83,23 +82,22 @@ class Table:
     def touch(self, bounds: NDArray[np.int32], features: NDArray[np.int32], values: NDArray[np.float32]) -> Touched:
         """Sort the entries of a batch by feature; features that were never seen begin here."""
         e, before = len(features), self.count
-        numbers, touched, sizes = (np.empty(e, np.int32) for _ in range(3))
-        self._counts[0], at = 0, 0
-        self._batch += 1
-        features, values = const(features, INDEX), const(values)
-        while True:
-            at = index.locate(
-                features, values, at, np.int32(self._batch), self._index, self._direct, self._known, self._counts,
-                numbers, touched, sizes,
-            )  # fmt: skip
-            if at == e:
-                break
+        numbers, touched, rows = np.empty(e, np.int32), np.empty(e + 1, np.int32), np.empty(e, np.int32)
+        begins, factors = np.empty(e + 2, np.int64), np.empty(e, np.float32)
+        bounds, features, values = const(bounds, INDEX), const(features, INDEX), const(values)
+        while not self._touched(bounds, features, values, numbers, touched, begins, rows, factors):
             self._grow()
         self._begin(before)
-        u = int(self._counts[0])
-        begins, rows, factors = np.empty(u + 1, np.int64), np.empty(e, np.int32), np.empty(e, np.float32)
-        ones = index.sort(const(bounds, INDEX), values, numbers, sizes[:u], begins, rows, factors)
-        return Touched(touched[:u], numbers, begins, rows, factors, bool(ones))
+        u = self._counts[0].item()
+        return Touched(touched[:u], numbers, begins[: u + 1], rows, factors)
+
+    def _touched(self, bounds: NDArray[np.int32], *arrays: NDArray[Any]) -> bool:
+        """Whether there was room. Another number of a batch each time: a new index knows nothing of the last."""
+        self._batch += 1
+        features, values, *sets = arrays
+        own = np.int32(self._batch), self._index, self._direct, self._known, self._counts
+        room: bool = index.touch(bounds, features, values, *own, *sets)
+        return room
 
     def add_all(self) -> None:
         """Have a record for each feature, in their order."""

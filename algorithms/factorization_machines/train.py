@@ -75,11 +75,13 @@ def trained(job: Job) -> State:
     descent = _first(job)
     state = resume(job, lambda arrays, facts: _restore(descent, arrays, facts)) or State(descent)
     every = settings.batch_metrics_publish_interval
-    for batches in passes(job, state, empty=nothing(settings.feature_dim), size=job.batch, epochs=settings.epochs):
+    size, none = job.batch, nothing(settings.feature_dim)
+    together = descent.network.together(size)
+    for batches in passes(job, state, empty=none, size=size, together=together, epochs=settings.epochs):
         for rows in batches:
-            counts, position = _step(state, rows, settings), state.position
-            if every > 0 and position.step % every == 0 and counts[losses.ROWS]:
-                report.training(job.reporter, settings, counts, epoch=position.epoch, batch=position.step)
+            for step, counts in enumerate(_steps(state, rows, size, settings), state.position.step):
+                if every > 0 and step % every == 0 and counts[losses.ROWS]:
+                    report.training(job.reporter, settings, counts, epoch=state.position.epoch, batch=step)
         if not descent.updates and job.start is None:
             raise Stopped
         if state.counts[losses.ROWS]:
@@ -129,15 +131,17 @@ def _restore(descent: Descent, arrays: Mapping[str, NDArray[Any]], facts: Mappin
     return State(descent, np.array(arrays["counts"]), np.array(arrays["last"]))
 
 
-def _step(state: State, rows: Rows, settings: Hyperparameters) -> NDArray[np.float64]:
-    """One batch; what was counted of it."""
+def _steps(state: State, rows: Rows, size: int, settings: Hyperparameters) -> list[NDArray[np.float64]]:
+    """Some batches; what was counted of each."""
     if len(rows):
         check_width(rows, settings.feature_dim, "train")
-    counts = state.descent.step(rows, labels_of(rows, "train", None if settings.is_regression else 2))
-    if not math.isfinite(counts[losses.LOSS]):
-        raise _diverged(settings, state.descent.updates)
-    state.counts += counts
-    return counts
+    labels, before = labels_of(rows, "train", None if settings.is_regression else 2), state.descent.updates
+    steps = state.descent.steps(rows, labels, size)
+    for number, counts in enumerate(steps, before + 1):
+        if not math.isfinite(counts[losses.LOSS]):
+            raise _diverged(settings, number)
+        state.counts += counts
+    return steps
 
 
 def _diverged(settings: Hyperparameters, updates: int) -> UserError:

@@ -47,7 +47,7 @@ def fit(job: Job) -> Model:
     sampler = sampling.sampler(series, plan.prediction_length, settings.mini_batch_size, job.seed, job.group, reporter)
     learner = Learner(job, plan, series, sampler)
     loop.train(job, learner, sampling.EMPTY)
-    if learner.updates == 0 and job.start is None:
+    if learner.place.updates == 0 and job.start is None:
         raise Stopped
     over = job.grace(GRACE)
     model = learner.model()
@@ -84,24 +84,9 @@ class Learner:
         self._started, self._processed = 0.0, 0  # when this run began its epoch, and its windows since then
 
     @property
-    def epoch(self) -> int:
-        """Epochs that are over."""
-        return self.state.epoch
-
-    @property
-    def epochs(self) -> int:
-        """How many there are at most."""
-        return self._settings.epochs
-
-    @property
-    def step(self) -> int:
-        """Batches of this epoch that are over."""
-        return self.state.step
-
-    @property
-    def updates(self) -> int:
-        """Batches of all epochs that are over."""
-        return self.state.steps
+    def place(self) -> loop.Place:
+        """How far training is."""
+        return loop.Place(self.state.epoch, self._settings.epochs, self.state.step, self.state.steps)
 
     def initialize(self) -> None:
         """First weights, or those of the model that training starts from."""
@@ -130,12 +115,12 @@ class Learner:
         if patience is not None and wait >= patience:
             self._job.reporter.note(f"Loss has not been better for {wait} epochs. Stopping training.")
             return True
-        return self.epoch >= self.epochs
+        return self.state.epoch >= self._settings.epochs
 
     def batches(self) -> Iterator[Batch]:
         """The rest of an epoch's windows."""
         self._started, self._processed = self._job.clock(), 0
-        return self._sampler.batches(self.epoch, self.step)
+        return self._sampler.batches(self.state.epoch, self.state.step)
 
     def train(self, batch: Batch) -> None:
         """One step of Adam, from the gradient of all members' sum of losses over the number of all members' points.

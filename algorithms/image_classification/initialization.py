@@ -1,11 +1,9 @@
-"""The weights that training starts from, and the type of its products."""
+"""The weights that training starts from."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from algoport.algorithms.contract import Reporter
 from algoport.algorithms.contract.errors import UserError
@@ -13,7 +11,6 @@ from algoport.algorithms.image_classification.hyperparameters import Hyperparame
 from algoport.algorithms.image_classification.model import Model
 from algoport.algorithms.image_classification.network import Classifier
 from algoport.algorithms.shared import artifact
-from algoport.algorithms.shared.neural import mixed_precision
 from algoport.algorithms.shared.randomness import seed_of
 from algoport.algorithms.shared.start import check_alike
 from algoport.algorithms.shared.vision.residual.network import arrays, fill, initialize
@@ -37,16 +34,6 @@ def set_weights(
         return
     reporter.note("Using pretrained model for initializing weights and transfer learning.")
     fill(network, {**arrays(network), **_pretrained_weights(settings)})
-
-
-def product_type(settings: Hyperparameters, device: str, reporter: Reporter) -> torch.dtype | None:
-    """The type that `float16` stands for on this device; None where products are of float32."""
-    if settings.precision_dtype == "float32":
-        return None
-    dtype = mixed_precision.reduced_type(device)
-    if dtype is None:
-        reporter.note("precision_dtype is float32, as this device has no faster products of reduced precision.")
-    return dtype
 
 
 def _pretrained_weights(settings: Hyperparameters) -> dict[str, Any]:

@@ -14,22 +14,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from algoport.algorithms import contract
-from algoport.algorithms.contract.errors import Stopped, UserError
 from algoport.algorithms.contract.records import Images
 from algoport.algorithms.image_classification import evaluation, initialization, input, losses, reports
 from algoport.algorithms.image_classification.hyperparameters import Hyperparameters
-from algoport.algorithms.image_classification.metrics import Tally
 from algoport.algorithms.image_classification.model import Model
 from algoport.algorithms.image_classification.network import build
 from algoport.algorithms.image_classification.optimization import decays, learning_rate, rule
 from algoport.algorithms.image_classification.state import State
 from algoport.algorithms.shared import heap
-from algoport.algorithms.shared.neural import loop
-from algoport.algorithms.shared.neural.mixed_precision import autocast
+from algoport.algorithms.shared.neural import epochs, loop
+from algoport.algorithms.shared.neural.mixed_precision import autocast, product_type
 from algoport.algorithms.shared.neural.optimizers import Optimizer
 from algoport.algorithms.shared.neural.weights import Weights
 from algoport.algorithms.shared.vision.prefetch import Batch
-from algoport.algorithms.shared.vision.residual.network import arrays
 
 Job = contract.Job[Hyperparameters, Model]
 
@@ -45,15 +42,12 @@ def fit(job: Job) -> Model:
     learner = Learner(job)
     loop.train(job, learner, input.empty(job.hyperparameters))
     stopping = job.stopping()
-    if not learner.updates:
-        if stopping:
-            raise Stopped
-        raise UserError("Channel 'train' has no pictures.")
+    learner.check_trained(stopping=stopping)
     reports.save_figures(job.reporter, learner.state.progress.history, learner.state.table, stopping)
     return learner.model(stopping=stopping)
 
 
-class Learner:
+class Learner(epochs.Learner[State, Hyperparameters]):
     """A residual network as the loop of networks trains it."""
 
     def __init__(self, job: Job) -> None:
@@ -62,7 +56,7 @@ class Learner:
         network = build(settings.design, settings.num_classes, job.group.sum_).to(job.device)
         self._job, self._settings = job, settings
         self._weights = Weights(network, job.group, decays=decays)
-        self._dtype = initialization.product_type(settings, job.device, job.reporter)
+        self._dtype = product_type(settings.precision_dtype, job.device, job.reporter.note)
         self.network = network
         self.state = State(
             network=network,
@@ -70,26 +64,6 @@ class Learner:
             loss=losses.Loss(bool(settings.multi_label)),
         )
         self._started, self._counted = job.clock(), 0.0  # when this run began its epoch, and pictures before that
-
-    @property
-    def epoch(self) -> int:
-        """Epochs that are over."""
-        return self.state.progress.epoch
-
-    @property
-    def epochs(self) -> int:
-        """How many there are at most."""
-        return self._settings.epochs
-
-    @property
-    def step(self) -> int:
-        """Batches of this epoch that are over."""
-        return self.state.progress.step
-
-    @property
-    def updates(self) -> int:
-        """Batches of all epochs that are over."""
-        return self.state.optimizer.updates
 
     def initialize(self) -> None:
         """First weights, and how much each class weighs."""
@@ -104,15 +78,7 @@ class Learner:
     def restore(self, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> None:
         """Set the state of a checkpoint."""
         reports.settings(self._job.reporter, self._settings)
-        self.state.restore(arrays, facts)
-
-    def checkpoint(self) -> tuple[Mapping[str, NDArray[Any]], Mapping[str, Any]]:
-        """The whole state."""
-        return self.state.save()
-
-    def is_over(self) -> bool:
-        """Whether all epochs are over, or enough of them brought no improvement."""
-        return self.state.progress.is_over(self._settings)
+        super().restore(arrays, facts)
 
     def batches(self) -> Iterator[Batch]:
         """The rest of an epoch's pictures, decoded and changed ahead of the network."""
@@ -125,8 +91,8 @@ class Learner:
             group=job.group,
             size=job.batch,
             seed=job.seed,
-            epoch=self.epoch,
-            step=self.step,
+            epoch=self.place.epoch,
+            step=self.place.step,
         )
 
     def train(self, batch: Batch) -> None:
@@ -148,12 +114,8 @@ class Learner:
         loss.backward()  # type: ignore[no-untyped-call]
         sums = np.array([float(loss.detach()), *losses.hits(scores.detach(), targets, settings.top_k), len(batch)])
         self._weights.exchange(sums)
-        if not np.isfinite(sums[0]):
-            raise UserError(
-                f"learning_rate: must be small enough for the loss to stay finite, which it is no more in epoch "
-                f"{self.epoch + 1}; it is {settings.learning_rate:g}."
-            )
-        self.state.optimizer.step(max(sums[3], 1.0), learning_rate(settings, self.updates, self._job.hosts))
+        self.check_finite(sums[:1])
+        self.state.optimizer.step(max(sums[3], 1.0), learning_rate(settings, self.place.updates, self._job.hosts))
         return sums
 
     def _forward(self, batch: Batch, channel: str) -> tuple[Tensor, Tensor, Tensor]:
@@ -183,21 +145,14 @@ class Learner:
             figures.tally.accuracy, progress.epoch + 1, settings.early_stopping_tolerance
         ):
             job.reporter.note(f"Storing the best model with validation accuracy: {figures.tally.accuracy:.6f}")
-            state.best, state.table = arrays(self.network), figures.table
+            state.best, state.table = state.weights(), figures.table
         if settings.checkpoint_frequency and (progress.epoch + 1) % settings.checkpoint_frequency == 0:
-            state.epochs[progress.epoch + 1] = arrays(self.network)
-
-    def end_epoch(self) -> None:
-        """Begin the next."""
-        progress = self.state.progress
-        progress.epoch, progress.step, progress.tally = progress.epoch + 1, 0, Tally()
+            state.epochs[progress.epoch + 1] = state.weights()
 
     def model(self, *, stopping: bool = False) -> Model:
         """The model of the best epoch, or of the weights as they are where none was evaluated."""
         settings, state = self._settings, self.state
         channels, height, width = settings.shape
-        best = state.progress.early_stopping
-        evaluated = state.best is not None
         return Model(
             num_layers=settings.num_layers,
             num_classes=settings.num_classes,
@@ -205,10 +160,10 @@ class Learner:
             height=height,
             width_=width,
             multi_label=bool(settings.multi_label),
-            weights=state.best if state.best is not None else arrays(self.network),
+            weights=state.best_weights(),
             epochs=state.epochs,
-            epoch=best.best_epoch if evaluated else state.progress.epoch,
-            accuracy=best.best if evaluated else None,
+            epoch=state.best_epoch,
+            accuracy=state.best_figure,
             hurried=stopping,
             resize=settings.resize,
         )

@@ -26,7 +26,7 @@ from algoport.algorithms.shared.threads import team
 NETWORK, ORDER, JUDGING, RANDOM, SHUFFLED = 1, 2, 3, 4, 5
 # Pairs of a lane, below which clearing and folding its table of gradients would count, and lanes of a batch at most.
 # Sums are kept by lane, and how many there are follows from the rows alone.
-PAIRS, LANES = 1500, 16
+PAIRS, LANES = 4096, 16
 SCRATCH = 64 << 20  # bytes of gradients of lanes beyond which a batch has fewer of them
 _INDEX = 20  # bits of a row's number in a batch: mini_batch_size is at most 500,000
 
@@ -93,7 +93,7 @@ class Descent:
             self._rates,
             keys,
             self.network.entities,
-            self.network.tables(),
+            self.network.tables(work.tables),
             const(inner),
             const(inner[:, :-1].transpose(0, 2, 1)),
             const(outer),
@@ -151,6 +151,7 @@ class _Work:
     outer: NDArray[np.float32]
     bias: NDArray[np.float32]
     sums: NDArray[np.float64]
+    tables: NDArray[np.float32]  # of octets, for all lanes
 
     @classmethod
     def of(cls, shape: Shape, lanes: int) -> _Work:
@@ -162,6 +163,7 @@ class _Work:
             outer=outer,
             bias=np.zeros((lanes, shape.vector), np.float32),
             sums=np.zeros((lanes, 2)),
+            tables=np.empty((ROWS, shape.hidden), np.float32),
         )
 
     def arrays(self) -> tuple[NDArray[Any], ...]:

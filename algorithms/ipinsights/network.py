@@ -6,6 +6,8 @@ v rows of the table   d numbers of a vector   h hidden units   l further layers 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -36,14 +38,14 @@ class Shape:
         """h, the vector's size rounded up."""
         return -(-self.vector // UNIT) * UNIT
 
-    @property
+    @cached_property
     def parts(self) -> list[tuple[int, ...]]:
         """The shapes of the encoder's weights: of the first layer with its bias, of the further ones with theirs, of
         the last, and its bias. Without hidden layers the first is the last."""
         d, h = self.vector, self.hidden
         return [(33, h), (max(self.layers - 1, 0), h + 1, h), (h if self.layers else 0, d), (d if self.layers else 0,)]
 
-    @property
+    @cached_property
     def encoder(self) -> int:
         """p, a multiple of `UNIT`; a few at the end are not used."""
         count = sum(int(np.prod(part, dtype=np.int64)) for part in self.parts)
@@ -51,12 +53,13 @@ class Shape:
 
     def split(self, flat: NDArray[Any]) -> list[NDArray[Any]]:
         """The parts of an array (p,) of all weights, as views."""
-        views, first = [], 0
-        for part in self.parts:
-            count = int(np.prod(part, dtype=np.int64))
-            views.append(flat[first : first + count].reshape(part))
-            first += count
-        return views
+        return [flat[first : first + count].reshape(part) for first, count, part in self._places]
+
+    @cached_property
+    def _places(self) -> list[tuple[int, int, tuple[int, ...]]]:
+        """Where each part begins, how many numbers it has, and its shape."""
+        counts = [int(np.prod(part, dtype=np.int64)) for part in self.parts]
+        return list(zip(accumulate([0, *counts[:-1]]), counts, self.parts, strict=True))
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,9 +91,9 @@ class Network:
         """The encoder's weights, as in `Shape.parts`."""
         return self.shape.split(self.encoder)
 
-    def tables(self) -> Singles:
-        """What each octet adds to the hidden units (1024, h)."""
-        out = np.empty((ROWS, self.shape.hidden), np.float32)
+    def tables(self, out: Singles | None = None) -> Singles:
+        """What each octet adds to the hidden units (1024, h), in `out` where it is given."""
+        out = np.empty((ROWS, self.shape.hidden), np.float32) if out is None else out
         kernels.build(const(self.parts()[0]), out)
         return out
 

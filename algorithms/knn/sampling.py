@@ -95,6 +95,7 @@ def labels(batch: Rows, classes: bool, channel: str) -> NDArray[np.float32]:
         fine &= (label == np.floor(label)) & (np.abs(label) <= LARGEST)
     if not fine.all():
         wrong = float(label[np.flatnonzero(~fine)[0]])
-        allowed = "a whole number where predictor_type is classifier" if classes else "a finite number"
+        whole = f"a whole number up to {LARGEST:,}, above or below 0, where predictor_type is classifier"
+        allowed = whole if classes else "a finite number"
         raise LabelError(channel, f"label: must be {allowed}; it is {wrong}.", wrong)
     return label

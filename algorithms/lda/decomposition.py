@@ -13,12 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from algoport.algorithms.lda.kernels import pair_products
 from algoport.algorithms.shared import machine
 
 Matrix = NDArray[np.float64]
 # Steps that every start takes before the worse half of them is given up, until one is left.
 HEAT = 8
 PATIENCE, GAIN = 10, 1e-4  # so many steps that gain no more than that end a decomposition, whatever its tolerance
+# Directions of the tensor times runs whose steps are made in one go: calls take longer than the work of a small one.
+TOGETHER = 128
 LITTLE = 1e-10  # added to the diagonal of equations, which several equal components would make singular
 
 
@@ -48,14 +51,17 @@ class _Tensor:
     """The tensor as steps read it: its first two axes as pairs, of which half would be the same again."""
 
     def __init__(self, tensor: Matrix) -> None:
-        self.first, self.second = np.triu_indices(len(tensor))
-        twice = np.where(self.first == self.second, 1.0, 2.0)
-        self.pairs = np.ascontiguousarray((tensor[self.first, self.second] * twice[:, None]).T)  # (r, pairs)
+        first, second = np.triu_indices(len(tensor))
+        twice = np.where(first == second, 1.0, 2.0)
+        self.pairs = np.ascontiguousarray((tensor[first, second] * twice[:, None]).T)  # (r, pairs)
         self.square = float((tensor**2).sum())
 
     def applied(self, columns: Matrix) -> Matrix:
-        """(r, c) the tensor along each column twice."""
-        return np.asarray(self.pairs @ (columns[self.first] * columns[self.second]))
+        """(m, r, c) the tensor along each column twice, of columns (m, r, c)."""
+        m, r, c = columns.shape
+        products = np.empty((self.pairs.shape[1], m * c))
+        pair_products(np.ascontiguousarray(columns.transpose(1, 0, 2)).reshape(r, m * c), products)
+        return np.asarray((self.pairs @ products).reshape(r, m, c).transpose(1, 0, 2))
 
 
 def decompose(
@@ -72,10 +78,13 @@ def decompose(
     again and again, and the last one goes on until its fit changes by less than the tolerance, or until `over`."""
     whole = _Tensor(tensor)
     runs = [_start(len(tensor), components, seed, number) for number in range(restarts)]
+    together = max(1, TOGETHER // len(tensor))
     with ThreadPoolExecutor(machine.cores()) as threads:
         while True:
             count = HEAT if len(runs) > 1 else iterations
-            list(threads.map(lambda run: _advance(run, whole, count, iterations, tolerance, over), runs))
+            groups = [runs[first : first + together] for first in range(0, len(runs), together)]
+            each = threads.map if len(groups) > 1 else map
+            list(each(lambda some: _advance(some, whole, count, iterations, tolerance, over), groups))
             runs.sort(key=lambda run: -run.best.fit)  # stable: of equals, the first start
             if len(runs) == 1 or over():
                 return runs[0].best
@@ -90,26 +99,37 @@ def _start(r: int, components: int, seed: int, number: int) -> _Run:
 
 
 def _advance(
-    run: _Run, tensor: _Tensor, count: int, iterations: int, tolerance: float, over: Callable[[], bool]
+    runs: list[_Run], tensor: _Tensor, count: int, iterations: int, tolerance: float, over: Callable[[], bool]
 ) -> None:
-    """So many steps more; changes the run."""
-    diagonal = LITTLE * np.eye(run.columns.shape[1])
+    """So many steps more; changes the runs. Steps of several are made in one go, m of them."""
     for _ in range(count):
-        if run.ended:
+        runs = [run for run in runs if not run.ended]
+        if not runs:
             return
-        columns = run.columns
-        gram, applied = columns.T @ columns, tensor.applied(columns)
-        along = (applied * columns).sum(axis=0)
-        weights = np.linalg.solve(gram**3 + diagonal, along)
-        missing = max(tensor.square - float(along @ weights), 0.0) / max(tensor.square, 1e-300)
-        fit = 1 - missing**0.5
-        run.idle = 0 if fit > run.mark + GAIN else run.idle + 1
-        run.mark = run.mark if run.idle else fit
-        if fit > run.best.fit:
-            run.best = Components(weights, columns, fit)
-        run.steps += 1
-        settled = abs(fit - run.fit) < tolerance or run.idle >= PATIENCE
-        run.ended, run.fit = settled or run.steps >= iterations or over(), fit
-        following = np.linalg.solve(gram**2 + diagonal, applied.T).T
-        lengths = np.linalg.norm(following, axis=0)
-        run.columns = following / np.where(lengths > 0, lengths, 1.0)
+        columns = np.stack([run.columns for run in runs])  # (m, r, c)
+        diagonal = LITTLE * np.eye(columns.shape[2])
+        gram, applied = columns.transpose(0, 2, 1) @ columns, tensor.applied(columns)
+        square = gram * gram  # numpy's ** takes a power of each number by itself
+        along = (applied * columns).sum(axis=1)
+        weights = np.linalg.solve(square * gram + diagonal, along[:, :, None])[:, :, 0]
+        explained = (along * weights).sum(axis=1)
+        following = np.linalg.solve(square + diagonal, applied.transpose(0, 2, 1)).transpose(0, 2, 1)
+        lengths = np.sqrt((following * following).sum(axis=1, keepdims=True))
+        following = following / np.where(lengths > 0, lengths, 1.0)
+        ended = over()
+        for number, run in enumerate(runs):
+            missing = max(tensor.square - float(explained[number]), 0.0) / max(tensor.square, 1e-300)
+            _judge(run, 1 - missing**0.5, weights[number], iterations, tolerance)
+            run.ended |= ended
+            run.columns = following[number]
+
+
+def _judge(run: _Run, fit: float, weights: Matrix, iterations: int, tolerance: float) -> None:
+    """What follows from the fit of a step; changes the run."""
+    run.idle = 0 if fit > run.mark + GAIN else run.idle + 1
+    run.mark = run.mark if run.idle else fit
+    if fit > run.best.fit:
+        run.best = Components(weights, run.columns, fit)
+    run.steps += 1
+    settled = abs(fit - run.fit) < tolerance or run.idle >= PATIENCE
+    run.ended, run.fit = settled or run.steps >= iterations, fit

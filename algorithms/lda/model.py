@@ -25,7 +25,7 @@ from algoport.algorithms.shared.text.vocabulary import Vocabulary
 
 ORIGINAL = "model_*"  # how the original images name their file: an MXNet list of alpha and beta
 STEPS = 500  # of expectation maximization of a document, at most
-TOLERANCE = np.float32(1e-6)  # of the change of its mixture at which they end
+TOLERANCE = 1e-6  # of the change of its mixture at which they end
 LEAST = 1e-10  # how probable a word counts that no topic has
 
 
@@ -76,9 +76,7 @@ class Model:
     def mixtures(self, counts: Counts) -> NDArray[np.float32]:
         """The shares of topics in each document (n, k), which sum to 1; those of the prior where it has no words."""
         rows, prior = self._rows
-        mixtures = np.empty((len(counts), rows.shape[1]), np.float32)
-        ratios = np.empty(len(counts.words), np.float32)
-        infer(counts.indptr, counts.words, counts.values, rows, prior, STEPS, TOLERANCE, mixtures, ratios)
+        mixtures, _ = infer(*counts.arrays, rows, prior, len(self.alpha), STEPS, TOLERANCE)
         mixtures /= mixtures.sum(axis=1, keepdims=True)
         return np.ascontiguousarray(mixtures[:, : len(self.alpha)])
 

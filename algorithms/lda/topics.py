@@ -87,12 +87,12 @@ def add_expected(
     sums: NDArray[np.float64],  # adds (v, w)
     rows: NDArray[np.float32],  # (v, w)
     prior: NDArray[np.float32],
+    k: int,
     counts: Counts,
 ) -> None:
     """The E-step of a pass: how often each word is expected of each topic, but for the factor of the topics
     themselves, which is the same for all documents."""
-    mixtures, ratios = np.empty((len(counts), rows.shape[1]), np.float32), np.empty(len(counts.words), np.float32)
-    infer(counts.indptr, counts.words, counts.values, rows, prior, STEPS, np.float32(0), mixtures, ratios)
+    mixtures, ratios = infer(*counts.arrays, rows, prior, k, STEPS)
     ones = const(np.ones(len(counts), np.float32))
     add_transposed(*counts.by_word, const(ratios), ones, const(mixtures), sums)
 

@@ -142,7 +142,7 @@ def _pass(job: Job, state: State, batches: Iterator[Rows]) -> None:
     else:
         rows, prior = topics.by_word(state.topics)
         for counts in documents:
-            topics.add_expected(state.sums["expected"], rows, prior, counts)
+            topics.add_expected(state.sums["expected"], rows, prior, job.hyperparameters.num_topics, counts)
 
 
 def _turn(job: Job, state: State) -> None:
@@ -240,7 +240,7 @@ def _vocabulary(job: Job) -> Vocabulary | None:
     """Of the channel, or else of the model to start from."""
     files = job.files.get("auxiliary")
     if files is not None:
-        return Vocabulary.read(files, job.hyperparameters.feature_dim)
+        return Vocabulary.read(files, job.hyperparameters.feature_dim, job.reporter.note)
     return None if job.start is None else job.start.vocabulary
 
 

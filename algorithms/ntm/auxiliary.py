@@ -31,7 +31,7 @@ class Lexicon:
         if FILE not in auxiliary.names and not auxiliary.nameless:
             note(f"Vocab file {FILE} is expected at /opt/ml/input/data/{CHANNEL}")
             return cls()
-        vocabulary = Vocabulary.read(auxiliary, feature_dim)
+        vocabulary = Vocabulary.read(auxiliary, feature_dim, note)
         others = [name for name in auxiliary.names if name != FILE] if not auxiliary.nameless else []
         if len(others) > 1:
             raise UserError(

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.records import Rows
 from algoport.algorithms.ntm import kernels
 from algoport.algorithms.shared.features import check_width
 from algoport.algorithms.shared.neural.vocabulary_loss import Targets
+from algoport.algorithms.shared.text.counts import check_entries
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +43,7 @@ def read(rows: Rows, feature_dim: int, channel: str) -> Documents:
     check_width(rows, feature_dim, channel)
     matrix = _matrix(rows)
     values = matrix.data
-    if len(values) and not (values.min() > 0 and np.isfinite(values.max())):  # of NaN neither holds
-        _refuse(matrix, channel)
+    check_entries(matrix.indptr, matrix.indices, values, f"Channel '{channel}': ")
     whole = np.flatnonzero(np.diff(matrix.indptr))
     words = Targets.of(*_rows(matrix, whole))
     fractional = bool(len(values) and (values != np.floor(values)).any())
@@ -61,10 +60,9 @@ def take(documents: Documents, chosen: NDArray[np.bool_]) -> Documents:
 
 def csr(rows: Rows) -> tuple[Any, Any, Any]:
     """All rows of a request, also those without words, as (indptr, indices, values); `UserError` where a count is
-    negative."""
+    negative or no number."""
     matrix = _matrix(rows)
-    if len(matrix.data) and not matrix.data.min() >= 0:
-        _refuse(matrix, "")
+    check_entries(matrix.indptr, matrix.indices, matrix.data, "", 0)
     return matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data
 
 
@@ -85,17 +83,6 @@ def _csr(indptr: Any, indices: Any, values: Any) -> Any:
 def _rows(matrix: Any, chosen: NDArray[np.int64]) -> tuple[Any, Any, Any]:
     own = matrix if len(chosen) == matrix.shape[0] else matrix[chosen]
     return own.indptr, own.indices, own.data
-
-
-def _refuse(matrix: Any, channel: str) -> None:
-    at = int(np.flatnonzero(~(np.isfinite(matrix.data) & (matrix.data > 0)))[0])
-    value = float(matrix.data[at])
-    what = f"negative, {value:g}" if value < 0 else f"no finite number, {value:g}"
-    place = f"Channel '{channel}': " if channel else ""
-    raise UserError(
-        f"{place}the count of a word must be at least 0; that of word {int(matrix.indices[at])} is "
-        f"{what} in a document. Write how often each word of the vocabulary stands in it."
-    )
 
 
 def none(feature_dim: int) -> Documents:

@@ -45,7 +45,7 @@ def others() -> list[tuple[dict[str, object], dict[str, Rows]]]:
     short: dict[str, object] = {**HYPERPARAMETERS, "epochs": 2}
     some = {name: Rows(features=sparse.csr_array(rows.dense())) for name, rows in channels().items()}
     return [
-        ({**short, "batch_norm": True, "optimizer": "adadelta", "sub_sample": 0.5}, channels()),
+        ({**short, "batch_norm": True, "dropout": 0.4, "optimizer": "adadelta", "sub_sample": 0.5}, channels()),
         ({**short, "encoder_layers": "7", "encoder_layers_activation": "tanh", "optimizer": "rmsprop"}, some),
         (
             {**short, "encoder_layers_activation": "relu", "optimizer": "sgd", "weight_decay": 0.01},

@@ -7,7 +7,7 @@ vocabulary goes tile by tile: nothing of the size documents × words is written.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from algoport.algorithms.ntm.documents import Documents
 from algoport.algorithms.ntm.normalization import Normalized
 from algoport.algorithms.ntm.shapes import HEADS, TOPICS, WORDS, Shape
 from algoport.algorithms.shared.neural import vocabulary_loss
+from algoport.algorithms.shared.randomness import draws, hashes, shares
 
 Array = NDArray[np.float32]
 Weights = Mapping[str, Array]
@@ -39,6 +40,7 @@ class Network:
     activation: str
     batch_norm: bool
     group: Group
+    dropout: float = 0.0  # share of the last hidden layer's outputs that a step of training leaves out
     statistics: Mapping[str, Array] = field(default_factory=dict)  # of batch normalization; training moves them
 
 
@@ -49,6 +51,7 @@ class _Layer:
     inputs: Array | None  # (n, d); None of the first, whose are the documents
     out: Array  # (n, g) after the activation, of heads as it is
     normalized: Normalized | None
+    dropout: Array | None = None  # (n, g) what dropout multiplied with; None without it
 
 
 def gradient_(
@@ -63,7 +66,7 @@ def gradient_(
     """Forward and backward pass of all members' parts of a batch; every member takes part, also without documents."""
     shape, group = network.shape, network.group
     weights, slopes = shape.views(flat), shape.views(gradient)
-    layers, heads = _encode(network, weights, documents, count)
+    layers, heads = _encode(network, weights, documents, keys, count)
     hidden, noise, divergence = kernels.latent(heads[0].out, heads[1].out, keys)
     decoder = None
     given = weights[TOPICS], weights[WORDS]
@@ -122,6 +125,13 @@ def encode(
     return mean, spread
 
 
+def dropout_factors(keys: NDArray[np.uint64], outputs: int, dropout: float) -> Array:
+    """What dropout (Srivastava et al. 2014) multiplies a layer's outputs with (n, outputs): 0, or what keeps their
+    mean. A document's are draws from its key."""
+    own = draws(hashes(keys)[:, None], np.arange(outputs, dtype=np.uint64))
+    return np.asarray((shares(own) >= dropout) / (1.0 - dropout), np.float32)
+
+
 def softmax(latent: Array) -> Array:
     """Topic weights (n, k)."""
     powers = np.exp(latent - latent.max(axis=1, keepdims=True, initial=-np.inf))
@@ -129,9 +139,9 @@ def softmax(latent: Array) -> Array:
 
 
 def _encode(
-    network: Network, weights: Weights, documents: Documents, count: float
+    network: Network, weights: Weights, documents: Documents, keys: NDArray[np.uint64], count: float
 ) -> tuple[list[_Layer], list[_Layer]]:
-    """Layers and heads, by the statistics of the batch."""
+    """Layers and heads, by the statistics of the batch, and with dropout."""
 
     def linear(name: str, product: Array) -> tuple[Array, Normalized | None]:
         if not network.batch_norm:
@@ -147,6 +157,9 @@ def _encode(
         out, own = linear(f"layer{number}", kernels.affine(inputs, weights[f"layer{number}"]))
         layers.append(_Layer(inputs, activate(out), own))
     top = layers[-1].out
+    if network.dropout:
+        factors = dropout_factors(keys, top.shape[1], network.dropout)
+        layers[-1], top = replace(layers[-1], dropout=factors), top * factors
     heads = [_Layer(top, *linear(head, kernels.affine(top, weights[head]))) for head in HEADS]
     return layers, heads
 
@@ -166,6 +179,7 @@ def _encode_backward(
         by_out += _linear_backward(network, weights, slopes, head, layer, own)
     for number in range(len(layers) - 1, -1, -1):
         layer, name = layers[number], f"layer{number}"
+        by_out = by_out if layer.dropout is None else by_out * layer.dropout
         own = by_out * ACTIVATIONS[network.activation][1](layer.out)
         if number:
             by_out = _linear_backward(network, weights, slopes, name, layer, own)

@@ -22,6 +22,13 @@ class Hyperparameters(Settings):
     clip_gradient: float | str = real(
         "the largest size of a component of the gradient", default=NO_LIMIT, low=0.001, words=(NO_LIMIT, "Inf", "inf")
     )
+    dropout: float = real(
+        "share of the last hidden layer's outputs that each step of training leaves out, as ProdLDA does: topics hold "
+        "together better",
+        default=0.0,
+        low=0.0,
+        below=1.0,
+    )
     encoder_layers: tuple[int, ...] | str = listing(
         "outputs of each hidden layer of the encoder; auto: three and two times num_topics",
         default=AUTO,

@@ -17,7 +17,7 @@ from torch import Tensor
 from algoport.algorithms.contract.group import Group
 from algoport.algorithms.ntm import kernels
 from algoport.algorithms.ntm.documents import Documents
-from algoport.algorithms.ntm.gradients import Losses, Network
+from algoport.algorithms.ntm.gradients import Losses, Network, dropout_factors
 from algoport.algorithms.ntm.normalization import EPS, SHARE
 from algoport.algorithms.ntm.shapes import HEADS, TOPICS, WORDS
 
@@ -38,7 +38,7 @@ def gradient_(
     weights = torch.from_numpy(flat).to(device).requires_grad_()
     own = _split(weights, network)
     rows = _sparse(documents, network.shape.feature_dim, device)
-    mean, spread = _encode(network, own, rows, count)
+    mean, spread = _encode(network, own, rows, keys, count)
     nothing = np.zeros((len(documents), network.shape.num_topics), np.float32)
     noise = torch.from_numpy(kernels.latent(nothing, nothing, keys)[1]).to(device)
     hidden = torch.softmax(mean + torch.exp(0.5 * spread) * noise, 1)
@@ -71,7 +71,9 @@ def _sparse(documents: Documents, v: int, device: str) -> Tensor:
     return torch.sparse_csr_tensor(*parts, size=(len(documents), v), device=device, check_invariants=True)
 
 
-def _encode(network: Network, own: Mapping[str, Tensor], rows: Tensor, count: float) -> tuple[Tensor, Tensor]:
+def _encode(
+    network: Network, own: Mapping[str, Tensor], rows: Tensor, keys: NDArray[np.uint64], count: float
+) -> tuple[Tensor, Tensor]:
     def linear(name: str, product: Tensor) -> Tensor:
         if network.batch_norm:
             product = _normalized(product, count, network.group, network.statistics[name])
@@ -81,6 +83,8 @@ def _encode(network: Network, own: Mapping[str, Tensor], rows: Tensor, count: fl
     x = activate(linear("layer0", rows @ own["layer0"]))
     for number in range(1, len(network.shape.layers)):
         x = activate(linear(f"layer{number}", x @ own[f"layer{number}"]))
+    if network.dropout:
+        x = x * torch.from_numpy(dropout_factors(keys, x.shape[1], network.dropout)).to(x.device)
     mean, spread = (linear(head, x @ own[head]) for head in HEADS)
     return mean, spread
 

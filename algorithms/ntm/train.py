@@ -57,10 +57,10 @@ def fit(job: Job) -> Model:
     learner = Learner(job)
     loop.train(job, learner, documents.none(settings.feature_dim))
     stopping = job.stopping()
-    if not learner.updates and job.start is None:
+    if not learner.place.updates and job.start is None:
         if stopping:
             raise Stopped
-        raise UserError("Channel 'train': must have a document with words; it has none.")
+        raise no_documents(settings.sub_sample)
     model = learner.model(lexicon.vocabulary, stopping=stopping)
     _test(job, model)
     reports.topics(job.reporter, model, lexicon)
@@ -68,6 +68,16 @@ def fit(job: Job) -> Model:
         _describe(job, model)
     reports.save_curves(job.reporter, learner.state.curves, stopping=stopping)
     return model
+
+
+def no_documents(sub_sample: float) -> UserError:
+    """The error of a channel, or a share of it, without any words."""
+    if sub_sample < 1:
+        return UserError(
+            f"Channel 'train': the share sub_sample ({sub_sample:g}) of its documents must have one with words; it has "
+            "none. Raise sub_sample where the channel has any."
+        )
+    return UserError("Channel 'train': must have a document with words; it has none.")
 
 
 class Learner:
@@ -92,24 +102,9 @@ class Learner:
         self._fractional = False  # whether it was said that counts are fractional
 
     @property
-    def epoch(self) -> int:
-        """Epochs that are over."""
-        return self.state.epoch
-
-    @property
-    def epochs(self) -> int:
-        """How many there are at most."""
-        return self._settings.epochs
-
-    @property
-    def step(self) -> int:
-        """Batches of this epoch that are over."""
-        return self.state.step
-
-    @property
-    def updates(self) -> int:
-        """Updates of all epochs."""
-        return self.state.updates
+    def place(self) -> loop.Place:
+        """How far training is."""
+        return loop.Place(self.state.epoch, self._settings.epochs, self.state.step, self.state.updates)
 
     def initialize(self) -> None:
         """First weights, or those of the model that training starts from."""
@@ -141,18 +136,19 @@ class Learner:
 
     def is_over(self) -> bool:
         """Whether all epochs are over, or the loss no longer changes."""
-        return self.state.over or self.epoch >= self.epochs
+        return self.state.over or self.state.epoch >= self._settings.epochs
 
     def batches(self) -> Iterator[Documents]:
         """The rest of this epoch's documents, in an order of its own; with `sub_sample`, a share of them."""
-        job, settings = self._job, self._settings
-        job.reporter.note(f"# Starting training for epoch {self.epoch + 1}")
+        job, settings, epoch = self._job, self._settings, self.state.epoch
+        job.reporter.note(f"# Starting training for epoch {epoch + 1}")
         order, key = seed_of(job.seed, ORDER), np.uint64(seed_of(job.seed, SAMPLE))
-        source = job.channels["train"].batches(job.batch, start=self.step * job.batch, shuffle=order + self.epoch)
+        start = self.state.step * job.batch
+        source = job.channels["train"].batches(job.batch, start=start, shuffle=order + epoch)
         for rows in source:
             own = documents.read(rows, settings.feature_dim, "train")
             if settings.sub_sample < 1:
-                chosen = shares(draws(own.keys() ^ hashes(key), np.uint64(self.epoch))) < settings.sub_sample
+                chosen = shares(draws(own.keys() ^ hashes(key), np.uint64(epoch))) < settings.sub_sample
                 own = documents.take(own, chosen)
             yield own
 
@@ -171,7 +167,7 @@ class Learner:
             if not np.isfinite(figures[:2]).all():
                 raise UserError(
                     f"learning_rate: must be small enough for the loss to stay finite, which it is no more in epoch "
-                    f"{self.epoch + 1}; it is {self._settings.learning_rate:g}."
+                    f"{self.state.epoch + 1}; it is {self._settings.learning_rate:g}."
                 )
             self._update(count)
         figures[5] = empty
@@ -182,7 +178,7 @@ class Learner:
         """Sets the gradient of the sum of all members' losses."""
         job, state = self._job, self.state
         key = np.uint64(seed_of(job.seed, LATENT))
-        keys = draws(batch.keys() ^ hashes(key), np.uint64(self.epoch))
+        keys = draws(batch.keys() ^ hashes(key), np.uint64(self.state.epoch))
         given = self._network(state.statistics), state.weights, batch, keys, count, self._pull, self._gradient
         if job.device == "cpu":
             return gradients.gradient_(*given)
@@ -193,7 +189,7 @@ class Learner:
     @property
     def _pull(self) -> float:
         """The weight of the divergence from the prior in this epoch."""
-        return 1.0 if self._job.start is not None else min(1.0, (self.epoch + 1) / WARM_UP)
+        return 1.0 if self._job.start is not None else min(1.0, (self.state.epoch + 1) / WARM_UP)
 
     def _update(self, count: float) -> None:
         """The optimizer's step; weight decay leaves biases alone."""
@@ -219,7 +215,7 @@ class Learner:
         job, state = self._job, self.state
         if not state.tally.documents:
             if state.updates == 0 and job.start is None:
-                raise UserError("Channel 'train': must have a document with words; it has none.")
+                raise no_documents(job.hyperparameters.sub_sample)
             return
         reports.training(job.reporter, state, job.batch)
         if "validation" in job.channels:
@@ -263,7 +259,7 @@ class Learner:
         if settled:
             self._job.reporter.note(
                 f"The {channel} loss was {before:.6g} {patience} epochs ago and {best:.6g} at best since, a relative "
-                f"change below tolerance, {settings.tolerance:g}: training ends after epoch {self.epoch + 1}. To "
+                f"change below tolerance, {settings.tolerance:g}: training ends after epoch {self.state.epoch + 1}. To "
                 f"train longer, lower tolerance, or raise num_patience_epochs, above epochs ({settings.epochs}) for "
                 "all of them."
             )
@@ -304,6 +300,7 @@ class Learner:
             activation=settings.encoder_layers_activation,
             batch_norm=settings.batch_norm,
             group=self._job.group,
+            dropout=settings.dropout,
             statistics=statistics,
         )
 

@@ -31,29 +31,31 @@ def _place(index, feature, mask, direct):
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def locate(
+def touch(
+    bounds,  # in   (n + 1,) int32  where the entries of each row begin
     features,  # in   (e,) int32
     values,  # in   (e,) float32
-    first,  # in   int64  the entry to begin with
     batch,  # in   int32  the number of the batch, above 0
     index,  # sets (h, 4) int32
     direct,  # in   bool  whether h is at least the number of features there can be
     known,  # sets (room,) int32  the feature of each record
-    counts,  # sets (2,) int64  u so far and c
+    counts,  # sets (2,) int64  u and c
     numbers,  # sets (e,) int32  what number of u each entry has
-    touched,  # sets (e,) int32  the record of each of u
-    sizes,  # sets (e,) int32  how many entries each of u has
+    touched,  # sets (e + 1,) int32  the record of each of u
+    begins,  # sets (e + 2,) int64  where the entries of each of u begin, in the two below
+    rows,  # sets (e,) int32  the row of each entry, feature by feature
+    factors,  # sets (e,) float32  and its value
 ):
-    """The entry that there was no room for: the index must grow, and be asked again from there; e at the end.
+    """Sorts entries by feature, those of one in the order of the rows; false where there was no room for a feature:
+    then the index must grow, and be asked again with another number of the batch.
 
     A value that is 0 touches nothing and has the number -1. Records are given out in the order of the entries.
     """
     h = index.shape[0]
     mask = h - 1
     room = known.shape[0] if direct else min(known.shape[0], np.int64(LOAD * h))
-    u, c = counts[0], counts[1]
-    end = features.shape[0]
-    for i in range(first, features.shape[0]):
+    u, c = 0, counts[1]
+    for i in range(features.shape[0]):
         if not direct and i + AHEAD < features.shape[0]:
             fetch(index, np.int64(mix(np.uint64(features[i + AHEAD])) & np.uint64(mask)) * 4, 4)
         if values[i] == 0:
@@ -63,24 +65,41 @@ def locate(
         place = _place(index, feature, mask, direct)
         if index[place, 0] == EMPTY:
             if c == room:
-                end = i
-                break
+                counts[0], counts[1] = u, c
+                return False
             index[place, 0] = feature
             index[place, 1] = c
             index[place, 2] = 0
             known[c] = feature
             c += 1
-        if index[place, 2] != batch:
-            index[place, 2] = batch
-            index[place, 3] = u
-            touched[u] = index[place, 1]
-            sizes[u] = 0
-            u += 1
-        number = index[place, 3]
+        # Without a branch, which no processor foretells: what is set for a feature that is not new is set again.
+        new = index[place, 2] != batch
+        number = u if new else np.int64(index[place, 3])
+        index[place, 2], index[place, 3] = batch, number
+        touched[number] = index[place, 1]
         numbers[i] = number
-        sizes[number] += 1
+        begins[number + 2] = (0 if new else begins[number + 2]) + 1
+        u += new
     counts[0], counts[1] = u, c
-    return end
+    _sort(bounds, values, numbers, u, begins, rows, factors)
+    return True
+
+
+@numba.njit(nogil=True, cache=True, inline="always", error_model="numpy")
+def _sort(bounds, values, numbers, u, begins, rows, factors):
+    """Entries by feature. Where `begins` has how many each has, two places on, it gets where the next one is to go, one
+    place on, and so at the end where they begin."""
+    begins[0] = 0
+    begins[1] = 0
+    for number in range(u):
+        begins[number + 2] += begins[number + 1]
+    for row in range(bounds.shape[0] - 1):
+        for i in range(bounds[row], bounds[row + 1]):
+            number = numbers[i]
+            if number >= 0:
+                place = begins[number + 1]
+                rows[place], factors[place] = row, values[i]
+                begins[number + 1] = place + 1
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
@@ -95,34 +114,3 @@ def fill(
         place = _place(index, known[record], mask, direct)
         index[place, 0] = known[record]
         index[place, 1] = record
-
-
-@numba.njit(nogil=True, cache=True, error_model="numpy")
-def sort(
-    bounds,  # in   (n + 1,) int64 or int32  where the entries of each row begin
-    values,  # in   (e,) float32
-    numbers,  # in   (e,) int32
-    sizes,  # in   (u,) int32
-    begins,  # sets (u + 1,) int64  where those of each feature begin
-    rows,  # sets (e,) int32  the row of each entry, feature by feature
-    factors,  # sets (e,) float32  and its value
-):
-    """Entries by feature, those of one in the order of the rows; true where all values are 1. Zeros are left out."""
-    at = np.int64(0)
-    for number in range(sizes.shape[0]):
-        begins[number] = at
-        at += sizes[number]
-    begins[sizes.shape[0]] = at
-    ones = True
-    for row in range(bounds.shape[0] - 1):
-        for i in range(bounds[row], bounds[row + 1]):
-            number = numbers[i]
-            if number >= 0:
-                place = begins[number]
-                rows[place], factors[place] = row, values[i]
-                ones &= values[i] == 1
-                begins[number] = place + 1
-    for number in range(sizes.shape[0], 0, -1):  # each has moved to its end
-        begins[number] = begins[number - 1]
-    begins[0] = 0
-    return ones

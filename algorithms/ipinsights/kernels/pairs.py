@@ -23,6 +23,7 @@ from algoport.algorithms.shared.sampling.negatives import half_bits, permuted, r
 from algoport.algorithms.shared.threads import share
 
 CHUNK = 32  # runs whose products are taken together
+ABREAST = 8  # pairs of a row that are forward at a time
 GROUP = 64  # pairs that go through further layers together
 LOSS, RIGHT = 0, 1  # columns of `sums`
 
@@ -224,26 +225,37 @@ def _store(first, runs, network, chunk, values, outer_sums, bias_sums):
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def _pairs(first, runs, batch, encoder, chunk, out):
-    """The pairs of some runs, each forward and backward at once: adds to the chunk's sums, octets and sums."""
+    """The pairs of some runs, each forward and backward at once: adds to the chunk's sums, octets and sums. Some pairs
+    of a row go forward before the first goes back, so that nobody waits for its exponential."""
     tables, bias, bent = encoder
     octets, sums = out
     _, begins, own, places, others, rates, keys = batch
     e, z, u, weights = chunk
     h, each, count = tables.shape[1], 1 + rates[0] + rates[1], np.uint64(len(others))
-    bits, hidden = half_bits(count), np.empty(h, np.float32)
+    bits, hidden = half_bits(count), np.empty((ABREAST, h), np.float32)
+    address, scores = np.empty(ABREAST, np.uint32), np.empty(ABREAST)
     for r in range(runs):
         shift = dot(e[r], bias)
         for p in range(begins[first + r], begins[first + r + 1]):
             odds = 1.0
-            for k in range(each):
-                one, two, three, four = rows_of(_address(k, own[p], places[p], others, count, bits, rates, keys))
-                score = np.float64(shift + forward(tables, one, two, three, four, bent, z[r], hidden, h))
-                g, factor, loss = _loss(score, k == 0)
-                odds *= factor
-                sums[LOSS] += loss
-                sums[RIGHT] += (score > 0) == (k == 0)
-                weights[r] += g
-                backward(g, z[r], hidden, bent, u[r], octets, one, two, three, four, h)
+            for start in range(0, each, ABREAST):
+                some = min(ABREAST, each - start)
+                for s in range(some):
+                    address[s] = _address(start + s, own[p], places[p], others, count, bits, rates, keys)
+                for s in range(some):
+                    one, two, three, four = rows_of(address[s])
+                    scores[s] = shift + forward(tables, one, two, three, four, bent, z[r], hidden[s], h)
+                for s in range(some):
+                    real = start + s == 0
+                    g, factor, loss = _loss(scores[s], real)
+                    odds *= factor
+                    sums[LOSS] += loss
+                    sums[RIGHT] += (scores[s] > 0) == real
+                    weights[r] += g
+                    scores[s] = g
+                for s in range(some):
+                    one, two, three, four = rows_of(address[s])
+                    backward(np.float32(scores[s]), z[r], hidden[s], bent, u[r], octets, one, two, three, four, h)
             sums[LOSS] += math.log(odds)
 
 

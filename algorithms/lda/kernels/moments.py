@@ -1,4 +1,4 @@
-"""The symmetric tensor that sums of triple products come to."""
+"""The symmetric tensor that sums of triple products come to, and what its decomposition multiplies it with."""
 
 from __future__ import annotations
 
@@ -24,3 +24,19 @@ def symmetrized(
                 tensor[i, j, m] = tensor[i, m, j] = tensor[j, i, m] = value
                 tensor[j, m, i] = tensor[m, i, j] = tensor[m, j, i] = value
     return tensor
+
+
+@numba.njit(nogil=True, cache=True)
+def pair_products(
+    columns,  # in   (r, c) float64
+    products,  # sets (r (r + 1) / 2, c) float64
+):
+    """Each row times itself and each later one, in the order of `np.triu_indices`."""
+    at = 0
+    for i in range(len(columns)):
+        one = columns[i]
+        for j in range(i, len(columns)):
+            other, line = columns[j], products[at]
+            for m in range(len(one)):
+                line[m] = one[m] * other[m]
+            at += 1

@@ -11,108 +11,16 @@ import numba
 import numpy as np
 
 from algoport.algorithms.shared.threads import ALONE, share
-from algoport.algorithms.xgboost.kernels.memory import bits_of, float_of
-from algoport.algorithms.xgboost.kernels.weights import ALPHA, LAMBDA, MAX_DELTA, MIN_CHILD, gain_of, weight_of
+from algoport.algorithms.xgboost.kernels.gains import gain_of_cut, gains_of_cuts, greatest, plain_gain
+from algoport.algorithms.xgboost.kernels.weights import ALPHA, LAMBDA, MAX_DELTA, MIN_CHILD, gain_of
 
 FEW = 12  # bins; up to so many, vectors cost more than they save
 TOGETHER = 16  # features of a node that a thread looks at
 WORTH = 16384  # bins of all nodes that are worth more than one thread
+ONE = np.uint64(1)
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
-def _gain(
-    gl,  # in   float64  gradient of the left side
-    hl,  # in   float64  Hessian of the left side
-    gr,  # in   float64  gradient of the right side
-    hr,  # in   float64  Hessian of the right side
-    rules,  # in   (4,) float64
-    lower,  # in   float32  bounds of the weights
-    upper,  # in   float32
-    bounded,  # in   bool
-    direction,  # in   int64  of a constraint; 0: none
-):
-    """The gain of both sides; minus infinity where the direction of a constraint is violated."""
-    if direction != 0:
-        left, right = weight_of(gl, hl, rules, lower, upper), weight_of(gr, hr, rules, lower, upper)
-        if (direction > 0 and left > right) or (direction < 0 and left < right):
-            return np.float32(-np.inf)
-    return gain_of(gl, hl, rules, lower, upper, bounded) + gain_of(gr, hr, rules, lower, upper, bounded)
-
-
-@numba.njit(nogil=True, cache=True, error_model="numpy")
-def _plain_gains(
-    sum_g,  # in   (bins,) int64  of gradients, up to each bin
-    sum_h,  # in   (bins,) int64  of Hessians
-    bins,  # in   int64
-    g,  # in   int64  of all rows of the node
-    h,  # in   int64
-    unit_g,  # in   float64  what 1 stands for
-    unit_h,  # in   float64
-    root,  # in   float32  the gain of the node as a leaf
-    least,  # in   float64  least sum of Hessians
-    weaken,  # in   float64  the L2 term
-    gains,  # sets (bins,) float32
-):
-    """Sets the gain of cutting after each bin where there are no constraints, no L1 term and no greatest step.
-
-    A loop without branches, which the compiler turns into vectors. A gain that is no finite number is none.
-    """
-    never, most = np.float32(-np.inf), np.float32(np.inf)
-    for b in range(bins):
-        gl, hl = sum_g[b] * unit_g, sum_h[b] * unit_h
-        gr, hr = (g - sum_g[b]) * unit_g, (h - sum_h[b]) * unit_h
-        left = np.float32(gl * gl) / np.float32(hl + weaken)
-        right = np.float32(gr * gr) / np.float32(hr + weaken)
-        left = left if hl > 0 else np.float32(0)
-        right = right if hr > 0 else np.float32(0)
-        gain = np.float32(np.float32(left + right) - root)
-        gains[b] = gain if (hl >= least) & (hr >= least) & (gain < most) else never
-
-
-@numba.njit(nogil=True, cache=True, error_model="numpy")
-def _gains(
-    sum_g,  # in   (bins,) int64  of gradients, up to each bin
-    sum_h,  # in   (bins,) int64  of Hessians
-    bins,  # in   int64
-    g,  # in   int64  of all rows of the node
-    h,  # in   int64
-    unit_g,  # in   float64  what 1 stands for
-    unit_h,  # in   float64
-    root,  # in   float32  the gain of the node as a leaf
-    rules,  # in   (4,) float64
-    lower,  # in   float32  bounds of the weights
-    upper,  # in   float32
-    bounded,  # in   bool
-    direction,  # in   int64  of a constraint; 0: none
-    gains,  # sets (bins,) float32
-):
-    """Sets the gain of cutting after each bin."""
-    least = rules[MIN_CHILD]
-    if not bounded and rules[ALPHA] == 0 and rules[MAX_DELTA] == 0:
-        _plain_gains(sum_g, sum_h, bins, g, h, unit_g, unit_h, root, least, rules[LAMBDA], gains)
-        return
-    for b in range(bins):
-        gl, hl = sum_g[b] * unit_g, sum_h[b] * unit_h
-        gr, hr = (g - sum_g[b]) * unit_g, (h - sum_h[b]) * unit_h
-        gains[b] = -np.inf
-        if hl >= least and hr >= least:
-            gain = _gain(gl, hl, gr, hr, rules, lower, upper, bounded, direction) - root
-            if gain < np.inf:
-                gains[b] = gain
-
-
-@numba.njit(nogil=True, cache=True)
-def _greatest(gains, bins):
-    """The greatest of some gains, 0 if all are below. By their bits, which for numbers above 0 rise as these do: of
-    whole numbers a compiler compares many at once."""
-    most = np.int32(0)
-    for b in range(bins):
-        bits = bits_of(gains[b])
-        most = bits if bits > most else most
-    return float_of(most)
-
-
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@numba.njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
 def _scan(
     of_g,  # in   (bins,) int64  of gradients
     of_h,  # in   (bins,) int64  of Hessians
@@ -145,8 +53,8 @@ def _scan(
         total_g += of_g[b]
         total_h += of_h[b]
         sum_g[b], sum_h[b] = total_g, total_h
-    _gains(sum_g, sum_h, bins, g, h, unit_g, unit_h, root, rules, lower, upper, bounded, direction, gains)
-    most = _greatest(gains, bins)
+    gains_of_cuts(sum_g, sum_h, bins, g, h, unit_g, unit_h, root, rules, lower, upper, bounded, direction, gains)
+    most = greatest(gains, bins)
     if most > best:
         best, at = most, 0
         while gains[at] != most:
@@ -159,8 +67,8 @@ def _scan(
     for b in range(bins - 1, -1, -1):
         sum_g[b] = none_g + (sum_g[b - 1] if b > 0 else 0)
         sum_h[b] = none_h + (sum_h[b - 1] if b > 0 else 0)
-    _gains(sum_g, sum_h, bins, g, h, unit_g, unit_h, root, rules, lower, upper, bounded, direction, gains)
-    most = _greatest(gains, bins)
+    gains_of_cuts(sum_g, sum_h, bins, g, h, unit_g, unit_h, root, rules, lower, upper, bounded, direction, gains)
+    most = greatest(gains, bins)
     if most > best:
         best, b, default = most, bins - 1, True
         while gains[b] != most:
@@ -169,7 +77,7 @@ def _scan(
     return best, at, default, best_g, best_h
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@numba.njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
 def _scan_few(
     of_g,  # in   (bins,) int64  of gradients
     of_h,  # in   (bins,) int64  of Hessians
@@ -201,7 +109,7 @@ def _scan_few(
         sum_h += of_h[b]
         gl, hl, gr, hr = sum_g * unit_g, sum_h * unit_h, (g - sum_g) * unit_g, (h - sum_h) * unit_h
         if hl >= least and hr >= least:
-            gain = _gain(gl, hl, gr, hr, rules, lower, upper, bounded, direction) - root
+            gain = gain_of_cut(gl, hl, gr, hr, rules, lower, upper, bounded, direction) - root
             if gain > best and gain != np.inf:
                 best, at, best_g, best_h = gain, b, sum_g, sum_h
     if total_g == g and total_h == h:
@@ -212,19 +120,49 @@ def _scan_few(
         sum_h -= of_h[b]
         gl, hl, gr, hr = sum_g * unit_g, sum_h * unit_h, (g - sum_g) * unit_g, (h - sum_h) * unit_h
         if hl >= least and hr >= least:
-            gain = _gain(gl, hl, gr, hr, rules, lower, upper, bounded, direction) - root
+            gain = gain_of_cut(gl, hl, gr, hr, rules, lower, upper, bounded, direction) - root
             if gain > best and gain != np.inf:
                 best, at, default, best_g, best_h = gain, b - 1, True, sum_g, sum_h
     return best, at, default, best_g, best_h
 
 
-@numba.njit(nogil=True, cache=True)
-def _less(pool, slot, other, begin, end):
-    """Takes the sums of one histogram off those of another, of some bins."""
-    for half in range(2):
-        whole, part = pool[slot, half, begin:end], pool[other, half, begin:end]
-        for i in range(end - begin):
-            whole[i] -= part[i]
+@numba.njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+def _scan_plain(
+    of_g,  # in   (size,) int64  of gradients, of all features
+    of_h,  # in   (size,) int64  of Hessians
+    begin,  # in   uint64  the first bin of the feature
+    end,  # in   uint64  behind the last one
+    g,  # in   int64  of all rows of the node
+    h,  # in   int64
+    unit_g,  # in   float64  what 1 stands for
+    unit_h,  # in   float64
+    root,  # in   float32  the gain of the node as a leaf
+    least,  # in   float64  least sum of Hessians
+    weaken,  # in   float64  the L2 term
+    best,  # in   float32  the gain to be better than
+):
+    """The same without constraints, L1 term and greatest step, for which numbers are all it takes."""
+    at, default = np.int64(-2), False
+    best_g, best_h, total_g, total_h = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
+    for b in range(begin, end):
+        total_g += of_g[b]
+        total_h += of_h[b]
+        gain = plain_gain(total_g, total_h, g, h, unit_g, unit_h, root, least, weaken)
+        if gain > best:
+            best, at, best_g, best_h = gain, np.int64(b - begin), total_g, total_h
+    if total_g == g and total_h == h:
+        return best, at, default, best_g, best_h
+    # Missing values alone on the left part the rows as the last cut has parted them, and gain as much.
+    sum_g, sum_h = g, h
+    b = end - ONE
+    while b > begin:
+        sum_g -= of_g[b]
+        sum_h -= of_h[b]
+        gain = plain_gain(sum_g, sum_h, g, h, unit_g, unit_h, root, least, weaken)
+        if gain > best:
+            best, at, default, best_g, best_h = gain, np.int64(b - begin) - 1, True, sum_g, sum_h
+        b -= ONE
+    return best, at, default, best_g, best_h
 
 
 @numba.njit(nogil=True, cache=True)
@@ -265,7 +203,7 @@ def evaluate(
                 left[j, 0], left[j, 1] = own[3], own[4]
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@numba.njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
 def _evaluate(
     task,  # in   int64  which node and part of the features
     pool,  # sets (slots, 2, size) int64: those that others are taken off
@@ -273,7 +211,7 @@ def _evaluate(
     slots,  # in   (k,) int64
     others,  # in   (k,) int64 the histogram that is taken off each first, of the bins that matter; -1: none
     sums,  # in   (k, 2) int64 of all rows of each node
-    bins,  # in   int64
+    bins,  # in   (d,) int64
     allowed,  # in   (k, d) uint8, or (0, d) where every node may use every feature
     unit_g,  # in   float64  what 1 stands for
     unit_h,  # in   float64
@@ -284,31 +222,75 @@ def _evaluate(
     part_splits,  # sets (k, parts, 5) int64
 ):
     """The best split of some features of a node."""
-    d, parts = len(starts), part_gains.shape[1]
-    j, part = task // parts, task % parts
-    bounded, every = len(directions) > 0, len(allowed) == 0
+    first, last = _features(task, len(starts), part_gains.shape[1])
     most = 0
-    for f in range(part * TOGETHER, min(d, (part + 1) * TOGETHER)):
+    for f in range(first, last):
         most = max(most, bins[f])
-    room, own = np.empty((2, most), np.int64), np.empty(most, np.float32)
+    given = (
+        pool, starts, slots, others, sums, bins, allowed, unit_g, unit_h, rules, bounds, directions, part_gains,
+        part_splits,
+    )  # fmt: skip
+    if most > FEW:
+        _with_room(most, task, given)
+    else:
+        _evaluate_part(pool[0], part_gains[0], task, given)
+
+
+@numba.njit(nogil=True, cache=True, _nrt=True)
+def _with_room(most, task, given):
+    """Find room for what is between, for `most` bins. All else does without counts of references; see `gains`."""
+    _evaluate_part(np.empty((2, most), np.int64), np.empty(most, np.float32), task, given)
+
+
+@numba.njit(nogil=True, cache=True, _nrt=False)
+def _features(task, d, parts):
+    """Which features a task looks at: the first, and the one behind the last."""
+    part = task % parts
+    return part * TOGETHER, min(d, (part + 1) * TOGETHER)
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+def _evaluate_part(room, own, task, given):
+    """With room for what is between, (2, most) int64 and (most,) float32, where features have more than a few bins;
+    `given`: what `_evaluate` takes."""
+    (
+        pool, starts, slots, others, sums, bins, allowed, unit_g, unit_h, rules, bounds, directions, part_gains,
+        part_splits,
+    ) = given  # fmt: skip
+    parts = part_gains.shape[1]
+    j, part = task // parts, task % parts
+    first, last = _features(task, len(starts), parts)
+    bounded, every = len(directions) > 0, len(allowed) == 0
+    plain = not bounded and rules[ALPHA] == 0 and rules[MAX_DELTA] == 0
+    least, weaken = rules[MIN_CHILD], rules[LAMBDA]
     low, high, all_g, all_h, best = bounds[j, 0], bounds[j, 1], sums[j, 0], sums[j, 1], np.float32(0)
     root = gain_of(all_g * unit_g, all_h * unit_h, rules, low, high, bounded)
-    for f in range(part * TOGETHER, min(d, (part + 1) * TOGETHER)):
-        begin, end, size = starts[f], starts[f] + bins[f], bins[f]
-        if others[j] >= 0:
-            _less(pool, slots[j], others[j], begin, end)
+    sums_g, sums_h = pool[slots[j], 0], pool[slots[j], 1]
+    if others[j] >= 0 and first < last:
+        off_g, off_h = pool[others[j], 0], pool[others[j], 1]
+        for b in range(np.uint64(starts[first]), np.uint64(starts[last - 1] + bins[last - 1])):
+            sums_g[b] -= off_g[b]
+            sums_h[b] -= off_h[b]
+    for f in range(first, last):
         if not every and not allowed[j, f]:
             continue
-        direction = np.int64(directions[f]) if bounded else 0
-        of_g, of_h = pool[slots[j], 0, begin:end], pool[slots[j], 1, begin:end]
-        if size <= FEW:
+        begin, end, size = starts[f], starts[f] + bins[f], bins[f]
+        if plain and size <= FEW:
+            gain, at, default, g, h = _scan_plain(
+                sums_g, sums_h, np.uint64(begin), np.uint64(end), all_g, all_h, unit_g, unit_h, root, least, weaken,
+                best,
+            )  # fmt: skip
+        elif size <= FEW:
+            direction = np.int64(directions[f]) if bounded else 0
             gain, at, default, g, h = _scan_few(
-                of_g, of_h, size, all_g, all_h, unit_g, unit_h, root, rules, low, high, bounded, direction, best
-            )
+                sums_g[begin:end], sums_h[begin:end], size, all_g, all_h, unit_g, unit_h, root, rules, low, high,
+                bounded, direction, best,
+            )  # fmt: skip
         else:
+            direction = np.int64(directions[f]) if bounded else 0
             gain, at, default, g, h = _scan(
-                of_g, of_h, size, all_g, all_h, unit_g, unit_h, root, rules, low, high, bounded, direction, best,
-                room, own,
+                sums_g[begin:end], sums_h[begin:end], size, all_g, all_h, unit_g, unit_h, root, rules, low, high,
+                bounded, direction, best, room, own,
             )  # fmt: skip
         if gain > best:
             best = gain

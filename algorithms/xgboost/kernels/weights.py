@@ -14,7 +14,7 @@ import numpy as np
 LAMBDA, ALPHA, MAX_DELTA, MIN_CHILD = 0, 1, 2, 3
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@numba.njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
 def shrunk(g, alpha):
     """The gradient less the L1 term."""
     if g > alpha:
@@ -24,7 +24,7 @@ def shrunk(g, alpha):
     return 0.0
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@numba.njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
 def weight_of(g, h, rules, lower, upper):
     """What a leaf of these sums adds, before the learning rate; within bounds that constraints have set."""
     if h <= 0:
@@ -38,7 +38,7 @@ def weight_of(g, h, rules, lower, upper):
     return min(max(weight, lower), upper)
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@numba.njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
 def gain_of(g, h, rules, lower, upper, bounded):
     """By how much a leaf of these sums lessens the loss, times 2."""
     if h <= 0:
@@ -89,7 +89,7 @@ def finish(
         values[b] = weights[b] = of_b * eta
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@numba.njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
 def share_bounds(
     lower,  # sets (nodes,) float32 those of the children
     upper,  # sets (nodes,) float32

@@ -39,7 +39,7 @@ def descent(own, network):
 
 @pytest.mark.parametrize("network", [Sparse, Dense])
 @pytest.mark.parametrize("values", ["ones", "values", "zeros"])
-@pytest.mark.parametrize("k", [1, 4, 15, 16, 17, 33, 70])
+@pytest.mark.parametrize("k", [1, 4, 15, 16, 17, 31, 32, 33, 64, 70])
 def test_steps_are_those_of_the_plain_machine(network, values, k):
     """In float32 steps of Adam agree to 1e-4 of the rate where gradients are not next to 0."""
     random = np.random.default_rng(k)
@@ -48,7 +48,7 @@ def test_steps_are_those_of_the_plain_machine(network, values, k):
 
     for x in batches(random, 50, 70, 0.1, values):
         labels = random.normal(size=x.shape[0]).astype(np.float32)
-        ours.step(Rows(features=x), labels)
+        ours.steps(Rows(features=x), labels, len(labels))
         plain.step(x.toarray(), labels)
 
     records = ours.network.table.records[:50]
@@ -78,7 +78,7 @@ def test_every_setting_of_a_step_counts_as_in_the_plain_machine(network, given):
 
     for x in batches(random, 50, 40, 0.2, "values"):
         labels = random.integers(0, 2, x.shape[0]).astype(np.float32)
-        ours.step(Rows(features=x), labels)
+        ours.steps(Rows(features=x), labels, len(labels))
         plain.step(x.toarray(), labels)
 
     records = ours.network.table.records[:50]
@@ -131,7 +131,30 @@ def test_entries_are_sorted_by_feature_in_the_order_of_the_rows():
     assert list(touched.numbers) == [0, 1, 0, 2, -1, 0]
     assert list(touched.begins) == [0, 3, 4, 5]
     assert list(touched.rows[:5]) == [0, 1, 3, 0, 2] and list(touched.factors[:5]) == [1, 3, 6, 2, 4]
-    assert not touched.ones
+
+
+def test_a_feature_that_comes_again_while_the_index_grows_is_touched_once():
+    own = settings(feature_dim=2**31 - 1, num_factors=2)
+    features = np.tile(np.random.default_rng(0).permutation(1 << 20)[:5000].astype(np.int32), 2)
+
+    touched = Table(own, seed=0).touch(np.array([0, 10_000], np.int32), features, np.ones(10_000, np.float32))
+
+    assert len(touched.records) == 5000
+    np.testing.assert_array_equal(np.diff(touched.begins), 2)
+
+
+def test_batches_taken_together_are_those_taken_one_by_one():
+    random = np.random.default_rng(0)
+    x = sparse.csr_array(sparse.random(70, 50, 0.1, "csr", np.float32, random))
+    labels = random.normal(size=70).astype(np.float32)
+    (one, _), (other, _) = (descent(settings(), Sparse) for _ in range(2))
+
+    together = one.steps(Rows(features=x), labels, 16)
+    alone = [other.steps(Rows(features=x[i : i + 16]), labels[i : i + 16], 16)[0] for i in range(0, 70, 16)]
+
+    np.testing.assert_array_equal(together, alone)
+    np.testing.assert_array_equal(one.network.table.records, other.network.table.records)
+    assert one.bias == other.bias and one.updates == other.updates == 5
 
 
 def test_where_a_feature_starts_does_not_depend_on_when_it_is_seen():

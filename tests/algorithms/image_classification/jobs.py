@@ -61,7 +61,7 @@ def packed(pixels: np.ndarray, label: np.ndarray) -> Images:
     )
 
 
-def clothes(part: str, count: int) -> Images:
-    """The first pictures of Fashion-MNIST."""
+def clothes(part: str, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The first pictures of Fashion-MNIST, at half their size, (n, 14, 14, 1), and what each shows."""
     pixels, label = data.fashion(part)
-    return packed(pixels[:count].reshape(-1, 28, 28, 1), label[:count])
+    return pixels[:count].reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4))[..., None], label[:count]

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from sklearn.neighbors import KNeighborsClassifier
 
 from algoport.algorithms.contract import Job, Memory, Reporter
 from algoport.algorithms.contract.errors import UserError
@@ -36,11 +37,12 @@ def test_it_learns(how):
     assert recorder.of("train:accuracy")[-1] > 0.8
 
 
-def test_clothes_are_classified_better_than_by_neighbors():
-    """Five passes over 1,200 pictures; a vote of neighbors gets .76 from as many."""
+def test_clothes_are_classified_as_well_as_by_neighbors():
+    """Five passes over 1,200 pictures; a vote of five neighbors among them is right in .79 of 400 others."""
     recorder = Recorder()
-    channels = {"train": clothes("train", 1200), "validation": clothes("t10k", 400)}
-    how = {"num_classes": 10, "num_training_samples": 1200, "image_shape": "1,28,28", "mini_batch_size": 32}
+    train, validation = clothes("train", 1200), clothes("t10k", 400)
+    channels = {"train": packed(*train), "validation": packed(*validation)}
+    how = {"num_classes": 10, "num_training_samples": 1200, "image_shape": "1,14,14", "mini_batch_size": 32}
 
     fit(
         channels,
@@ -52,7 +54,9 @@ def test_clothes_are_classified_better_than_by_neighbors():
         **how,
     )
 
-    assert max(recorder.of("validation:accuracy")) > 0.76
+    (rows, label), (asked, wanted) = ((part[0].reshape(-1, 196), part[1]) for part in (train, validation))
+    votes = KNeighborsClassifier(5).fit(rows, label).score(asked, wanted)
+    assert max(recorder.of("validation:accuracy")) > votes - 0.02
 
 
 def test_it_learns_from_pictures_that_are_changed_at_random():
@@ -70,11 +74,11 @@ def test_it_learns_from_pictures_that_are_changed_at_random():
 def test_several_classes_can_be_true_of_a_picture():
     """Bright on the left, bright on the right, either, both."""
     random = np.random.default_rng(0)
-    label = random.integers(0, 2, (48, 2))
-    pixels = random.integers(0, 100, (48, 8, 8, 3))
+    label = random.integers(0, 2, (24, 2))
+    pixels = random.integers(0, 100, (24, 8, 8, 3))
     pixels[:, :, :4] += (120 * label[:, 0])[:, None, None, None]
     pixels[:, :, 4:] += (120 * label[:, 1])[:, None, None, None]
-    channels = {"train": packed(pixels, label), "validation": packed(pixels[:24], label[:24])}
+    channels = {"train": packed(pixels, label), "validation": packed(pixels[:16], label[:16])}
     for weighted in (0, 1):
         recorder = Recorder()
 
@@ -83,7 +87,8 @@ def test_several_classes_can_be_true_of_a_picture():
             more=recorder.more,
             multi_label=1,
             use_weighted_loss=weighted,
-            epochs=10,
+            mini_batch_size=4,
+            epochs=5,
             learning_rate=0.02,
             top_k=None,
         )

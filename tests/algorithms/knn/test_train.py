@@ -153,7 +153,9 @@ def test_bad_rows_and_labels_have_their_sentences() -> None:
     rows = np.array([[1, 2], [0, 0], [3, 1]], np.float32)
 
     angles = {"k": 3, "sample_size": 9, "index_metric": "COSINE"}
-    whole = "label: must be a whole number where predictor_type is classifier; it is 2.5"
+    whole = (
+        "label: must be a whole number up to 16,777,216, above or below 0, where predictor_type is classifier; it is"
+    )
     for train, settings, said in (
         (labeled(rows, [1, 2, 3]), angles, "row 1, counted from 0, has only"),
         (labeled(rows, [1, 2, 3]), {"k": 4, "sample_size": 9}, "must have at least k (4) rows; it has 3"),

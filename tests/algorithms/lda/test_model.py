@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.records import Rows
@@ -27,10 +28,10 @@ def model(words: tuple[str, ...] | None = None, *, topics: int = 3, v: int = 6) 
     )
 
 
-def plain_mixture(row: Any, of: Model) -> Any:
-    mixture = of.alpha.astype(np.float64)
-    for _ in range(2000):
-        mixture = of.alpha + mixture * (of.beta @ (row / np.maximum(mixture @ of.beta, 1e-30)))
+def plain_mixture(row: Any, of: Model, steps: int = 2000) -> Any:
+    mixture, beta = of.alpha.astype(np.float64), of.beta.astype(np.float64)
+    for _ in range(steps):
+        mixture = of.alpha + mixture * (beta @ (row / np.maximum(mixture @ beta, 1e-30)))
     return mixture / mixture.sum()
 
 
@@ -49,6 +50,24 @@ def test_a_document_is_answered_the_same_alone_and_in_a_batch_bit_for_bit() -> N
     alone = np.concatenate([model().predict(records(rows[i : i + 1]))["topic_mixture"] for i in range(200)])
 
     np.testing.assert_array_equal(alone, whole)
+
+
+def test_documents_of_any_length_are_answered_by_plain_steps_and_the_same_alone() -> None:
+    """From one word to more than are kept from step to step, with a batch's others around them."""
+    v, topics = 40_000, 17
+    ours = model(topics=topics, v=v)
+    random = np.random.default_rng(3)
+    rows = np.zeros((9, v), np.float32)
+    for row, words in zip(rows, (1, 7, 31, 32, 33, 64, 500, 9_000, 35_000), strict=True):
+        row[random.choice(v, words, replace=False)] = random.integers(1, 9, words)
+
+    whole = ours.predict(records(sparse.csr_array(rows)))["topic_mixture"]
+
+    for number, row in enumerate(rows):
+        (alone,) = ours.predict(records(sparse.csr_array(row[None])))["topic_mixture"]
+        np.testing.assert_array_equal(alone, whole[number])
+        of_words = Model(alpha=ours.alpha, beta=ours.beta[:, row > 0])
+        np.testing.assert_allclose(alone, plain_mixture(row[row > 0], of_words, 150), atol=1e-3)
 
 
 def test_a_document_without_words_has_the_mixture_of_the_prior() -> None:

@@ -14,12 +14,17 @@ from tests.algorithms.ntm.jobs import drawn
 from tests.groups import together
 
 
-def setting(activation="tanh", batch_norm=False, layers=(9, 7), group=None, v=60, k=5):
+def setting(activation="tanh", batch_norm=False, layers=(9, 7), group=None, v=60, k=5, dropout=0.0):
     shape = Shape(feature_dim=v, num_topics=k, layers=layers)
     statistics = {name: np.zeros(size, np.float32) for name, size in shape.statistics.items()}
     weights = initial_weights(shape, 1, np.random.default_rng(0).dirichlet(np.ones(v)).astype(np.float32))
     own = Network(
-        shape=shape, activation=activation, batch_norm=batch_norm, group=group or Alone(), statistics=statistics
+        shape=shape,
+        activation=activation,
+        batch_norm=batch_norm,
+        group=group or Alone(),
+        dropout=dropout,
+        statistics=statistics,
     )
     return own, weights * np.float32(1.5 if activation == "relu" else 3)
 
@@ -29,13 +34,13 @@ def some(n=45):
 
 
 @pytest.mark.parametrize(
-    "activation, batch_norm",
-    [("sigmoid", False), ("tanh", False), ("relu", False), ("sigmoid", True), ("relu", True)],
+    "activation, batch_norm, dropout",
+    [("sigmoid", False, 0), ("tanh", False, 0.3), ("relu", False, 0), ("sigmoid", True, 0.4), ("relu", True, 0)],
 )
-def test_losses_and_gradients_are_torchs(activation, batch_norm):
+def test_losses_and_gradients_are_torchs(activation, batch_norm, dropout):
     batch, results = some(), []
     for path in ("kernels", "torch"):
-        own, weights = setting(activation, batch_norm)
+        own, weights = setting(activation, batch_norm, dropout=dropout)
         gradient = np.full_like(weights, np.nan)
         given = own, weights, batch, batch.keys(), float(len(batch)), 0.7, gradient
         losses = gradients.gradient_(*given) if path == "kernels" else network.gradient_(*given, "cpu")
@@ -55,13 +60,13 @@ def test_losses_and_gradients_are_torchs(activation, batch_norm):
 @pytest.mark.parametrize("batch_norm", [False, True])
 def test_members_have_the_gradient_of_all_documents(batch_norm):
     batch = some()
-    own, weights = setting(batch_norm=batch_norm)
+    own, weights = setting(batch_norm=batch_norm, dropout=0.3)
     alone = np.empty_like(weights)
     gradients.gradient_(own, weights, batch, batch.keys(), float(len(batch)), 1.0, alone)
 
     def member(group):
         part = documents.take(batch, np.arange(len(batch)) % group.size == group.rank)
-        own, weights = setting(batch_norm=batch_norm, group=group)
+        own, weights = setting(batch_norm=batch_norm, group=group, dropout=0.3)
         gradient = np.empty_like(weights)
         gradients.gradient_(own, weights, part, part.keys(), float(len(batch)), 1.0, gradient)
         return gradient
@@ -80,6 +85,17 @@ def test_a_single_hidden_layer_and_three_of_them():
             path(own, weights, batch, batch.keys(), float(len(batch)), 1.0, gradient)
             results.append(gradient)
         np.testing.assert_allclose(*results, rtol=5e-3, atol=3e-4 * np.abs(results[1]).max())
+
+
+def test_dropout_leaves_out_its_share_and_keeps_the_mean():
+    keys = np.arange(3000, dtype=np.uint64) * np.uint64(77)
+
+    factors = gradients.dropout_factors(keys, 40, 0.25)
+
+    np.testing.assert_allclose(np.unique(factors), [0, 4 / 3], rtol=1e-6)
+    assert abs((factors == 0).mean() - 0.25) < 0.01 and abs(factors.mean() - 1) < 0.01
+    assert np.abs(np.corrcoef(factors.T) - np.eye(40)).max() < 0.1
+    np.testing.assert_array_equal(gradients.dropout_factors(keys[5:9], 40, 0.25), factors[5:9])
 
 
 def test_draws_are_normal_and_belong_to_what_a_document_holds():

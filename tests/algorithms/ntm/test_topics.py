@@ -98,5 +98,5 @@ def test_a_negative_count_of_a_request_is_refused(spoken):
     rows = np.ones((2, 60), np.float32)
     rows[1, 7] = -1
 
-    with pytest.raises(UserError, match="the count of a word must be at least 0; that of word 7 is negative, -1"):
+    with pytest.raises(UserError, match="document 2 has word 7, counted from 0, -1 times"):
         spoken[0].predict(Rows(features=rows))
