@@ -22,6 +22,7 @@ from algoport.algorithms.shared.artifact import FACTS
 from algoport.containers.cli.look import checked_name
 from algoport.containers.jobs.channels import by_suffix
 from algoport.containers.jobs.folder import ALGORITHM
+from algoport.containers.jobs.script import LAUNCHER
 
 Folder = Annotated[Path, typer.Argument(help="The folder of a job, or of a model.", show_default=False)]
 Algorithm = Annotated[str | None, typer.Option(help="Which algorithm, where the model itself does not say.")]
@@ -31,21 +32,34 @@ def serve(
     folder: Folder,
     port: Annotated[int, typer.Option(help="Where it listens.", min=1, max=65535)] = 8080,
     algorithm: Algorithm = None,
+    script: Annotated[Path | None, typer.Option(help="A program of yours that serves it: model_fn and others.")] = None,
 ) -> None:
     """Answer requests over HTTP.
 
-    As the image does: /ping, /invocations and the other paths.
+    As the image does: /ping, /invocations and the other paths. A model with a folder code/ is served by the
+    inference.py in it, as is any model by the program that --script names.
     """
     model = model_folder(folder)
+    if script is not None and not script.is_file():
+        raise UserError(f"--script: must be a file; there is none at {script}.")
+    own = script is not None or (model / "code").is_dir()
     environment = os.environ | {
-        "ALGORITHM": algorithm_of(model, algorithm),
+        **(_served_by(script) if own else {"ALGORITHM": algorithm_of(model, algorithm)}),
         "SAGEMAKER_BASE_DIR": str(_base_of(model)),
         "SAGEMAKER_BIND_TO_PORT": str(port),
         "PYTHONUNBUFFERED": "1",
     }
     print(f"Serving {model} at http://localhost:{port}/invocations; Ctrl-C ends it.", flush=True)
     # -P: the current folder is the user's, and may hold another `algoport`.
-    os.execve(sys.executable, [sys.executable, "-P", "-m", "algoport.serving"], environment)  # noqa: S606  (no shell)
+    words = [*LAUNCHER, "serve"] if own else [sys.executable, "-P", "-m", "algoport.serving"]
+    os.execve(sys.executable, words, environment)  # noqa: S606  (no shell)
+
+
+def _served_by(script: Path | None) -> dict[str, str]:
+    """The variables that name the program; without one it is the usual, in the model's folder."""
+    if script is None:
+        return {}
+    return {"SAGEMAKER_PROGRAM": script.name, "SAGEMAKER_SUBMIT_DIRECTORY": str(script.absolute().parent)}
 
 
 def predict(

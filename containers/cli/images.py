@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from algoport import algorithms
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.hyperparameters import Settings
-from algoport.algorithms.shared.machine import cores
-from algoport.algorithms.shared.vision import decoding as pictures
-from algoport.algorithms.shared.vision.transforms import shorter_side
+from algoport.containers.labels import imports, manifests
+from algoport.containers.labels.imports import Annotations
+from algoport.containers.labels.packing import Packing, write, write_boxes
 from algoport.training.channels.pictures import LabeledFile, class_folders, list_pictures
-from algoport.training.formats.images.recordio import pack
-from algoport.training.formats.recordio import frame
-
-MOST_FAULTS = 20  # that are named one by one
-_BLOCK = 256
+from algoport.training.formats.images.frames import pack
 
 Folder = Annotated[Path, typer.Argument(help="Pictures, in a folder for each class or as --list names them.")]
 Out = Annotated[Path, typer.Argument(help="The file to write; with the ending .rec by custom.")]
@@ -30,6 +26,11 @@ List = Annotated[
     Path | None,
     typer.Option("--list", help="A .lst file: number, label or labels, and path, with tabs between them."),
 ]
+Coco = Annotated[Path | None, typer.Option(help="Boxes of the pictures: COCO's file of instances.")]
+Voc = Annotated[Path | None, typer.Option(help="Boxes of the pictures: a folder of Pascal VOC's files.")]
+Manifest = Annotated[Path | None, typer.Option(help="Labels or boxes of the pictures: an augmented manifest.")]
+Attribute = Annotated[str | None, typer.Option(help="Of --manifest: which label, where it has several.")]
+Classes = Annotated[str | None, typer.Option(help="Of --voc, in the order of their numbers: cat,dog.")]
 Resize = Annotated[
     int | None, typer.Option(help="Pixels that the shorter side gets; pictures are then encoded anew, as JPEG.", min=1)
 ]
@@ -42,59 +43,74 @@ def images(
     folder: Folder,
     out: Out,
     list_: List = None,
+    coco: Coco = None,
+    voc: Voc = None,
+    classes: Classes = None,
+    manifest: Manifest = None,
+    attribute: Attribute = None,
     resize: Resize = None,
     quality: Quality = 95,
     seed: Seed = 0,
     ordered: Ordered = False,
 ) -> None:
-    """Pack pictures and their labels into a RecordIO file.
+    """Pack pictures and their labels, or boxes, into a RecordIO file.
 
     Both are checked first.
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: must be a folder with pictures; there is none.")
-    labeled = list_pictures(folder, folder.name, list_, list_.name) if list_ else class_folders(folder, folder.name)
+    if sum(given is not None for given in (list_, coco, voc, manifest)) > 1:
+        raise UserError("--list, --coco, --voc and --manifest: at most one of them can be given.")
+    if attribute is not None and manifest is None:
+        raise UserError("--attribute: is for --manifest.")
+    if classes is not None and voc is None:
+        raise UserError("--classes: is for --voc, as elsewhere classes have numbers or an order.")
+    packing = Packing(resize, quality, seed, ordered)
+    known: Annotations | list[LabeledFile] | None = None
+    if manifest is not None:
+        known = manifests.manifest(manifest, folder, attribute)
+    elif voc is not None:
+        known = imports.voc(voc, None if classes is None else _class_names(classes))
+    elif coco is not None:
+        known = imports.coco(coco)
+    if isinstance(known, Annotations):
+        widths = write_boxes(known, folder, out, packing)
+        print("\n".join(_summary_of_boxes(known, widths, out)))
+        return
+    if known is not None:
+        labeled = known
+    else:
+        labeled = list_pictures(folder, folder.name, list_, list_.name) if list_ else class_folders(folder, folder.name)
     if not labeled:
         raise UserError(f"{folder}: holds no pictures, files that end in .jpg, .jpeg or .png.")
-    order = np.arange(len(labeled)) if ordered else np.random.default_rng(seed).permutation(len(labeled))
-    beside = out.with_name(f".{out.name}.part")
-    faults: list[str] = []
-    try:
-        with open(beside, "wb") as file:
-            chosen = [labeled[number] for number in order]
-            for number, data in enumerate(_check_files(chosen, resize, quality, faults)):
-                label = chosen[number].label
-                assert label is not None
-                if not faults:
-                    file.write(frame(pack(data, label, int(order[number]))))
-        if faults:
-            more = f"{len(faults) - MOST_FAULTS} more pictures cannot be read."
-            raise UserError([*faults[:MOST_FAULTS], *([more] if len(faults) > MOST_FAULTS else [])])
-        os.replace(beside, out)
-    finally:
-        beside.unlink(missing_ok=True)
+
+    def record(number: int) -> bytes:
+        picture = labeled[number]
+        assert picture.label is not None
+        data, _ = packing.picture(picture.shard.path, picture.shard.name)
+        return pack(data, picture.label, number)
+
+    write(out, len(labeled), record, packing)
     print("\n".join(_summary(labeled, out)))
 
 
-def _check_files(
-    labeled: Sequence[LabeledFile], resize: int | None, quality: int, faults: list[str]
-) -> Iterator[bytes]:
-    """The files, decoded to see whether they can be; adds a sentence for each that cannot."""
+def _class_names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",")]
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if "" in names or twice:
+        raise UserError(f"--classes: must be names with commas between them, each once; it is {text!r}.")
+    return names
 
-    def one(picture: LabeledFile) -> bytes | str:
-        data = picture.shard.path.read_bytes()
-        try:
-            pixels = pictures.decode(data, 3, picture.shard.name)
-        except UserError as error:
-            return str(error)
-        return data if resize is None else pictures.encode(shorter_side(pixels, resize), quality)
 
-    with ThreadPoolExecutor(cores()) as pool:
-        for first in range(0, len(labeled), _BLOCK):
-            for made in pool.map(one, labeled[first : first + _BLOCK]):
-                if isinstance(made, str):
-                    faults.append(made)
-                yield b"" if isinstance(made, str) else made
+def _summary_of_boxes(known: Annotations, widths: NDArray[np.int64], out: Path) -> Iterator[str]:
+    """How many pictures and boxes of which class there are."""
+    counts = Counter(box["class_id"] for picture in known.pictures for box in picture.boxes)
+    empty = sum(not picture.boxes for picture in known.pictures)
+    yield f"{out}: {len(known.pictures)} pictures, {empty} of them without objects, {out.stat().st_size:,} bytes."
+    classes = ", ".join(f"{number} {name}: {counts[number]:,}" for number, name in enumerate(known.classes))
+    yield f"{sum(counts.values()):,} boxes of {len(known.classes)} classes: {classes}"
+    yield f"The longest label has {widths.max()} numbers."
+    yield from _settings("boxes", len(known.classes), len(known.pictures))
 
 
 def _summary(labeled: Sequence[LabeledFile], out: Path) -> Iterator[str]:
@@ -116,13 +132,13 @@ def _summary(labeled: Sequence[LabeledFile], out: Path) -> Iterator[str]:
     missing = [str(k) for k, n in enumerate(counts) if not n]
     if missing:
         yield f"No picture is of class {', '.join(missing)}."
-    yield from _settings(len(counts), len(labeled))
+    yield from _settings("images", len(counts), len(labeled))
 
 
-def _settings(classes: int, pictures: int) -> Iterator[str]:
+def _settings(kind: str, classes: int, pictures: int) -> Iterator[str]:
     """What an algorithm that trains on pictures needs to know of them, in the words of its own settings."""
     for name in algorithms.names():
-        if not any(channel.kind == "images" for channel in algorithms.find(name).channels):
+        if not any(channel.kind == kind for channel in algorithms.find(name).channels):
             continue
         declared: type[Settings] = algorithms.part(name, "hyperparameters").Hyperparameters
         known = ((declared.with_role("classes"), classes), (declared.with_role("records"), pictures))

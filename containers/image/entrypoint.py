@@ -18,7 +18,7 @@ def main() -> int:
     word, *rest = sys.argv[1:] or ["train"]
     known = _WORDS.get(word)
     if known is None:
-        return _execute([word, *rest])
+        return execute([word, *rest])
     return known([word, *rest])
 
 
@@ -58,7 +58,7 @@ def _validate(words: Sequence[str]) -> int:
     return validate(words[1:])
 
 
-def _execute(words: Sequence[str]) -> int:
+def execute(words: Sequence[str]) -> int:
     """Become that program; the shells' exit codes where there is none, or none that can be started."""
     program = shutil.which(words[0])
     if program is None:

@@ -18,9 +18,10 @@ Wrapper = Literal["None", "RecordIO"]
 
 MODEL = "model"
 MODEL_TYPE = "application/x-sagemaker-model"
-_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
+NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 
-# What a file's name says where the user says nothing. Where it says nothing either, the algorithm's default holds.
+# What a file's name says where the user says nothing. Where it says nothing either, the algorithm's default holds, or
+# what the bytes plainly are: .rec is pictures to one algorithm and protobuf to another.
 _BY_SUFFIX = {
     ".csv": "text/csv",
     ".json": "application/json",
@@ -31,7 +32,6 @@ _BY_SUFFIX = {
     ".svmlight": "text/libsvm",
     ".pbr": "application/x-recordio-protobuf",
     ".recordio": "application/x-recordio-protobuf",
-    ".rec": "application/x-recordio",
     ".jpg": "image/jpeg",
     ".jpeg": "image/jpeg",
     ".png": "image/png",
@@ -56,7 +56,7 @@ class Channel:
 
     def faults(self) -> Iterator[str]:
         """Sentences on what is wrong with it on this machine."""
-        if not _NAME.fullmatch(self.name):
+        if not NAME.fullmatch(self.name):
             yield (
                 f"Channel '{self.name}': a name has 1 to 64 letters, digits, dots, hyphens and underscores, and "
                 "does not begin with a dot."

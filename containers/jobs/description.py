@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import secrets
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,8 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from algoport import algorithms
 from algoport.algorithms.contract.errors import UserError
 from algoport.containers.jobs.channels import Channel
+from algoport.containers.jobs.processing import Processing
+from algoport.containers.jobs.script import Script
 
 MOST_HOSTS = 64  # on one machine
 _STRICT = ConfigDict(extra="forbid")
@@ -36,9 +39,9 @@ class Limits:
         """Sentences on limits that cannot be."""
         for name in ("runtime", "memory", "cpus"):
             value = getattr(self, name)
-            if value is not None and not value > 0:
-                yield f"limits.{name}: must be greater than 0; it is {value}."
-        if not self.grace >= 0:
+            if value is not None and not 0 < value < math.inf:
+                yield f"limits.{name}: must be a number greater than 0; it is {value}."
+        if not 0 <= self.grace < math.inf:
             yield f"limits.grace: must be at least 0 seconds; it is {self.grace}."
 
 
@@ -64,14 +67,17 @@ class Definition:
 
 @dataclass(frozen=True, kw_only=True)
 class Description:
-    """A training job: of an algorithm that is installed here, as processes, or of an image, in containers."""
+    """A training job: of an algorithm that is installed here, as processes, of an image, in containers, or of a program
+    of the user's own, as processes: as it stands, or in script mode, which an image for scripts does as well."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
     folder: Path  # laid out as the contract has /opt/ml, and `run` for what is known of the job
-    algorithm: str | None = None  # required without an image
+    algorithm: str | None = None  # required without an image or a program
     image: str | None = None
     command: tuple[str, ...] = ("train",)  # what the image is asked to do
+    program: tuple[str, ...] = ()  # to run as it stands here, in place of an algorithm
+    script: Script | None = None  # to run in script mode, here or in an image for scripts
     hyperparameters: Mapping[str, str] = field(default_factory=dict)
     channels: tuple[Channel, ...] = ()
     hosts: int = 1
@@ -79,6 +85,8 @@ class Description:
     checkpoints: Path | None = None  # the folder from which it resumes, and into which it writes its state
     environment: Mapping[str, str] = field(default_factory=dict)
     metrics: tuple[Definition, ...] = ()  # beside those that the algorithm declares
+    processing: Processing | None = None  # where the script runs for processing, and not for training
+    network: bool = False  # whether the container of a single host has one
     name: str = field(default_factory=lambda: f"job-{secrets.token_hex(6)}")  # its label on processes and containers
 
     @property
@@ -105,8 +113,20 @@ class Description:
     def _faults(self) -> Iterator[str]:
         if not _NAME.fullmatch(self.name):
             yield f"name: must have 1 to 63 letters, digits and hyphens between them; it is {self.name!r}."
-        if self.algorithm is None and self.image is None:
-            yield "A job needs an algorithm that is installed here, or an image."
+        if self.algorithm is None and self.image is None and not self.program and self.script is None:
+            yield "A job needs an algorithm that is installed here, an image, or a program."
+        if self.script is not None:
+            if self.algorithm is not None or self.program:
+                yield "script: runs in place of an algorithm or a program; give one of them."
+            yield from self.script.faults()
+        if self.processing is not None:
+            if self.script is None or self.script.is_archive or self.script.torchrun:
+                yield "processing: needs a script in a folder, without torchrun."
+            yield from self.processing.faults()
+        if self.program and (self.algorithm is not None or self.image is not None):
+            yield "program: runs in place of an algorithm or an image; give one of them."
+        if self.program and self.hosts > 1:
+            yield f"hosts: a program of one's own runs on one; it is {self.hosts}."
         if self.algorithm is not None and self.algorithm.replace("_", "-") not in algorithms.names():
             yield f"There is no algorithm '{self.algorithm}'. There are: {', '.join(algorithms.names())}."
         if not 1 <= self.hosts <= MOST_HOSTS:

@@ -20,9 +20,11 @@ from typing import Any
 
 from algoport.algorithms.contract.errors import PlatformError, UserError
 from algoport.containers.jobs import folder as folders
+from algoport.containers.jobs import processing
 from algoport.containers.jobs.description import Description
-from algoport.containers.jobs.processes import Label
+from algoport.containers.jobs.processes import Label, Usage
 
+_GROUPS = Path("/sys/fs/cgroup")
 JOB, HOST, FOLDER = "algoport.job", "algoport.host", "algoport.folder"
 
 
@@ -44,25 +46,48 @@ class Containers:
         if "Cannot connect" in answer.stderr:
             raise PlatformError(f"Docker does not answer: {answer.stderr.strip()}")
         if answer.returncode:
-            raise UserError(f"{image}: there is no such image on this machine; `algoport build` makes it.")
+            made = "make script" if self._description.script is not None else "algoport build"
+            raise UserError(f"{image}: there is no such image on this machine; `{made}` makes it.")
 
     def start(self) -> None:
-        """Start all hosts."""
+        """Start all hosts; of a job whose start was broken off, those that have not been started."""
         image = self._description.image or ""
         if self._description.hosts > 1:
-            _docker("network", "create", "--label", f"{JOB}={self._description.name}", self._network)
+            labels = ("--label", f"{JOB}={self._description.name}")
+            _unless_there(_docker("network", "create", *labels, self._network, check=False))
         try:
             for number, host in enumerate(self._description.host_names):
-                _docker(*self._command(number, host, image))
+                if self._state(host) is None:
+                    _unless_there(_docker(*self._command(number, host, image), check=False))
+            for host in self._description.host_names:
+                if (self._state(host) or {}).get("Status") == "created":
+                    _docker("start", self._name(host))
                 self._follow(host)
         except BaseException:
             self._remove()
             raise
 
+    def has_started(self) -> bool | None:
+        """Whether all containers were started."""
+        ends = [(self._description.run / f"{host}.end").exists() for host in self._description.host_names]
+        states = [self._state(host) for host in self._description.host_names]
+        return all(
+            end or (state is not None and state.get("Status") != "created")
+            for end, state in zip(ends, states, strict=True)
+        )
+
     def _command(self, number: int, host: str, image: str) -> list[str]:
         description, limits = self._description, self._description.limits
         base = description.base(host)
-        words = ["run", "--detach", "--name", self._name(host), "--user", f"{os.geteuid()}:{os.getegid()}"]
+        words = [
+            "create",
+            "--name",
+            self._name(host),
+            "--env",
+            f"TRAINING_JOB_NAME={description.name}",
+            "--user",
+            f"{os.geteuid()}:{os.getegid()}",
+        ]
         for label, value in ((JOB, description.name), (HOST, host), (FOLDER, description.folder.absolute())):
             words += ["--label", f"{label}={value}"]
         words += bind(base, str(folders.INSIDE))
@@ -71,6 +96,7 @@ class Containers:
         for channel in description.channels:
             for name, source in channel.placed(number, description.hosts).items():
                 words += bind(source, f"{folders.INSIDE}/input/data/{name}", "readonly")
+        words += _code(description, number)
         for name, value in description.environment.items():
             words += ["--env", f"{name}={value}"]
         if limits.memory is not None:
@@ -79,9 +105,9 @@ class Containers:
             words += ["--cpus", f"{limits.cpus:g}"]
         if description.hosts > 1:
             words += ["--network", self._network, "--network-alias", host, "--hostname", host]
-        else:
+        elif not description.network:
             words += ["--network", "none"]
-        return [*words, image, *description.command]
+        return [*words, image, *_asked(description)]
 
     def _follow(self, host: str) -> None:
         """Take the log down while it comes, whoever reads it, and however long this process lives."""
@@ -128,6 +154,21 @@ class Containers:
         """The exit code of a host that has ended."""
         return int((folders.read(self._description.run / f"{host}.end") or {}).get("code", 137))
 
+    def usage(self, host: str) -> Usage | None:
+        """What a host has used until it was last looked at: a container that has ended leaves no figures."""
+        path = self._description.run / f"{host}.usage"
+        usage = _used(self._identity(host)) if not (self._description.run / f"{host}.end").exists() else None
+        if usage is not None:
+            folders.write(path, {"cpu": usage.cpu, "peak": usage.peak})
+            return usage
+        noted = folders.read(path)
+        return Usage(float(noted["cpu"]), int(noted["peak"])) if noted is not None else None
+
+    def _identity(self, host: str) -> str:
+        """The engine's own name of a container; empty where there is none."""
+        answer = _docker("inspect", "--format", "{{.Id}}", self._name(host), check=False)
+        return answer.stdout.strip() if answer.returncode == 0 else ""
+
     def stop(self, host: str) -> None:
         """Ask a host to end."""
         _docker("kill", "--signal", "TERM", self._name(host), check=False)
@@ -164,6 +205,25 @@ class Containers:
         return self._description.name
 
 
+def _code(description: Description, number: int) -> list[str]:
+    """The words that show a script's code to a container, and what it reads where it is for processing."""
+    script, words = description.script, list[str]()
+    if script is None:
+        return []
+    if description.processing is not None:
+        for path, source in description.processing.placed(number, description.hosts, script).items():
+            words += bind(source, f"{processing.PLACE}/input/{path}", "readonly")
+        return [*words, "--entrypoint", "python3"]
+    return [] if script.is_archive else bind(script.source.absolute(), f"{folders.INSIDE}/code", "readonly")
+
+
+def _asked(description: Description) -> tuple[str, ...]:
+    """What a container is asked to do."""
+    if description.processing is not None and description.script is not None:
+        return description.processing.in_container(description.script)
+    return description.command
+
+
 def bind(source: Path, target: str, *more: str) -> list[str]:
     """The words that show a place of this machine to a container, whatever letters are in its name."""
     text = io.StringIO()
@@ -179,6 +239,39 @@ def labeled_containers() -> Iterator[Label]:
         for line in _docker("inspect", "--format", "{{json .Config.Labels}}", *names).stdout.splitlines():
             labels = json.loads(line)
             yield Label(labels[JOB], labels.get(HOST, ""), Path(labels.get(FOLDER, "")))
+
+
+def digest(image: str) -> str | None:
+    """The content address of an image that is on this machine."""
+    answer = _docker("image", "inspect", "--format", "{{.Id}}", image, check=False)
+    return answer.stdout.strip() or None if answer.returncode == 0 else None
+
+
+def _used(identity: str) -> Usage | None:
+    """What the kernel has counted for a container: control groups of version 2, then of version 1.
+
+    None where there is no such group, or where this process does not see it.
+    """
+    if not identity:
+        return None
+    for group in (_GROUPS / "system.slice" / f"docker-{identity}.scope", _GROUPS / "docker" / identity):
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            words = (group / "cpu.stat").read_text().split()
+            busy = int(dict(zip(words[::2], words[1::2], strict=False))["usage_usec"]) / 1e6
+            return Usage(busy, int((group / "memory.peak").read_text()))
+    with contextlib.suppress(OSError, ValueError):
+        nanoseconds = int((_GROUPS / "cpuacct/docker" / identity / "cpuacct.usage").read_text())
+        peak = int((_GROUPS / "memory/docker" / identity / "memory.max_usage_in_bytes").read_text())
+        return Usage(nanoseconds / 1e9, peak)
+    return None
+
+
+def _unless_there(answer: subprocess.CompletedProcess[str]) -> None:
+    """Raise what the engine has refused, but that what is to be made is there already: whoever was about to make it was
+    killed, and its request carried out all the same."""
+    refused = answer.stderr.lower()
+    if answer.returncode and not ("already in use" in refused or "already exists" in refused):
+        raise PlatformError(f"docker: {answer.stderr.strip()}")
 
 
 def _docker(*words: str, check: bool = True) -> subprocess.CompletedProcess[str]:

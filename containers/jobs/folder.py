@@ -29,8 +29,9 @@ def lay_out(description: Description, *, linked: bool = True) -> None:
     folder = description.folder
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder}: must be a folder, and is a file.")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / "input" / "config").is_dir():
+    if folder.is_dir() and _is_foreign(folder):
         raise UserError(f"{folder}: is neither empty nor the folder of a job; name another.")
+    (folder / "input" / "config").mkdir(parents=True, exist_ok=True)  # first: by this it is known as ours
     for old in (description.folder / "hosts", description.run):
         shutil.rmtree(old, ignore_errors=True)
     description.run.mkdir(parents=True)
@@ -38,6 +39,14 @@ def lay_out(description: Description, *, linked: bool = True) -> None:
         description.checkpoints.mkdir(parents=True, exist_ok=True)
     for number, host in enumerate(description.host_names):
         _host(description, number, host, linked)
+
+
+def _is_foreign(folder: Path) -> bool:
+    """Whether it holds what is not of a job, as far as `lay_out` has come with it before it was killed."""
+    entries = [entry.name for entry in folder.iterdir()]
+    inner = folder / "input"
+    unfinished = entries == ["input"] and inner.is_dir() and not any(inner.iterdir())
+    return bool(entries) and not (inner / "config").is_dir() and not unfinished
 
 
 def _host(description: Description, number: int, host: str, linked: bool) -> None:
@@ -50,13 +59,50 @@ def _host(description: Description, number: int, host: str, linked: bool) -> Non
     (base / "output" / "failure").unlink(missing_ok=True)
     if description.algorithm is not None:
         write(config / ALGORITHM, {"algorithm": description.algorithm})
-    write(config / "hyperparameters.json", dict(description.hyperparameters))
+    write(config / "hyperparameters.json", {**description.hyperparameters, **_code(description, base, linked)})
     write(config / "inputdataconfig.json", {channel.name: channel.entry for channel in description.channels})
     hosts = {"current_host": host, "hosts": list(description.host_names), "network_interface_name": "eth0"}
     write(config / "resourceconfig.json", hosts)
     _checkpoints(description, config / "checkpointconfig.json", inside=not linked)
+    _processing(description, base, number, hosts, linked)
     for channel in description.channels:
         _place(channel, data, channel.placed(number, description.hosts), linked)
+
+
+def _processing(description: Description, base: Path, number: int, hosts: dict[str, Any], linked: bool) -> None:
+    """Lay out a processing job: its two files, inputs, and places of results."""
+    shutil.rmtree(base / "processing", ignore_errors=True)
+    (base / "output" / "message").unlink(missing_ok=True)
+    if description.processing is None or description.script is None:
+        return
+    (base / "config").mkdir(exist_ok=True)
+    asked = description.processing.config(description.name, description.script, description.hosts)
+    write(base / "config" / "processingjobconfig.json", {**asked, "Environment": dict(description.environment)})
+    write(base / "config" / "resourceconfig.json", {name: hosts[name] for name in ("current_host", "hosts")})
+    description.processing.lay_out(base, number, description.hosts, description.script, linked=linked)
+
+
+def _code(description: Description, base: Path, linked: bool) -> dict[str, str]:
+    """Lay out the code of a script; the settings that name it. A folder is linked, or mounted over an empty place; an
+    archive lies beside the data, and is unpacked by the job."""
+    code, packed = base / "code", base / "input" / "sourcedir.tar.gz"
+    packed.unlink(missing_ok=True)
+    if code.is_symlink():
+        code.unlink()
+    script = description.script
+    if script is None:
+        return {}
+    shutil.rmtree(code, ignore_errors=True)
+    root = base if linked else INSIDE
+    if script.is_archive:
+        code.mkdir()
+        shutil.copyfile(script.source, packed)
+        return script.settings(root / "input" / packed.name)
+    if linked:
+        code.symlink_to(script.source.resolve(), target_is_directory=True)
+    else:
+        code.mkdir()
+    return script.settings(root / "code")
 
 
 def _checkpoints(description: Description, path: Path, *, inside: bool) -> None:

@@ -14,10 +14,12 @@ from pathlib import Path
 
 from algoport.algorithms.shared import machine
 from algoport.containers.jobs import folder as folders
+from algoport.containers.jobs import guard, processing, program
 from algoport.containers.jobs.description import Description
+from algoport.containers.jobs.script import LAUNCHER
 
 JOB, HOST, FOLDER = "ALGOPORT_JOB", "ALGOPORT_HOST", "ALGOPORT_JOB_FOLDER"  # labels of a process: its environment
-GUARD = Path(__file__).with_name("guard.py")
+GUARD = Path(guard.__file__)
 BOTH = (signal.SIGTERM, signal.SIGINT)
 # -P: the current folder is the user's, and may hold another `algoport`.
 TRAIN = (sys.executable, "-P", "-m", "algoport.training")
@@ -30,6 +32,14 @@ class Label:
     job: str
     host: str
     folder: Path
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a host has used."""
+
+    cpu: float  # seconds that processors were busy for it
+    peak: int  # bytes: the largest process, or all of a container
 
 
 class Processes:
@@ -45,24 +55,42 @@ class Processes:
         """There is nothing that could be missing."""
 
     def start(self) -> None:
-        """Start all hosts."""
-        for number, host in enumerate(self._description.host_names):
-            self._start(number, host)
+        """Start all hosts: their guards, and when all of these are noted, all commands at once."""
+        gate, opener = os.pipe()
+        try:
+            for number, host in enumerate(self._description.host_names):
+                self._start(number, host, gate)
+            os.write(opener, b"." * self._description.hosts)  # at once: fewer bytes than a pipe may divide
+        finally:
+            os.close(gate)
+            os.close(opener)
 
-    def _start(self, number: int, host: str) -> None:
+    def has_started(self) -> bool | None:
+        """Whether the commands run or did; None while guards are there of which nobody knows yet what they will do."""
+        run, hosts = self._description.run, self._description.host_names
+        if any((run / f"{host}.start").exists() or (run / f"{host}.end").exists() for host in hosts):
+            return True
+        if any(self._number(host) is not None for host in hosts):
+            return None
+        # Read again: the last guard may have begun and ended between the two looks.
+        return any((run / f"{host}.start").exists() for host in hosts)
+
+    def _start(self, number: int, host: str, gate: int) -> None:
         run = self._description.run
         memory = str(self._description.limits.memory or 0)
+        words = _words(self._description, host)
         # Blocked until the guard can pass them on: a signal that comes while it starts is not lost, nor ends it.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, BOTH)
         try:
             with open(run / f"{host}.log", "ab") as log:
                 process = subprocess.Popen(  # noqa: S603  (a list, no shell)
-                    [sys.executable, "-P", str(GUARD), str(run / f"{host}.end"), memory, *TRAIN],
+                    [sys.executable, "-P", str(GUARD), str(run / f"{host}.end"), memory, str(gate), *words],
                     env=self._environment(number, host),
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
+                    pass_fds=(gate,),
                 )
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -76,6 +104,7 @@ class Processes:
             "ALGORITHM": description.algorithm or "",
             "SAGEMAKER_BASE_DIR": str(description.base(host)),
             "ALGOPORT_CORES": str(max(1, int(cores))),
+            "TRAINING_JOB_NAME": description.name,
             JOB: description.name,
             HOST: host,
             FOLDER: str(description.folder.absolute()),
@@ -88,7 +117,12 @@ class Processes:
             ours["ALGOPORT_RENDEZVOUS"] = f"file://{description.run / 'members'}"
             gpus = sum(re.fullmatch(r"nvidia\d+", name) is not None for name in os.listdir("/dev"))
             ours |= {"CUDA_VISIBLE_DEVICES": str(number % gpus)} if gpus else {}
-        return {**os.environ, "ALGOPORT_LOCAL_MEMBERS": "1", **description.environment, **ours}
+        theirs = program.environment(description, host) if description.program else {}
+        if description.processing is not None:
+            ours |= processing.environment(description.base(host))
+        if description.script is not None and description.script.python is not None:
+            ours["ALGOPORT_SCRIPT_PYTHON"] = description.script.python
+        return {**os.environ, "ALGOPORT_LOCAL_MEMBERS": "1", **theirs, **description.environment, **ours}
 
     def is_running(self, host: str) -> bool:
         """Whether that host's processes are still there."""
@@ -104,6 +138,12 @@ class Processes:
         code = end.get("code")
         return code if isinstance(code, int) else 128 + signal.SIGKILL
 
+    def usage(self, host: str) -> Usage | None:
+        """What a host that has ended has used; None where it was killed with its guard."""
+        end = folders.read(self._description.run / f"{host}.end") or {}
+        cpu, peak = end.get("cpu"), end.get("peak")
+        return Usage(float(cpu), int(peak)) if cpu is not None and peak is not None else None
+
     def stop(self, host: str) -> None:
         """Ask a host to end."""
         number = self._number(host)
@@ -114,13 +154,19 @@ class Processes:
     def kill(self, host: str) -> None:
         """End a host and all its processes at once."""
         number = self._number(host)
-        if number is not None:
+        if number is None:
+            return
+        # torchrun's processes, for one, are in groups of their own.
+        for each in guard.descendants(number):
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(number, signal.SIGKILL)
+                os.kill(each, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(number, signal.SIGKILL)
 
     def close(self) -> None:
         """Nothing is left of processes that have ended."""
-        (self._description.run / "members").unlink(missing_ok=True)
+        for name in ("members", "members.port"):
+            (self._description.run / name).unlink(missing_ok=True)
 
     def _number(self, host: str) -> int | None:
         """The process of a host's guard, if it is that very one and has not ended."""
@@ -129,6 +175,15 @@ class Processes:
             return next((number for number, label in labeled_of(self._description.name) if label.host == host), None)
         pid, started = noted.get("pid"), noted.get("started")
         return pid if isinstance(pid, int) and started is not None and start_time(pid) == started else None
+
+
+def _words(description: Description, host: str) -> tuple[str, ...]:
+    """What a host runs."""
+    if description.script is not None and description.processing is not None:
+        return description.processing.words(description.base(host), description.script)
+    if description.script is not None:
+        return (*LAUNCHER, "train")
+    return program.words(description) if description.program else TRAIN
 
 
 def start_time(pid: int) -> str | None:

@@ -7,6 +7,7 @@ whoever has started a job may end, and somebody else may take it over: `adopt(fo
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 import signal
 import time
@@ -21,12 +22,12 @@ from algoport.containers.jobs import folder as folders
 from algoport.containers.jobs import pipes
 from algoport.containers.jobs.description import Description
 from algoport.containers.jobs.docker import Containers
-from algoport.containers.jobs.processes import Processes
+from algoport.containers.jobs.processes import Processes, Usage
 
 State = Literal["InProgress", "Stopping", "Completed", "Failed", "Stopped"]
 ENDED: tuple[State, ...] = ("Completed", "Failed", "Stopped")
 # Why a job was asked to stop, in the words that DescribeTrainingJob has for it.
-STOPPED, OVERTIME, LOST = "Stopped", "MaxRuntimeExceeded", "HostFailed"
+STOPPED, OVERTIME, LOST, INTERRUPTED = "Stopped", "MaxRuntimeExceeded", "HostFailed", "Interrupted"
 PATIENCE = 60.0  # seconds that hosts may go on after one has failed: they find out whom they lost, and say so
 
 
@@ -40,6 +41,12 @@ class Engine(Protocol):
 
     def start(self) -> None:
         """Start all hosts."""
+
+    def has_started(self) -> bool | None:
+        """Whether all hosts were started, of a job whose start may have been broken off; None while this is open."""
+
+    def usage(self, host: str) -> Usage | None:
+        """What a host has used, where that is known."""
 
     def is_running(self, host: str) -> bool:
         """Whether it has not ended."""
@@ -74,6 +81,25 @@ def start(description: Description) -> Running:
     engine.check()
     folders.lay_out(description, linked=description.image is None)
     _note(description)
+    return _launch(description, engine)
+
+
+def complete(folder: Path) -> Running | None:
+    """The job of a folder whose start was broken off, as whoever started it was killed: adopted where it has started,
+    else started now. None while this cannot be told; ask again. `UserError` where its folder was not laid out."""
+    job = adopt(folder)
+    started = job._engine.has_started()
+    if started is None:
+        return None
+    if started:
+        return job
+    pipes.stop(job.description)
+    _note(job.description)
+    return _launch(job.description, job._engine)
+
+
+def _launch(description: Description, engine: Engine) -> Running:
+    """Start a job whose folder is laid out and noted."""
     pipes.feed(description)
     try:
         engine.start()
@@ -200,6 +226,17 @@ class Running:
         return values
 
     @property
+    def pause(self) -> float:
+        """Seconds between two looks at it, which cost little where it runs as processes."""
+        return self._engine.pause
+
+    @property
+    def usage(self) -> dict[str, Usage]:
+        """What each host has used, of those of which it is known."""
+        used = {host: self._engine.usage(host) for host in self.description.host_names}
+        return {host: usage for host, usage in used.items() if usage is not None}
+
+    @property
     def _asked(self) -> dict[str, Any] | None:
         return folders.read(self.description.run / "stop.json")
 
@@ -218,28 +255,38 @@ class Running:
     def _close(self) -> State:
         """Note how the job has ended, and remove what is left of it."""
         codes = {host: self._engine.code(host) for host in self.description.host_names}
-        code, why = self._first_failed(codes), self.reason
-        failure = self._failure(codes)
+        failed, why = self._failed(codes), self.reason
+        code, failure = codes[failed[0]] if failed else 0, self._failure(failed)
         state: State = "Completed" if code == 0 else "Failed"
         # What was killed after its grace has stopped all the same; a mistake that came to light meanwhile has failed.
         if why in (STOPPED, OVERTIME) and (code == 0 or failure is None):
             state = "Stopped"
         self._engine.close()
         pipes.stop(self.description)
-        known = failure or (_from_outside(codes) if state == "Failed" else None)
+        known = failure or (_from_outside(failed[0], code) if state == "Failed" else None)
         end = {"state": state, "code": code, "failure": known, "time": time.time()}
         folders.write(self.description.run / "end.json", end)
         return state
 
-    def _first_failed(self, codes: dict[str, int]) -> int:
-        failed = [(end["time"], code) for host, code in codes.items() if code and (end := self._end(host)) is not None]
-        return min(failed)[1] if failed else next((code for code in codes.values() if code), 0)
+    def _failed(self, codes: dict[str, int]) -> list[str]:
+        """Hosts that have failed, the first one first: by when they have written why, or else by when they have ended.
+        Those that have lost another go on for a while, or end sooner than it does."""
+        times = dict[str, float]()
+        for host, code in codes.items():
+            if code:
+                end = self._end(host)
+                times[host] = float(end["time"]) if end is not None else math.inf
+                with contextlib.suppress(OSError):
+                    times[host] = min(times[host], self._word(host).stat().st_mtime)
+        return sorted(times, key=lambda host: times[host])
 
-    def _failure(self, codes: dict[str, int]) -> str | None:
-        """The words of the host that wrote first: the others' are on having lost it."""
-        paths = [self.description.base(host) / "output" / "failure" for host, code in codes.items() if code]
-        written = sorted((path.stat().st_mtime, path) for path in paths if path.is_file())
-        return written[0][1].read_text(errors="replace") if written else None
+    def _failure(self, failed: list[str]) -> str | None:
+        """The words of the first that has left any: the others' are on having lost it."""
+        written = [self._word(host) for host in failed if self._word(host).is_file()]
+        return written[0].read_text(errors="replace") if written else None
+
+    def _word(self, host: str) -> Path:
+        return self.description.base(host) / "output" / "failure"
 
 
 def searcher(description: Description) -> Callable[[str], Iterator[Observation]]:
@@ -252,8 +299,10 @@ def searcher(description: Description) -> Callable[[str], Iterator[Observation]]
         patterns += [(one["Name"], re.compile(one["Regex"])) for one in declared]
 
     def search(line: str) -> Iterator[Observation]:
+        # The original platform stores control characters as # and three octal digits, and its expressions know them so.
+        escaped = _CONTROL.sub(lambda match: f"#{ord(match[0]):03o}", line)
         for name, pattern in patterns:
-            match = pattern.search(line)
+            match = pattern.search(line) or (pattern.search(escaped) if escaped != line else None)
             if match:
                 with contextlib.suppress(ValueError):
                     yield Observation(name, float(match.group(1)))
@@ -261,8 +310,10 @@ def searcher(description: Description) -> Callable[[str], Iterator[Observation]]
     return search
 
 
-def _from_outside(codes: dict[str, int]) -> str:
-    host, code = next((host, code) for host, code in codes.items() if code)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def _from_outside(host: str, code: int) -> str:
     if code > 128 and code - 128 in set(signal.Signals):
         return (
             f"Host {host} was ended by {signal.Signals(code - 128).name} (exit code {code}), and left no word on why."

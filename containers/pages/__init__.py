@@ -36,7 +36,7 @@ class Part:
 def parts() -> Iterator[Part]:
     """All that is generated."""
     first = ROOT / "README.md"
-    yield Part(first, "algorithms", overview.algorithms_table)
+    yield Part(first, "algorithms", partial(overview.algorithms_table, ROOT / "benchmarks" / "results"))
     yield Part(first, "coming", partial(overview.coming, ROOT / "tests" / "specification"))
     yield Part(first, "speed", partial(speed.summary, ROOT / "benchmarks" / "results"))
     yield Part(

@@ -6,16 +6,17 @@ from pathlib import Path
 
 from algoport import algorithms
 from algoport.algorithms.contract import Algorithm
+from algoport.containers.pages import speed
 from algoport.containers.pages.markdown import table
 
 INCREMENTAL = "incremental training works"  # the promise, as the conformance tests name it
 _NUMBERS = ("", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve")
 
 
-def algorithms_table() -> str:
-    """A row for each algorithm."""
-    head = ["algorithm", "for", "CPU", "GPU", "hosts", "incremental training"]
-    return table(head, [_row(algorithms.find(name)) for name in algorithms.names()])
+def algorithms_table(results: Path) -> str:
+    """A row for each algorithm, with the speed of the middle one of its cases in these results of benchmarks."""
+    head = ["algorithm", "for", "CPU", "GPU", "hosts", "incremental training", "speed"]
+    return table(head, [_row(algorithms.find(name), results) for name in algorithms.names()])
 
 
 def coming(specifications: Path) -> str:
@@ -36,7 +37,7 @@ def page(name: str) -> str:
     return f"[{name}](algorithms/{algorithms.folder(name).name}/README.md)"
 
 
-def _row(algorithm: Algorithm) -> list[str]:
+def _row(algorithm: Algorithm, results: Path) -> list[str]:
     return [
         page(algorithm.name),
         algorithm.problem,
@@ -44,4 +45,5 @@ def _row(algorithm: Algorithm) -> list[str]:
         "●" if algorithm.gpu else "",
         "many" if algorithm.hosts else "one",
         "" if INCREMENTAL in algorithm.exceptions else "●",
+        speed.usual(results / f"{algorithms.folder(algorithm.name).name}.json"),
     ]

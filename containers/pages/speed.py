@@ -31,12 +31,12 @@ def summary(results: Path) -> str:
     rows, machines, restricted = [], set(), set()
     for name in algorithms.names():
         path = results / f"{algorithms.folder(name).name}.json"
-        recorded = json.loads(path.read_text()) if path.is_file() else {"rows": []}
-        cases = sorted((_fastest(races) for races in _with_goal(recorded["rows"])), key=_ratio)
+        recorded = _recorded(path)
+        cases = _cases(recorded)
         if not cases:
             continue
         machines |= {_machine(_facts(race, recorded)) for race in cases}
-        middle = cases[(len(cases) - 1) // 2]
+        middle = _middle(cases)
         narrow = _below(path)
         restricted |= {_machine(_facts(race, narrow)) for race in narrow["rows"]}
         page = f"[{name}](algorithms/{path.stem}/README.md#speed)"
@@ -46,6 +46,12 @@ def summary(results: Path) -> str:
     head = ["algorithm", "case", "fastest peer", "speed", "with AVX2 only", "quality, ours / peer's", "all cases"]
     machine = "; ".join(sorted(machines)) + (f". With AVX2 only: {'; '.join(sorted(restricted))}" if restricted else "")
     return table(head, rows, right=(3, 4)) + f"\n{machine}.\n" if rows else ""
+
+
+def usual(path: Path) -> str:
+    """The speed in the middle one of these results' cases, and beside whom; nothing where there are none."""
+    cases = _cases(_recorded(path))
+    return f"{_speed(_ratio(_middle(cases)))} {_middle(cases)['peer']}" if cases else ""
 
 
 def races(path: Path) -> str:
@@ -74,10 +80,23 @@ def races(path: Path) -> str:
     return f"{table(head, rows, right=right)}\n{below}\nPython {recorded['python']}, {versions}.\n"
 
 
+def _recorded(path: Path) -> Any:
+    """The results of a benchmark, without rows where there are none."""
+    return json.loads(path.read_text()) if path.is_file() else {"rows": []}
+
+
+def _cases(recorded: Any) -> list[Race]:
+    """Each case that has a goal, beside its fastest peer, the worst first."""
+    return sorted((_fastest(races) for races in _with_goal(recorded["rows"])), key=_ratio)
+
+
+def _middle(cases: Sequence[Race]) -> Race:
+    return cases[(len(cases) - 1) // 2]
+
+
 def _below(path: Path) -> Any:
     """The results of the same benchmark with kernels for AVX2, without rows where there are none."""
-    narrow = path.parent / "avx2" / path.name
-    return json.loads(narrow.read_text()) if narrow.is_file() else {"rows": []}
+    return _recorded(path.parent / "avx2" / path.name)
 
 
 def _least(races: Sequence[Race]) -> str:
