@@ -28,8 +28,8 @@ PATIENCE = 600  # seconds for one algorithm; several times what it takes on a bu
 
 
 def baked(name: str) -> Path:
-    """The folder of the kernels that the algorithm's example jobs compile, a folder a level in it; to be copied, and
-    not to be written."""
+    """The folder of the kernels that the algorithm's example jobs compile, or the decoders', a folder a level in it;
+    to be copied, and not to be written."""
     place = _place() / name
     place.mkdir(parents=True, exist_ok=True)
     folder = place / state(name)
@@ -74,10 +74,11 @@ def state(name: str) -> str:
     """A hash of what decides which kernels the example jobs need: their sources, and who compiles them. An algorithm
     outside the tree has the folder that it lies in, too, as its compiled kernels are named after that."""
     digest = hashlib.sha256(f"{sys.version} {level()} {_version('numba')} {_version('llvmlite')}".encode())
-    own = Path(str(algorithms.part(name, "").__file__)).parent
     root = Path(str(algorithms.__file__)).parent
+    formats = root.parent / "training" / "formats"
+    own = formats if name == warmup.DECODERS else Path(str(algorithms.part(name, "").__file__)).parent
     digest.update(compiled.version().encode())
-    if not own.is_relative_to(root):
+    if not own.is_relative_to(root.parent):
         digest.update(str(own).encode())
     for folder in (own, root / "shared", root / "contract"):
         for path in sorted(folder.rglob("*.py")):
@@ -92,9 +93,11 @@ def _place() -> Path:
 def _compile(name: str, folder: Path) -> None:
     paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     given = os.environ | {compiled.KERNELS: str(folder), compiled.PROCESSOR: level(), "PYTHONPATH": paths}
-    command = [sys.executable, "-P", "-m", "algoport.containers.image.kernels", name]
+    decoders = name == warmup.DECODERS
+    module = ["algoport.training.formats"] if decoders else ["algoport.containers.image.kernels", name]
+    command = [sys.executable, "-P", "-m", *module]
     done = subprocess.run(command, env=given, capture_output=True, text=True, timeout=PATIENCE, check=False)
-    wanted = done.returncode == 0 and f"kernels compiled into {folder}" in done.stdout
+    wanted = done.returncode == 0 and (decoders or f"kernels compiled into {folder}" in done.stdout)
     assert wanted, f"the example of {name} does not run:\n{done.stdout}{done.stderr}"
 
 

@@ -8,7 +8,7 @@ from typing import ParamSpec, TypeVar
 
 import pytest
 
-from benchmarks import data
+from benchmarks import data, texts
 
 P, T = ParamSpec("P"), TypeVar("T")
 
@@ -36,3 +36,5 @@ shuttle = skipping(data.shuttle)
 diamonds = skipping(data.diamonds)
 fashion = skipping(data.fashion)
 ratings = skipping(data.ratings)
+bbc_texts = skipping(texts.bbc_texts)
+bbc_subjects = skipping(texts.bbc_subjects)

@@ -46,8 +46,8 @@ def make(*targets: str) -> Outcome:
 
 
 def image(name: str) -> tuple[str, ...]:
-    """The targets of an algorithm's image."""
-    return "base", "image", f"A={name}"
+    """The targets of an algorithm's image, or of that for scripts."""
+    return ("script",) if name == "script" else ("base", "image", f"A={name}")
 
 
 def has_engine() -> bool:

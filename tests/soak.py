@@ -5,7 +5,9 @@
     make soak KIND=sigkill N=50         so many jobs, killed at random times and resumed
 
 Further kinds like the last: sigkill-checkpoint, sigkill-model, sigterm, sigterm-checkpoint, sigterm-model, host (one of
-two is killed), start (names, hosts and clocks that are late), disk (is full), memory (is short), worker (of a server).
+two is killed), start (names, hosts and clocks that are late), disk (is full), memory (is short), worker (of a server),
+control and control-containers (the control process is killed five times while eight jobs run), transform, deploy (an
+instance of an endpoint is killed every two seconds for a minute).
 
 Every piece of work is a line of `benchmarks/results/soak.jsonl`; what stands there is not done again.
 """
@@ -31,7 +33,7 @@ FUZZING = ("readers", "artifacts", "endpoints", "web")
 GUIDABLE = ("readers", "artifacts", "endpoints")  # those that coverage can guide
 FAULTS = (
     *(f"{signal}{moment}" for signal in ("sigkill", "sigterm") for moment in ("", "-checkpoint", "-model")),
-    *("host", "start", "disk", "memory", "worker"),
+    *("host", "start", "disk", "memory", "worker", "control", "control-containers", "transform", "deploy"),
 )
 
 

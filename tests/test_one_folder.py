@@ -91,7 +91,7 @@ def test_style_and_the_arrows_of_imports_hold(tree: Path) -> None:
         done = run(tree, "-m", "ruff", *words, "--no-cache")
         assert done.returncode == 0, done.stdout + done.stderr
 
-    suite(tree, "tests/test_architecture.py")
+    suite(tree, "tests/architecture")
 
 
 def test_it_keeps_every_promise(tree: Path) -> None:

@@ -44,8 +44,9 @@ class Example:
 
     @property
     def images(self) -> list[str]:
-        """The algorithms whose images it starts."""
-        return [name for name in algorithms.names() if f'"{name}"' in self.code]
+        """The algorithms whose images it starts, or `script`."""
+        named = [name for name in algorithms.names() if f'"{name}"' in self.code]
+        return [*named, *(["script"] if '"algoport/script:cpu"' in self.code else [])]
 
 
 @dataclass(frozen=True)

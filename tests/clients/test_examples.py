@@ -18,7 +18,10 @@ from tests.clients.examples import ENVIRONMENTS, ROOT, Example, examples, run
 from tests.containers.conftest import built
 
 # Two hosts, three formats and the predictor of Amazon's own; each client at least once.
-FEW = ("version 2: kmeans", "version 2: Every content type", "version 2: Batch transform", "version 3: kmeans")
+FEW = (
+    *("version 2: kmeans", "version 2: Every content type", "version 2: Batch transform"),
+    *("version 2: Programs of one's own", "version 3: kmeans", "version 3: A program of one's own"),
+)
 
 
 def test_each_client_has_an_example_of_each_algorithm() -> None:

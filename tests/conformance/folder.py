@@ -23,6 +23,7 @@ from algoport.algorithms.contract import Channel, kinds
 from algoport.algorithms.contract.records import Images, Rows
 from algoport.algorithms.contract.records.boxes import Boxes
 from algoport.algorithms.contract.records.masks import Masks
+from algoport.algorithms.contract.records.table import Table
 from algoport.algorithms.shared.vision import headers
 from algoport.containers.jobs import validate
 from algoport.training import formats
@@ -169,6 +170,9 @@ def ml_folder(path: Path, example: Example) -> Folder:
         channel = example.algorithm.channel(name)
         assert channel is not None, f"the example has a channel '{name}' that is not declared"
         media = formats.ContentType.parse(channel.default_content_type).media
+        if media == picture.MEDIA[0]:
+            _put_pictures(folder, example, name, "part-0", rows)
+            continue
         blank = media == "text/csv" and kinds.find(channel.kind).labels_lead and rows.label is None
         labeled = replace(rows, label=np.zeros((len(rows), 1), np.float32)) if blank else rows
         folder.put(f"input/data/{name}/part-0", formats.find(media, channel.kind).write(labeled))
@@ -271,7 +275,9 @@ def frames(body: bytes) -> int:
     return count
 
 
-def wider(rows: Rows) -> Rows:
-    """The rows with one more feature."""
+def wider(rows: Any) -> Any:
+    """The rows with one more feature, or one more column."""
+    if isinstance(rows, Table):
+        return replace(rows, columns=(*rows.columns, rows.columns[0]))
     dense = rows.dense()
     return replace(rows, features=np.concatenate([dense, dense[:, :1]], axis=1))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from algoport.training import formats, metrics
+from algoport.training import formats, metrics, warmup
 from tests import baking
 from tests.conformance.definitions import PROGRESS, THROUGHPUT, JobLog, published
 from tests.conformance.example import CLOSE, Example, same
@@ -121,9 +121,7 @@ def test_a_row_of_the_wrong_width_is_named_by_file(example: Example, tmp_path: P
 
 def test_a_missing_channel_is_named_with_what_it_would_hold(example: Example, tmp_path: Path) -> None:
     folder = ml_folder(tmp_path, example)
-    for part in (tmp_path / "input/data/train").iterdir():
-        part.unlink()
-    (tmp_path / "input/data/train").rmdir()
+    shutil.rmtree(tmp_path / "input/data/train")
 
     run = folder.train()
 
@@ -194,9 +192,11 @@ def test_the_model_channel_takes_what_train_left(example: Example, trained: Trai
 
 
 def test_nothing_compiles_after_the_example_job(example: Example, tmp_path: Path) -> None:
-    """With the kernels that the example job compiled, every other way to train and to answer compiles none."""
+    """With the kernels that an image holds, its example jobs' and the decoders', every other way to train and to answer
+    compiles none."""
     kernels, level = tmp_path / "kernels", baking.level()
-    shutil.copytree(baking.baked(example.name), kernels)
+    for part in (example.name, warmup.DECODERS):
+        shutil.copytree(baking.baked(part), kernels, dirs_exist_ok=True)
     environment = ml_folder(tmp_path / "ml", example).environment(ALGOPORT_KERNELS=str(kernels), ALGOPORT_CPU=level)
 
     def run(*module: str) -> str:

@@ -127,7 +127,7 @@ def test_a_request_of_the_wrong_width_is_a_4xx_that_says_so(example: Example, mo
     rows = example.requests()[:2]
     own = example.wire.requests  # whose records may have no width
     for media in (media for media in example.algorithm.answer.accepts if media not in own):
-        message = failed(server.ask(formats.find(media).write(wider(rows)), media))
+        message = failed(server.ask(formats.find(media, example.kind).write(wider(rows)), media))
 
         assert str(model.width + 1) in message and str(model.width) in message, f"{media}: {message}"
 

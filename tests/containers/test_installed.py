@@ -96,7 +96,8 @@ def test_what_a_user_puts_into_pythonpath_is_found_by_children(rubbish: Path, tm
 
 
 def test_every_python_that_we_start_leaves_the_current_folder_alone() -> None:
-    """Where a program of ours starts another one in Python, -P stands behind the interpreter's name."""
+    """Where a program of ours starts another one in Python, -P, or -I, which means it too, stands behind the
+    interpreter's name."""
     starts, wrong = 0, []
     for path in (path for package in PACKAGES for path in (ROOT / package).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -105,7 +106,7 @@ def test_every_python_that_we_start_leaves_the_current_folder_alone() -> None:
             if ast.unparse(node.elts[0]) == "sys.executable":
                 starts += 1
                 second = node.elts[1] if len(node.elts) > 1 else None
-                if not (isinstance(second, ast.Constant) and second.value == "-P"):
+                if not (isinstance(second, ast.Constant) and second.value in ("-P", "-I")):
                     wrong.append(f"{path.relative_to(ROOT)}:{node.lineno}: {ast.unparse(node)}")
 
     assert starts > 5

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.faults import disk, hosts, interrupted, memory, workers
+from tests.faults import control, disk, endpoints, hosts, interrupted, memory, transforms, workers
 from tests.faults.work import Reference, Work, reference_job, work
 
 Act = Callable[[int, Work, Reference, Path], dict[str, Any]]
@@ -24,6 +24,14 @@ KINDS: dict[str, Act] = {
     "memory": memory.limit,
     "worker": workers.kill_workers,
 }
+# Of what is around jobs: these need no job to compare with.
+AROUND: dict[str, Callable[[int, Path], dict[str, Any]]] = {
+    "control": control.kill_control_of_processes,
+    "control-containers": control.kill_control_of_containers,
+    "transform": transforms.kill_driver,
+}
+# Of these a run takes a minute: `make test` has shorter ones of its own.
+LONG: dict[str, Callable[[int, Path], dict[str, Any]]] = {"deploy": endpoints.kill_instances}
 # Which need another job to compare with, or only one algorithm: both hosts sum in an order of their own, and a
 # server is the same whatever it serves.
 TOGETHER = ("host", "start")
@@ -48,5 +56,7 @@ class References:
 
 def run(kind: str, number: int, references: References, base: Path) -> dict[str, Any]:
     """What came of one run, in a folder of its own."""
+    if kind in AROUND | LONG:
+        return (AROUND | LONG)[kind](number, base / f"{kind}-{number}")
     chosen = work(0) if kind in ONE else work(number)
     return KINDS[kind](number, chosen, references.of(kind, chosen), base / f"{kind}-{number}")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults import disk, memory
-from tests.faults.kinds import KINDS, References, run
+from tests.faults.kinds import AROUND, KINDS, References, run
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +16,7 @@ def references(tmp_path_factory: pytest.TempPathFactory) -> References:
 
 
 @pytest.mark.parametrize("number", [0, 1])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, *AROUND])
 def test_a_fault_costs_nothing(kind: str, number: int, references: References, tmp_path: Path) -> None:
     if kind == "disk" and not disk.mountable(tmp_path / "probe"):
         pytest.skip("a small disk can be mounted by root only")

@@ -9,13 +9,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.shared import artifact
-from algoport.containers.jobs import processes, running
+from algoport.containers.jobs import folder, processes, running
 from algoport.containers.jobs.channels import Channel
 from algoport.containers.jobs.description import Definition, Description, Limits
 from tests.conformance.example import Example
@@ -259,3 +260,68 @@ def test_metrics_are_those_of_the_algorithm_and_those_that_are_asked_for(describ
     values = job.metrics
 
     assert values["share"] == [50, 100] and len(values["train:norm"]) == 2
+
+
+def program(folder: Path, text: str, **more: Any) -> Description:
+    (folder / "program.py").write_text(text)
+    return Description(folder=folder / "job", program=(sys.executable, str(folder / "program.py")), **more)
+
+
+def alive(number: int) -> bool:
+    return processes.start_time(number) is not None
+
+
+# One that goes away from its parent, as a service does, and says its number.
+DAEMON = """
+import subprocess, sys
+text = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); rows = b'1' * %d; time.sleep(600)"
+child = subprocess.Popen([sys.executable, "-c", text], start_new_session=True)
+print("number", child.pid, flush=True)
+"""
+
+
+def number_in(job: running.Running) -> int:
+    until(job, "number ")
+    return next(int(line.split()[1]) for line in job.lines(until=0.0) if line.startswith("number "))
+
+
+def test_what_a_program_leaves_running_ends_with_it(tmp_path: Path) -> None:
+    job = running.start(program(tmp_path, DAEMON % 0))
+
+    assert job.wait(PATIENCE) == "Completed" and not alive(number_in(job))
+
+
+def test_a_program_is_killed_with_what_it_has_in_other_sessions(tmp_path: Path) -> None:
+    text = f"{DAEMON % 0}\nimport signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\ntime.sleep(600)\n"
+    job = running.start(program(tmp_path, text, limits=Limits(grace=0.3)))
+    number = number_in(job)
+
+    job.stop()
+
+    assert job.wait(PATIENCE) == "Stopped" and job.exit_code == 137 and not alive(number)
+
+
+def test_memory_is_limited_in_other_sessions_too(tmp_path: Path) -> None:
+    text = f"{DAEMON % (300 << 20)}\nsys.exit(child.wait())\n"
+    job = running.start(program(tmp_path, text, limits=Limits(memory=200 << 20)))
+
+    assert job.wait(PATIENCE) == "Failed" and not alive(number_in(job))
+
+
+def test_of_several_hosts_the_first_that_has_failed_is_the_jobs_failure(tmp_path: Path) -> None:
+    """The second host fails first, and takes longer to end."""
+    description = program(tmp_path, "")
+    hosts = Description(folder=description.folder, algorithm="kmeans", hosts=2)
+    now = time.time()
+    for host, code, ended, wrote in (("algo-1", 1, now + 5, now + 4), ("algo-2", 7, now + 9, now)):
+        word = hosts.base(host) / "output" / "failure"
+        word.parent.mkdir(parents=True)
+        word.write_text(f"of {host}")
+        os.utime(word, (wrote, wrote))
+        hosts.run.mkdir(exist_ok=True)
+        folder.write(hosts.run / f"{host}.end", {"code": code, "time": ended})
+    folder.write(hosts.run / "job.json", {"description": hosts.to_json(), "started": now})
+
+    job = running.adopt(hosts.folder)
+
+    assert (job.state, job.exit_code, job.failure) == ("Failed", 7, "of algo-2")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.test_architecture import PACKAGES, ROOT, modules, tree, where
+from tests.architecture.test_tree import PACKAGES, ROOT, modules, tree, where
 
 PARTICIPLES = {"found", "kept", "told", "begun", "heard", "taken", "held"}  # alone they name nothing
 # What the field has words of its own for: incremental training, resume, backward pass, reduced precision, fuzzing, ...
