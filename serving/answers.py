@@ -137,7 +137,7 @@ def _as_declared(column: Any, number: str) -> Any:
 
 
 def _entries(columns: Mapping[str, Any], answer: Answer, records: Records) -> bytes:
-    return b",".join(_objects(columns))
+    return b",".join(_objects(columns, answer))
 
 
 def _json(pieces: Sequence[bytes], answer: Answer, count: int) -> bytes:
@@ -146,7 +146,7 @@ def _json(pieces: Sequence[bytes], answer: Answer, count: int) -> bytes:
 
 
 def _object_lines(columns: Mapping[str, Any], answer: Answer, records: Records) -> bytes:
-    return b"\n".join(_objects(columns))
+    return b"\n".join(_objects(columns, answer))
 
 
 def _csv_lines(columns: Mapping[str, Any], answer: Answer, records: Records) -> bytes:
@@ -246,11 +246,18 @@ def _array(content: Any, records: Records) -> bytes:
     return npy.array(content)
 
 
-def _objects(columns: Mapping[str, Any]) -> list[bytes]:
-    """One JSON object a record."""
+def _objects(columns: Mapping[str, Any], answer: Answer) -> list[bytes]:
+    """One JSON object a record, without the columns that only other records have something for."""
     import orjson
 
     texts = [_texts(column, bare=False) for column in columns.values()]
+    partial = {column.name for column in answer.columns if column.optional and column.number == "json"}
+    if any(entry is None for name in partial & columns.keys() for entry in columns[name]):
+        keys = [(orjson.dumps(name) + b":", b"null" if name in partial else b"") for name in columns]
+        return [
+            b"{" + b",".join(key + text for (key, none), text in zip(keys, row, strict=True) if text != none) + b"}"
+            for row in zip(*texts, strict=True)
+        ]
     names = (orjson.dumps(name).replace(b"%", b"%%") for name in columns)
     form = b"{" + b",".join(name + b":%b" for name in names) + b"}"
     return list(map(form.__mod__, zip(*texts, strict=True)))

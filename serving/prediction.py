@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from algoport import algorithms
-from algoport.algorithms.contract import Algorithm, Model, kinds
+from algoport.algorithms.contract import Algorithm, Answer, Model, kinds
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.joining import Records
 from algoport.algorithms.contract.kinds import Kind
@@ -107,7 +107,9 @@ class Predictor:
         `hold` is called with bytes of memory before the records, or a part of the answer, take them; it may refuse.
         """
         kind = request_type(content_type, self.algorithm.answer, body)
-        want = accepted_type(accept, self.algorithm.answer, self.default)
+        declared = self.algorithm.answer
+        usual = kind.media if declared.alike and kind.media in declared.responses else self.default
+        want = accepted_type(accept, declared, usual)
         try:
             body, kind = as_utf8(body, kind, hold)
             expected = memory.to_decode(body, kind)
@@ -195,7 +197,7 @@ class Predictor:
                 part for _, part in _parts(model, records.take(np.array(numbers, np.int64)), options, self._kind)
             ]
             parts.append({name: answers.concatenated([part[name] for part in columns]) for name in columns[0]})
-        yield records, _scatter(parts, list(groups.values()))
+        yield records, _scatter(parts, list(groups.values()), self.algorithm.answer)
 
     def _chosen(self, asked: Mapping[str, str], configuration: object) -> Any:
         """Options from the environment, over which go the headers' parameters, over which goes the body."""
@@ -232,13 +234,19 @@ def _parts(model: Model, records: Records, options: Any, kind: Kind) -> Iterator
         yield part, columns
 
 
-def _scatter(parts: Sequence[answers.Columns], numbers: Iterable[Sequence[int]]) -> dict[str, Any]:
-    """Columns of parts of the records, back in the order of the records."""
+def _scatter(parts: Sequence[answers.Columns], numbers: Sequence[Sequence[int]], answer: Answer) -> dict[str, Any]:
+    """Columns of parts of the records, back in the order of the records. What only some have, where entries may be of
+    any kind, the others have nothing for."""
     order = np.argsort(np.concatenate([np.array(some) for some in numbers]), kind="stable")
     names = dict.fromkeys(name for part in parts for name in part)
-    if any(set(part) != set(names) for part in parts):
+    partial = {column.name for column in answer.columns if column.optional and column.number == "json"}
+    filled = []
+    for part, own in zip(parts, numbers, strict=True):
+        gaps = {name: [None] * len(own) for name in names if name in partial and name not in part}
+        filled.append({**part, **gaps})
+    if any(set(part) != set(names) for part in filled):
         raise UserError("configuration: must ask for the same columns of every record of a request.")
-    whole = {name: answers.concatenated([part[name] for part in parts]) for name in names}
+    whole = {name: answers.concatenated([part[name] for part in filled]) for name in names}
     return {
         name: column[order] if isinstance(column, np.ndarray) else [column[number] for number in order]
         for name, column in whole.items()

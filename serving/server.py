@@ -6,7 +6,6 @@ import contextlib
 import gc
 import os
 import platform
-import resource
 import signal
 import socket
 import sys
@@ -38,7 +37,6 @@ SPARE = 8  # threads beyond those of requests that have a place, which say to ot
 
 def run(settings: Settings, name: str, began: float) -> int:
     """Serve until a SIGTERM; the exit code. Raises `AlgoportError` where it cannot begin."""
-    _raise_descriptors()
     predictor = Predictor.of(
         name,
         default=settings.accept,
@@ -47,11 +45,17 @@ def run(settings: Settings, name: str, began: float) -> int:
         limit=_budget(settings),
         environment=os.environ,
     )
+    return serve(settings, predictor, began, ahead=not (settings.multi_model or settings.gpu), kind=Server)
+
+
+def serve(settings: Settings, predictor: Predictor, began: float, *, ahead: bool, kind: type[Server]) -> int:
+    """Serve what a predictor answers; with `ahead` the model is loaded once, before there are workers."""
+    machine.raise_descriptors()
     listener = _bind(settings.port)
-    model = None if settings.multi_model or settings.gpu else load_model(predictor, settings)
+    model = load_model(predictor, settings) if ahead else None
     parent, code = os.getpid(), 0
     try:
-        Parent(Server(settings, predictor, model, listener, began)).run()
+        Parent(kind(settings, predictor, model, listener, began)).run()
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 1
     if os.getpid() != parent:  # a worker that was ended
@@ -284,13 +288,6 @@ def _budget(settings: Settings) -> int:
 def _quick_folder() -> str:
     """Where heartbeats go, which are the times of empty files: memory, where a full or slow disk cannot stop them."""
     return "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir()  # noqa: S108
-
-
-def _raise_descriptors() -> None:
-    """Have as many files and connections open as the system allows."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _versions() -> str:
