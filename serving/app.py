@@ -15,6 +15,7 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from algoport.algorithms.contract import Model
+from algoport.algorithms.contract.errors import lacks_memory
 from algoport.serving import log
 from algoport.serving.bodies import body
 from algoport.serving.metrics import Metrics
@@ -59,7 +60,9 @@ class Service:
             return self.room.run(
                 lambda: self.predictor.answer(model, sent, content_type, accept, hold), lambda: _gone(connection)
             )
-        except MemoryError:
+        except Exception as error:
+            if not lacks_memory(error):
+                raise
             raise Refusal(507 if self.table else 503, f"{EVALUATE}there is not enough memory for it.") from None
 
 

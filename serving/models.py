@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from algoport.algorithms.contract import Model
-from algoport.algorithms.contract.errors import UserError
+from algoport.algorithms.contract.errors import UserError, lacks_memory
 from algoport.algorithms.shared import machine
 from algoport.serving import log
 from algoport.serving.refusals import LOAD, Refusal, not_found
@@ -144,9 +144,9 @@ class Table:
             return self._load(folder)
         except UserError as error:
             raise Refusal(400, LOAD + " ".join(error.findings)) from None
-        except MemoryError:
-            raise Refusal(507, f"{LOAD}there is not enough memory.") from None
         except Exception as error:
+            if lacks_memory(error):
+                raise Refusal(507, f"{LOAD}there is not enough memory.") from None
             log.fault(f"{LOAD}{folder}", error)
             raise Refusal(500, f"{LOAD}{type(error).__name__}: {error}") from None
 

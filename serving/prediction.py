@@ -216,8 +216,9 @@ class Predictor:
 
 
 def _header_options(kind: ContentType, want: AnswerType) -> dict[str, str]:
-    """What the headers say: their parameters, and the types themselves for options of that name."""
-    return {"content_type": kind.media, "accept": want.media, **kind.parameters, **want.parameters}
+    """What the headers say: their parameters, and the types themselves for options of that name, which no parameter
+    changes: a body would be answered as one of another type."""
+    return {**kind.parameters, **want.parameters, "content_type": kind.media, "accept": want.media}
 
 
 def _parts(model: Model, records: Records, options: Any, kind: Kind) -> Iterator[tuple[Records, answers.Columns]]:

@@ -1,6 +1,6 @@
 """Fuzzing and fault injection, for as long as one likes.
 
-    make soak KIND=readers N=10000      so many inputs for each reader      (also: artifacts, endpoints, web)
+    make soak KIND=readers N=10000      so many inputs for each reader      (also: artifacts, endpoints, jobs, web)
     make soak KIND=coverage N=50000     so many for each, guided by coverage
     make soak KIND=sigkill N=50         so many jobs, killed at random times and resumed
 
@@ -29,8 +29,8 @@ ROOT = Path(__file__).parents[1]
 RECORD = ROOT / "benchmarks" / "results" / "soak.jsonl"
 GUIDED = str(ROOT / ".peers" / "fuzzing" / "bin" / "python")  # of `make bench-fuzzing`
 SLICE = 2000  # inputs of a process: what ends it is among its last inputs
-FUZZING = ("readers", "artifacts", "endpoints", "web")
-GUIDABLE = ("readers", "artifacts", "endpoints")  # those that coverage can guide
+FUZZING = ("readers", "artifacts", "endpoints", "jobs", "web")
+GUIDABLE = ("readers", "artifacts", "endpoints", "jobs")  # those that coverage can guide
 FAULTS = (
     *(f"{signal}{moment}" for signal in ("sigkill", "sigterm") for moment in ("", "-checkpoint", "-model")),
     *("host", "start", "disk", "memory", "worker", "control", "control-containers", "transform", "deploy"),

@@ -9,7 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
-from algoport.algorithms.contract.errors import AlgoportError, PlatformError
+from algoport.algorithms.contract.errors import AlgoportError, PlatformError, lacks_memory
 from algoport.algorithms.shared.machine import memory_limit
 
 LIMIT = 1024  # characters that the platform shows
@@ -36,10 +36,14 @@ def as_known(error: BaseException) -> AlgoportError:
 
 
 def _classify(error: BaseException) -> AlgoportError:
-    if isinstance(error, MemoryError):
+    if lacks_memory(error):
         limit = memory_limit()
         had = f"; the limit is {_size(limit)}" if limit else ""
-        return PlatformError(f"Memory: more is needed than there is ({error or 'allocation failed'}){had}.")
+        reason = str(error).partition("DefaultCPUAllocator: ")[2].partition(" Error code")[0] or str(error)
+        return PlatformError(
+            f"Memory: more is needed than there is ({reason.rstrip('.') or 'allocation failed'}){had}. More memory, "
+            "smaller batches or a smaller model may help."
+        )
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return PlatformError(f"{error.filename or 'Disk'}: no space is left on its device.")
     if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EROFS, errno.EPERM) and error.filename:

@@ -93,5 +93,24 @@ class PlatformError(AlgoportError):
     code = 1
 
 
+def lacks_memory(error: BaseException) -> bool:
+    """Whether an error says that memory was asked for and not there: Python's and NumPy's own, and those that torch has
+    in its place, of a GPU and of a processor's allocator. They are known by their names, for nothing is imported here.
+    Libraries have others for what no address is large enough for.
+    """
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return type(error) in (RuntimeError, ValueError) and any(words in str(error) for words in _TOO_MUCH)
+
+
+# What torch's allocator and its sizes say, and what NumPy says of sizes and of one side.
+_TOO_MUCH = (
+    "DefaultCPUAllocator: ",
+    "Storage size calculation overflowed",
+    "array is too big; ",
+    "Maximum allowed dimension exceeded",
+)
+
+
 class Stopped(Exception):
     """`fit` was asked to stop before there was anything worth keeping. Ends a job with exit code 0, no model."""

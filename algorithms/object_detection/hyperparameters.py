@@ -10,6 +10,8 @@ from algoport.algorithms.contract.hyperparameters import Settings, boolean, choi
 from algoport.algorithms.object_detection.layers import BASES, Layers
 
 MOST_SIDE = 2048  # pixels of a side of the network's input, beyond which its feature maps take gigabytes a picture
+MOST_CLASSES = 1 << 16
+MOST_DETECTIONS = 1 << 24  # of a picture, before the weaker ones are dropped
 
 
 class Hyperparameters(Settings):
@@ -112,6 +114,10 @@ class Hyperparameters(Settings):
         """What no single field can see."""
         if self.image_shape > MOST_SIDE:
             yield f"image_shape: must be at most {MOST_SIDE}; it is {self.image_shape}."
+        if self.num_classes > MOST_CLASSES:
+            yield f"num_classes: must be at most {MOST_CLASSES}; it is {self.num_classes}."
+        if self.nms_topk > MOST_DETECTIONS:
+            yield f"nms_topk: must be at most {MOST_DETECTIONS}; it is {self.nms_topk}."
         if self.lr_scheduler_step and not _increasing(self.lr_scheduler_step):
             yield (
                 "lr_scheduler_step: must be epochs in increasing order with commas between them, as 10,20; it is "

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algoport.algorithms.contract.errors import UserError
-from algoport.algorithms.object_detection.hyperparameters import MOST_SIDE
+from algoport.algorithms.object_detection.hyperparameters import MOST_CLASSES, MOST_DETECTIONS, MOST_SIDE
 from algoport.algorithms.object_detection.layers import BASES, Layers
 
 _SHARES = ("nms_threshold", "width_multiplier")
 _WHOLE = {
-    "num_classes": (1, 1 << 16),
+    "num_classes": (1, MOST_CLASSES),
     "image_shape": (300, MOST_SIDE),
-    "nms_topk": (1, 1 << 24),
+    "nms_topk": (1, MOST_DETECTIONS),
     "epoch": (0, 1 << 40),
 }
 

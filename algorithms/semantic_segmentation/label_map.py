@@ -66,7 +66,7 @@ def scaled(given: Any, place: str, num_classes: int) -> LabelMap:
     """Classes are numbers divided by the scale, rounded down."""
     try:
         scale = float(given) if isinstance(given, int | float | str) and not isinstance(given, bool) else math.nan
-    except ValueError:
+    except (ValueError, OverflowError):  # a whole number of hundreds of digits
         scale = math.nan
     if not (math.isfinite(scale) and scale > 0):
         raise UserError(f"{place}: scale must be a number above 0; it is {str(given)[:60]}.")

@@ -17,10 +17,14 @@ from typing import Any
 from algoport import algorithms
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.shared import mxnet
+from algoport.algorithms.shared.vision.decoding import decode
+from algoport.algorithms.shared.vision.masks import decode_mask
+from algoport.algorithms.shared.vision.orientation import upright_size
 from algoport.training import artifacts
 from algoport.training.channels import files, pictures
 from tests.conformance.example import Example, written
 from tests.fuzzing.fuzzer import Target
+from tests.fuzzing.pictures import mask_files, picture_files
 
 HERE = Path(__file__).parents[1] / "algorithms"
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # thousands of files a second
@@ -47,6 +51,9 @@ def targets(*only: str) -> Iterator[Target]:
         if (HERE / folder / "fuzzing.py").is_file():
             yield from importlib.import_module(f"tests.algorithms.{folder}.fuzzing").targets()
     yield Target("mxnet", [path.read_bytes() for path in MXNET], _mxnet())
+    if picture_files():
+        yield Target("picture", picture_files(), _picture)
+        yield Target("mask", mask_files(), lambda data: works(lambda: decode_mask(data, "it")))
     some = only[0] if only else SIMPLE
     yield Target("archive", [archive(models(some)[0], form) for form in ("", "gz")], _archive(some))
     yield Target("manifest", [b'[{"prefix":"s3://bucket/"},"a.csv","b/c.csv"]'], _manifest())
@@ -111,6 +118,16 @@ def _model(name: str, path: str, *, alone: bool = False) -> Feed:
         return works(ask)
 
     return feed
+
+
+def _picture(data: bytes) -> bool:
+    """Decodes a picture, which has the size that was read of it before, in gray and in colors."""
+
+    def check() -> None:
+        for channels in (1, 3):
+            assert decode(data, channels, "it").shape == (*(upright_size(data) or ()), channels)
+
+    return works(check)
 
 
 def _mxnet() -> Feed:

@@ -2,7 +2,7 @@
 
     python -m tests.fuzzing.coverage KIND "TARGET" RUNS     (with the Python of `make bench-fuzzing`)
 
-KIND is readers, artifacts or endpoints.
+KIND is readers, artifacts, endpoints or jobs.
 
 Ends with 0 after so many runs; with another code, and the input beside, where one is not answered with a sentence.
 """

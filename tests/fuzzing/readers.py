@@ -20,8 +20,10 @@ from algoport.algorithms.contract.records import Rows
 from algoport.algorithms.contract.records.images import png
 from algoport.training import formats
 from algoport.training.formats import ContentType, Layout
+from algoport.training.formats.images import picture
 from algoport.training.formats.recordio import frame
 from tests.fuzzing.fuzzer import Target
+from tests.fuzzing.pictures import picture_files
 from tests.records import generated
 
 # Names that generated sequences have; of a table, a column of texts and one of numbers.
@@ -43,7 +45,7 @@ def seeds(kind: str, media: str) -> list[bytes]:
             valid.append(module.write(records))
         except (ValueError, TypeError):  # a format that cannot hold these
             continue
-    return valid + BY_HAND.get(media, [])
+    return valid + BY_HAND.get(media, []) + (picture_files() if media == picture.MEDIA[0] else [])
 
 
 def number_of(varint: bytes) -> bytes:

@@ -231,9 +231,10 @@ def test_a_bug_is_a_500_with_a_reason_and_a_traceback_in_the_log(server: Server)
 
     bug = message(server.ask(body % "bug", JSON, headers={"X-Request-Id": "the-bug"}), 500)
     memory = message(server.ask(body % "memory", JSON), 503)
+    torchs = message(server.ask(body % "memory of torch", JSON), 503)
 
     assert bug == "Unable to evaluate payload provided: RuntimeError: a bug of the algorithm"
-    assert "memory" in memory
+    assert "memory" in memory and torchs == memory
     assert "request the-bug failed" in server.output and "Traceback" in server.output
     assert server.ask("1,2,3").status_code == 200
 

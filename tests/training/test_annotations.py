@@ -258,6 +258,41 @@ def test_pictures_in_a_pipe_without_ends_or_labels_are_refused(tmp_path: Path, l
 
 
 @pytest.mark.parametrize(
+    ("files", "sentence"),
+    [
+        (
+            {"train__a_png": PICTURE, "notes__a_json": b""},
+            "train/a.png: must have an annotation, notes/a.json; notes/a.json is empty.",
+        ),
+        (
+            {"train__a_webp": b"", "notes__a_json": annotation()},
+            "train/a with .jpg or .jpeg or .png or .webp; train/a.webp is empty.",
+        ),
+    ],
+)
+def test_a_file_that_is_there_without_a_byte_is_named_as_empty(
+    tmp_path: Path, files: dict[str, bytes], sentence: str
+) -> None:
+    with pytest.raises(UserError) as caught:
+        read(put(tmp_path, **files), "boxes")
+
+    assert str(caught.value).endswith(sentence)
+
+
+@pytest.mark.parametrize("kind", ["boxes", "masks", "images"])
+def test_a_channel_without_a_folder_or_that_is_a_file_is_no_pipe(tmp_path: Path, kind: str) -> None:
+    put(tmp_path, other__a_png=PICTURE)
+    with pytest.raises(UserError, match=r"^Channel 'train' is required and has no records\. .* there is other/\.$"):
+        read(tmp_path, kind, content_type=IMAGE)
+    put(tmp_path, train_png=PICTURE)
+    (tmp_path / "input/data/train.png").rename(tmp_path / "input/data/train")
+    with pytest.raises(
+        UserError, match=r"^Channel 'train': pictures that are a file each lie in a folder, and this is a file\.$"
+    ):
+        read(tmp_path, kind, content_type=IMAGE)
+
+
+@pytest.mark.parametrize(
     ("parts", "sentence"),
     [
         ((PICTURE, annotation(), PICTURE), "train_0, record 3: is a picture, and no annotation follows it."),

@@ -191,6 +191,12 @@ def test_a_damaged_gzip_file_is_named(tmp_path, damaged):
         ("user", 2, "ClientError: train/part-3.csv, line 121: not a row of numbers: '1,zwei'.\nAnd another."),
         ("bug", 1, "AlgorithmError: IndexError: index 7 is out of bounds\n(caused by KeyError: 'center')"),
         ("memory", 1, "InternalServerError: Memory: more is needed than there is (Unable to allocate 9 EiB); the li"),
+        (
+            "torch",
+            1,
+            "InternalServerError: Memory: more is needed than there is (can't allocate memory: you tried to allocate 9 "
+            "bytes); the limit is ",
+        ),
         ("kill", 1, "InternalServerError: Training was killed (SIGKILL, exit code 137)"),
     ],
 )
@@ -202,7 +208,7 @@ def test_every_end_leaves_its_sentence(tmp_path, fault, code, said):
     assert run.code == code
     assert place.failure.startswith(said)
     assert len(place.failure) <= 1024
-    assert ("Traceback" in run.log) == (fault in ("bug", "memory"))
+    assert ("Traceback" in run.log) == (fault in ("bug", "memory", "torch"))
     if fault == "kill":
         assert re.search(r"it had [\d.]+ [MG]iB at most, the limit is", place.failure)
 

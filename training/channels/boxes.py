@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.records.boxes import Boxes
-from algoport.training.channels.files import Folder, Shard, shards
+from algoport.training.channels.files import Folder, Shard
 from algoport.training.channels.pairs import Pair, paired, unpaired
 from algoport.training.channels.pictures import Pictures, contents, lines
 from algoport.training.formats.boxes.objects import of_json, of_label
@@ -38,8 +38,7 @@ def open_channel(folder: Folder) -> Pictures[Boxes]:
     if folder.lists is not None:
         return Pictures(_list_pictures(folder), _with_objects)
     if folder.annotations is not None:
-        place, channel = folder.annotations
-        pairs = paired(folder, (channel, shards(place, channel)), ENDING)
+        pairs = paired(folder, folder.annotations, ENDING)
         return Pictures(pairs, lambda chosen, pool: _annotated(chosen, pool, folder.layout))
     pairs = unpaired(folder)
     if pairs and folder.labeled:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.records.masks import Masks
-from algoport.training.channels.files import Folder, shards
+from algoport.training.channels.files import Folder
 from algoport.training.channels.pairs import Pair, paired, unpaired
 from algoport.training.channels.pictures import Pictures, contents
 from algoport.training.formats.layout import Layout
@@ -20,8 +20,7 @@ ENDING = ".png"
 def open_channel(folder: Folder) -> Pictures[Masks]:
     """The pictures of a channel with their masks, or without where no channel holds any and none are required."""
     if folder.annotations is not None:
-        place, channel = folder.annotations
-        pairs = paired(folder, (channel, shards(place, channel)), ENDING)
+        pairs = paired(folder, folder.annotations, ENDING)
     else:
         pairs = unpaired(folder)
         if pairs and folder.labeled:

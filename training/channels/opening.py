@@ -192,6 +192,9 @@ class Opening:
         place, first = data / config.name, data / f"{config.name}_0"
         # In a pipe, pictures have no names by which labels could be found, and without a frame around each, no ends.
         bare = not place.is_dir() and config.mode != "File" and config.wrapped and not declared.labeled
+        if media in kind.folders and config.mode == "File" and not place.exists():
+            summary.files = 0
+            return Files([], _none)
         if media in kind.folders and not bare:
             reader = importlib.import_module(f"{__package__}.{kind.folders[media]}")
             source: Files = reader.open_channel(self._folder(place, config, declared, summary))
@@ -210,7 +213,8 @@ class Opening:
     def _folder(self, place: Path, config: ChannelConfig, declared: contract.Channel, summary: Summary) -> Folder:
         """A channel of one record a file, with what other channels say of it."""
         if not place.is_dir():
-            raise UserError(f"Channel '{declared.name}': pictures that are a file each come as files, not in a pipe.")
+            come = "lie in a folder, and this is a file" if place.exists() else "come as files, not in a pipe"
+            raise UserError(f"Channel '{declared.name}': pictures that are a file each {come}.")
         every = self._algorithm.channels
         lists = [channel.name for channel in every if channel.lists == declared.name]
         annotations = [channel.name for channel in every if channel.annotates == declared.name]

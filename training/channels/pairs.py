@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from algoport.algorithms.contract.errors import UserError
 from algoport.training.channels.files import Folder, Shard, shards
@@ -33,31 +33,39 @@ def unpaired(folder: Folder) -> list[Pair]:
     return [Pair(shard, None) for shard in _pictures(folder)]
 
 
-def paired(folder: Folder, annotations: tuple[str, Sequence[Shard]], ending: str) -> list[Pair]:
+def paired(folder: Folder, annotations: tuple[Path, str], ending: str) -> list[Pair]:
     """The pictures of a channel, each with the annotation of its name: `a/b.jpg` with `a/b.json`.
 
-    `annotations` are the files of the other channel, of which those count that end so. `UserError` names a picture
-    without an annotation, an annotation without a picture, and two of one name. Where the pictures are shared out among
-    hosts, annotations of others' pictures are let be.
+    `annotations` are place and name of the other channel, of whose files those count that end so. `UserError` names a
+    picture without an annotation, an annotation without a picture, and two of one name. Where the pictures are shared
+    out among hosts, annotations of others' pictures are let be.
     """
-    channel, files = annotations
+    place, channel = annotations
+    files = shards(place, channel)
     by_name = _by_name([shard for shard in files if shard.path.suffix.lower() == ending], channel)
     pictures = _by_name(_pictures(folder), folder.channel)
     lacking = [name for name in pictures if name not in by_name]
     if lacking:
         others = ending == ".json" and len(lacking) == len(pictures) and bool(files)
         raise UserError(
-            f"{pictures[lacking[0]].name}: must have an annotation, {channel}/{lacking[0]}{ending}; there is none."
+            f"{pictures[lacking[0]].name}: must have an annotation, {channel}/{lacking[0]}{ending}; "
+            f"{_there(place, channel, lacking[0], (ending,))}."
             f"{_more(len(lacking) - 1, 'picture has', 'pictures have', ' none')}{OF_OTHERS if others else ''}"
         )
     spare = [] if folder.sharded else [name for name in by_name if name not in pictures]
     if spare:
         raise UserError(
             f"{by_name[spare[0]].name}: must be of a picture, {folder.channel}/{spare[0]} with "
-            f"{' or '.join(ENDINGS)}; there is none."
+            f"{' or '.join(ENDINGS)}; {_there(folder.place, folder.channel, spare[0], ENDINGS)}."
             f"{_more(len(spare) - 1, 'annotation is', 'annotations are', ' of none')}"
         )
     return [Pair(shard, by_name[name]) for name, shard in pictures.items()]
+
+
+def _there(place: Path, channel: str, name: str, endings: Sequence[str]) -> str:
+    """What is in the place of a file that is missing: files without a byte count for none."""
+    empty = next((ending for ending in endings if (place / f"{name}{ending}").is_file()), None)
+    return "there is none" if empty is None else f"{channel}/{name}{empty} is empty"
 
 
 def _pictures(folder: Folder) -> list[Shard]:

@@ -137,6 +137,8 @@ def shown_json(value: object, limit: int = 60) -> str:
     """The beginning of a parsed value as JSON has it, for a message."""
     import orjson
 
+    if isinstance(value, float) and not math.isfinite(value):  # as Python writes it, and as it was read
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     try:
         text = orjson.dumps(value).decode()
     except (TypeError, RecursionError):  # nested too deeply

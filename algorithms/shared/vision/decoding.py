@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.shared.vision.completion import complete
 from algoport.algorithms.shared.vision.headers import head
+from algoport.algorithms.shared.vision.orientation import orientation, turned
 from algoport.algorithms.shared.vision.signature import KNOWN, description, is_picture
 
 Pixels = NDArray[np.uint8]  # (h, w, c)
@@ -58,14 +59,15 @@ def pixels(data: bytes, channels: int = 3, upright: bool = True) -> Pixels | Non
     cv2 = library()
     flag = cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR
     try:
-        array = cv2.imdecode(np.frombuffer(data, np.uint8), flag if upright else flag | cv2.IMREAD_IGNORE_ORIENTATION)
+        array = cv2.imdecode(np.frombuffer(data, np.uint8), flag | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error:
         return None
     if array is None or array.dtype != np.uint8:
         return None
+    array = turned(array, orientation(data) if upright else 1)
     if channels == 1:
         return np.ascontiguousarray(array).reshape(*array.shape[:2], 1)
-    return np.asarray(cv2.cvtColor(array, cv2.COLOR_BGR2RGB))
+    return np.asarray(cv2.cvtColor(np.ascontiguousarray(array), cv2.COLOR_BGR2RGB))
 
 
 def encode(pixels: Pixels, quality: int | None = None) -> bytes:

@@ -87,6 +87,15 @@ def chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
         at += 12 + length
 
 
+def riff_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Name, first byte and end of the content of each chunk of a WebP file; the last one may end behind the file."""
+    at = 12
+    while at + 8 <= len(data):
+        kind, length = struct.unpack_from("<4sI", data, at)
+        yield kind, at + 8, at + 8 + length
+        at += 8 + length + length % 2
+
+
 def _jpeg(data: bytes) -> Head | None:
     """Segments have lengths up to the first scan; behind it comes the end marker."""
     size: tuple[int, int] | None = None

@@ -22,7 +22,8 @@ _DROPPED = (b"PLTE", b"tRNS", b"gAMA", b"sBIT", b"iCCP", b"cHRM", b"sRGB", b"bKG
 
 
 def decode_mask(data: bytes, place: str) -> Mask:
-    """The numbers of the pixels as the file holds them: gray levels, or places in a palette whatever their colors.
+    """The numbers of the pixels as the file holds them: gray levels, or places in a palette whatever their colors. How a
+    viewer would turn them (EXIF) says nothing: a mask lies as its picture does once that is upright.
 
     `UserError` begins with the place where it is no such file, is cut off or damaged, or has too many pixels.
     """
@@ -68,7 +69,7 @@ def _as_gray(data: bytes) -> bytes:
 def _decoded(data: bytes) -> Mask | None:
     cv2: Any = library()
     try:
-        array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
+        array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error:
         return None
     return None if array is None or array.dtype != np.uint8 or array.ndim != 2 else np.asarray(array)

@@ -1,23 +1,50 @@
-"""Which way up a picture is to be seen, as a camera wrote it into the file (EXIF 2.3, tag 0x0112)."""
+"""Which way up a picture is to be seen, as a camera wrote it into the file (EXIF 2.3, tag 0x0112): a JPEG file in a
+segment, PNG and WebP files in a chunk of their own.
+
+Decoders differ in which of these they heed, by format and by version. So none is asked: pictures are decoded as they
+are stored and turned here, by the same number that their size is told by before.
+"""
 
 from __future__ import annotations
 
 import struct
+from typing import Any
 
-from algoport.algorithms.shared.vision.headers import segments, size
+import numpy as np
+from numpy.typing import NDArray
+
+from algoport.algorithms.shared.vision.headers import PNG, chunks, is_webp, riff_chunks, segments, size
 
 _APP1, _EXIF, _TAG, _SHORT = 0xE1, b"Exif\0\0", 0x0112, 3
+# In which direction rows and columns are read, of 1 to 4, and of 5 to 8 once these have changed places.
+_STEPS = ((1, 1), (1, -1), (-1, -1), (-1, 1))
 _ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 
 
 def orientation(data: bytes) -> int:
     """From 1 to 8, where 1 is upright and from 5 on height and width change places; 1 where a file says nothing."""
+    return _tagged(_block(data).removeprefix(_EXIF))
+
+
+def turned(pixels: NDArray[np.uint8], way: int) -> NDArray[np.uint8]:
+    """Pixels (h, w, ...) as they are stored, brought upright; a view. `way`: their orientation."""
+    sides: Any = pixels.swapaxes(0, 1) if way >= 5 else pixels
+    down, right = _STEPS[(way - 1) % 4]
+    return np.asarray(sides[::down, ::right])
+
+
+def _block(data: bytes) -> bytes:
+    """The TIFF tags of a file; nothing where there are none."""
+    if data.startswith(PNG):
+        return next((data[start + 8 : end - 4] for kind, start, end in chunks(data) if kind == b"eXIf"), b"")
+    if is_webp(data):
+        return next((data[start:end] for kind, start, end in riff_chunks(data) if kind == b"EXIF"), b"")
     for marker, start in segments(data) if data.startswith(b"\xff\xd8") else ():
         length = int.from_bytes(data[start : start + 2], "big")
         block = data[start + 2 : start + length]
         if marker == _APP1 and block.startswith(_EXIF):
-            return _tagged(block[len(_EXIF) :])
-    return 1
+            return block
+    return b""
 
 
 def upright_size(data: bytes) -> tuple[int, int] | None:

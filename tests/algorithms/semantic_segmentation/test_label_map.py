@@ -56,6 +56,8 @@ def test_a_map_may_name_what_does_not_count_and_that_255_does():
         ({"map": {"0": 1}, "scale": 1}, "must be {"),
         ({"scale": 0}, "scale must be a number above 0; it is 0"),
         ({"scale": "x"}, "scale must be a number above 0; it is x"),
+        ({"scale": 10**400}, "scale must be a number above 0; it is 1000"),
+        (b'{"scale": NaN}', "scale must be a number above 0; it is nan"),
         ({"scale": True}, "scale must be a number above 0"),
         ({"map": {"3": 1}}, "must be classes from 0 to 2, or 255 .* one is '3'"),
         ({"map": {"a": 1}}, "one is 'a'"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import struct
 from typing import Any
 
@@ -221,6 +222,11 @@ def test_classes_are_below_their_number_where_it_is_known() -> None:
         (annotation({**BOX, "class_id": 2**31}), "it is 2147483648."),
         (annotation({**BOX, "class_id": 2**63}), "it is 9223372036854775808."),
         (annotation({**BOX, "class_id": 10**400}), "record 2"),
+        (annotation({**BOX, "class_id": math.nan}), "from 0 to 16777215; it is NaN."),
+        (annotation({**BOX, "class_id": math.inf}), "from 0 to 16777215; it is Infinity."),
+        (annotation({**BOX, "left": math.nan}), '"left" must be a number of pixels; it is NaN.'),
+        (annotation({**BOX, "width": -math.inf}), '"width" must be a number of pixels above 0; it is -Infinity.'),
+        (annotation(image_size=[{"width": math.nan, "height": 40}]), '"image_size" must be'),
         (annotation({**BOX, "left": "3"}), '"left" must be a number of pixels; it is "3".'),
         (annotation({**BOX, "left": 2**32}), '"left" must be a number of pixels; it is 4294967296.'),
         (annotation({**BOX, "width": 0}), '"width" must be a number of pixels above 0; it is 0.'),

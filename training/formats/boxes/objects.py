@@ -5,6 +5,7 @@ o objects   e further numbers of an object
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeGuard
 
@@ -190,5 +191,5 @@ def _pixels(entry: Mapping[str, Any], name: str, layout: Layout, place: str) -> 
 
 
 def _is_number(value: Any) -> TypeGuard[int | float]:
-    """A number, and no truth value; JSON has none that is not finite."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    """A finite number, and no truth value. JSON has no others, but Python's NaN and Infinity are read."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and -math.inf < value < math.inf

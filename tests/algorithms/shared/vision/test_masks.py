@@ -55,6 +55,15 @@ def test_gray_levels_are_the_numbers_of_the_file(bits):
     np.testing.assert_array_equal(decode_mask(gray(numbers, bits), "a"), numbers)
 
 
+@pytest.mark.parametrize("way", range(1, 9))
+def test_a_mask_lies_as_it_is_stored_whatever_a_viewer_would_do(way):
+    """Turned by its own tag, it would have the classes of other pixels, or not the size of its header."""
+    numbers, exif = RANDOM.integers(0, 256, (6, 9)).astype(np.uint8), Image.Exif()
+    exif[0x0112] = way
+
+    np.testing.assert_array_equal(decode_mask(saved(Image.fromarray(numbers), exif=exif), "a"), numbers)
+
+
 def test_what_is_written_is_read():
     numbers = RANDOM.integers(0, 256, (6, 9)).astype(np.uint8)
 

@@ -24,6 +24,10 @@ class Model:
             raise RuntimeError("a bug of the algorithm")
         if options.fail == "memory":
             raise MemoryError
+        if options.fail == "memory of torch":
+            raise RuntimeError(
+                "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."
+            )
         if options.fail == "exit":
             os._exit(99)
         rows = records.dense()

@@ -10,6 +10,6 @@ class Hyperparameters(Settings):
     pause: float = real("seconds a step takes", default=0.0, low=0)
     shuffle: int = integer("1: in another order each pass", default=0, low=0, high=1)
     fault: str = choice(
-        "what goes wrong after the first step", "none", "bug", "memory", "user", "kill", "oom", default="none"
+        "what goes wrong after the first step", "none", "bug", "memory", "torch", "user", "kill", "oom", default="none"
     )
     faulty: int = integer("the rank at which it goes wrong", default=0, low=0)

@@ -62,6 +62,11 @@ def _go_wrong(job):
         raise IndexError("index 7 is out of bounds") from KeyError("center")
     if settings.fault == "memory":
         raise MemoryError("Unable to allocate 9 EiB")
+    if settings.fault == "torch":
+        sentence = (
+            "DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes. Error code 12 (no memory)"
+        )
+        raise RuntimeError(f"[enforce fail at alloc_cpu.cpp:127] err == 0. {sentence}")
     if settings.fault == "user":
         raise UserError(["train/part-3.csv, line 121: not a row of numbers: '1,zwei'.", "And another."])
     if settings.fault == "kill":
