@@ -51,7 +51,7 @@ def fault_of(data: bytes, most: int = MOST) -> str:
         return f"must be {KNOWN}; it is {what}."
     if known.height * known.width > most:
         return f"has {known.width} x {known.height} pixels, where at most {most:,} are allowed."
-    return ""
+    return "" if known.enough else CUT_OFF
 
 
 def pixels(data: bytes, channels: int = 3, upright: bool = True) -> Pixels | None:

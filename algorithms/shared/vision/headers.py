@@ -13,6 +13,8 @@ JPEG = b"\xff\xd8\xff"
 JPEG_END = b"\xff\xd9"
 # Markers of JPEG that say how large a picture is: all frames but those that are no frames.
 _FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_HUFFMAN = (0xC0, 0xC1, 0xC2)  # frames whose numbers have codes of whole bits
+_FRAME = 8 + 3 * 255  # bytes of a frame of all components that one can have
 _SCAN, _ALONE = 0xDA, {0x01, *range(0xD0, 0xDA)}
 
 
@@ -23,6 +25,7 @@ class Head:
     height: int
     width: int
     whole: bool  # whether the file ends as it must
+    enough: bool = True  # whether there are as many bytes as so many pixels take at least, where that is known
 
 
 def size(data: bytes) -> tuple[int, int] | None:
@@ -99,14 +102,25 @@ def riff_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
 def _jpeg(data: bytes) -> Head | None:
     """Segments have lengths up to the first scan; behind it comes the end marker."""
     size: tuple[int, int] | None = None
+    blocks = 0
     for marker, start in segments(data):
         if marker in _FRAMES and start + 7 <= len(data):
             size = struct.unpack_from(">HH", data, start + 3)
+            blocks = _blocks(data[start : start + _FRAME], *size) if marker in _HUFFMAN else 0
         if marker == _SCAN:
             if size is None or not all(size):
                 return None
-            return Head(size[0], size[1], data.rfind(JPEG_END) > start)
+            enough = 8 * (len(data) - start) >= blocks
+            return Head(size[0], size[1], data.rfind(JPEG_END) > start, enough)
     return Head(size[0], size[1], False) if size and all(size) else None
+
+
+def _blocks(frame: bytes, height: int, width: int) -> int:
+    """How many squares of 8 x 8 numbers a frame has, each of which takes a bit of a Huffman code or more (ITU T.81,
+    A.1.1 and F.1.2): a decoder makes up what is missing, and takes as long for it as for what is there."""
+    factors = [(each >> 4 or 1, each & 15 or 1) for each in frame[9 : 8 + 3 * frame[7] : 3]] if len(frame) > 7 else []
+    across, down = (max((pair[side] for pair in factors), default=1) for side in (0, 1))
+    return sum(-(-width * h // (8 * across)) * -(-height * v // (8 * down)) for h, v in factors)
 
 
 def segments(data: bytes) -> Iterator[tuple[int, int]]:

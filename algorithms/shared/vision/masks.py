@@ -22,8 +22,8 @@ _DROPPED = (b"PLTE", b"tRNS", b"gAMA", b"sBIT", b"iCCP", b"cHRM", b"sRGB", b"bKG
 
 
 def decode_mask(data: bytes, place: str) -> Mask:
-    """The numbers of the pixels as the file holds them: gray levels, or places in a palette whatever their colors. How a
-    viewer would turn them (EXIF) says nothing: a mask lies as its picture does once that is upright.
+    """The numbers of the pixels as the file holds them: gray levels, or places in a palette whatever their colors. How
+    a viewer would turn them (EXIF) says nothing: a mask lies as its picture does once that is upright.
 
     `UserError` begins with the place where it is no such file, is cut off or damaged, or has too many pixels.
     """

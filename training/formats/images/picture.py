@@ -1,4 +1,4 @@
-"""One picture, a JPEG, PNG or WebP file: `application/x-image`, `image/jpeg`, `image/png`."""
+"""One picture, a JPEG, PNG or WebP file: `application/x-image`, `image/jpeg`, `image/png`, `image/webp`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from algoport.algorithms.contract.records import Images
 from algoport.algorithms.shared.vision.signature import KNOWN, description, is_picture
 from algoport.training.formats.layout import Layout
 
-MEDIA = ("application/x-image", "image/jpeg", "image/png", "image/jpg")
+MEDIA = ("application/x-image", "image/jpeg", "image/png", "image/webp", "image/jpg")
 ONE = True
 
 

@@ -136,3 +136,32 @@ def test_damage_is_reported_or_harmless(data):
 def test_what_is_no_picture_is_reported(data):
     with pytest.raises(UserError, match="a: "):
         decoding.decode(data, 3, "a")
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    some.tuples(some.integers(1, 150), some.integers(1, 150)),
+    some.sampled_from(["L", "RGB", "CMYK"]),
+    some.sampled_from(["1x1", "4:4:4", "4:2:2", "4:2:0"]),
+    some.booleans(),
+    some.booleans(),
+)
+def test_no_jpeg_has_fewer_bytes_than_its_pixels_take_at_least(size, mode, subsampling, progressive, level):
+    """The smallest that there are: of one color, of the lowest quality, of codes of their own."""
+    how = {} if mode == "L" or subsampling == "1x1" else {"subsampling": subsampling}
+    image = Image.new(mode, size, 128 if mode == "L" else (128,) * len(mode))
+    data = saved(image, "JPEG", quality=1 if level else 100, optimize=True, progressive=progressive, **how)
+
+    assert headers.head(data).enough
+    assert decoding.decode(data, 3, "it").shape == (size[1], size[0], 3)
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_that_says_it_is_larger_than_its_bytes_can_be_is_refused_before_it_is_decoded(progressive):
+    """Four kilobytes of which a decoder would make 67 million pixels, most of them its own."""
+    data = bytearray(saved(Image.fromarray(gradients()), "JPEG", progressive=progressive))
+    frame = data.index(b"\xff\xc2" if progressive else b"\xff\xc0")
+    data[frame + 5 : frame + 9] = struct.pack(">HH", 8192, 8192)
+
+    with pytest.raises(UserError, match="^it: is cut off: the end of the picture is missing"):
+        decoding.decode(bytes(data), 3, "it")
