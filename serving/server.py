@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import mmap
 import os
 import platform
 import signal
@@ -19,6 +20,7 @@ from typing import Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
+from gunicorn.errors import HaltServer
 
 from algoport.algorithms import ahead
 from algoport.algorithms.contract import Model
@@ -54,10 +56,13 @@ def serve(settings: Settings, predictor: Predictor, began: float, *, ahead: bool
     listener = _bind(settings.port)
     model = load_model(predictor, settings) if ahead else None
     parent, code = os.getpid(), 0
+    server = kind(settings, predictor, model, listener, began)
     try:
-        Parent(kind(settings, predictor, model, listener, began)).run()
+        Parent(server).run()
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 1
+        if code in (Arbiter.WORKER_BOOT_ERROR, Arbiter.APP_LOAD_ERROR):  # why stands in the log
+            code = UserError.code if server.blames_user else PlatformError.code
     if os.getpid() != parent:  # a worker that was ended
         sys.stdout.flush()
         os._exit(code)
@@ -124,6 +129,20 @@ class Parent(Arbiter):  # type: ignore[misc]
     def handle_winch(self) -> None:
         """A terminal has changed its size; nothing is said of it."""
 
+    def halt(self, reason: str | None = None, exit_status: int = 0) -> None:
+        """End, with that code; nobody else's end matters any more."""
+        self._ends = True
+        super().halt(reason, exit_status)
+
+    def reap_workers(self) -> None:
+        """As gunicorn does. Where all workers fail to begin, the first one ends the server, and the others, which end
+        meanwhile, would do so once more."""
+        try:
+            super().reap_workers()
+        except HaltServer:
+            if not getattr(self, "_ends", False):
+                raise
+
     def _pass_over(self, name: str) -> None:
         how = "load another model beside it" if self.app.settings.multi_model else "start another server"
         log.note(f"{name} is passed over: nothing is reloaded while the server runs. For another model, {how}.")
@@ -143,7 +162,13 @@ class Server(BaseApplication):  # type: ignore[misc]
         self.settings, self.predictor, self.model = settings, predictor, model
         self._socket, self._began = listener, began
         self.peers, self.metrics = Peers(), Metrics(app.ROUTES)
+        self._blame = mmap.mmap(-1, 1)  # of all workers, and read by the parent: whether a user can correct it
         super().__init__()
+
+    @property
+    def blames_user(self) -> bool:
+        """Whether some worker could not begin because of what its user can change."""
+        return self._blame[0] != 0
 
     def load_config(self) -> None:
         """Gunicorn's settings; none are read from files."""
@@ -217,18 +242,20 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def _warm_up(self, state: _WorkerModel, warm: threading.Event) -> None:
         """Make this worker ready, or end the server where it cannot be."""
-        timer = threading.Timer(self.settings.startup, self._give_up, ["it took too long."])
+        timer = threading.Timer(
+            self.settings.startup, self._give_up, ["the first prediction failed: it took too long."]
+        )
         timer.daemon = True
         timer.start()
         try:
             self._compile()
-            model = state.model or self.predictor.load(self.settings.model)
+            model = state.model or self._loaded()
             self.predictor.warm_up(model)
             state.model = model
             gc.collect()
             gc.freeze()  # what is there by now stays, and need not be looked through while somebody waits
         except BaseException as error:
-            self._give_up(f"{type(error).__name__}: {error}")
+            self._give_up(f"the first prediction failed: {type(error).__name__}: {error}")
         timer.cancel()
         if not self.peers.anyone():
             log.note(f"Ready after {time.monotonic() - self._began:.2f} seconds.")
@@ -243,8 +270,18 @@ class Server(BaseApplication):  # type: ignore[misc]
         except PlatformError as error:
             log.warn(f"{error} Each is compiled when it is first used.")
 
+    def _loaded(self) -> Model:
+        """The model; where there is none, the server ends with a sentence on that."""
+        try:
+            return self.predictor.load(self.settings.model)
+        except Exception as error:
+            why = " ".join(error.findings) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+            self._blame[0] |= isinstance(error, UserError)
+            self._give_up(f"{self.settings.model}: {why}")
+            raise
+
     def _give_up(self, why: str) -> None:
-        log.fault(f"{LOAD}the first prediction failed: {why}")
+        log.fault(f"{LOAD}{why}")
         sys.stdout.flush()
         os._exit(Arbiter.APP_LOAD_ERROR)
 

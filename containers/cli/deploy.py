@@ -160,10 +160,18 @@ async def _serve(wanted: Description, settings: Settings, folder: Path) -> int:
     from algoport.containers.deployment.endpoint import Endpoint
 
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
     with Screen() as screen:
         endpoint = Endpoint(wanted, settings, screen.say)
+        hurried: list[asyncio.Task[None]] = []
+
+        def end() -> None:
+            """The first time everything is answered; the second time nothing more."""
+            if stop.is_set():
+                hurried.append(asyncio.create_task(endpoint.hurry()))
+            stop.set()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, end)
         screen.watch(endpoint)
         stopping = asyncio.create_task(stop.wait())
         starting = asyncio.create_task(endpoint.be_ready())
@@ -178,7 +186,7 @@ async def _serve(wanted: Description, settings: Settings, folder: Path) -> int:
                     names = ", ".join(f"{variant.name} ({variant.place})" for variant in wanted.variants)
                     screen.say(f"Serving {names} at http://localhost:{settings.port}/invocations; Ctrl-C ends it.")
                     await stopping
-            screen.say("Ending.")
+            screen.say("Ending, once what was asked is answered; Ctrl-C again ends it at once.")
         finally:
             for task in (stopping, starting):
                 task.cancel()

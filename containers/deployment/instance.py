@@ -36,6 +36,10 @@ class Running(Protocol):
         """End it, and wait until it has."""
         ...
 
+    def kill(self) -> None:
+        """End it at once; what remains is for `close`."""
+        ...
+
 
 class State(Enum):
     """Where in its life an instance is. Requests go to those that are ready."""
@@ -98,6 +102,11 @@ class Instance:
                         self._idle.clear()
                         await self._idle.wait()
         await self.end()
+
+    def kill(self) -> None:
+        """Let its server end without another word, and with it the requests that are in it. Blocks."""
+        if self._server is not None:
+            self._server.kill()
 
     async def end(self) -> None:
         """End it now."""

@@ -142,7 +142,7 @@ class Server:
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with open(self._log, "wb") as log:
             self._child = subprocess.Popen(  # noqa: S603  (a list, no shell)
-                [sys.executable, "-P", leash.__file__, *command],
+                [sys.executable, "-P", leash.__file__, str(self._base or ""), *command],
                 env=environment,
                 stdin=subprocess.PIPE,
                 stdout=log,
@@ -222,13 +222,14 @@ class Server:
             if (
                 self._child.wait(leash.GRACE + 5) < 0
             ):  # the leash itself was killed, and the server may have outlived it
-                self._kill()
+                self.kill()
         if self._base is not None:
             shutil.rmtree(self._base, ignore_errors=True)
             self._base = None
 
-    def _kill(self) -> None:
-        """End what the leash has left: its process group, and the container, which is in none."""
+    def kill(self) -> None:
+        """End it at once, with what holds it: the process group, and the container, which is in none. What remains is
+        for `close`."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._child.pid, signal.SIGKILL)
         if self._container is not None:

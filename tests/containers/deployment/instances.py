@@ -93,6 +93,9 @@ class Fake:
     def fault(self) -> str | None:
         return self.fault_
 
+    def kill(self) -> None:
+        self.die()
+
     def close(self) -> None:
         self.closed = True
         if self.fault_ is None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -54,9 +56,16 @@ def test_instances_are_killed_under_load_and_every_request_is_answered(folder: P
     assert sum("is replaced" in line or "did not start" in line for line in made.lines) >= 1
 
 
+def base_of(process: int) -> str:
+    """The folder that was made for a server."""
+    variables = Path(f"/proc/{process}/environ").read_bytes().decode().split("\0")
+    return next(one for one in variables if one.startswith("SAGEMAKER_BASE_DIR=")).partition("=")[2]
+
+
 def test_no_server_outlives_a_front_that_is_killed(folder: Path) -> None:
     with deployed(folder, "first", "--instances", "2") as made:
         before = made.servers()
+        folders = [base_of(process) for process in before]
         made.process.kill()
         made.process.wait()
         end = time.monotonic() + 30
@@ -64,6 +73,26 @@ def test_no_server_outlives_a_front_that_is_killed(folder: Path) -> None:
             time.sleep(0.1)
 
     assert len(before) == 2 and not made.servers()
+    while any(map(os.path.exists, folders)) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert len(folders) == 2 and not any(map(os.path.exists, folders))
+
+
+def test_who_asks_twice_to_end_it_need_not_wait(folder: Path) -> None:
+    """For a request of a minute, which the first time is waited for."""
+    with deployed(folder, "first", "--instances", "2") as made, ThreadPoolExecutor() as pool:
+        asked = pool.submit(made.sleepy, 60)
+        time.sleep(1)
+        made.process.send_signal(signal.SIGINT)
+        made.until("Ctrl-C again")
+        with pytest.raises(subprocess.TimeoutExpired):
+            made.process.wait(1)
+        made.process.send_signal(signal.SIGINT)
+        begin = time.monotonic()
+
+        assert made.process.wait(50) == 0
+        assert time.monotonic() - begin < 25
+        assert asked.exception() is not None or asked.result().status_code >= 500
 
 
 @pytest.mark.parametrize(

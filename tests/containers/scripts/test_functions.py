@@ -24,7 +24,7 @@ from tests.containers.scripts.conftest import ENVIRONMENT
 
 
 def script(model: Path, text: str, name: str = "inference.py") -> Functions:
-    (model / "code").mkdir(exist_ok=True)
+    (model / "code").mkdir(parents=True, exist_ok=True)
     (model / "code" / name).write_text(text)
     return Functions.of(model, {"SAGEMAKER_PROGRAM": name})
 
@@ -174,6 +174,35 @@ def test_a_script_is_served_until_it_is_stopped(tmp_path: Path) -> None:
     assert server.wait(30) == 0 and os.path.isdir(tmp_path)
     assert asked.json() == [[2, 4]] and asked.headers["Content-Type"] == "application/json"
     assert wrong.status_code == 415 and "Content-Type 'text/html'" in wrong.json()["message"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "sentence"),
+    [
+        ("raise FileNotFoundError('model.pt is not there')", 1, "FileNotFoundError: model.pt is not there"),
+        (
+            "from algoport.algorithms.contract.errors import UserError; raise UserError('a: must be b.')",
+            2,
+            "a: must be b.",
+        ),
+    ],
+)
+def test_a_model_that_cannot_be_loaded_ends_the_server_with_a_sentence(
+    tmp_path: Path, fault: str, code: int, sentence: str
+) -> None:
+    """With several workers, each of which fails: the second one's end used to be gunicorn's traceback."""
+    script(tmp_path / "model", f"def model_fn(folder):\n    {fault}\n")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    own = {"SAGEMAKER_BASE_DIR": str(tmp_path), "SAGEMAKER_MODEL_SERVER_WORKERS": "3", "SAGEMAKER_BIND_TO_PORT": port}
+    command = [sys.executable, "-m", "algoport.containers.scripts", "serve"]
+
+    ended = subprocess.run(command, env=ENVIRONMENT | own, capture_output=True, text=True, timeout=120, check=False)
+
+    log = ended.stdout + ended.stderr
+    assert ended.returncode == code, log
+    assert f"Unable to load model: {tmp_path / 'model'}: {sentence}" in log and "Traceback" not in log
 
 
 def test_estimators_are_served_without_a_script_and_strange_types_are_not(tmp_path: Path) -> None:
