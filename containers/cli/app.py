@@ -104,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 # What a command needs beyond the package itself, by the name of the extra.
-_EXTRAS = {"control": ("httptools", "optuna", "uvicorn"), "cli": ("matplotlib", "yaml", "rich", "urllib3")}
+_EXTRAS = {"control": ("httptools", "optuna", "uvicorn", "uvloop"), "cli": ("matplotlib", "yaml", "rich", "urllib3")}
 # Errors of a path, which a user has given.
 _PATHS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST}
 _PATHS |= {errno.ENAMETOOLONG, errno.ELOOP, errno.ENXIO, errno.ENODEV, errno.EINVAL}

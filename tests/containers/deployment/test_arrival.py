@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 import uvicorn
+import uvloop
 
 from algoport.containers.deployment import arrival
 from algoport.containers.deployment.arrival import Connection
@@ -69,7 +70,7 @@ def test_a_head_without_an_end_is_refused() -> None:
             assert await answered(reader) == (b"400", b"The head of the request is too long.")
             assert await reader.read() == b""
 
-    asyncio.run(run())
+    uvloop.run(run())
 
 
 def test_long_bodies_and_requests_one_after_the_other_are_no_long_heads() -> None:
@@ -79,7 +80,7 @@ def test_long_bodies_and_requests_one_after_the_other_are_no_long_heads() -> Non
                 writer.write(POST + b"Content-Length: %d\r\n\r\n" % size + b"1" * size)
                 assert await answered(reader) == (b"200", b"%d" % size)
 
-    asyncio.run(run())
+    uvloop.run(run())
 
 
 @pytest.mark.parametrize("sent", [b"", POST], ids=["nothing", "half a head"])
@@ -93,7 +94,7 @@ def test_a_connection_that_sends_no_request_is_closed(sent: bytes, monkeypatch: 
             async with asyncio.timeout(10):
                 assert await reader.read() == b""
 
-    asyncio.run(run())
+    uvloop.run(run())
 
 
 def test_a_request_after_a_slow_answer_is_not_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,7 +110,7 @@ def test_a_request_after_a_slow_answer_is_not_cut_off(monkeypatch: pytest.Monkey
                 assert await answered(reader) == (b"200", b"2")
                 await asyncio.sleep(0.4)
 
-    asyncio.run(run())
+    uvloop.run(run())
 
 
 def test_an_answer_in_two_parts_is_not_held_back_until_the_first_is_acknowledged() -> None:
@@ -124,4 +125,4 @@ def test_an_answer_in_two_parts_is_not_held_back_until_the_first_is_acknowledged
 
             assert client.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
-    asyncio.run(run())
+    uvloop.run(run())

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 
 from algoport.algorithms.contract.errors import PlatformError, UserError
 from algoport.containers.deployment import channel
@@ -22,7 +23,7 @@ def asked(act: channel.Act, folder: Path, words: Mapping[str, Any] | None = None
         async with channel.Listener(folder, act):
             return await channel.ask(folder, "one", words or {}, lines.append), lines
 
-    return asyncio.run(run())
+    return uvloop.run(run())
 
 
 def test_lines_and_the_answer_come_back(tmp_path: Path) -> None:
@@ -65,7 +66,7 @@ def test_who_leaves_takes_the_request_back(tmp_path: Path) -> None:
             await ended.wait()
         return ended.is_set()
 
-    assert asyncio.run(run())
+    assert uvloop.run(run())
 
 
 def test_an_endpoint_that_ends_meanwhile_is_told(tmp_path: Path) -> None:
@@ -86,7 +87,7 @@ def test_an_endpoint_that_ends_meanwhile_is_told(tmp_path: Path) -> None:
         with pytest.raises(PlatformError, match="one: has ended meanwhile"):
             await asking
 
-    asyncio.run(run())
+    uvloop.run(run())
     assert not faults
 
 

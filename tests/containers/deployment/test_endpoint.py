@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import requests
+import uvloop
 
 from algoport.containers.deployment.capture import CaptureSettings
 from algoport.containers.deployment.description import Description, Variant
@@ -89,7 +90,7 @@ def test_instances_follow_the_requests_in_flight_down_to_none_and_back(
         assert set(answers) == {(200, b"one")} and last == (200, b"one")
 
     lines: list[str] = []
-    asyncio.run(run())
+    uvloop.run(run())
     assert any("one: 3 in place of" in line for line in lines) and any("one: 0 in place of" in line for line in lines)
 
 
@@ -108,7 +109,7 @@ def test_an_update_answers_with_the_new_model_and_keeps_the_logs_of_the_old(tmp_
         assert endpoint.capture is not None and endpoint.capture.written == 2
 
     lines, steps = list[str](), list[str]()
-    asyncio.run(run())
+    uvloop.run(run())
     assert logs == ["one-1.log", "one-2.log"]
     assert steps == ["Starting the instances of one beside those that there are.", "Draining the old instances."]
     assert [line for line in lines if line in steps] == steps

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 import pytest
+import uvloop
 
 from algoport.algorithms.contract.errors import UserError
 from algoport.containers.deployment.configuration import Place, Split
@@ -41,7 +42,7 @@ def test_the_least_busy_is_chosen_and_equals_take_turns() -> None:
         assert all(turns.count(one) == 2 for one in (first, second, third))
         assert others is third
 
-    asyncio.run(run())
+    uvloop.run(run())
 
 
 def test_an_instance_that_ends_is_replaced_and_requests_wait_for_the_next() -> None:
@@ -62,7 +63,7 @@ def test_an_instance_that_ends_is_replaced_and_requests_wait_for_the_next() -> N
         assert lines == ["one-1: is replaced. the server has ended with exit code 137"]
         assert instances.counts.losses == 1
 
-    asyncio.run(run())
+    uvloop.run(run())
 
 
 def test_an_instance_that_is_not_healthy_gets_no_requests_until_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +86,7 @@ def test_an_instance_that_is_not_healthy_gets_no_requests_until_it_is(monkeypatc
 
         assert codes == [200] * 4 and not answered and len(rack.all) == 2
 
-    asyncio.run(run())
+    uvloop.run(run())
 
 
 def test_an_instance_that_stays_not_healthy_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,7 +105,7 @@ def test_an_instance_that_stays_not_healthy_is_replaced(monkeypatch: pytest.Monk
 
         assert lines == ["one-1: is replaced. one-1: its health checks have failed for 0.05 seconds."]
 
-    asyncio.run(run())
+    uvloop.run(run())
 
 
 def test_what_cannot_start_is_tried_less_and_less_often_and_who_waits_is_told() -> None:
@@ -121,7 +122,7 @@ def test_what_cannot_start_is_tried_less_and_less_often_and_who_waits_is_told() 
 
         assert lines == [f"one-{number + 1}: did not start. reason {number}" for number in range(3)]
 
-    asyncio.run(run())
+    uvloop.run(run())
 
 
 def test_fewer_are_wanted_and_those_that_go_finish_what_they_have() -> None:
@@ -153,7 +154,7 @@ def test_fewer_are_wanted_and_those_that_go_finish_what_they_have() -> None:
 
         assert len(going) == 1 and closed == [False, False] and codes == [200, 200]
 
-    asyncio.run(run())
+    uvloop.run(run())
 
 
 def test_none_are_wanted_and_a_request_starts_one() -> None:
@@ -167,7 +168,7 @@ def test_none_are_wanted_and_a_request_starts_one() -> None:
 
         assert (before, code, len(rack.all)) == (0, 200, 1)
 
-    asyncio.run(run())
+    uvloop.run(run())
 
 
 def test_requests_that_wait_are_refused_when_it_takes_too_long_or_all_ends() -> None:
@@ -184,7 +185,7 @@ def test_requests_that_wait_are_refused_when_it_takes_too_long_or_all_ends() -> 
 
         assert late[0] == ended[0] == 503 and late[1]["retry-after"] == ended[1]["retry-after"] == "1"
 
-    asyncio.run(run())
+    uvloop.run(run())
 
 
 def test_shares_are_kept_at_every_moment() -> None:
@@ -216,4 +217,4 @@ def test_instances_that_end_again_and_again_are_replaced_less_often() -> None:
         # Six at once, and others 1 and 2 seconds after.
         assert (starts, losses) in {(7, 6), (7, 7)}
 
-    asyncio.run(run())
+    uvloop.run(run())

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+import uvloop
 
 from algoport.containers.deployment.configuration import Place
 from algoport.containers.deployment.front import Front
@@ -53,7 +54,7 @@ def test_a_body_and_the_headers_of_the_contract_pass_and_no_others() -> None:
         head = rack.all[0].heads[0].decode()
         assert "x-amzn-sagemaker-inference-id: 7" in head and "cookie" not in head and "outside" not in head
 
-    asyncio.run(run())
+    uvloop.run(run())
 
 
 def test_a_request_whose_instance_is_lost_is_answered_by_another_one() -> None:
@@ -65,7 +66,7 @@ def test_a_request_whose_instance_is_lost_is_answered_by_another_one() -> None:
         assert codes == [200] * 4
         assert len(rack.all[0].bodies) >= 1 and len(rack.all[1].bodies) == 4
 
-    asyncio.run(run())
+    uvloop.run(run())
 
 
 def test_a_request_that_ends_its_instances_is_sent_twice_and_then_refused() -> None:
@@ -78,7 +79,7 @@ def test_a_request_that_ends_its_instances_is_sent_twice_and_then_refused() -> N
         assert json.loads(body)["message"] == "one: its connection has broken off."
         assert sum(len(fake.bodies) for fake in rack.all) == 2
 
-    asyncio.run(run())
+    uvloop.run(run())
 
 
 def test_an_answer_that_breaks_off_is_no_answer() -> None:
@@ -91,7 +92,7 @@ def test_an_answer_that_breaks_off_is_no_answer() -> None:
         assert rack.all[0].bodies
         assert [(code, body) for code, _, body in answers] == [(200, b"1,2\n")] * 3
 
-    asyncio.run(run())
+    uvloop.run(run())
 
 
 def test_an_instance_that_is_full_leaves_its_request_to_another_one() -> None:
@@ -105,7 +106,7 @@ def test_an_instance_that_is_full_leaves_its_request_to_another_one() -> None:
         assert (code, headers["retry-after"]) == (503, "7")
         assert others == [200, 200]
 
-    asyncio.run(run())
+    uvloop.run(run())
 
 
 def test_an_answer_of_unknown_length_is_passed_on_and_one_that_breaks_off_ends_as_one() -> None:
@@ -122,7 +123,7 @@ def test_an_answer_of_unknown_length_is_passed_on_and_one_that_breaks_off_ends_a
         assert [(code, body) for code, _, body in answers] == [(200, b"1,2\n")] * 2
         assert not inside
 
-    asyncio.run(run())
+    uvloop.run(run())
 
 
 def test_an_instance_that_takes_too_long_is_given_up() -> None:
@@ -140,7 +141,7 @@ def test_an_instance_that_takes_too_long_is_given_up() -> None:
 
         assert code == 504 and json.loads(body)["message"] == "one: no answer within 0.1 seconds."
 
-    asyncio.run(run())
+    uvloop.run(run())
 
 
 def test_requests_are_shared_out_by_weight_and_a_variant_may_be_named() -> None:
@@ -163,7 +164,7 @@ def test_requests_are_shared_out_by_weight_and_a_variant_may_be_named() -> None:
         message = "x-amzn-sagemaker-target-variant: must be one of a, b, c; it is 'd'."
         assert unknown[0] == 400 and json.loads(unknown[2])["message"] == message
 
-    asyncio.run(run())
+    uvloop.run(run())
 
 
 def test_other_paths_are_those_of_a_container() -> None:
@@ -186,7 +187,7 @@ def test_other_paths_are_those_of_a_container() -> None:
         assert b'algoport_endpoint_requests_total{code="200",variant="one"} 1.0' in metrics[2]
         assert b'algoport_endpoint_instances_ready{variant="one"} 1.0' in metrics[2]
 
-    asyncio.run(run())
+    uvloop.run(run())
 
 
 def test_a_body_that_is_too_large_is_refused_before_it_is_read() -> None:
@@ -199,7 +200,7 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read() -> None:
         assert code == 413 and "104,857,600 bytes" in json.loads(body)["message"]
         assert full[0] == 503 and full[1]["retry-after"] == "1"
 
-    asyncio.run(run())
+    uvloop.run(run())
 
 
 def trickling(parts: list[bytes], then: asyncio.Event) -> Any:
@@ -235,7 +236,7 @@ def test_bodies_that_trickle_in_count_from_their_first_byte_on() -> None:
         assert (full[0], full[1]["retry-after"], fits[0], after[0], sent) == (503, "1", 200, 200, [])
         assert app._bytes == 0
 
-    asyncio.run(run())
+    uvloop.run(run())
 
 
 def test_a_body_that_comes_too_slowly_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,4 +255,4 @@ def test_a_body_that_comes_too_slowly_is_given_up(monkeypatch: pytest.MonkeyPatc
         assert app._bytes == 0
 
     monkeypatch.setattr("algoport.serving.arrival.PATIENCE", 0.1)
-    asyncio.run(run())
+    uvloop.run(run())

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import pytest
+import uvloop
 
 from algoport.algorithms.contract.errors import UserError
 from algoport.containers.deployment.configuration import Configuration, Place, Routing
@@ -81,7 +82,7 @@ def played(act: Callable[[Stage], Awaitable[None]], old: Rack, **racks: Rack) ->
             for one in stage.made:
                 await one.close(1)
 
-    asyncio.run(run())
+    uvloop.run(run())
 
 
 def says(word: bytes, status: str = "200 OK") -> Fake:
