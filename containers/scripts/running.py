@@ -58,12 +58,20 @@ def run(command: Sequence[str], folder: Path, environment: Mapping[str, str], *,
         if asked:  # before there was anybody to tell
             child.send_signal(signal.SIGTERM)
         tail = _Tail(child.stderr)
-        code, ended = child.wait(), time.time()
-        words = tail.words()
+        ended = _wait(child.pid)
+        stopped = bool(asked)  # what comes from here on has not ended it
+        code, words = child.wait(), tail.words()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    return End(code if code >= 0 else 128 - code, words, bool(asked), ended)
+    return End(code if code >= 0 else 128 - code, words, stopped, ended)
+
+
+def _wait(process: int) -> float:
+    """When it ended; it is still there as a zombie, so that what ends because it has gone ends later."""
+    with contextlib.suppress(ChildProcessError):  # a handler of signals has already waited for it
+        os.waitid(os.P_PID, process, os.WEXITED | os.WNOWAIT)
+    return time.time()
 
 
 class _Tail:
