@@ -12,6 +12,7 @@ from algoport.algorithms.shared.vision.residual.design import LARGE, SMALL, Desi
 LEVELS = ("crop", "crop_color", "crop_color_transform")  # of augmentation, each with those before it
 
 MOST_SIDE = 4096  # pixels
+MOST_CLASSES = 1 << 20
 
 
 class Hyperparameters(Settings):
@@ -134,6 +135,8 @@ class Hyperparameters(Settings):
             yield f"checkpoint_frequency: must be at most epochs ({self.epochs}); it is {self.checkpoint_frequency}."
         if self.top_k is not None and self.top_k > self.num_classes:
             yield f"top_k: must be at most num_classes ({self.num_classes}); it is {self.top_k}."
+        if self.num_classes > MOST_CLASSES:
+            yield f"num_classes: must be at most {MOST_CLASSES}; it is {self.num_classes}."
         if self.num_classes == 1 and not self.multi_label:
             yield "num_classes: must be at least 2 without multi_label; it is 1."
 

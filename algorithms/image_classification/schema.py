@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algoport.algorithms.contract.errors import UserError
-from algoport.algorithms.image_classification.hyperparameters import MOST_SIDE
+from algoport.algorithms.image_classification.hyperparameters import MOST_CLASSES, MOST_SIDE
 from algoport.algorithms.shared.vision.residual.design import LARGE, SMALL, Design
 
 STORED = "as stored"  # what a model says of pictures that are not turned as their cameras say
@@ -65,7 +65,12 @@ def is_multiple(facts: Mapping[str, Any], place: str) -> bool:
 
 def _check_numbers(given: Mapping[str, Any], place: str) -> None:
     """`UserError` where a number is not one that a network can have."""
-    limits = {"num_classes": (1, 1 << 20), "height": (1, MOST_SIDE), "width": (1, MOST_SIDE), "epoch": (0, 1 << 40)}
+    limits = {
+        "num_classes": (1, MOST_CLASSES),
+        "height": (1, MOST_SIDE),
+        "width": (1, MOST_SIDE),
+        "epoch": (0, 1 << 40),
+    }
     for name, (low, high) in limits.items():
         if type(given[name]) is not int or not low <= given[name] <= high:
             raise UserError(

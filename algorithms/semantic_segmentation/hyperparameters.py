@@ -11,6 +11,7 @@ from algoport.algorithms.contract.hyperparameters import Settings, boolean, choi
 LAYERS = {"resnet-50": 50, "resnet-101": 101}
 DECODERS = ("fcn", "psp", "deeplab")
 MOST_CLASSES = 254
+MOST_SIDE = 1 << 14  # pixels of a crop
 
 STRIDE = 8  # crop_size is rounded up to a multiple of it
 
@@ -129,6 +130,8 @@ class Hyperparameters(Settings):
 
     def faults(self) -> Iterator[str]:
         """What no single field can see."""
+        if self.crop > MOST_SIDE:
+            yield f"crop_size: must be at most {MOST_SIDE}; it is {self.crop_size}."
         if self.crop > 2 * self.base_size:
             yield (
                 f"crop_size: must be at most twice base_size ({self.base_size}), the most that a picture is enlarged "

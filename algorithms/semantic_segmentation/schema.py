@@ -9,10 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algoport.algorithms.contract.errors import UserError
-from algoport.algorithms.semantic_segmentation.hyperparameters import DECODERS, LAYERS, MOST_CLASSES, STRIDE
+from algoport.algorithms.semantic_segmentation.hyperparameters import DECODERS, LAYERS, MOST_CLASSES, MOST_SIDE, STRIDE
 from algoport.algorithms.shared.vision.residual.dilation import DilatedDesign
-
-MOST_SIDE = 1 << 14  # pixels of a crop
 
 
 def fields(facts: Mapping[str, Any], place: str) -> dict[str, Any]:

@@ -9,6 +9,13 @@ from algoport.algorithms.contract.hyperparameters import Settings, boolean, choi
 AS_HIDDEN = "rnn_num_hidden"
 _SIZES = (128, 256, 512, 1024, 2048)
 _MOST_WORDS_IN_LINE = 5000  # tokens of a sentence
+# What a model's file may have of what a setting leaves open: layers, and all other sizes.
+MOST_LAYERS, MOST_SIZE = 100, 100_000
+_LAYERS = ("num_layers_encoder", "num_layers_decoder")
+_SIZED = (
+    *("beam_size", "num_embed_source", "num_embed_target", "rnn_num_hidden", "rnn_attention_num_hidden"),
+    *("cnn_num_hidden", "cnn_kernel_width_encoder", "cnn_kernel_width_decoder"),
+)
 
 
 class Hyperparameters(Settings):
@@ -184,10 +191,18 @@ class Hyperparameters(Settings):
         for name in ("max_seq_len_source", "max_seq_len_target"):
             if getattr(self, name) > _MOST_WORDS_IN_LINE:
                 yield f"{name}: must be at most {_MOST_WORDS_IN_LINE} tokens; it is {getattr(self, name)}."
+        yield from self._size_faults()
         if self.max_num_epochs is not None and self.min_num_epochs > self.max_num_epochs:
             yield (
                 f"min_num_epochs: must be at most max_num_epochs ({self.max_num_epochs}); it is {self.min_num_epochs}."
             )
+
+    def _size_faults(self) -> Iterator[str]:
+        """Sizes that no model's file may have: the job would end well, and its model could not be loaded."""
+        for name in (*_LAYERS, *_SIZED):
+            value, most = getattr(self, name), MOST_LAYERS if name in _LAYERS else MOST_SIZE
+            if isinstance(value, int) and value > most:
+                yield f"{name}: must be at most {most}; it is {value}."
 
     def _momentum_faults(self) -> Iterator[str]:
         if self.momentum is not None and self.optimizer_type != "sgd":

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.seq2seq import convolution
 from algoport.algorithms.seq2seq.design import Design
+from algoport.algorithms.seq2seq.hyperparameters import MOST_LAYERS, MOST_SIZE
 from algoport.algorithms.seq2seq.vocabulary import LIMIT, MOST, SOURCE, TARGET, Vocabulary
 from algoport.algorithms.shared import artifact
 from algoport.algorithms.shared.arrays import single
@@ -27,8 +28,10 @@ _WORDS = {
     "cnn_activation_type": convolution.ACTIVATIONS,
 }
 _FLAGS = ("rnn_attention_in_upper_layers", "rnn_residual_connections")
-_MOST = {"source_words": MOST, "target_words": MOST, "num_layers_encoder": 100, "num_layers_decoder": 100}
-_MOST_NUMBER = 100_000  # of all other sizes
+_MOST = {
+    **{"source_words": MOST, "target_words": MOST},
+    **{"num_layers_encoder": MOST_LAYERS, "num_layers_decoder": MOST_LAYERS},
+}
 _MOST_RATIO = 1e6
 
 
@@ -44,12 +47,12 @@ def facts(given: Mapping[str, Any]) -> tuple[Design, dict[str, Any]]:
             if not isinstance(value, bool):
                 raise UserError(f"{artifact.FACTS}: {name} must be true or false; it is {value!r}.")
         else:
-            _check_whole(value, name, _MOST.get(name, _MOST_NUMBER))
+            _check_whole(value, name, _MOST.get(name, MOST_SIZE))
         own[name] = value
     if own["rnn_num_hidden"] % 2:
         raise UserError(f"{artifact.FACTS}: rnn_num_hidden must be even; it is {own['rnn_num_hidden']}.")
     more: dict[str, Any] = {"beam_size": given.get("beam_size")}
-    _check_whole(more["beam_size"], "beam_size", _MOST_NUMBER)
+    _check_whole(more["beam_size"], "beam_size", MOST_SIZE)
     for name in ("length_ratio_mean", "length_ratio_deviation"):
         value = given.get(name)
         if type(value) not in (int, float) or not 0 <= float(str(value)) <= _MOST_RATIO:
