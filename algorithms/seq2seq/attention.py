@@ -16,6 +16,7 @@ from algoport.algorithms.seq2seq.design import Design
 from algoport.algorithms.seq2seq.kernels import attention as kernels
 from algoport.algorithms.seq2seq.packing import Packing
 from algoport.algorithms.shared.arrays import const
+from algoport.algorithms.shared.linalg.product import product
 from algoport.algorithms.shared.threads import team
 
 Array = NDArray[np.float32]
@@ -48,7 +49,7 @@ class Source:
 def source(design: Design, weights: Weights, states: Array, packing: Packing) -> Source:
     """From states row by row of a recurrent decoder's source."""
     own = states[packing.by_sentence]
-    keys = own @ weights["attention.key"] if "attention.key" in weights else own
+    keys = product(own, weights["attention.key"]) if "attention.key" in weights else own
     return Source(own, keys, packing.begins, weights.get("attention.score", _NONE))
 
 

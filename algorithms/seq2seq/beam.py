@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +20,11 @@ from algoport.algorithms.seq2seq.attention import Source
 from algoport.algorithms.seq2seq.design import Design
 from algoport.algorithms.seq2seq.kernels import beams as kernels
 from algoport.algorithms.seq2seq.packing import Packing
+from algoport.algorithms.seq2seq.recurrent_step import Inputs
+from algoport.algorithms.seq2seq.screening import Screen, is_available
 from algoport.algorithms.seq2seq.vocabulary import BOS, EOS
 from algoport.algorithms.shared.arrays import const
-from algoport.algorithms.shared.threads import team
+from algoport.algorithms.shared.threads import ALONE, team
 
 Array = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -40,6 +43,25 @@ class Translation:
     matrix: Array | None = None  # (tokens, source tokens) weights of attention, where they were asked for
 
 
+@dataclass(frozen=True, eq=False)
+class Network:
+    """Weights, and what searches make of them once."""
+
+    design: Design
+    weights: Weights
+
+    @cached_property
+    def step(self) -> recurrent_step.Step:
+        """Of a recurrent decoder."""
+        return recurrent_step.Step.of(self.design, self.weights)
+
+    @cached_property
+    def screen(self) -> Screen | None:
+        """The output layer in codes; None where the processor has no instruction for them."""
+        _load_kernels()
+        return Screen.of(self.weights["output"], self.weights["output.bias"]) if is_available() else None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Search:
     """How to search."""
@@ -47,10 +69,11 @@ class Search:
     beam: int
     limit: Callable[[int], int]  # most tokens of the target of so many tokens
     matrix: bool = False
+    exact: bool = False  # whether all products are of float32
     over: Callable[[], bool] = lambda: False  # whether there is no time for more sentences
 
 
-def translate(design: Design, weights: Weights, sources: Ragged, search: Search) -> list[Translation]:
+def translate(network: Network, sources: Ragged, search: Search) -> list[Translation]:
     """The translation of each sentence, in their order. That of no tokens is none; and where time is over, so are
     those that are left."""
     order = np.argsort(-sources.lengths, kind="stable")
@@ -61,7 +84,7 @@ def translate(design: Design, weights: Weights, sources: Ragged, search: Search)
         if search.over():
             break
         some = order[first : first + SENTENCES]
-        for number, own in zip(some.tolist(), _translate(design, weights, sources.take(some), search), strict=True):
+        for number, own in zip(some.tolist(), _translate(network, sources.take(some), search), strict=True):
             every[number] = own
     return every
 
@@ -76,8 +99,9 @@ class Step:
     weights: Array  # (rows, longest) of attention, (0, 0) where nobody asks
 
 
-def _translate(design: Design, weights: Weights, sources: Ragged, search: Search) -> Iterator[Translation]:
+def _translate(network: Network, sources: Ragged, search: Search) -> Iterator[Translation]:
     """Of some sentences, from the longest to the shortest."""
+    design, weights = network.design, network.weights
     n, k, lengths = len(sources), search.beam, sources.lengths
     packing = Packing.of(lengths)
     states, _ = encoder.encode(design, weights, weights["source.embedding"][packing.take(sources)], packing)
@@ -85,7 +109,7 @@ def _translate(design: Design, weights: Weights, sources: Ragged, search: Search
     limits = np.array([max(1, search.limit(length)) for length in lengths.tolist()], np.int64)
     scores, ended = np.full((n, k), -np.inf), np.full((n, k), -1, np.int64)
     scores[:, 0], ended[:, 0] = 0, 0
-    decoder = _Decoder(design, weights, given)
+    decoder = _Decoder(network, given, None if search.exact else network.screen)
     steps: list[Step] = []
     rows = np.full((n, k), -1, np.int64)
     rows[:, 0] = np.arange(n)
@@ -114,25 +138,31 @@ def _translate(design: Design, weights: Weights, sources: Ragged, search: Search
 class _Decoder:
     """The rows of hypotheses that go on, and their state."""
 
-    def __init__(self, design: Design, weights: Weights, given: Source) -> None:
-        self._design, self._weights, self._given = design, weights, given
+    def __init__(self, network: Network, given: Source, screen: Screen | None) -> None:
+        self._design, self._weights, self._given = network.design, network.weights, given
+        self._screen = screen
         n = len(given.lengths)
-        if design.decoder_type == "rnn":
-            self._step: recurrent_step.Step | None = recurrent_step.Step.of(design, weights)
-            self._now: recurrent_decoder.Now | convolutional_decoder.Now = recurrent_step.begin(design, weights, given)
+        if network.design.decoder_type == "rnn":
+            self._step: recurrent_step.Step | None = network.step
+            self._inputs = Inputs(network.step)
+            self._now: recurrent_decoder.Now | convolutional_decoder.Now = recurrent_step.begin(
+                network.design, network.weights, given
+            )
         else:
             self._step = None
-            self._now = convolutional_decoder.begin(design, n)
+            self._now = convolutional_decoder.begin(network.design, n)
         self._parents = np.arange(n)  # of each row the state that it continues
         self._rows = np.empty((0, 0), np.float32)
 
     def step(self, tokens: Ints, sentences: Ints) -> Array:
         """Read a token of each row; the weights of attention."""
-        x, now = self._weights["target.embedding"][tokens], self._now
+        now = self._now
         if isinstance(now, recurrent_decoder.Now):
             assert self._step is not None
-            self._rows, looks, self._now = self._step(self._given, sentences, x, self._parents, now)
+            given = self._given, sentences, self._inputs, tokens, self._parents, now
+            self._rows, looks, self._now = self._step(*given)
             return looks
+        x = self._weights["target.embedding"][tokens]
         arguments = (self._design, self._weights, self._given, sentences, x)
         self._rows, looks, self._now = convolutional_decoder.step(*arguments, now)
         return looks
@@ -156,6 +186,8 @@ class _Decoder:
 
     def _look_up_(self, rows: Ints, values: Array, words: Ints, log_sums: NDArray[np.float64]) -> None:
         """Set the likeliest words of some rows, as many at a time as `NUMBERS` allows."""
+        if self._screen is not None and len(rows):
+            rows = self._screen.best_(self._rows, rows, values, words, log_sums)
         output, bias = self._weights["output"], self._weights["output.bias"]
         each = max(1, NUMBERS // len(output))
         for first in range(0, len(rows), each):
@@ -170,6 +202,17 @@ class _Decoder:
             return
         some, self._parents = np.unique(rows, return_inverse=True)
         self._now = self._now.take(some)
+
+
+def _load_kernels() -> None:
+    """Ask of no rows what their likeliest words are, in both ways: a request may need either, and which kernels are
+    compiled ahead does not depend on the processor."""
+    rows, words, sums = np.empty((0, 4), np.float32), np.empty((0, 1), np.int64), np.empty(0)
+    values, none = np.empty((0, 1), np.float32), np.empty(0, np.int64)
+    own = Screen.of(rows, rows[:, 0])
+    if own is not None:
+        own.best_(rows, none, values, words, sums)
+    kernels.best_(ALONE, rows, const(rows[:, 0]), const(none, _INT), values, words, sums)
 
 
 def _logits(rows: Array, output: Array) -> Array:

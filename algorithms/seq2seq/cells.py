@@ -1,21 +1,26 @@
 """Recurrent cells and layers, forward and backward, on a processor.    p rows   h cells   g gates   d inputs
 
-Products are NumPy's; what is between two of them are kernels. Rows lie as `packing` has them.
+Products of all steps at once are NumPy's; those of each step are with weights that are packed once for all steps, by
+which they take half as long. What is between two of them are kernels. Rows lie as `packing` has them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from algoport.algorithms.seq2seq.kernels import cells as kernels
 from algoport.algorithms.seq2seq.packing import Packing
+from algoport.algorithms.shared.linalg.product import Panels
+from algoport.algorithms.shared.threads import team
 
 Array = NDArray[np.float32]
 Weights = Mapping[str, Array]
+WORK = 32  # items of a simple loop that a hidden number is worth
 
 
 @dataclass(eq=False)
@@ -56,25 +61,34 @@ class Trace:
 
 
 class Cell:
-    """One cell by the names of its weights."""
+    """One cell by the names of its weights, which are packed once for all steps."""
 
     def __init__(self, name: str, kind: str, weights: Weights) -> None:
         self.name, self.kind = name, kind
         self.weights = weights[f"{name}.state"]
         self.bias = weights.get(f"{name}.state.bias", np.zeros(0, np.float32))  # of a GRU
 
+    @cached_property
+    def _forward(self) -> Panels:
+        return Panels(self.weights)
+
+    @cached_property
+    def _backward(self) -> Panels:
+        return Panels(self.weights.T)
+
     def step(self, trace: Trace, a: int, b: int, state: State) -> Array:
         """The rows from a to b of a trace, from the state of their sentences, which changes; their hidden states."""
         n = b - a
-        hidden = state.hidden[:n]
+        hidden, gates = state.hidden[:n], trace.gates[a:b]
         trace.before[a:b] = hidden
+        workers = team(WORK * hidden.size)
         if self.kind == "lstm":
-            products = hidden @ self.weights
-            kernels.lstm_(trace.gates[a:b], products, hidden, state.cells[:n], trace.hidden[a:b], trace.cells[a:b])
+            self._forward.product(hidden, gates, add=True)
+            kernels.lstm_(workers, gates, hidden, state.cells[:n], trace.hidden[a:b], trace.cells[a:b])
         else:
-            products = np.matmul(hidden, self.weights, out=trace.products[a:b])
+            products = self._forward.product(hidden, trace.products[a:b])
             products += self.bias
-            kernels.gru_(trace.gates[a:b], products, hidden, trace.hidden[a:b])
+            kernels.gru_(workers, gates, products, hidden, trace.hidden[a:b])
         return trace.hidden[a:b]
 
     def step_back(self, trace: Trace, a: int, b: int, slopes: Array, by: State) -> Array:
@@ -83,13 +97,14 @@ class Cell:
         n = b - a
         slopes = slopes + by.hidden[:n]
         gates = trace.gates[a:b]
+        workers = team(WORK * slopes.size)
         if self.kind == "lstm":
-            kernels.lstm_back_(gates, trace.cells[a:b], slopes, by.cells[:n])
-            np.matmul(gates, self.weights.T, out=by.hidden[:n])
+            kernels.lstm_back_(workers, gates, trace.cells[a:b], slopes, by.cells[:n])
+            self._backward.product(gates, by.hidden[:n])
         else:
             direct = np.empty_like(slopes)
-            kernels.gru_back_(gates, trace.products[a:b], trace.before[a:b], slopes, direct)
-            np.matmul(trace.products[a:b], self.weights.T, out=by.hidden[:n])
+            kernels.gru_back_(workers, gates, trace.products[a:b], trace.before[a:b], slopes, direct)
+            self._backward.product(trace.products[a:b], by.hidden[:n])
             by.hidden[:n] += direct
         return gates
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from algoport.algorithms.seq2seq import cells, convolution
+from algoport.algorithms.seq2seq import bidirectional, cells, convolution
 from algoport.algorithms.seq2seq.design import Design
 from algoport.algorithms.seq2seq.packing import Packing
 
@@ -47,13 +47,17 @@ def encode_back(
 def _recurrent(design: Design, weights: Weights, x: Array, packing: Packing, drop: Drop) -> tuple[Array, Trace]:
     """One layer in both directions, then layers in one."""
     kind, trace = design.rnn_cell_type, Trace()
-    both = [
-        cells.layer(f"encoder.0.{direction}", kind, weights, x, packing, reverse=direction == "backward")
-        for direction in ("forward", "backward")
-    ]
     trace.inputs.append(x)
-    trace.layers.append(both)
-    states = np.concatenate([own.hidden for own in both], axis=1)
+    if kind == "lstm":
+        states, first = bidirectional.forward("encoder.0", weights, x, packing)
+        trace.layers.append(first)
+    else:
+        both = [
+            cells.layer(f"encoder.0.{direction}", kind, weights, x, packing, reverse=direction == "backward")
+            for direction in ("forward", "backward")
+        ]
+        trace.layers.append(both)
+        states = np.concatenate([own.hidden for own in both], axis=1)
     for layer in range(1, design.num_layers_encoder):
         own = cells.layer(f"encoder.{layer}", kind, weights, states, packing)
         trace.inputs.append(states)
@@ -71,6 +75,9 @@ def _recurrent_back(
             f"encoder.{layer}", kind, weights, trace.inputs[layer], packing, trace.layers[layer], slopes, gradient
         )
         slopes = by_input + slopes if design.is_residual(layer) else by_input
+    if kind == "lstm":
+        x, own = trace.inputs[0], trace.layers[0]
+        return bidirectional.backward("encoder.0", weights, x, packing, own, slopes, gradient)
     h = design.rnn_num_hidden // 2
     parts = [
         cells.layer_back(

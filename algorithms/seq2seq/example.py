@@ -29,6 +29,7 @@ LONG_JOBS = [({"max_num_epochs": 120}, {"max_num_epochs": 25})]
 CHOICES: list[dict[str, object]] = [
     {"attention_matrix": True},
     {"beam_size": 1, "max_length": 4},
+    {"exact": True},
     {"replace_unknown": True},
 ]
 _WORDS = 12

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,7 +18,7 @@ from algoport.algorithms.contract.ragged import Ragged
 from algoport.algorithms.contract.records.lines import Lines
 from algoport.algorithms.contract.records.sequences import Sequences
 from algoport.algorithms.seq2seq import beam, schema
-from algoport.algorithms.seq2seq.beam import Search, Translation
+from algoport.algorithms.seq2seq.beam import Network, Search, Translation
 from algoport.algorithms.seq2seq.design import Design
 from algoport.algorithms.seq2seq.options import MOST_BEAM, Options
 from algoport.algorithms.seq2seq.pairs import check_ids, shortened
@@ -66,7 +67,9 @@ class Model:
             )
         texts = records.text.strings() if isinstance(records, Lines) else None
         looks = options.attention_matrix or options.replace_unknown
-        every = self.translate(ids, beam_size=options.beam_size, max_length=options.max_length, matrix=looks)
+        every = self.translate(
+            ids, beam_size=options.beam_size, max_length=options.max_length, matrix=looks, exact=options.exact
+        )
         if options.accept == IDS:
             answers: dict[str, Any] = {"target": [np.array(own.tokens, np.int32) for own in every]}
         else:
@@ -93,7 +96,11 @@ class Model:
             most = min(max_length, self.design.max_seq_len_target)
             limit = beam.limit_of(float(most), 0.0, most)
         search = Search(beam=beam_size or min(self.beam_size, MOST_BEAM), limit=limit, matrix=matrix, **more)
-        return beam.translate(self.design, self.weights, ids, search)
+        return beam.translate(self._network, ids, search)
+
+    @cached_property
+    def _network(self) -> Network:
+        return Network(self.design, self.weights)
 
     def _ids(self, records: Sequences | Lines) -> Ragged:
         if isinstance(records, Lines):

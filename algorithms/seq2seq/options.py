@@ -15,6 +15,10 @@ class Options(Settings):
         low=1,
         high=MOST_BEAM,
     )
+    exact: bool = boolean(
+        "compute the scores of all words in float32, and not in 8 bits first where the processor is fast in these",
+        default=False,
+    )
     max_length: int | None = integer(
         "most tokens of the answer; left out, as many as lengths of the training pairs make likely",
         default=None,

@@ -20,7 +20,11 @@ from algoport.algorithms.seq2seq.attention import Slopes, Source
 from algoport.algorithms.seq2seq.cells import Cell, State
 from algoport.algorithms.seq2seq.design import Design
 from algoport.algorithms.seq2seq.encoder import Drop, nothing
+from algoport.algorithms.seq2seq.kernels import cells as kernels
 from algoport.algorithms.seq2seq.packing import Packing
+from algoport.algorithms.shared.arrays import const
+from algoport.algorithms.shared.linalg.product import Panels, product
+from algoport.algorithms.shared.threads import team
 
 Array = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -63,10 +67,17 @@ def begin(design: Design, weights: Weights, given: Source, owners: Ints) -> tupl
     if design.rnn_decoder_state_init != "zero":
         for layer, state in enumerate(layers):
             name = f"decoder.{layer}.initial"
-            state.hidden = np.tanh(summary @ weights[f"{name}.hidden"] + weights[f"{name}.hidden.bias"])
+            state.hidden = _first(f"{name}.hidden", weights, summary)
             if kind == "lstm":
-                state.cells = np.tanh(summary @ weights[f"{name}.cells"] + weights[f"{name}.cells.bias"])
+                state.cells = _first(f"{name}.cells", weights, summary)
     return Now(np.zeros((n, h), np.float32), layers), summary
+
+
+def _first(name: str, weights: Weights, summary: Array) -> Array:
+    """The first hidden states or cells of a layer."""
+    own = product(summary, weights[name])
+    own += weights[f"{name}.bias"]
+    return np.asarray(np.tanh(own, out=own))
 
 
 def _summary(design: Design, given: Source) -> Array:
@@ -102,13 +113,14 @@ def decode(
     trace.summary = summary
     trace.first = [part.copy() for state in now.layers for part in (state.hidden, state.cells)]
     every = [Cell(f"decoder.{layer}", design.rnn_cell_type, weights) for layer in layers]
+    panels = _panels(design, weights, turned=False)
     dropped = np.empty((p, h), np.float32)
     for a, b, n in packing.spans():
         feed = now.feed[:n]
         trace.feeds[a:b] = feed
-        gates[a:b] += feed @ weights["decoder.feed"]
+        panels["decoder.feed"].product(feed, gates[a:b], add=True)
         below = every[0].step(trace.layers[0], a, b, now.layers[0])
-        _look(design, weights, given, owners[:n], below, trace, a, b)
+        _look(design, panels, given, owners[:n], below, trace, a, b)
         context = trace.both[a:b, h:]
         for layer in layers[1:]:
             read = trace.inputs[layer][a:b]
@@ -121,13 +133,18 @@ def decode(
             above = every[layer].step(own, a, b, now.layers[layer])
             below = above + below if design.is_residual(layer) else above
         trace.both[a:b, :h] = below
-        out = np.matmul(trace.both[a:b], weights["decoder.combine"], out=trace.out[a:b])
-        out += weights["decoder.combine.bias"]
-        np.tanh(out, out=out)
+        out = panels["decoder.combine"].product(trace.both[a:b], trace.out[a:b])
+        kernels.squash_(team(cells.WORK // 4 * out.size), out, const(weights["decoder.combine.bias"]))
         dropped[a:b] = out
         drop(dropped[a:b], a)
         feed[:] = dropped[a:b]
     return dropped, trace, now
+
+
+def _panels(design: Design, weights: Weights, *, turned: bool) -> dict[str, Panels]:
+    """The matrices of each step, or transposed ones, packed once for all of them."""
+    names = ["decoder.feed", "decoder.combine", *(["attention.query"] if design.projects else [])]
+    return {name: Panels(weights[name].T if turned else weights[name]) for name in names}
 
 
 def _trace(design: Design, given: Source, x: Array, gates: Array) -> Trace:
@@ -150,12 +167,19 @@ def _trace(design: Design, given: Source, x: Array, gates: Array) -> Trace:
 
 
 def _look(
-    design: Design, weights: Weights, given: Source, owners: Ints, state: Array, trace: Trace, a: int, b: int
+    design: Design,
+    panels: Mapping[str, Panels],
+    given: Source,
+    owners: Ints,
+    state: Array,
+    trace: Trace,
+    a: int,
+    b: int,
 ) -> None:
     """Attention of a step's rows."""
     queries = trace.queries[a:b]
     if design.projects:
-        np.matmul(state, weights["attention.query"], out=queries)
+        panels["attention.query"].product(state, queries)
     elif design.rnn_attention_type != "fixed":
         queries[:] = state
     contexts = np.empty((b - a, design.states), np.float32)
@@ -182,13 +206,13 @@ def decode_back(
     by_feed = np.zeros((n, h), np.float32)
     by_out = np.empty_like(trace.out)
     by_queries = np.zeros_like(trace.queries)
-    zero = np.zeros(1, np.int64)
+    zero, panels = np.zeros(1, np.int64), _panels(design, weights, turned=True)
     for a, b, size in reversed(packing.spans()):
         own = by_out[a:b]
         np.add(slopes[a:b], by_feed[:size], out=own)
         drop(own, a)
         own *= 1 - trace.out[a:b] * trace.out[a:b]
-        by_both = own @ weights["decoder.combine"].T
+        by_both = panels["decoder.combine"].product(own)
         by_below, by_context = by_both[:, :h], by_both[:, h:]
         for layer in reversed(range(1, n_layers)):
             gates = every[layer].step_back(trace.layers[layer], a, b, by_below, by_states[layer])
@@ -210,11 +234,11 @@ def decode_back(
         )
         by_queries[a:b] = own_queries
         if design.projects:
-            by_below = by_below + own_queries @ weights["attention.query"].T
+            by_below = by_below + panels["attention.query"].product(own_queries)
         elif design.rnn_attention_type != "fixed":
             by_below = by_below + own_queries
         gates = every[0].step_back(trace.layers[0], a, b, by_below, by_states[0])
-        np.matmul(gates, weights["decoder.feed"].T, out=by_feed[:size])
+        panels["decoder.feed"].product(gates, by_feed[:size])
     _finish(design, trace, every, by_out, by_queries, gradient)
     _begin_back(design, weights, given, owners, trace, by_states, by, gradient)
     return np.asarray(trace.layers[0].gates @ weights["decoder.0.input"].T), by

@@ -78,8 +78,7 @@ def processor() -> str | None:
 
 def levels_here() -> list[str]:
     """The levels of this processor, the highest first; none where it is not an x86-64 under Linux."""
-    flags = _flags()
-    met = {level: set(needs.split()) <= flags for level, (needs, _) in LEVELS.items()}
+    met = {level: set(needs.split()) <= flags() for level, (needs, _) in LEVELS.items()}
     return [level for level in LEVELS if met[level] and met["x86-64-v3"]]
 
 
@@ -278,7 +277,8 @@ def _load_tbb() -> bool:
 
 
 @cache
-def _flags() -> frozenset[str]:
+def flags() -> frozenset[str]:
+    """What instructions this processor has, as Linux names them on x86-64."""
     with contextlib.suppress(OSError), open("/proc/cpuinfo") as lines:
         for line in lines:
             if line.startswith("flags"):

@@ -364,8 +364,25 @@ def panel_tiles_(
 ):
     """The product of some rows and a matrix, on the calling thread alone; the sums of a number stay in one register
     from the first step to the last."""
+    some_panels_(packed, rows, k, panels, 0, len(panels), out, at, n, fresh)
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def some_panels_(
+    packed,  # in   (q,) float32
+    rows,  # how many
+    k,  # columns of the left matrix
+    panels,  # in   (q, k, WIDTH) float32
+    first,  # panel
+    last,  # panel, which does not count
+    out,  # sets (m, n) float32
+    at,  # its first row that counts
+    n,  # its columns
+    fresh,  # 1: out = , 0: out +=
+):
+    """The same for some of the panels."""
     flat, edge = out.reshape(-1), np.empty(HEIGHT * WIDTH, np.float32)
-    for p in range(len(panels)):
+    for p in range(first, last):
         panel, left = panels[p].reshape(-1), p * WIDTH
         width = min(WIDTH, n - left)
         for row in range(0, rows, HEIGHT):

@@ -48,11 +48,12 @@ def plainly(model, source, beam, limit):
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("beam", [1, 3])
-def test_it_finds_what_a_plain_search_finds(shape, beam):
+@pytest.mark.parametrize("exact", [False, True])
+def test_it_finds_what_a_plain_search_finds(shape, beam, exact):
     model = network(**SHAPES[shape], seed=len(shape))
     source = drawn(9, seed=5, longest=5).tokens("source")
 
-    answers = model.translate(source, beam_size=beam, max_length=5)
+    answers = model.translate(source, beam_size=beam, max_length=5, exact=exact)
 
     want = [plainly(model, source[number].tolist(), beam, 5) for number in range(len(source))]
     assert [own.tokens for own in answers] == want
@@ -103,6 +104,18 @@ def test_company_changes_nothing_and_no_tokens_are_answered_with_none():
     assert together[0] == []
     alone = [model.translate(source.take(np.array([number])))[0].tokens for number in range(1, 151, 10)]
     assert together[1::10] == alone
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_company_changes_no_bit_of_an_lstms_weights_of_attention(exact):
+    model, source = network(rnn_num_hidden=40, seed=7), drawn(70, seed=4).tokens("source")
+
+    together = model.translate(source, matrix=True, exact=exact)
+
+    for number in range(0, 70, 9):
+        (alone,) = model.translate(source.take(np.array([number])), matrix=True, exact=exact)
+        assert alone.tokens == together[number].tokens
+        np.testing.assert_array_equal(alone.matrix, together[number].matrix)
 
 
 def test_weights_of_attention_are_shares_of_the_source_tokens():

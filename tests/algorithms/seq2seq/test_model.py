@@ -13,6 +13,7 @@ from algoport.algorithms.contract.records.sequences import Sequences
 from algoport.algorithms.seq2seq import wire
 from algoport.algorithms.seq2seq.model import Model
 from algoport.algorithms.seq2seq.options import Options
+from algoport.algorithms.seq2seq.screening import Screen, is_available
 from algoport.algorithms.seq2seq.vocabulary import UNK
 from algoport.algorithms.shared import log
 from algoport.serving.prediction import Predictor
@@ -99,6 +100,19 @@ def test_a_request_may_have_a_beam_and_a_length_of_its_own():
     ]
 
 
+def test_a_request_may_ask_for_products_of_float32(monkeypatch):
+    model, given = network(seed=5), ids([4, 5, 6, 7, 8], [9])
+    plain = model.predict(given)["target"]
+    monkeypatch.setattr(Screen, "best_", None)  # which is then not to be called
+
+    answer = model.predict(given, Options.read({"exact": "true"}))
+
+    assert answer["target"] == plain
+    if is_available():
+        with pytest.raises(TypeError):
+            model.predict(given)
+
+
 @pytest.mark.parametrize(
     "given, sentence",
     [
@@ -107,6 +121,7 @@ def test_a_request_may_have_a_beam_and_a_length_of_its_own():
         ({"max_length": 0}, "max_length: must be a whole number from 1 to 5000; it is"),
         ({"max_length": 5001}, "max_length: must be a whole number from 1 to 5000; it is"),
         ({"attention_matrix": "perhaps"}, "attention_matrix: must be true or false"),
+        ({"exact": 2}, "exact: must be true or false"),
     ],
 )
 def test_options_out_of_bounds_have_their_sentence(given, sentence):
