@@ -28,13 +28,14 @@ def is_costly(model: Model) -> bool:
     return model.height * model.width_ > 1 << 12
 
 
-def pictures(count: int, seed: int) -> Images:
+def pictures(count: int, seed: int, side: int = 8) -> Images:
     """Noise that is brighter on the left for class 0, and on the right for class 1."""
     random = np.random.default_rng(seed)
     label = np.arange(count) % 2
-    pixels = random.integers(0, 128, (count, 8, 8, 3))
-    for number, side in enumerate(label):
-        pixels[number, :, 4 * side : 4 * side + 4] += 100
+    pixels = random.integers(0, 128, (count, side, side, 3))
+    half = side // 2
+    for number, right in enumerate(label):
+        pixels[number, :, half * right : half * right + half] += 100
     files = [encode(each) for each in pixels.astype(np.uint8)]
     return Images(encoded=files, label=label.astype(np.float32)[:, None])
 
@@ -45,5 +46,11 @@ def channels() -> dict[str, Images]:
 
 
 def others() -> list[tuple[dict[str, object], dict[str, Images]]]:
-    """Reduced precision."""
-    return [({**HYPERPARAMETERS, "precision_dtype": "float16", "epochs": 1}, channels())]
+    """Reduced precision; places enough for convolutions by tiles."""
+    return [
+        ({**HYPERPARAMETERS, "precision_dtype": "float16", "epochs": 1}, channels()),
+        (
+            {**HYPERPARAMETERS, "num_training_samples": 8, "image_shape": "3,32,32", "epochs": 1},
+            {"train": pictures(8, 0, 32), "validation": pictures(2, 1, 32)},
+        ),
+    ]

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from algoport.algorithms.image_classification.network import build
+from algoport.algorithms.shared import heap
 from algoport.algorithms.shared.vision.packing import pack
 from algoport.algorithms.shared.vision.residual.design import Design
 from algoport.algorithms.shared.vision.residual.network import fill
@@ -26,6 +27,7 @@ class Predictor:
         multi_label: bool,
         weights: Mapping[str, NDArray[np.float32]],
     ) -> None:
+        heap.keep_answers()
         self._network = build(design, num_classes, lambda sums: None)
         fill(self._network, weights)
         self._network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from algoport.algorithms.object_detection.layers import Layers
 from algoport.algorithms.object_detection.network import build, fill
+from algoport.algorithms.shared import heap
 from algoport.algorithms.shared.vision.packing import pack
 
 
@@ -18,6 +19,7 @@ class Predictor:
     """The network of a model, ready for pictures of its size."""
 
     def __init__(self, layers: Layers, weights: Mapping[str, NDArray[np.float32]]) -> None:
+        heap.keep_answers()
         network = build(layers, lambda sums: None)
         fill(network, weights)
         network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]

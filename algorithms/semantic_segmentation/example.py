@@ -49,8 +49,9 @@ def requests() -> Masks:
 
 
 def others() -> list[tuple[dict[str, object], dict[str, Masks]]]:
-    """The other decoders, reduced precision, whole pictures in validation."""
+    """The other decoders, reduced precision, whole pictures in validation; places enough for convolutions by tiles."""
     return [
+        ({**HYPERPARAMETERS, "base_size": 64, "crop_size": 64}, channels()),
         ({**HYPERPARAMETERS, "algorithm": "psp", "precision_dtype": "float16"}, channels()),
         ({**HYPERPARAMETERS, "algorithm": "deeplab", "validation_mini_batch_size": 1}, channels()),
     ]

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from algoport.algorithms.semantic_segmentation import layers
+from algoport.algorithms.shared import heap
 from algoport.algorithms.shared.vision import upsampling
 from algoport.algorithms.shared.vision.decoding import Pixels
 from algoport.algorithms.shared.vision.packing import PackedConvolution
@@ -24,6 +25,7 @@ class Predictor:
     """The network of a model, ready for pictures of any size."""
 
     def __init__(self, design: DilatedDesign, decoder: str, weights: layers.Weights) -> None:
+        heap.keep_answers()
         self._design, self._decoder, self._weights = design, decoder, weights
         self._operations = TorchOperations()
 

@@ -10,12 +10,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from algoport.algorithms.shared.vision import winograd
 from algoport.algorithms.shared.vision.convolution import RectifiedConvolution
 from algoport.algorithms.shared.vision.normalization import BatchNorm
+from algoport.algorithms.shared.vision.normalization_passes import passes
 from algoport.algorithms.shared.vision.residual.network import Backbone, Unit
 
 
@@ -38,6 +42,11 @@ class PackedConvolution(nn.Module):
         self._after = "relu" if rectified else "none"
         self._bias = bias
         self._weight = weight.detach().contiguous(memory_format=torch.channels_last)
+        self._filters = len(weight)
+        self._points: NDArray[np.float32] | None = None  # the filters as tiles take them, where these are faster
+        if winograd.is_faster(weight.shape, [stride] * 2, [padding] * 2, [dilation] * 2, size):
+            self._weight, self._points = torch.empty(0), winograd.at_points(self._weight)
+            return
         is_there: Any = torch.backends.mkldnn.is_available
         self._fuses = bool(is_there())
         if self._fuses:
@@ -62,7 +71,9 @@ class PackedConvolution(nn.Module):
         """The convolution, with another tensor added, and rectified after that."""
         operators: Any = torch.ops.mkldnn
         out: Tensor
-        if self._fuses and plus is None:
+        if self._points is not None:
+            out = self._by_tiles(x, plus)
+        elif self._fuses and plus is None:
             out = operators._convolution_pointwise(x, self._weight, self._bias, *self._how, self._after, [], "")
         elif self._fuses:
             fused = operators._convolution_pointwise.binary
@@ -75,14 +86,27 @@ class PackedConvolution(nn.Module):
             out = out if self._after == "none" else out.relu_()
         return out
 
+    def _by_tiles(self, x: Tensor, plus: Tensor | None) -> Tensor:
+        x = x.contiguous(memory_format=torch.channels_last)
+        points: Any = self._points
+        rectified, (padding, *_) = self._after != "none", self._how[0]
+        how = self._filters, self._bias, padding
+        out = winograd.output(x, points, *how, rectified=rectified and plus is None)
+        if plus is not None:
+            out = out.add_(plus)
+            out = out.relu_() if rectified else out
+        return out
+
 
 class PackedUnit(nn.Module):
     """A unit of a residual network: the normalizations within are joined to the convolutions in front of them, and the
-    sum to the last one."""
+    sum to the last one. The first, which sums come to that are needed as they are, too, is one pass with its rectifier.
+    """
 
     def __init__(self, unit: Unit, name: str, sizes: dict[str, torch.Size]) -> None:
         super().__init__()
-        self.bn1 = unit.get_submodule("bn1")
+        first: Any = unit.get_submodule("bn1")
+        self._slope, self._level = (each.float() for each in _line(first))
         self.convolutions = nn.ModuleList()
         for number in range(1, unit.steps + 1):
             own, size = f"conv{number}", sizes[f"{name}.conv{number}"]
@@ -95,7 +119,7 @@ class PackedUnit(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The sum of the convolutions and the shortcut."""
-        first = inner = self.bn1(x)
+        first = inner = passes(x).normalize(x, self._slope, self._level, True)
         *most, last = self.convolutions
         for convolution in most:
             inner = convolution(inner)

@@ -16,13 +16,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from algoport.algorithms.shared.vision.convolution import Convolution
 from algoport.algorithms.shared.vision.normalization import BatchNorm, Exchange
 from algoport.algorithms.shared.vision.residual.dilation import EPS, DilatedDesign, UnitShape
 
 
 def convolution(before: int, after: int, size: int, stride: int = 1, dilation: int = 1) -> nn.Conv2d:
     """Square, without bias, and as large at its end as its stride says."""
-    return nn.Conv2d(before, after, size, stride, size // 2 * dilation, dilation, bias=False)
+    return Convolution(before, after, size, stride, size // 2 * dilation, dilation, bias=False)
 
 
 def normalization(channels: int, exchange: Exchange, *, rectified: bool = True) -> BatchNorm:

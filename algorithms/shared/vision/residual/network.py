@@ -18,12 +18,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from algoport.algorithms.shared.neural import tensors
+from algoport.algorithms.shared.vision import convolution
 from algoport.algorithms.shared.vision.normalization import BatchNorm, Exchange
 from algoport.algorithms.shared.vision.residual.design import Design
 from algoport.algorithms.shared.vision.stem import StemConvolution
 
 
-class Convolution(nn.Conv2d):
+class Convolution(convolution.Convolution):
     """A convolution as all here are: square, without bias, and as large at its end as its stride says."""
 
     def __init__(self, before: int, after: int, size: int, stride: int = 1, dilation: int = 1) -> None:
