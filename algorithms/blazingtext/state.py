@@ -40,7 +40,7 @@ def _nothing() -> None:
 
 @dataclass
 class State:
-    """Of all members the same between two steps."""
+    """Of all members the same after each pass, and in a checkpoint."""
 
     inputs: Table  # (v + b, w)
     outputs: Table  # (v or l, and one more, w)
@@ -49,9 +49,11 @@ class State:
     position: Position = field(default_factory=Position)  # in passes, and in blocks of the stream
     store: Callable[[], None] = _nothing  # brings the tables here from the device that changes them
     fetch: Callable[[], None] = _nothing  # and there, where they were changed here
+    agree: Callable[[], None] = _nothing  # gives all members the same tables, in exchanges
 
     def snapshot(self, group: Group) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """Arrays and facts for a checkpoint."""
+        self.agree()
         self.store()
         arrays: dict[str, NDArray[Any]] = {"inputs": self.inputs, "outputs": self.outputs}
         if self.best is not None:

@@ -28,7 +28,7 @@ from algoport.algorithms.blazingtext.progress import Progress
 from algoport.algorithms.blazingtext.replicas import Replicas
 from algoport.algorithms.blazingtext.state import Job, State, initial
 from algoport.algorithms.blazingtext.tables import is_finite
-from algoport.algorithms.blazingtext.vocabulary import check_frequent, choose
+from algoport.algorithms.blazingtext.vocabulary import Vocabulary, check_frequent, choose
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.group import total
 from algoport.algorithms.shared import machine, scoring, streaming
@@ -69,7 +69,7 @@ def fit(job: Job) -> Model:
     state = initial(job, known, classes)
     learner: Learner = (Labels if classify else Vectors)(settings, words, known, classes, state, job.device)
     validation = Validation.read(job, learner) if isinstance(learner, Labels) else None
-    passes(job, state, spool, learner, validation)
+    passes(job, state, spool, learner, validation, known)
     if state.best is not None:
         state.inputs[:], state.outputs[:] = state.best
     check_finite(state)
@@ -80,27 +80,37 @@ def fit(job: Job) -> Model:
     return evaluated(job, model)
 
 
-def passes(job: Job, state: State, spool: Spool, learner: Learner, validation: Validation | None) -> None:
+def passes(
+    job: Job, state: State, spool: Spool, learner: Learner, validation: Validation | None, known: Vocabulary
+) -> None:
     """All passes over the stream that are left."""
     settings, position = job.hyperparameters, state.position
     members = 1 if settings.deterministic else job.group.size
     size = min(BLOCK, -(-len(spool) // (STEPS * members**2)))
     blocks = spool.blocks(size, whole_lines=validation is not None)
-    replicas = Replicas(state, job.group)
+    # Rows that several words share are as frequent as nobody knows, and labels are few.
+    shares = (
+        None
+        if settings.mode == LABELS or settings.hashed
+        else np.asarray(known.counts * (size / max(1, len(spool))), np.float64)
+    )
+    replicas = Replicas(state, job.group, shares)
     progress = Progress(job.reporter.note, job.clock)
-    whole = max(1, len(spool) * settings.epochs)
+    words = max(1, len(spool) * settings.epochs)
     for steps in streaming.passes(
         job, state, empty=(0, 0), size=size, epochs=settings.epochs, own=lambda first: iter(blocks[first:]),
         enough=lambda: settings.early_stopping and state.stopping.wait >= settings.patience,
     ):  # fmt: skip
         for first, last in steps:
             done = position.epoch * len(spool) + first
-            learn_block(job, learner, spool.read(first, last), done, whole, whole_lines=validation is not None)
+            learn_block(job, learner, spool.read(first, last), done, words, whole_lines=validation is not None)
             if not settings.deterministic:
-                replicas.exchange()
-            share = (done + last - first) / whole
+                replicas.step(position.step)
+            share = (done + last - first) / words
             progress.step(last - first, settings.learning_rate * (1 - share), share)
             job.reporter.examples(last - first)
+        if not settings.deterministic:
+            replicas.exchange()
         if not position.stopped:
             share = (position.epoch + 1) / settings.epochs
             progress.step(0, settings.learning_rate * (1 - share), share, now=True)
