@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algoport.algorithms.object2vec.hyperparameters import BILSTM, CONCAT, HCNN, POOLED, Hyperparameters
+from algoport.algorithms.object2vec.kernels.initial import uniform_
 
 Array = NDArray[np.float32]
 OUTPUT = "output"
@@ -185,23 +186,26 @@ def table_name(side: int) -> str:
 def initial_weights(shape: Shape, random: np.random.Generator) -> Array:
     """First weights: uniform ones by Glorot and Bengio (2010); biases are 0, of forget gates 1 (Jozefowicz et al.
     2015)."""
-    own: dict[str, Array] = {}
-    for name, size in shape.weights.items():
+    flat = np.empty(shape.size, np.float32)
+    for name, own in shape.views(flat).items():
         if name.endswith("_bias"):
-            own[name] = np.zeros(size, np.float32)
+            own[:] = 0
             if "lstm" in name:
-                h = size[1] // 4
-                own[name][:, h : 2 * h] = 1
+                h = own.shape[1] // 4
+                own[:, h : 2 * h] = 1
         else:
             gates = 4 if "lstm" in name else 1
-            bound = math.sqrt(6.0 / (size[-2] + size[-1] // gates))
-            own[name] = random.uniform(-bound, bound, size).astype(np.float32)
-    return shape.flat(own)
+            bound = math.sqrt(6.0 / (own.shape[-2] + own.shape[-1] // gates))
+            uniform_(own.reshape(-1), _key(random), bound)
+    return flat
 
 
 def initial_table(rows: int, width: int, random: np.random.Generator) -> Array:
     """First token vectors: uniform ones within 0.07, as MXNet has them where nothing is said."""
-    table = random.random((rows, width), np.float32)
-    table -= np.float32(0.5)
-    table *= np.float32(0.14)
+    table = np.empty((rows, width), np.float32)
+    uniform_(table.reshape(-1), _key(random), 0.07)
     return table
+
+
+def _key(random: np.random.Generator) -> np.uint64:
+    return random.integers(0, 1 << 64, dtype=np.uint64)
