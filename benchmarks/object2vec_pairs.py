@@ -72,3 +72,11 @@ def _split(whole: Any, order: Any, shares: tuple[float, float]) -> Parts:
 def some(part: Any, count: int) -> Any:
     """The first pairs."""
     return tuple(each[:count] for each in part)
+
+
+def joined(one: Any, other: Any) -> Any:
+    """The pairs of both."""
+    return tuple(
+        np.concatenate(both) if isinstance(both[0], np.ndarray) else [*both[0], *both[1]]
+        for both in zip(one, other, strict=True)
+    )

@@ -89,15 +89,14 @@ def padded(lists: Lists, vocab: int) -> tuple[Tensor, Tensor]:
     return ids, lengths
 
 
-def fit(given: dict[str, Any], train: Any, validation: Any, epochs: int, seed: int = 0) -> Twin:
-    """Train on (in0, in1, label) of lists; the network of the epoch with the least loss on `validation`, if any.
-    Batches are padded as they come, a part of every step."""
+def fit(given: dict[str, Any], train: Any, epochs: int, seed: int = 0) -> Twin:
+    """Train on (in0, in1, label) of lists, all epochs. Batches are padded as they come, a part of every step."""
     torch.manual_seed(seed)
     regression = given.get("output_layer") == "mean_squared_error"
     twin = Twin(given, 1 if regression else 2)
     rate, decay = given.get("learning_rate", 0.0004), given.get("weight_decay", 0.0)
     optimizer = torch.optim.Adam(twin.parameters(), lr=rate, weight_decay=decay)
-    size, best, least = given.get("mini_batch_size", 32), None, np.inf
+    size = given.get("mini_batch_size", 32)
     for _ in range(epochs):
         for rows in torch.randperm(len(train[2])).split(size):
             sides, label = batch(given, train, rows.numpy())
@@ -106,13 +105,6 @@ def fit(given: dict[str, Any], train: Any, validation: Any, epochs: int, seed: i
             loss = ((out[:, 0] - label) ** 2).mean() if regression else functional.cross_entropy(out, label.long())
             loss.backward()
             optimizer.step()
-        if validation is not None:
-            reached = float(figures(twin, given, validation)[0])
-            if reached < least:
-                least = reached
-                best = {name: own.clone() for name, own in twin.state_dict().items()}
-    if best is not None:
-        twin.load_state_dict(best)
     return twin
 
 

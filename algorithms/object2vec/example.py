@@ -60,6 +60,7 @@ def others() -> list[tuple[dict[str, object], dict[str, Sequences]]]:
     scores = {name: _pairs(40, seed, classes=False) for seed, name in enumerate(("train", "validation", "test"))}
     lstm = {"enc0_network": "bilstm", "enc0_layers": "2"}
     pooled = {"enc0_network": "pooled_embedding", "optimizer": "adagrad", "token_embedding_storage_type": "row_sparse"}
+    means: dict[str, object] = {"enc0_network": "pooled_embedding", "enc1_network": "enc0"}
     other = {"enc1_network": "pooled_embedding", "enc1_vocab_size": 20, "enc1_max_seq_len": 8}
     return [
         ({**short, **lstm, "output_layer": "mean_squared_error", "dropout": 0.2, "mlp_activation": "relu"}, scores),
@@ -71,6 +72,8 @@ def others() -> list[tuple[dict[str, object], dict[str, Sequences]]]:
         ({**short, **given, "optimizer": "rmsprop", "comparator_list": "abs_diff"}, channels()),
         ({**short, "optimizer": "adadelta", "weight_decay": 0.01, "enc0_cnn_filter_width": 1}, channels()),
         ({**short, "optimizer": "adam", "token_embedding_storage_type": "row_sparse"}, channels()),
+        ({**short, **means}, channels()),
+        ({**short, **means, "weight_decay": 0.01, "output_layer": "mean_squared_error"}, scores),
     ]
 
 

@@ -87,10 +87,10 @@ def read(records: Sequences, shape: Shape, cut: Cut | None = None) -> Pairs:
     return Pairs((both[0], both[1]), (own, own), labels(records, shape))
 
 
-def keyed(pairs: Pairs, group: Group, key: np.uint64, negatives: int) -> Pairs:
-    """The pairs of a step, with what belongs to each by its place in the whole batch: the key of its draws, and so many
-    negatives: its in0 with another record's in1 and the label 0. Up to three exchanges."""
-    lengths = np.array([len(part) for part in group.gather(np.empty(len(pairs), np.int8))])
+def keyed(pairs: Pairs, lengths: NDArray[np.int64], group: Group, key: np.uint64, negatives: int) -> Pairs:
+    """The pairs of a step, of which members have `lengths`, with what belongs to each by its place in the whole batch:
+    the key of its draws, and so many negatives: its in0 with another record's in1 and the label 0. Up to two exchanges.
+    """
     numbers = places(lengths, group.rank)
     if not negatives:
         return Pairs(pairs.sequences, pairs.places, pairs.labels, draws(key, numbers.astype(np.uint64)))

@@ -9,6 +9,7 @@ To read one job: here (`fit`), `gradients.py` (`gradient_`), `encoders.py`, `ker
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,13 +20,13 @@ from algoport.algorithms.contract import kinds
 from algoport.algorithms.contract.errors import Stopped, UserError
 from algoport.algorithms.contract.group import total
 from algoport.algorithms.contract.records.sequences import Sequences
-from algoport.algorithms.object2vec import auxiliary, gradients, pairs, reports
-from algoport.algorithms.object2vec.gradients import Losses, Pairs
+from algoport.algorithms.object2vec import auxiliary, gradients, means, pairs, reports
+from algoport.algorithms.object2vec.gradients import Pairs
 from algoport.algorithms.object2vec.hyperparameters import Hyperparameters
 from algoport.algorithms.object2vec.model import Model
 from algoport.algorithms.object2vec.shapes import Shape, initial_table, initial_weights, table_name
 from algoport.algorithms.object2vec.state import State, Tally
-from algoport.algorithms.object2vec.tables import Table
+from algoport.algorithms.object2vec.tables import Joint, Table
 from algoport.algorithms.shared.neural import loop, rules
 from algoport.algorithms.shared.neural.sparse import RowGradient, exchange
 from algoport.algorithms.shared.randomness import draws, seed_of
@@ -33,6 +34,7 @@ from algoport.algorithms.shared.scoring import GRACE, score_each, sums
 from algoport.algorithms.shared.start import check_alike
 
 Job = contract.Job[Hyperparameters, Model]
+Figures = NDArray[np.float64]  # (3,) sums over pairs: losses, how many classes are right, how many pairs
 
 # Uses of randomness, each with a stream of its own: first weights, what belongs to a step's pairs, the pairs' order.
 WEIGHTS, DRAWS, ORDER = range(1, 4)
@@ -71,6 +73,8 @@ class Learner:
         self._gradient = np.zeros(self._shape.size, np.float32)
         self._given = auxiliary.read(job.files, settings, self._shape, job.reporter.note)
         self._cut = pairs.Cut()
+        is_plain = not settings.dropout and not settings.negative_sampling_rate and job.device == "cpu"
+        self._means = means.Passes(self._shape) if is_plain and means.Passes.fit(self._shape) else None
 
     @property
     def place(self) -> loop.Place:
@@ -98,7 +102,7 @@ class Learner:
 
     def _state(self, weights: NDArray[np.float32], tables: dict[str, NDArray[np.float32]]) -> State:
         frozen = self._frozen()
-        return State(
+        state = State(
             weights=weights,
             memory=rules.states(self._rule, len(weights)),
             tables={
@@ -108,6 +112,9 @@ class Learner:
             },
             frozen={name: own for name, own in tables.items() if name in frozen},
         )
+        is_joint = self._means is not None and Joint.fit(self._rule, state.tables)
+        self._joint = Joint(self._rule, state.weights, state.memory, state.tables) if is_joint else None
+        return state
 
     def _frozen(self) -> frozenset[str]:
         """Tables that stay as they are: whose vectors were given, where they are to be left."""
@@ -140,20 +147,54 @@ class Learner:
         """The rest of this epoch's pairs, in an order of its own."""
         job, order = self._job, seed_of(self._job.seed, ORDER)
         yield from job.channels["train"].batches(
-            job.batch, start=self.state.step * job.batch, shuffle=order + self.state.epoch
+            job.batch * self._together(), start=self.state.step * job.batch, shuffle=order + self.state.epoch
         )
 
+    def _together(self) -> int:
+        """How many steps' pairs are read at a time."""
+        if self._means is None:
+            return 1
+        count = means.together(self._shape, self._job.batch)
+        return count if self.state.step % count == 0 else 1
+
     def train(self, batch: Sequences) -> None:
-        """One update, from the gradient of all members' pairs."""
+        """The updates of some steps, one after another, each from the gradient of all members' pairs."""
+        job, own = self._job, pairs.read(batch, self._shape, self._cut)
+        lengths = np.array([len(part) for part in job.group.gather(np.empty(len(own), np.int8))])
+        if self._means is not None:
+            self._train_means(self._means, own, lengths)
+            return
+        key = draws(np.uint64(seed_of(job.seed, DRAWS)), np.uint64(self.state.updates))
+        keyed = pairs.keyed(own, lengths, job.group, np.uint64(key), self._settings.negative_sampling_rate)
+        for name, table in self.state.tables.items():
+            table.begin(np.unique(self._ids(keyed, name)).astype(np.int64))
+        self._step(*self._gradients(keyed), self._update)
+
+    def _train_means(self, passes: means.Passes, own: Pairs, lengths: NDArray[np.int64]) -> None:
+        """Steps by the kernels for means; the pairs of each are those whose places in the whole are of it."""
+        size, state = self._job.batch, self.state
+        edges = np.arange(0, max(int(lengths.sum()), 1) + size, size)
+        own_edges = np.searchsorted(pairs.places(lengths, self._job.group.rank), edges)
+        given, joint = (state.weights, state.vectors, frozenset(state.frozen)), self._joint
+        for each in means.batches(own, own_edges, self._shape):
+            rows = {name: each.plans[name].rows for name in state.tables}
+            if joint is None:
+                for name, table in state.tables.items():
+                    table.begin(rows[name])
+                self._step(*passes.gradient_(*given, each, self._gradient), self._update)
+            else:
+                behind = joint.behind(list(rows.values()), state.updates)
+                figures, by_tables = passes.gradient_(*given, each, self._gradient, behind)
+                self._step(figures, by_tables, partial(self._update_jointly, joint))
+
+    def _step(
+        self,
+        figures: Figures,
+        by_tables: Mapping[str, RowGradient],
+        update: Callable[[list[RowGradient], float], None],
+    ) -> None:
+        """One update from the gradients of all members' pairs, this member's of which are there."""
         state, group, settings = self.state, self._job.group, self._settings
-        key = draws(np.uint64(seed_of(self._job.seed, DRAWS)), np.uint64(state.updates))
-        own = pairs.keyed(
-            pairs.read(batch, self._shape, self._cut), group, np.uint64(key), settings.negative_sampling_rate
-        )
-        for name, table in state.tables.items():
-            table.begin(self._ids(own, name))
-        losses, by_tables = self._gradients(own)
-        figures = reports.figures(losses)
         group.sum_(figures)
         if figures[2]:
             if not np.isfinite(figures[0]):
@@ -162,28 +203,33 @@ class Learner:
                     f"{state.epoch + 1}; it is {settings.learning_rate:g}."
                 )
             group.sum_(self._gradient)
-            self._update(by_tables, float(figures[2]))
+            update([exchange(by_tables[name], group) for name in state.tables], float(figures[2]))
+            state.updates += 1
         state.tally.add(figures)
         state.step += 1
+
+    def _update_jointly(self, joint: Joint, by_tables: list[RowGradient], count: float) -> None:
+        joint.step(self._gradient, by_tables, count, self.state.updates)
 
     def _ids(self, own: Pairs, name: str) -> NDArray[np.int32]:
         sides = [side for side in (0, 1) if self._shape.table_of(side) == name]
         return np.concatenate([own.sequences[side].values for side in sides])
 
-    def _gradients(self, own: Pairs) -> tuple[Losses, dict[str, RowGradient]]:
-        """Sets the gradient of the sum of this member's losses."""
+    def _gradients(self, own: Pairs) -> tuple[Figures, dict[str, RowGradient]]:
+        """Sets the gradient of the sum of this member's losses; their figures."""
         state, shape = self.state, self._shape
         given = shape, state.weights, state.vectors, frozenset(state.frozen), own, self._settings.dropout
         if self._job.device == "cpu":
-            return gradients.gradient_(*given, self._gradient)
-        from algoport.algorithms.object2vec import kernels_torch
+            losses, by_tables = gradients.gradient_(*given, self._gradient)
+        else:
+            from algoport.algorithms.object2vec import kernels_torch
 
-        return kernels_torch.gradient_(*given, self._gradient, self._job.device)
+            losses, by_tables = kernels_torch.gradient_(*given, self._gradient, self._job.device)
+        return reports.figures(losses), by_tables
 
-    def _update(self, by_tables: Mapping[str, RowGradient], count: float) -> None:
+    def _update(self, by_tables: list[RowGradient], count: float) -> None:
         """The optimizer's step; weight decay leaves biases alone."""
         state, size = self.state, self._shape.size
-        state.updates += 1
         spans = [(slice(0, size), True)]
         if self._rule.decay:
             spans = [(self._shape.matrices, True), (slice(self._shape.matrices.stop, size), False)]
@@ -194,11 +240,11 @@ class Learner:
                 self._gradient[span],
                 [each[span] for each in state.memory],
                 count=count,
-                updates=state.updates,
+                updates=state.updates + 1,
                 decays=decays,
             )
-        for name, table in state.tables.items():
-            table.step(exchange(by_tables[name], self._job.group), count)
+        for own, table in zip(by_tables, state.tables.values(), strict=True):
+            table.step(own, count)
 
     def evaluate(self, over: Callable[[], bool]) -> None:
         """Report an epoch's losses, keep its network where it is the best, and see whether training is to end."""
@@ -233,7 +279,7 @@ class Learner:
     def _validation(self, over: Callable[[], bool]) -> Tally | None:
         """Of the validation pairs of all members; None where there are none, or a stop leaves no time."""
         job, own = self._job, np.zeros(3)
-        model = self._model({"weights": self.state.weights}, copied=False)
+        model = self._model({"weights": self.state.weights})
 
         def score(records: Any) -> None:
             own[:] += reports.figures(model.losses(pairs.read(records, self._shape)))
@@ -259,11 +305,12 @@ class Learner:
         state.epoch, state.step, state.tally = state.epoch + 1, 0, Tally()
 
     def model(self) -> Model:
-        """The model of the best epoch, or of the weights as they are where none was evaluated."""
+        """The model of the best epoch, or of the weights as they are where none was evaluated. It has the arrays of the
+        state, which no longer change."""
         self.state.settle()
         return self._model(self.state.best or {"weights": self.state.weights})
 
-    def _model(self, arrays: Mapping[str, NDArray[Any]], *, copied: bool = True) -> Model:
+    def _model(self, arrays: Mapping[str, NDArray[Any]]) -> Model:
         tables = {name: arrays.get(name, own) for name, own in self.state.vectors.items()}
         weights = self._shape.views(arrays["weights"])
         start = self._job.start
@@ -273,8 +320,8 @@ class Learner:
         )
         return Model(
             shape=self._shape,
-            weights={name: own.copy() if copied else own for name, own in weights.items()},
-            tables={name: own.copy() if copied else own for name, own in tables.items()},
+            weights=weights,
+            tables=tables,
             vocabularies=(vocabularies[0], vocabularies[1]),
         )
 

@@ -18,7 +18,8 @@ from algoport.algorithms.shared.linalg.fastmath import FAST
 from algoport.algorithms.shared.threads import share, team
 
 Array = NDArray[np.float32]
-BLOCK = 8  # rows
+BLOCK = 8  # rows of a task
+NUMBERS = 1 << 11  # weights of a task
 
 
 def sums_of_rows(
@@ -30,7 +31,7 @@ def sums_of_rows(
     """The gradient of each used row (r, d)."""
     out = np.empty((len(begins) - 1, gradients.shape[1]), np.float32)
     given = const(gradients), const(places, np.int64), const(scales), const(begins, np.int64)
-    _sums(team(len(places) * gradients.shape[1]), *given, out)
+    sums_(team(len(places) * gradients.shape[1]), *given, out)
     return out
 
 
@@ -38,14 +39,16 @@ def adam_(
     table: Array,  # sets (v, d)
     mean: Array,  # sets (v, d)
     square: Array,  # sets (v, d)
+    last: NDArray[np.int64],  # sets (v,)  the update up to which each row is moved; 0: it has had no gradient
     rows: NDArray[np.int64],  # in   (r,)  each once
     values: Array,  # in   (r, d), or (0, d): there are no gradients
-    late: Array,  # in   (3, r)  what each row's lost steps are: factor of m / (sqrt(v) + eps), of m, and of v
+    done: int,  # updates so far
+    sums: NDArray[np.float64],  # in   (> done,)  by update: of the sizes of all steps behind it
+    late: tuple[float, float, float],  # what the size of such a step, m and v shrink by each update
     numbers: tuple[float, float, float, float, float],  # scale, 1 - beta_1, 1 - beta_2, rate, epsilon
 ) -> None:
-    """The lost steps of some rows, and then one with their gradients."""
-    scale, one, two, rate, eps = (np.float32(number) for number in numbers)
-    given = const(rows, np.int64), const(values), const(late), scale, one, two, rate, eps
+    """The steps that some rows have missed, and then one with their gradients."""
+    given = last, const(rows, np.int64), const(values), done, sums, (*late, *numbers)
     _adam(team(len(rows) * table.shape[1]), table, mean, square, *given)
 
 
@@ -62,8 +65,29 @@ def _sums_block(block, gradients, places, scales, begins, out):
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def _sums(workers, gradients, places, scales, begins, out):
+def sums_(workers, gradients, places, scales, begins, out):
+    """`sums_of_rows`, for kernels."""
     share(workers, _sums_block, (len(out) + BLOCK - 1) // BLOCK, (gradients, places, scales, begins, out))
+
+
+@numba.njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
+def _step(weight, m, v, given, scale, one, two, rate, eps):
+    """A step of some numbers with their gradients."""
+    for j in range(len(weight)):
+        gradient = scale * given[j]
+        mean = m[j] + one * (gradient - m[j])
+        square = v[j] + two * (gradient * gradient - v[j])
+        m[j], v[j] = mean, square
+        weight[j] -= rate * mean / (np.sqrt(square) + eps)
+
+
+@numba.njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
+def _missed(weight, m, v, step, first, second, eps):
+    """The steps that a row has missed."""
+    for j in range(len(weight)):
+        weight[j] -= step * m[j] / (np.sqrt(v[j]) + eps)
+        m[j] *= first
+        v[j] *= second
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
@@ -72,46 +96,67 @@ def _adam_block(
     table,  # sets (v, d) float32
     mean,  # sets (v, d) float32
     square,  # sets (v, d) float32
+    last,  # sets (v,) int64
     rows,  # in   (r,) int64
     values,  # in   (r, d) float32
-    late,  # in   (3, r) float32
-    scale,  # in   of gradients
-    one,  # in   1 - beta_1
-    two,  # in   1 - beta_2
-    rate,  # in   corrected
-    eps,  # in   beside the uncorrected root
+    done,  # in   updates so far
+    sums,  # in   (> done,) float64
+    numbers,  # in   of a missed step; of gradients
 ):
+    ratio, one_late, two_late = numbers[:3]
+    scale, one, two = np.float32(numbers[3]), np.float32(numbers[4]), np.float32(numbers[5])
+    rate, eps = np.float32(numbers[6]), np.float32(numbers[7])
     for i in range(block * BLOCK, min(len(rows), (block + 1) * BLOCK)):
-        weight, m, v = table[rows[i]], mean[rows[i]], square[rows[i]]
-        step, first, second = late[0, i], late[1, i], late[2, i]
-        if step != 0:
-            for j in range(len(weight)):
-                weight[j] -= step * m[j] / (np.sqrt(v[j]) + eps)
-                m[j] *= first
-                v[j] *= second
+        row = rows[i]
+        weight, m, v = table[row], mean[row], square[row]
+        gap = done - last[row]
+        if 0 < gap < done:
+            step = np.float32(sums[last[row]] - ratio**gap * sums[done])
+            _missed(weight, m, v, step, np.float32(one_late**gap), np.float32(two_late**gap), eps)
+            last[row] = done
         if len(values):
-            given = values[i]
-            for j in range(len(weight)):
-                gradient = scale * given[j]
-                m[j] += one * (gradient - m[j])
-                v[j] += two * (gradient * gradient - v[j])
-                weight[j] -= rate * m[j] / (np.sqrt(v[j]) + eps)
+            _step(weight, m, v, values[i], scale, one, two, rate, eps)
+            last[row] = done + 1
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def _adam(
-    workers,  # in   threads
-    table,  # sets (v, d) float32
-    mean,  # sets (v, d) float32
-    square,  # sets (v, d) float32
-    rows,  # in   (r,) int64
-    values,  # in   (r, d) float32
-    late,  # in   (3, r) float32
-    scale,  # in   of gradients
-    one,  # in   1 - beta_1
-    two,  # in   1 - beta_2
-    rate,  # in   corrected
-    eps,  # in   beside the uncorrected root
-):
+def _adam(workers, table, mean, square, last, rows, values, done, sums, numbers):
     blocks = (len(rows) + BLOCK - 1) // BLOCK
-    share(workers, _adam_block, blocks, (table, mean, square, rows, values, late, scale, one, two, rate, eps))
+    share(workers, _adam_block, blocks, (table, mean, square, last, rows, values, done, sums, numbers))
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def adam_of_all_(
+    workers,  # in   threads
+    weights,  # sets (p,) float32
+    gradient,  # in   (p,) float32, or (0,): there are no gradients, and only rows catch up
+    mean,  # sets (p,) float32
+    square,  # sets (p,) float32
+    tables,  # sets two of (v, d), (v, d), (v, d) float32 and (v,) int64  as `adam_` has them
+    rows,  # in   two (r,) int64
+    values,  # in   two (r, d) float32, or (0, d)
+    done,  # in   updates so far
+    sums,  # in   (> done,) float64
+    numbers,  # in   as `adam_` has them, of both kinds
+):
+    """`adam_` for two tables, and the same step for weights, in one go."""
+    tasks = (len(gradient) + NUMBERS - 1) // NUMBERS
+    blocks = (len(rows[0]) + BLOCK - 1) // BLOCK, (len(rows[1]) + BLOCK - 1) // BLOCK
+    given = (tasks, blocks[0], weights, gradient, mean, square, tables, rows, values, done, sums, numbers)
+    share(workers, _adam_task, tasks + blocks[0] + blocks[1], given)
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _adam_task(task, tasks, blocks, weights, gradient, mean, square, tables, rows, values, done, sums, numbers):
+    """A block of weights, or of the rows of one table or the other."""
+    if task < tasks:
+        first, last = task * NUMBERS, min(len(gradient), (task + 1) * NUMBERS)
+        own, m, v, given = weights[first:last], mean[first:last], square[first:last], gradient[first:last]
+        scale, one, two = np.float32(numbers[3]), np.float32(numbers[4]), np.float32(numbers[5])
+        _step(own, m, v, given, scale, one, two, np.float32(numbers[6]), np.float32(numbers[7]))
+    elif task < tasks + blocks:
+        table, m, v, last = tables[0]
+        _adam_block(task - tasks, table, m, v, last, rows[0], values[0], done, sums, numbers)
+    else:
+        table, m, v, last = tables[1]
+        _adam_block(task - tasks - blocks, table, m, v, last, rows[1], values[1], done, sums, numbers)

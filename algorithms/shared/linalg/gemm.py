@@ -27,7 +27,7 @@ HEIGHT = 12 if LANES == 16 else 6
 WIDTH = 2 * LANES
 DEPTH = 256  # steps for which a panel of the right matrix stays in the nearest cache
 ROWS = HEIGHT * 20  # rows of the left matrix that a task goes through with one panel of the right
-_THIRD = HEIGHT // 3
+THIRD = HEIGHT // 3
 WORTH = 1 << 16  # multiplications with which threads begin to spare time
 
 WORD, LANE, REAL = ir.IntType(64), ir.IntType(32), ir.FloatType()
@@ -35,14 +35,16 @@ REALS, INTS = ir.VectorType(REAL, LANES), ir.VectorType(LANE, LANES)
 
 
 def _tile_of(height: int) -> Any:
-    """An intrinsic that adds the product of a panel of `height` rows and one of `WIDTH` columns to a tile."""
+    """An intrinsic that adds the product of `height` rows and `WIDTH` columns to a tile. From one step to the next are
+    `stride` numbers in the left matrix and `over` in the right one; from one row of the left one to the next, `across`.
+    """
 
     @intrinsic
-    def tile(typing, a, at, stride, b, start, depth, out, place, line, fresh):
-        signature = types.void(a, at, stride, b, start, depth, out, place, line, fresh)
+    def tile(typing, a, at, stride, across, b, start, over, depth, out, place, line, fresh):
+        signature = types.void(a, at, stride, across, b, start, over, depth, out, place, line, fresh)
 
         def generate(context, builder, signature, arguments):
-            a, at, stride, b, start, depth, out, place, line, fresh = (
+            a, at, stride, across, b, start, over, depth, out, place, line, fresh = (
                 context.make_array(kind)(context, builder, value).data if isinstance(kind, types.Array) else value
                 for kind, value in zip(signature.args, arguments, strict=True)
             )
@@ -61,10 +63,11 @@ def _tile_of(height: int) -> Any:
             k = builder.phi(WORD)
             k.add_incoming(WORD(0), before)
             sums = [[builder.phi(REALS) for _ in range(2)] for _ in range(height)]
-            from_left, from_right = builder.mul(k, stride), builder.mul(k, WORD(WIDTH))
+            from_left, from_right = builder.mul(k, stride), builder.mul(k, over)
             values = [builder.load(vector(right, builder.add(from_right, WORD(v * LANES))), align=4) for v in range(2)]
             for r, pair in enumerate(sums):
-                number = builder.load(builder.gep(left, [builder.add(from_left, WORD(r))]))
+                row = builder.gep(left, [builder.mul(across, WORD(r))])
+                number = builder.load(builder.gep(row, [from_left]))
                 one = builder.insert_element(ir.Constant(REALS, ir.Undefined), number, LANE(0))
                 factor = builder.shuffle_vector(one, ir.Constant(REALS, ir.Undefined), ir.Constant(INTS, [0] * LANES))
                 for v in range(2):
@@ -92,7 +95,7 @@ def _tile_of(height: int) -> Any:
     return tile
 
 
-_high, _middle, _low = (_tile_of(height) for height in (HEIGHT, 2 * _THIRD, _THIRD))
+high_tile, middle_tile, low_tile = (_tile_of(height) for height in (HEIGHT, 2 * THIRD, THIRD))
 
 
 def _turn_of(rows: int) -> Any:
@@ -237,12 +240,12 @@ def _tiles(
     fresh,  # 1: out = , 0: out +=
 ):
     """A tile of so many rows, at most HEIGHT; at least as many lines lie behind `place`."""
-    if rows > 2 * _THIRD:
-        _high(packed, at, HEIGHT, panel, begin, depth, out, place, line, fresh)
-    elif rows > _THIRD:
-        _middle(packed, at, HEIGHT, panel, begin, depth, out, place, line, fresh)
+    if rows > 2 * THIRD:
+        high_tile(packed, at, HEIGHT, 1, panel, begin, WIDTH, depth, out, place, line, fresh)
+    elif rows > THIRD:
+        middle_tile(packed, at, HEIGHT, 1, panel, begin, WIDTH, depth, out, place, line, fresh)
     else:
-        _low(packed, at, HEIGHT, panel, begin, depth, out, place, line, fresh)
+        low_tile(packed, at, HEIGHT, 1, panel, begin, WIDTH, depth, out, place, line, fresh)
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
@@ -273,7 +276,7 @@ def _task(
             for row in range(top, bottom, HEIGHT):
                 rows = min(HEIGHT, bottom - row)
                 at = (row // HEIGHT * k + start) * HEIGHT
-                if width == WIDTH and (rows == HEIGHT or rows == 2 * _THIRD or rows == _THIRD):
+                if width == WIDTH and (rows == HEIGHT or rows == 2 * THIRD or rows == THIRD):
                     _tiles(packed, at, panels, begin, depth, rows, flat, row * n + first + left, n, fresh)
                     continue
                 _tiles(packed, at, panels, begin, depth, rows, edge, 0, WIDTH, 1)
@@ -387,7 +390,7 @@ def some_panels_(
         width = min(WIDTH, n - left)
         for row in range(0, rows, HEIGHT):
             high = min(HEIGHT, rows - row)
-            if width == WIDTH and (high == HEIGHT or high == 2 * _THIRD or high == _THIRD):
+            if width == WIDTH and (high == HEIGHT or high == 2 * THIRD or high == THIRD):
                 _tiles(packed, row * k, panel, 0, k, high, flat, (at + row) * n + left, n, fresh)
                 continue
             _tiles(packed, row * k, panel, 0, k, high, edge, 0, WIDTH, 1)
