@@ -168,7 +168,7 @@ CASES = [
         )
         for network, laps in (("hcnn", 2), ("bilstm", 1))
     ),
-    Case("films, quality", partial(quality_race, "films, as factors", FACTORS, films, 20, 0.003)),
+    Case("films, quality", partial(quality_race, "films, as factors", FACTORS, films, 12, 0.003)),
     Case("films, quality of the notebook's settings", partial(quality_race, "films", FILMS, films, 10, 0.003), False),
     Case(
         f"{TITLES}, quality",
