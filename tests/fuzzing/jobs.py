@@ -117,13 +117,15 @@ def _settings(name: str, folder: Path) -> Callable[[bytes], bool]:
 
 def _job(name: str, path: str, folders: list[Path]) -> Callable[[bytes], bool]:
     """Begins one of these jobs, of which that file is fuzzed."""
-    parts = Parts.of(name)
+    parts, whole = Parts.of(name), {folder: (folder / path).read_bytes() for folder in folders}
 
     def feed(data: bytes) -> bool:
         folder = folders[zlib.crc32(data) % len(folders)]
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(data)
-        return works(lambda: _begin(parts, folder))
+        try:
+            return works(lambda: _begin(parts, folder))
+        finally:  # the next target fuzzes another file of these jobs
+            (folder / path).write_bytes(whole[folder])
 
     return feed
 
