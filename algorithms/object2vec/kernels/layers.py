@@ -30,8 +30,8 @@ def span(task, tasks, k):
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def forward(
-    task,
-    q,
+    task,  # whose inputs these are
+    q,  # panels of pairs
     weights,  # in   (p,) float32
     own,  # in   (9,) int64  the layer's row of the layout
     x,  # in   (all,) float32
@@ -76,7 +76,17 @@ def _high(rows):
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def summed(first, last, p, q, biases, begin, tasks, parts, out):
+def summed(
+    first,  # output
+    last,  # output, which does not count
+    p,  # panel of pairs
+    q,  # panels
+    biases,  # in   (n,) float32
+    begin,  # where the layer's parts lie
+    tasks,  # that have made parts
+    parts,  # in   (all,) float32
+    out,  # sets ((last - first) * WIDTH,) float32
+):
     """Sets some outputs of a layer before its activation: their biases and the parts of all tasks, in their order."""
     n = len(biases)
     for c in range(first, last):
@@ -102,7 +112,16 @@ def activate(activation, own):
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def put(values, p, q, j, n, own, slopes, packed):
+def put(
+    values,  # in   (WIDTH,) float32
+    p,  # panel of pairs
+    q,  # panels
+    j,  # output
+    n,  # outputs of the layer
+    own,  # in   (9,) int64  the layer's row of the layout
+    slopes,  # sets (all,) float32
+    packed,  # sets (all,) float32
+):
     """An output's gradients (WIDTH,) of a panel of pairs, as both backward products take them."""
     place = own[SLOPES] + (p * n + j) * WIDTH
     to = own[PACKED] + (j // WIDTH * q + p) * WIDTH * WIDTH + j % WIDTH
@@ -146,7 +165,7 @@ def backward(
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def outer(
-    m,
+    m,  # pairs
     x,  # in   (all,) float32
     begin,  # where the first of these inputs lies in the first panel
     k,  # inputs of the layer
@@ -174,7 +193,19 @@ def outer(
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def _outer_tile(m, q, x, begin, k, high, packed, start, out, place, line):
+def _outer_tile(
+    m,  # pairs
+    q,  # panels of them
+    x,  # in   (all,) float32
+    begin,  # where the tile's inputs lie in the first panel
+    k,  # inputs of the layer
+    high,  # rows of the tile
+    packed,  # in   (all,) float32
+    start,  # where its gradients lie there
+    out,  # sets (all,) float32
+    place,  # where the tile lies
+    line,  # from one of its rows to the next
+):
     for p in range(q):
         depth, fresh = min(WIDTH, m - p * WIDTH), 1 if p == 0 else 0
         at, to = begin + p * k * WIDTH, start + p * WIDTH * WIDTH

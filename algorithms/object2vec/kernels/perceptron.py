@@ -117,8 +117,8 @@ def _mean(table, ids, offsets, q, first, last, out):
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def _first(
-    task,
-    q,
+    task,  # whose numbers these are
+    q,  # panels of pairs
     weights,  # in   (p,) float32
     layout,  # in   (layers, 9) int64
     compared,  # in   (s,) int64
@@ -165,12 +165,12 @@ def _compare(kind, u, v, out):
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def _layer(
-    task,
-    layer,
-    q,
+    task,  # whose inputs these are
+    layer,  # behind the first
+    q,  # panels of pairs
     weights,  # in   (p,) float32
     layout,  # in   (layers, 9) int64
-    activation,
+    activation,  # of the layer before
     x,  # sets (all,) float32
     parts,  # sets (all,) float32
 ):
@@ -187,7 +187,19 @@ def _layer(
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def _outputs(m, q, weights, gradient, own, classes, labels, parts, slopes, packed, figures):
+def _outputs(
+    m,  # pairs
+    q,  # panels of them
+    weights,  # in   (p,) float32
+    gradient,  # sets (p,) float32
+    own,  # in   (9,) int64  the last layer's row of the layout
+    classes,  # whether outputs are of classes
+    labels,  # in   (m,) float32
+    parts,  # in   (all,) float32
+    slopes,  # sets (all,) float32
+    packed,  # sets (all,) float32
+    figures,  # sets (3,) float64
+):
     """Losses from the parts of the last layer, whose row of the layout is `own`; their gradients by its outputs."""
     n = own[OUTPUTS]
     z = np.empty((n, WIDTH), np.float32)
@@ -230,13 +242,13 @@ def _classes(z, label, figures):
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def _layer_backward(
-    task,
-    layer,
-    m,
+    task,  # whose rows these are
+    layer,  # behind the first
+    m,  # pairs
     weights,  # in   (p,) float32
     gradient,  # sets (p,) float32
     layout,  # in   (layers, 9) int64
-    activation,
+    activation,  # of the layer before
     x,  # in   (all,) float32
     slopes,  # sets (all,) float32
     packed,  # sets (all,) float32
@@ -261,8 +273,8 @@ def _layer_backward(
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def _first_backward(
-    task,
-    m,
+    task,  # whose rows these are
+    m,  # pairs
     weights,  # in   (p,) float32
     gradient,  # sets (p,) float32
     layout,  # in   (layers, 9) int64

@@ -71,7 +71,17 @@ def sums_(workers, gradients, places, scales, begins, out):
 
 
 @numba.njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
-def _step(weight, m, v, given, scale, one, two, rate, eps):
+def _step(
+    weight,  # sets (w,) float32
+    m,  # sets (w,) float32  means of gradients
+    v,  # sets (w,) float32  means of their squares
+    given,  # in   (w,) float32  gradients
+    scale,  # of them
+    one,  # 1 less the decay of the means
+    two,  # 1 less that of the squares
+    rate,  # of the step
+    eps,  # below the fraction
+):
     """A step of some numbers with their gradients."""
     for j in range(len(weight)):
         gradient = scale * given[j]
@@ -120,7 +130,18 @@ def _adam_block(
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def _adam(workers, table, mean, square, last, rows, values, done, sums, numbers):
+def _adam(
+    workers,  # in   threads
+    table,  # sets (v, d) float32
+    mean,  # sets (v, d) float32
+    square,  # sets (v, d) float32
+    last,  # sets (v,) int64
+    rows,  # in   (r,) int64
+    values,  # in   (r, d) float32
+    done,  # in   updates so far
+    sums,  # in   (> done,) float64
+    numbers,  # in   of a missed step; of gradients
+):
     blocks = (len(rows) + BLOCK - 1) // BLOCK
     share(workers, _adam_block, blocks, (table, mean, square, last, rows, values, done, sums, numbers))
 
@@ -147,7 +168,21 @@ def adam_of_all_(
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def _adam_task(task, tasks, blocks, weights, gradient, mean, square, tables, rows, values, done, sums, numbers):
+def _adam_task(
+    task,  # a block
+    tasks,  # of which so many are of weights
+    blocks,  # and so many of rows of the first table
+    weights,  # sets (p,) float32
+    gradient,  # in   (p,) float32
+    mean,  # sets (p,) float32
+    square,  # sets (p,) float32
+    tables,  # sets two of (v, d), (v, d), (v, d) float32 and (v,) int64
+    rows,  # in   two (r,) int64
+    values,  # in   two (r, d) float32
+    done,  # in   updates so far
+    sums,  # in   (> done,) float64
+    numbers,  # in   of a missed step; of gradients
+):
     """A block of weights, or of the rows of one table or the other."""
     if task < tasks:
         first, last = task * NUMBERS, min(len(gradient), (task + 1) * NUMBERS)

@@ -35,9 +35,8 @@ REALS, INTS = ir.VectorType(REAL, LANES), ir.VectorType(LANE, LANES)
 
 
 def _tile_of(height: int) -> Any:
-    """An intrinsic that adds the product of `height` rows and `WIDTH` columns to a tile. From one step to the next are
-    `stride` numbers in the left matrix and `over` in the right one; from one row of the left one to the next, `across`.
-    """
+    """An intrinsic that adds a product to a tile. `stride`, `over`: from a step to the next on both sides;
+    `across`: from one row of the left to the next."""
 
     @intrinsic
     def tile(typing, a, at, stride, across, b, start, over, depth, out, place, line, fresh):
@@ -365,8 +364,7 @@ def panel_tiles_(
     n,  # its columns
     fresh,  # 1: out = , 0: out +=
 ):
-    """The product of some rows and a matrix, on the calling thread alone; the sums of a number stay in one register
-    from the first step to the last."""
+    """The product of some rows and a matrix, on the calling thread; a sum stays in one register from first to last."""
     some_panels_(packed, rows, k, panels, 0, len(panels), out, at, n, fresh)
 
 
