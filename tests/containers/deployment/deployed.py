@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import requests
 
@@ -37,6 +39,10 @@ class Deployed(Server):
 
     def ask(self, body: str = "1,2,3\n", **headers: str) -> requests.Response:
         return requests.post(f"{self.url}/invocations", body, headers=HEADERS | headers, timeout=90)
+
+    def sleepy(self, seconds: float, **more: Any) -> requests.Response:
+        body = {"instances": [{"features": [1, 2, 3]}], "configuration": {"sleep": seconds}}
+        return self.ask(json.dumps(body), **{"Content-Type": "application/json", "Accept": "application/json"})
 
     def end(self) -> int:
         self.process.send_signal(signal.SIGTERM)
