@@ -90,13 +90,17 @@ def test_the_exit_code_of_a_process_of_torchrun_is_the_jobs(algoport: Algoport, 
 
 
 FIRST = """
-import os, signal, sys, time
+import os, signal, time
 def late(*_):
-    print("ValueError: came last", file=sys.stderr, flush=True)
+    os.write(2, b"ValueError: came last\\n")  # at once, also where it comes in the middle of itself
     os._exit(9)
 signal.signal(signal.SIGTERM, late)
 rank, note = int(os.environ["RANK"]), os.environ["NOTE"]
+if rank == 0:
+    open(note + ".ready", "w").close()  # before that, who asks it to end would end it without a word
 if rank == 1:
+    while not os.path.exists(note + ".ready"):
+        time.sleep(0.01)
     with open(note + ".new", "w") as file:
         file.write(str(os.getpid()))
     os.rename(note + ".new", note)
