@@ -25,15 +25,15 @@ class Replicas:
     only what some member has changed.
     """
 
-    def __init__(self, state: State, group: Group, shares: NDArray[np.float64] | None = None) -> None:
-        """`shares` (r,), falling: how often each row's word is expected in a step; None: all are exchanged."""
+    def __init__(self, state: State, group: Group, shares: NDArray[np.float64] | None, *, alike: bool) -> None:
+        """`shares` (r,), falling: how often each row's word is expected in a step; None: all are exchanged. `alike`:
+        all members learn the same, and have nothing to exchange."""
         tables = self._tables = state.inputs, state.outputs
         self._state, self._group, self._shares = state, group, shares
-        others = group.size - 1
+        others = 0 if alike else group.size - 1
         # What nobody shares needs no second copy, which would be as large as the tables.
         self._before = tuple(table.copy() for table in tables) if others else ()
-        if others:
-            state.agree = self.exchange  # a checkpoint has what all have learned
+        state.agree = self.exchange  # a checkpoint has what all have learned
 
     def step(self, number: int) -> None:
         """After the step of that number, from 0 on: rows that are due."""

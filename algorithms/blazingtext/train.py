@@ -94,7 +94,7 @@ def passes(
         if settings.mode == LABELS or settings.hashed
         else np.asarray(known.counts * (size / max(1, len(spool))), np.float64)
     )
-    replicas = Replicas(state, job.group, shares)
+    replicas = Replicas(state, job.group, shares, alike=settings.deterministic)
     progress = Progress(job.reporter.note, job.clock)
     words = max(1, len(spool) * settings.epochs)
     for steps in streaming.passes(
@@ -104,13 +104,11 @@ def passes(
         for first, last in steps:
             done = position.epoch * len(spool) + first
             learn_block(job, learner, spool.read(first, last), done, words, whole_lines=validation is not None)
-            if not settings.deterministic:
-                replicas.step(position.step)
+            replicas.step(position.step)
             share = (done + last - first) / words
             progress.step(last - first, settings.learning_rate * (1 - share), share)
             job.reporter.examples(last - first)
-        if not settings.deterministic:
-            replicas.exchange()
+        replicas.exchange()
         if not position.stopped:
             share = (position.epoch + 1) / settings.epochs
             progress.step(0, settings.learning_rate * (1 - share), share, now=True)

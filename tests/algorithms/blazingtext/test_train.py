@@ -197,9 +197,10 @@ def test_deterministic_hosts_give_the_bits_of_one(mode: str) -> None:
     given = {**(CLASSES if mode == "supervised" else {**VECTORS, "mode": mode}), "deterministic": True, "epochs": 2}
     alone = trained(lines(91), **given)
 
-    for model in together(3, lambda group: trained(lines(91), group=group, **given)):
-        assert np.array_equal(model.content.inputs, alone.content.inputs)
-        assert np.array_equal(model.content.outputs, alone.content.outputs)
+    for checkpoints in (lambda: {}, lambda: {"checkpoints": States()}):
+        for model in together(3, lambda group, more=checkpoints: trained(lines(91), group=group, **more(), **given)):
+            assert np.array_equal(model.content.inputs, alone.content.inputs)
+            assert np.array_equal(model.content.outputs, alone.content.outputs)
 
 
 def test_hosts_that_share_the_text_learn_as_one() -> None:
