@@ -192,8 +192,8 @@ def version() -> str:
 
 def _place(file: Path) -> str:
     """The folder of a source file's kernels: the same wherever the packages are installed."""
-    if file.is_relative_to(_HERE):
-        return "-".join(["algorithms", *file.parent.relative_to(_HERE).parts])
+    if file.is_relative_to(_HERE.parent):
+        return "-".join(file.parent.relative_to(_HERE.parent).parts)
     return f"{file.parent.name}-{hashlib.sha256(str(file.parent).encode()).hexdigest()[:12]}"
 
 

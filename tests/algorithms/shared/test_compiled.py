@@ -133,6 +133,15 @@ def test_the_best_level_that_is_baked_is_taken(tmp_path, monkeypatch):
     assert compiled.processor() == "x86-64-v4"
 
 
+def test_kernels_lie_under_one_name_wherever_the_packages_are_installed(tmp_path):
+    """An image's kernels, and those that a test has compiled from another clone, are found in any place."""
+    root = Path(compiled.__file__).parents[2]
+
+    assert compiled._place(root / "algorithms" / "kmeans" / "kernels" / "a.py") == "algorithms-kmeans-kernels"
+    assert compiled._place(root / "training" / "formats" / "lines" / "kernels.py") == "training-formats-lines"
+    assert compiled._place(tmp_path / "mine" / "kernels.py").startswith("mine-")
+
+
 def test_a_cache_folder_that_others_may_write_is_not_used(tmp_path):
     """What lies in it is run."""
     place = tmp_path / "algoport" / "kernels" / "version"

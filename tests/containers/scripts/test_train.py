@@ -179,9 +179,10 @@ def test_a_stop_reaches_the_script_which_may_end_well(place: Place) -> None:
 @pytest.mark.parametrize(("own", "code"), [(0, 0), (5, 143)])
 def test_a_stop_reaches_each_process_of_torchrun_once(place: Place, own: int, code: int) -> None:
     place.program(
-        "import signal, sys, time\n"
-        f"def stop(*_):\n    print('stopped', flush=True)\n    time.sleep(0.3)\n    sys.exit({own})\n"
-        "signal.signal(signal.SIGTERM, stop)\nprint('ready', flush=True)\ntime.sleep(60)\n"
+        # `print` would write the words and the end of the line each for itself, and two processes between each other.
+        "import os, signal, sys, time\n"
+        f"def stop(*_):\n    os.write(1, b'stopped\\n')\n    time.sleep(0.3)\n    sys.exit({own})\n"
+        "signal.signal(signal.SIGTERM, stop)\nos.write(1, b'ready\\n')\ntime.sleep(60)\n"
     )
     asked = {"sagemaker_torch_distributed_enabled": "true", "sagemaker_torch_processes_per_host": "2"}
     place.configure("hyperparameters", {"sagemaker_program": "train.py", **asked})
