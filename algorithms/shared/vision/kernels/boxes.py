@@ -119,11 +119,16 @@ def _lead(line):
 
 @numba.njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy")
 def _background_loss(line, lead):
-    """The cross-entropy of the background; `lead`: of the largest score. Exponentials are vectors."""
-    whole = np.float32(0)
-    for c in range(len(line)):
-        whole += exponential(line[c] - line[0] - lead)
-    return max(lead + np.log(whole), np.float32(0))
+    """The cross-entropy of the background; `lead`: of the largest score. Exponentials are vectors.
+
+    Where the background is ahead, its own exponential is the one of log1p, which keeps the order of tiny losses.
+    """
+    others = np.float32(0)
+    for c in range(1, len(line)):
+        others += exponential(line[c] - line[0] - lead)
+    if lead == 0:
+        return np.log1p(others)
+    return max(lead + np.log(others + exponential(-lead)), np.float32(0))
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
