@@ -143,8 +143,8 @@ def main(name: str, cases: Sequence[Case], arguments: Sequence[str] | None = Non
             print(json.dumps(row.as_json()), flush=True)
         else:
             _show(row, first=len(rows) == 1 or rows[-2].case != row.case)
-    if rows and options.keep:
-        record.keep(name, facts, [row.as_json() for row in rows])
+        if options.keep:  # at once, for a run may be ended before its last case
+            record.keep(name, facts, [row.as_json() for row in rows])
     return 2 if gaps and not rows else 0
 
 

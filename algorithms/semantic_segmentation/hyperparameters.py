@@ -108,7 +108,7 @@ class Hyperparameters(Settings):
     aux_loss: bool = boolean(
         "whether a second decoder on the third stage is trained too", default=True, name="_aux_loss"
     )
-    aux_weight: float = real("how much the loss of the second decoder counts", default=0.5, name="_aux_weight")
+    aux_weight: float = real("how much the loss of the second decoder counts", default=0.5, low=0, name="_aux_weight")
     logging_frequency: int = integer("batches between lines of progress", default=20, low=1, name="_logging_frequency")
 
     @property

@@ -57,7 +57,7 @@ class Network:
 
     @cached_property
     def screen(self) -> Screen | None:
-        """The output layer in codes; None where the processor has no instruction for them."""
+        """The output layer in codes; None where the processor has no instructions for them."""
         _load_kernels()
         return Screen.of(self.weights["output"], self.weights["output.bias"]) if is_available() else None
 

@@ -1,4 +1,4 @@
-"""Words told from rows by products of 8-bit codes, where the processor has an instruction for them.
+"""Words told from rows by products of 8-bit codes, where the processor has instructions for them.
 
 v words   h numbers of a row   k words that are wanted of a row
 """
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algoport.algorithms.seq2seq.kernels import screening as kernels
-from algoport.algorithms.seq2seq.kernels.codes import BLOCK, WIDTH
+from algoport.algorithms.seq2seq.kernels.codes import BLOCK, FULL, HALF, WIDTH
 from algoport.algorithms.shared import compiled
 from algoport.algorithms.shared.arrays import const
 from algoport.algorithms.shared.linalg.simd import LANES
@@ -26,8 +26,13 @@ _FLAG = {16: "avx512_vnni", 8: "avx_vnni"}.get(LANES)
 
 
 def is_available() -> bool:
-    """Whether this processor has the instruction, for vectors of the width that kernels have."""
-    return _FLAG in compiled.flags()
+    """Whether codes are faster than float32 here: on x86-64, by instructions for vectors of at least eight lanes."""
+    return _FLAG is not None
+
+
+def most_code() -> int:
+    """The largest code of a row: less where the processor has no instruction for four products at once."""
+    return FULL if _FLAG in compiled.flags() else HALF
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +47,7 @@ class Screen:
     lengths: Array  # (p * WIDTH / BLOCK,) the largest length of the weights of a block's words
     rests: Array  # (p * WIDTH / BLOCK,) of what codes leave out of them, and rounding of the rest
     base: np.float32
+    most_code: int  # of a row
 
     @classmethod
     def of(cls, output: Array, bias: Array) -> Self | None:
@@ -67,6 +73,7 @@ class Screen:
             lengths=const(longest * _MARGIN),
             rests=const(missed * _MARGIN + rounding * longest),
             base=np.float32(np.abs(bias).max(initial=0) * 2.0**-21),
+            most_code=most_code(),
         )
 
     def best_(self, rows: Array, picks: Ints, values: Array, words: Ints, log_sums: NDArray[np.float64]) -> Ints:
@@ -85,6 +92,7 @@ class Screen:
             self.lengths,
             self.rests,
             self.base,
+            self.most_code,
             values,
             words,
             log_sums,

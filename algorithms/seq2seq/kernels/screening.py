@@ -2,13 +2,13 @@
 
 n rows   h numbers of a row   v words   k words that are wanted of a row   q = h / 4, rounded up
 
-A row's codes are its numbers divided by a scale of its own and rounded, from -127 to 127; so are a word's weights, plus
-128. A bound by Cauchy's inequality says how far a logit of codes may be from the true one: with a = a' + d of the row
+A row's codes are its numbers divided by a scale of its own and rounded, from -127 to 127, or from -64 to 64 where the
+processor adds products by pairs; so are a word's weights, from -127 to 127, plus 128. A bound by Cauchy's inequality says how far a logit of codes may be from the true one: with a = a' + d of the row
 and w = w' + e of the word, |a.w - a'.w'| <= |d| |w| + |a'| |e|. A word whose logit plus its bound is below k others'
 logits less theirs is none of the k best. The few that are left are computed again, so that the k words and their logits
 are those of float32; the sum of all exponentials has the exact ones of these words, and of the rest those of codes.
 
-Whoever calls `best_` must know that the processor has the instruction of `codes`.
+Whoever calls `best_` with codes beyond 64 must know that the processor has the instruction of `codes`.
 """
 
 from __future__ import annotations
@@ -20,22 +20,26 @@ import numpy as np
 
 from algoport.algorithms.seq2seq.kernels.codes import (
     BLOCK,
+    FULL,
+    HALF,
     HEIGHT,
     ROWS,
     SPAN,
     THIRD,
     WIDTH,
     high,
+    high_of_pairs,
     largest,
     low,
+    low_of_pairs,
     middle,
+    middle_of_pairs,
 )
 from algoport.algorithms.seq2seq.kernels.softmax import sum_of_powers
 from algoport.algorithms.shared.linalg.fastmath import FAST
 from algoport.algorithms.shared.threads import share
 
 NEVER = (0, 2)  # ids that no sentence holds: <pad> and <s>
-MOST = 127  # the largest code
 
 
 @numba.njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
@@ -83,7 +87,7 @@ def _pack_words(
             for s in range(q):
                 panels[panel, s, lane] = 0
             continue
-        scale = _largest_size(output[j]) / np.float32(MOST)
+        scale = _largest_size(output[j]) / np.float32(FULL)
         length, rest = _codes(output[j], scale, whole)
         scales[j], shifts[j] = scale, bias[j]
         rests[j] = np.float32(math.sqrt(rest))
@@ -113,6 +117,7 @@ def pack_words_(
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def _logits(
     rows,  # how many
+    most_code,  # the largest of a row
     codes,  # in   (ROWS, q) int32  four each
     starts,  # in   (ROWS,) int32  what sums begin with: -128 times the sum of a row's codes
     factors,  # in   (ROWS,) float32  scales of rows
@@ -130,12 +135,19 @@ def _logits(
         begin, place = word * q, word - first
         for row in range(0, rows, HEIGHT):
             at, into = row * q, row * SPAN + place
-            if rows - row > 2 * THIRD:
-                high(given, at, starts, factors, row, flat, begin, q, scales, shifts, word, to, into)
+            if most_code > HALF:
+                if rows - row > 2 * THIRD:
+                    high(given, at, starts, factors, row, flat, begin, q, scales, shifts, word, to, into)
+                elif rows - row > THIRD:
+                    middle(given, at, starts, factors, row, flat, begin, q, scales, shifts, word, to, into)
+                else:
+                    low(given, at, starts, factors, row, flat, begin, q, scales, shifts, word, to, into)
+            elif rows - row > 2 * THIRD:
+                high_of_pairs(given, at, starts, factors, row, flat, begin, q, scales, shifts, word, to, into)
             elif rows - row > THIRD:
-                middle(given, at, starts, factors, row, flat, begin, q, scales, shifts, word, to, into)
+                middle_of_pairs(given, at, starts, factors, row, flat, begin, q, scales, shifts, word, to, into)
             else:
-                low(given, at, starts, factors, row, flat, begin, q, scales, shifts, word, to, into)
+                low_of_pairs(given, at, starts, factors, row, flat, begin, q, scales, shifts, word, to, into)
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
@@ -241,6 +253,7 @@ def _best_of_block(
     lengths,  # in   (p * WIDTH / BLOCK,) float32  the largest of each block's words
     rests,  # in   (p * WIDTH / BLOCK,) float32
     base,  # in   float32  a bound for the rest of rounding
+    most_code,  # in   int64  the largest of a row
     values,  # sets (n, k) float32  their largest logits
     words,  # sets (n, k) int64  whose these are
     log_sums,  # sets (n,) float64  the logarithm of the sum of all exponentials
@@ -253,7 +266,7 @@ def _best_of_block(
     whole = np.empty(4 * q, np.int32)
     for r in range(count):
         row = rows[picks[first + r]]
-        factors[r] = _largest_size(row) / np.float32(MOST)
+        factors[r] = _largest_size(row) / np.float32(most_code)
         length, rest = _codes(row, factors[r], whole)
         sizes[r], gaps[r] = np.float32(math.sqrt(length)), np.float32(math.sqrt(rest))
         for s in range(q):
@@ -272,7 +285,7 @@ def _best_of_block(
     most, totals = np.full(ROWS, -np.inf, np.float32), np.zeros(ROWS)
     for begin in range(0, scales.shape[0], SPAN):
         here = min(SPAN, scales.shape[0] - begin)
-        _logits(count, codes, starts, factors, panels, scales, shifts, begin, here, out)
+        _logits(count, most_code, codes, starts, factors, panels, scales, shifts, begin, here, out)
         for r in range(count):
             line, new = out[r], most[r]
             for at in range(0, here, BLOCK):
@@ -311,6 +324,7 @@ def best_(
     lengths,  # in   (p * WIDTH / BLOCK,) float32  the largest of each block's words
     rests,  # in   (p * WIDTH / BLOCK,) float32
     base,  # in   float32  a bound for the rest of rounding
+    most_code,  # in   int64  the largest of a row
     values,  # sets (n, k) float32  their largest logits
     words,  # sets (n, k) int64  whose these are
     log_sums,  # sets (n,) float64  the logarithm of the sum of all exponentials
@@ -321,5 +335,5 @@ def best_(
         team,
         _best_of_block,
         (picks.shape[0] + ROWS - 1) // ROWS,
-        (rows, picks, output, bias, panels, scales, shifts, lengths, rests, base, values, words, log_sums, is_open),
+        (rows, picks, output, bias, panels, scales, shifts, lengths, rests, base, most_code, values, words, log_sums, is_open),
     )

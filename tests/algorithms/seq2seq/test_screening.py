@@ -4,11 +4,19 @@ import numpy as np
 import pytest
 
 from algoport.algorithms.seq2seq import screening
-from algoport.algorithms.seq2seq.kernels.codes import BLOCK, ROWS
+from algoport.algorithms.seq2seq.kernels.codes import BLOCK, FULL, HALF, ROWS
 from algoport.algorithms.seq2seq.screening import Screen
 
 pytestmark = pytest.mark.skipif(not screening.is_available(), reason="this processor has no products of codes")
 NEVER = [0, 2]
+
+
+@pytest.fixture(autouse=True, params=[HALF, FULL])
+def most_code(request, monkeypatch):
+    """Each way of this processor to multiply."""
+    if request.param > screening.most_code():
+        pytest.skip("this processor has no instruction for four products at once")
+    monkeypatch.setattr(screening, "most_code", lambda: request.param)
 
 
 def drawn(n, h, v, sharp=1.0, seed=0):
@@ -120,3 +128,15 @@ def test_weights_or_rows_without_codes_are_left_to_others():
     huge[5] = 3e38
     assert Screen.of(huge, bias) is None
     assert Screen.of(np.zeros((5, screening.MOST + 1), np.float32), np.zeros(5, np.float32)) is None
+
+
+def test_the_largest_codes_overflow_nowhere():
+    """All products of neighbors are as large as they can be, and of one sign."""
+    rows, output = np.ones((2, 4096), np.float32), np.ones((70, 4096), np.float32)
+    rows[1], output[40:] = -1, -1
+
+    values, words, _, left = answers(Screen.of(output, np.zeros(70, np.float32)), rows, 1)
+
+    assert not len(left) or left.tolist() == [0, 1]
+    for row in set(range(2)) - set(left.tolist()):
+        assert values[row] == 4096 and words[row] == (1, 40)[row]

@@ -124,6 +124,12 @@ def test_pixels_are_those_of_image_size_also_where_the_picture_was_scaled(size: 
     np.testing.assert_allclose(boxes.objects[0], [want], rtol=1e-6)
 
 
+def test_an_annotation_may_begin_with_the_mark_that_editors_write() -> None:
+    boxes = read(frame(PNG) + frame(b"\xef\xbb\xbf" + annotation({**BOX, "class_id": 3})))
+
+    assert boxes.objects is not None and boxes.objects[0] is not None and boxes.objects[0][0, 0] == 3
+
+
 def test_a_picture_is_described_as_it_is_seen() -> None:
     """A camera that was held upright writes 50 x 40 pixels, and that they are 40 wide and 50 high."""
     jpeg = turned(encode(np.zeros((40, 50, 3), np.uint8), 90), 6)
