@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from algoport.algorithms.shared import compiled
+from algoport.algorithms.shared.linalg import simd
 from algoport.algorithms.shared.threads import ALONE, Team, team
 from algoport.algorithms.shared.vision.kernels.winograd import filters, layout, passes
 
@@ -29,6 +30,9 @@ LEAST = 32
 # Places from which on. Filters at the points are four times as large: to make and to read them takes as long as to
 # convolve some hundred places directly, but for few filters, which stay in the nearer caches.
 PLACES, FEW, NEAR = 1024, 512, 16
+# Where filters are at the points before, and the processor has no AVX-512: 256 channels at 19 x 19 took 1.4 ms by tiles
+# and 2.2 directly, 512 at 10 x 10 the same, at 7 x 7 twice as long.
+READY, NARROW = 96, 8
 # A batch is taken to be of so many, however many it is of: a picture's bits must not depend on how one is shared out.
 PICTURES = 8
 # Blocks of a part. Of few channels, what is at the points stays in the nearer caches; of many, filters do not, and are
@@ -50,20 +54,20 @@ def convolution(x: Tensor, plain: nn.Conv2d, *, rectified: bool = False) -> Tens
     return out
 
 
-def is_faster(filters: Any, stride: Any, padding: Any, dilation: Any, size: Any) -> bool:
+def is_faster(filters: Any, stride: Any, padding: Any, dilation: Any, size: Any, *, ready: bool = False) -> bool:
     """Whether a convolution keeps the size, by 3 x 3 taps of enough channels at enough places, and tiles need at most
     half of its multiplications: at the edges they reach beyond the picture, and the more so where a dilation divides
     it.
 
-    `filters`: (o, c, 3, 3).  `size`: (n, c, h, w) of what it is given.
+    `filters`: (o, c, 3, 3).  `size`: (n, c, h, w) of what it is given.  `ready`: filters are made once for many calls.
     """
     o, c, *taps = filters
     step, (n, _, h, w) = dilation[0], size
     shaped = taps == [3, 3] and tuple(stride) == (1, 1) and tuple(padding) == tuple(dilation) == (step, step)
     if not shaped or min(c, o) < LEAST or c % layout.WIDTH or o % layout.WIDTH:
         return False
-    few = n * h * w < min(PLACES, max(FEW, c * o // NEAR))
-    return not few and bool(2 * layout.POINTS * len(corners(h, w, step)) <= layout.TAPS**2 * h * w)
+    enough = READY if ready and simd.LANES == NARROW else min(PLACES, max(FEW, c * o // NEAR))
+    return n * h * w >= enough and bool(2 * layout.POINTS * len(corners(h, w, step)) <= layout.TAPS**2 * h * w)
 
 
 def _can_take(x: Tensor, weight: Tensor) -> bool:
