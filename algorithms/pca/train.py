@@ -15,6 +15,7 @@ from algoport.algorithms import contract
 from algoport.algorithms.contract.errors import Stopped, UserError
 from algoport.algorithms.contract.group import Group
 from algoport.algorithms.contract.records import Rows, nothing
+from algoport.algorithms.pca import kernels
 from algoport.algorithms.pca.hyperparameters import Hyperparameters
 from algoport.algorithms.pca.model import Model, packed_moments
 from algoport.algorithms.pca.moments import Scatter, Sketch, directions
@@ -84,7 +85,7 @@ def _check_memory(settings: Hyperparameters) -> None:
     d, free = settings.feature_dim, machine.memory_free()
     # The sums as strips, whole and as the solver has them; the strips of a panel.
     rows = settings.columns if settings.is_sketched else d
-    needed = 8 * d * rows * (20 if settings.is_sketched else 5) + 4 * d * 2048
+    needed = 8 * d * rows * (20 if settings.is_sketched else 5) + 4 * d * 2 * kernels.PANEL
     if free is not None and needed > free:
         remedy = "" if settings.algorithm_mode == "randomized" else "; algorithm_mode=randomized needs less"
         raise UserError(

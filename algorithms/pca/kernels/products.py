@@ -13,7 +13,7 @@ from algoport.algorithms.pca.kernels.tiles import HEIGHT, LANES, STRIP, VECTORS,
 from algoport.algorithms.shared.linalg.fastmath import FAST
 
 # Rows of a panel. The strips of two of its columns, 200 kB each, stay in the second cache while they are multiplied.
-PANEL = 1024
+PANEL = 1024 if LANES == 16 else 2048
 # Rows that are summed in float32 before float64 takes over. On Fashion-MNIST the space of 50 components is off by
 # 2.7e-6 (the sine of the angle); with 256 rows it was 1.5e-5.
 RUN = 64
