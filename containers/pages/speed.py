@@ -41,7 +41,7 @@ def summary(results: Path) -> str:
         restricted |= {_machine(_facts(race, narrow)) for race in narrow["rows"]}
         page = f"[{name}](algorithms/{path.stem}/README.md#speed)"
         span = f"{_speed(_ratio(cases[0]))} to {_speed(_ratio(cases[-1]))}"
-        there = _least([race for race in narrow["rows"] if race["case"] == middle["case"]])
+        there = _least(middle["case"], narrow)
         rows.append([page, middle["case"], middle["peer"], _speed(_ratio(middle)), there, _quality(middle), span])
     head = ["algorithm", "case", "fastest peer", "speed", "with AVX2 only", "quality, ours / peer's", "all cases"]
     machine = "; ".join(sorted(machines)) + (f". With AVX2 only: {'; '.join(sorted(restricted))}" if restricted else "")
@@ -99,9 +99,11 @@ def _below(path: Path) -> Any:
     return _recorded(path.parent / "avx2" / path.name)
 
 
-def _least(races: Sequence[Race]) -> str:
-    """The speed beside the fastest of these peers; nothing where there are none."""
-    return _speed(min(map(_ratio, races))) if races else ""
+def _least(case: str, recorded: Any) -> str:
+    """The speed of a case beside the fastest peer; nothing where it was not measured."""
+    return next(
+        (_speed(_ratio(_fastest(races))) for races in _with_goal(recorded["rows"]) if races[0]["case"] == case), ""
+    )
 
 
 def _with_goal(rows: Sequence[Race]) -> Iterator[list[Race]]:
