@@ -3,10 +3,11 @@
 n rows   h numbers of a row   v words   k words that are wanted of a row   q = h / 4, rounded up
 
 A row's codes are its numbers divided by a scale of its own and rounded, from -127 to 127, or from -64 to 64 where the
-processor adds products by pairs; so are a word's weights, from -127 to 127, plus 128. A bound by Cauchy's inequality says how far a logit of codes may be from the true one: with a = a' + d of the row
-and w = w' + e of the word, |a.w - a'.w'| <= |d| |w| + |a'| |e|. A word whose logit plus its bound is below k others'
-logits less theirs is none of the k best. The few that are left are computed again, so that the k words and their logits
-are those of float32; the sum of all exponentials has the exact ones of these words, and of the rest those of codes.
+processor adds products by pairs; so are a word's weights, from -127 to 127, plus 128. A bound by Cauchy's inequality
+says how far a logit of codes may be from the true one: with a = a' + d of the row and w = w' + e of the word, |a.w -
+a'.w'| <= |d| |w| + |a'| |e|. A word whose logit plus its bound is below k others' logits less theirs is none of the k
+best. The few that are left are computed again, so that the k words and their logits are those of float32; the sum of
+all exponentials has the exact ones of these words, and of the rest those of codes.
 
 Whoever calls `best_` with codes beyond 64 must know that the processor has the instruction of `codes`.
 """
