@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar, Literal, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
@@ -169,6 +170,7 @@ class Settings(BaseModel):
         return [cls._setting(field) for field in cls.model_fields]
 
     @classmethod
+    @cache
     def _setting(cls, field: str) -> Setting:
         info = cls.model_fields[field]
         extra = info.json_schema_extra
