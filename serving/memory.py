@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from algoport.algorithms.shared.vision import headers
 from algoport.training.formats import ContentType
 
 # Bytes of one object, list and number of JSON while it is decoded: as Python has them, beside what is made of them.
 _OBJECT, _LIST, _NUMBER = 450, 150, 40
 _LINE, _FIELD, _PAIR = 64, 8, 32  # of a text's line, a field of CSV (twice a float32) and a pair of libsvm
+# Of a picture's place: red, green and blue as they are decoded, and once more as they are turned or resized.
+_PIXEL = 6
 _SEPARATORS = (b",", b";", b"\t", b"|")
 
 
@@ -29,6 +32,9 @@ def _records(body: bytes, kind: ContentType) -> int:
         return count(b":") * _PAIR + count(b"\n") * _LINE
     if kind.media == "text/csv":
         return (sum(map(count, _SEPARATORS)) + count(b"\n")) * _FIELD
+    if kind.media.startswith("image/") or kind.media == "application/x-image":
+        height, width = headers.size(body) or (0, 0)
+        return len(body) + height * width * _PIXEL
     return len(body)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from algoport.algorithms.contract.records import Rows
+from algoport.algorithms.shared.vision.decoding import encode
 from algoport.serving import memory
 from algoport.training import formats
 from algoport.training.formats import ContentType, Layout
@@ -43,3 +44,14 @@ def test_no_decoding_takes_much_more_than_was_expected(name: str) -> None:
 
     assert peak < 1.25 * expected + (1 << 20)
     assert expected < 4 * peak + (1 << 20)
+
+
+@pytest.mark.parametrize("media", ["image/png", "application/x-image"])
+def test_a_picture_takes_what_its_pixels_do_however_few_bytes_say_them(media: str) -> None:
+    body = encode(np.zeros((900, 2000, 3), np.uint8))
+
+    expected = memory.to_decode(body, ContentType(media))
+
+    assert len(body) < 30_000
+    assert 900 * 2000 * 3 <= expected <= 900 * 2000 * 7
+    assert memory.to_decode(body[:20], ContentType(media)) == 40  # which says no size
