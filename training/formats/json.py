@@ -96,15 +96,13 @@ def write(rows: Rows) -> bytes:
 
 
 def load(text: bytes | memoryview, layout: Layout, place: str) -> Any:
-    """Parsed JSON: strict, but for a mark of UTF-8 in front, and the bare NaN, Infinity and -Infinity of Python."""
+    """Parsed JSON: strict, but for the bare NaN, Infinity and -Infinity that Python writes."""
     import orjson
 
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
         data = bytes(text)
-        if data.startswith(BOM):
-            return load(data[len(BOM) :], layout, place)
         value = _python_floats(data)
         if value is not _NOTHING:
             return value

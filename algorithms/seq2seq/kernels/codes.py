@@ -63,6 +63,7 @@ def _by_pairs(builder, words, codes, sums):
 
 
 def _plainly(builder, words, codes, sums):
+    """The same, number by number."""
     for place in range(4):
         up = ir.Constant(INTS, [24 - 8 * place] * LANES)
         down = ir.Constant(INTS, [24] * LANES)

@@ -128,6 +128,8 @@ def test_an_annotation_may_begin_with_the_mark_that_editors_write() -> None:
     boxes = read(frame(PNG) + frame(b"\xef\xbb\xbf" + annotation({**BOX, "class_id": 3})))
 
     assert boxes.objects is not None and boxes.objects[0] is not None and boxes.objects[0][0, 0] == 3
+    with pytest.raises(UserError, match="is not JSON"):
+        read(frame(PNG) + frame(b"\xef\xbb\xbf" * 5000 + annotation(BOX)))
 
 
 def test_a_picture_is_described_as_it_is_seen() -> None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from algoport.algorithms.shared.vision.orientation import upright_size
 from algoport.training.formats.json import load
 from algoport.training.formats.layout import Layout, excerpt, shown_json
+from algoport.training.formats.text import BOM
 
 Objects = NDArray[np.float32]  # (o, 5 + e): class, xmin, ymin, xmax, ymax in fractions of width and height, others
 
@@ -132,7 +133,7 @@ def _parse(text: bytes, layout: Layout, place: str) -> Any:
     """Parsed JSON, also within a JSON string."""
     if len(text) > MOST_TEXT:
         raise layout.fault(place, f"has {len(text):,} bytes, where an annotation has at most {MOST_TEXT:,}.")
-    value = load(text, layout, place)
+    value = load(text.removeprefix(BOM), layout, place)
     return load(value.encode(), layout, place) if isinstance(value, str) else value
 
 
