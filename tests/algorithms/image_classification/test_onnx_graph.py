@@ -49,7 +49,9 @@ def test_it_answers_as_the_model_does(layers, channels, side, multiple):
     (probabilities,) = session.run(None, {"data": pixels.transpose(0, 3, 1, 2).astype(np.float32)})
 
     assert [each.name for each in session.get_outputs()] == ["prediction"]
-    np.testing.assert_allclose(probabilities, model._predictor.probabilities(pixels), atol=1e-4)
+    # Fifty layers that have learned nothing magnify rounding: beside 64-bit numbers the runtime is off by 3e-5, and
+    # ours, whose tiles of 3 x 3 round more, by 1.2e-4.
+    np.testing.assert_allclose(probabilities, model._predictor.probabilities(pixels), atol=3e-4)
 
 
 def test_it_lies_beside_the_model_unless_a_stop_presses(tmp_path):
