@@ -61,7 +61,7 @@ def gradient_(
     keys: NDArray[np.uint64],  # (n,) from which the draws come
     count: float,  # documents of all members
     pull: float,  # the weight of the divergence from the prior
-    gradient: Array,  # sets (p,)  of the sum over the documents of all members
+    gradient: Array,  # sets (p,)  of the sum over the documents of all members; rows of words that nobody has must be 0
 ) -> Losses:
     """Forward and backward pass of all members' parts of a batch; every member takes part, also without documents."""
     shape, group = network.shape, network.group

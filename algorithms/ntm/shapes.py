@@ -52,6 +52,12 @@ class Shape:
         return slice(0, math.prod(self.weights[WORDS]) + math.prod(self.weights[TOPICS]))
 
     @cached_property
+    def words(self) -> slice:
+        """Where the encoder's first layer lies, a row a word."""
+        begin = self.decoder.stop
+        return slice(begin, begin + math.prod(self.weights["layer0"]))
+
+    @cached_property
     def matrices(self) -> slice:
         """Where all lie that weight decay pulls to zero: not biases."""
         biases = sum(shape[0] for name, shape in self.weights.items() if name.endswith("_bias"))

@@ -19,7 +19,7 @@ from algoport.algorithms.contract.records import nothing
 from algoport.algorithms.ntm import documents, gradients, reports
 from algoport.algorithms.ntm.auxiliary import Lexicon
 from algoport.algorithms.ntm.documents import Documents
-from algoport.algorithms.ntm.gradients import Losses, Network
+from algoport.algorithms.ntm.gradients import Array, Losses, Network
 from algoport.algorithms.ntm.hyperparameters import Hyperparameters
 from algoport.algorithms.ntm.model import Model
 from algoport.algorithms.ntm.shapes import Shape, initial_weights
@@ -99,6 +99,8 @@ class Learner:
             clip=settings.clip,
         )
         self._gradient = np.zeros(self._shape.size, np.float32)
+        # Few words have a gradient by the first layer; of the others' weights nothing is read.
+        self._sparse = self._rule.is_sparse and job.device == "cpu"
         self._fractional = False  # whether it was said that counts are fractional
 
     @property
@@ -125,14 +127,22 @@ class Learner:
             statistics |= {name: own.copy() for name, own in start.statistics.items()}
             job.reporter.note("incremental training: starting from the weights of a model")
         self.state = State(weights=weights, memory=rules.states(self._rule, len(weights)), statistics=statistics)
+        self._last = np.zeros(shape.feature_dim, np.int64)
 
     def restore(self, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> None:
         """Set the state of a checkpoint."""
         self.state = State.restore(arrays, facts, self._shape, rules.STATES[self._rule.kind])
+        self._last = np.full(self._shape.feature_dim, self.state.updates)
 
     def checkpoint(self) -> tuple[Mapping[str, NDArray[Any]], Mapping[str, Any]]:
         """The whole state."""
+        if self._sparse:
+            rules.settle_(self._rule, self._first(self.state.memory), self._last, self.state.updates)
         return self.state.save()
+
+    def _first(self, arrays: list[Array]) -> list[Array]:
+        """What of each array stands for the weights of the first layer (v, g)."""
+        return [self._shape.views(each)["layer0"] for each in arrays]
 
     def is_over(self) -> bool:
         """Whether all epochs are over, or the loss no longer changes."""
@@ -169,7 +179,7 @@ class Learner:
                     f"learning_rate: must be small enough for the loss to stay finite, which it is no more in epoch "
                     f"{self.state.epoch + 1}; it is {self._settings.learning_rate:g}."
                 )
-            self._update(count)
+            self._update(batch, count)
         figures[5] = empty
         state.tally.add(figures)
         state.step += 1
@@ -191,13 +201,18 @@ class Learner:
         """The weight of the divergence from the prior in this epoch."""
         return 1.0 if self._job.start is not None else min(1.0, (self.state.epoch + 1) / WARM_UP)
 
-    def _update(self, count: float) -> None:
+    def _update(self, batch: Documents, count: float) -> None:
         """The optimizer's step; weight decay leaves biases alone."""
-        state, spans = self.state, [(slice(0, self._shape.size), True)]
+        state, whole, own = self.state, slice(0, self._shape.size), self._shape.matrices
         state.updates += 1
-        if self._rule.decay:
-            own = self._shape.matrices
-            spans = [(slice(0, own.start), False), (own, True), (slice(own.stop, self._shape.size), False)]
+        if self._sparse:
+            self._update_words(batch, count)
+            first = self._shape.words
+            spans = [(slice(0, first.start), False), (slice(first.stop, whole.stop), False)]
+        elif self._rule.decay:
+            spans = [(slice(0, own.start), False), (own, True), (slice(own.stop, whole.stop), False)]
+        else:
+            spans = [(whole, False)]
         for span, decays in spans:
             memory = [each[span] for each in state.memory]
             rules.step_(
@@ -209,6 +224,17 @@ class Learner:
                 updates=state.updates,
                 decays=decays,
             )
+        if not self._sparse:
+            self._gradient[self._shape.words] = 0
+
+    def _update_words(self, batch: Documents, count: float) -> None:
+        """The step of the first layer, for words that a document of any member has."""
+        state, own = self.state, np.zeros(self._shape.feature_dim, np.float32)
+        own[batch.entries[1]] = 1
+        self._job.group.sum_(own)
+        (weights, gradient), memory = self._first([state.weights, self._gradient]), self._first(state.memory)
+        given = self._rule, np.flatnonzero(own), weights, gradient, memory, self._last
+        rules.step_rows_(*given, count=count, updates=state.updates)
 
     def evaluate(self, over: Callable[[], bool]) -> None:
         """Report an epoch's losses, keep its network where it is the best, and see whether training is to end."""

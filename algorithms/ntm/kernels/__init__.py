@@ -43,7 +43,7 @@ def sparse_outer_(
     indices,  # in   (z,) int32
     values,  # in   (z,) float32
     slopes,  # in   (n, g) float32
-    out,  # sets (v, g) float32
+    out,  # sets (v, g) float32  the rows of words that a document has; others stay as they are
 ) -> None:
     """Transposed documents times slopes: each row of the result has one writer, who adds in the order of documents."""
     v = len(out)
@@ -126,6 +126,8 @@ def _sparse_outer(
 def _outer_of_words(block, starts, rows, places, values, slopes, out):
     g = out.shape[1]
     for w in range(block * COLUMNS, min((block + 1) * COLUMNS, out.shape[0])):
+        if starts[w] == starts[w + 1]:
+            continue
         line = out[w]
         for j in range(g):
             line[j] = 0

@@ -10,7 +10,7 @@ import numpy as np
 
 from algoport.algorithms.shared.linalg.fastmath import FAST
 from algoport.algorithms.shared.neural.kernels.products import add_product_
-from algoport.algorithms.shared.neural.kernels.vocabulary import add_dots_
+from algoport.algorithms.shared.neural.kernels.vocabulary import TILE
 from algoport.algorithms.shared.threads import share
 
 SPANS = 8  # parts of the vocabulary whose sums are kept apart
@@ -116,4 +116,38 @@ def _unscale_span(
             for j in range(t):
                 out[i, j] = out[i, j] * root[j] + np.float32(2) * slope[j] * product[i, j]
                 product[i, j] = own[i, j] * slope[j]
-        add_dots_(k, product, own, square)
+        _add_dots_(k, product, own, square)
+
+
+@numba.njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
+def _add_dots_(rows, slopes, weights, sums):
+    """Adds to sums (rows, k) the products of each row of slopes with each of a tile's rows, four by two at a time."""
+    k, high, even = weights.shape[0], rows // 4 * 4, weights.shape[0] // 2 * 2
+    for r in range(0, high, 4):
+        for i in range(0, even, 2):
+            s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = np.float32(0)
+            for j in range(TILE):
+                a, b = weights[i, j], weights[i + 1, j]
+                c, d, e, f = slopes[r, j], slopes[r + 1, j], slopes[r + 2, j], slopes[r + 3, j]
+                s0 += a * c
+                s1 += a * d
+                s2 += a * e
+                s3 += a * f
+                s4 += b * c
+                s5 += b * d
+                s6 += b * e
+                s7 += b * f
+            sums[r, i] += s0
+            sums[r + 1, i] += s1
+            sums[r + 2, i] += s2
+            sums[r + 3, i] += s3
+            sums[r, i + 1] += s4
+            sums[r + 1, i + 1] += s5
+            sums[r + 2, i + 1] += s6
+            sums[r + 3, i + 1] += s7
+    for r in range(rows):
+        for i in range(even if r < high else 0, k):
+            total = np.float32(0)
+            for j in range(TILE):
+                total += slopes[r, j] * weights[i, j]
+            sums[r, i] += total

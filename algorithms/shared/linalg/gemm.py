@@ -77,16 +77,16 @@ def _tile_of(height: int) -> Any:
             builder.cbranch(builder.icmp_signed("<", following, depth), loop, after)
             builder.position_at_end(after)
             is_fresh = builder.icmp_signed("!=", fresh, WORD(0))
-            for r, pair in enumerate(sums):
-                row = builder.mul(line, WORD(r))
-                for v in range(2):
-                    address = vector(to, builder.add(row, WORD(v * LANES)))
-                    total = pair[v].incomings[1][0]
-                    with builder.if_else(is_fresh) as (new, more):
-                        with new:
-                            builder.store(total, address, align=4)
-                        with more:
-                            builder.store(builder.fadd(builder.load(address, align=4), total), address, align=4)
+            with builder.if_else(is_fresh) as (new, more):
+                for branch, adds in ((new, False), (more, True)):
+                    with branch:
+                        for r, pair in enumerate(sums):
+                            row = builder.mul(line, WORD(r))
+                            for v in range(2):
+                                address, total = vector(to, builder.add(row, WORD(v * LANES))), pair[v].incomings[1][0]
+                                if adds:
+                                    total = builder.fadd(builder.load(address, align=4), total)
+                                builder.store(total, address, align=4)
             return context.get_dummy_value()
 
         return signature, generate
@@ -165,7 +165,7 @@ def _copy_of(numbers: int) -> Any:
 
 
 _turn_left, _turn_right = _turn_of(HEIGHT), _turn_of(LANES)
-_copy_left, _copy_right = _copy_of(HEIGHT), _copy_of(WIDTH)
+_copy_left, copy_panel = _copy_of(HEIGHT), _copy_of(WIDTH)
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
@@ -214,7 +214,7 @@ def _pack_right(b, turned, first, columns, start, depth, panels):
         flat, n, whole = b.reshape(-1), b.shape[1], columns // WIDTH
         for p in range(whole):
             at = start * n + first + p * WIDTH
-            _copy_right(flat, at, n, depth, panels, p * (DEPTH * WIDTH), WIDTH)
+            copy_panel(flat, at, n, depth, panels, p * (DEPTH * WIDTH), WIDTH)
         for s in range(depth):
             for j in range(columns - whole * WIDTH):
                 panels[whole * (DEPTH * WIDTH) + s * WIDTH + j] = b[start + s, first + whole * WIDTH + j]

@@ -44,6 +44,20 @@ class Rule:
         """What is added to a divisor: within the root, but for adam, where it stands beside the uncorrected one."""
         return {"adam": 1e-8, "adagrad": 1e-7, "adadelta": 1e-5, "rmsprop": 1e-8}.get(self.kind, 0.0)
 
+    @property
+    def is_sparse(self) -> bool:
+        """Whether a gradient of 0 moves no weight, so that `step_rows_` may take the place of `step_`."""
+        return self.kind != "adam" and self.decay == 0
+
+    def numbers(self, count: float, updates: int, decays: bool) -> tuple[np.float32, ...]:
+        """What kernels are given."""
+        rate = self.rate
+        if self.kind == "adam":
+            rate *= math.sqrt(1 - self.two**updates) / (1 - self.one**updates)
+        decay = self.decay if decays else 0.0
+        sizes = self.rescale / count, min(self.clip, 3e38), decay, rate, 1 - self.one, 1 - self.two, self.epsilon
+        return tuple(np.float32(own) for own in sizes)
+
 
 def states(rule: Rule, p: int) -> list[Array]:
     """What an optimizer keeps of so many parameters, before its first step."""
@@ -61,12 +75,40 @@ def step_(
     decays: bool = True,
 ) -> None:
     """One update. Raises nothing where a gradient is not finite."""
-    rate = rule.rate
-    if rule.kind == "adam":
-        rate *= math.sqrt(1 - rule.two**updates) / (1 - rule.one**updates)
     nothing = np.empty(0, np.float32)
     first, second = [*state, nothing, nothing][:2]
-    decay = rule.decay if decays else 0.0
-    sizes = (rule.rescale / count, min(rule.clip, 3e38), decay, rate, 1 - rule.one, 1 - rule.two, rule.epsilon)
-    numbers = tuple(np.float32(own) for own in sizes)
+    numbers = rule.numbers(count, updates, decays)
     kernels.step_(team(len(weights)), KINDS[rule.kind], weights, gradient, first, second, numbers)
+
+
+def step_rows_(
+    rule: Rule,  # one that `is_sparse`
+    rows: NDArray[np.int64],  # (r,) ascending: those that have a gradient
+    weights: Array,  # sets (v, g)
+    gradient: Array,  # sets (v, g)  sum over `count` records; to 0 when it is used
+    state: list[Array],  # sets (v, g) each
+    last: NDArray[np.int64],  # sets (v,) the update up to which a row's state stands
+    *,
+    count: float,
+    updates: int,  # this one included
+) -> None:
+    """One update of a table of which few rows have a gradient: after `settle_` the same bits as by `step_`."""
+    first, second = _both(state, len(last))
+    workers, numbers = team(len(rows) * weights.shape[1]), rule.numbers(count, updates, False)
+    kernels.step_rows_(workers, KINDS[rule.kind], rows, weights, gradient, first, second, last, updates, numbers)
+
+
+def settle_(
+    rule: Rule,
+    state: list[Array],  # sets (v, g) each
+    last: NDArray[np.int64],  # sets (v,)
+    updates: int,
+) -> None:
+    """Bring the state of all rows to where it stands after so many updates."""
+    first, second = _both(state, len(last))
+    kernels.fade_rows_(KINDS[rule.kind], first, second, last, updates, rule.numbers(1, updates, False))
+
+
+def _both(state: list[Array], v: int) -> list[Array]:
+    nothing = np.empty((v, 0), np.float32)
+    return [*state, nothing, nothing][:2]

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from algoport.algorithms.shared.arrays import const
 from algoport.algorithms.shared.neural.kernels import vocabulary as kernels
-from algoport.algorithms.shared.neural.kernels.vocabulary import ROWS, SPANS, TILE
+from algoport.algorithms.shared.neural.kernels.vocabulary import SPANS, TILE
+from algoport.algorithms.shared.neural.kernels.word_panels import blocks
 from algoport.algorithms.shared.threads import team
 
 Array = NDArray[np.float32]
@@ -71,10 +72,10 @@ def losses(hidden: Array, weights: Array, bias: Array, v: int, targets: Targets)
     """The loss of each row (n,). `hidden` (n, k); `weights` and `bias` as `tiled` gives them."""
     n = len(hidden)
     log_sums, matches = np.empty(n), np.empty(n)
-    given = const(hidden), const(weights), const(bias)
+    given = const(weights), const(bias)
     workers = team(n * weights.size)
-    kernels.log_sums_(workers, *given, v, log_sums)
-    kernels.matches_(workers, *given, targets.indptr, targets.indices, targets.values, matches)
+    kernels.log_sums_(workers, const(blocks(hidden)[0]), *given, v, log_sums)
+    kernels.matches_(workers, const(hidden), *given, targets.indptr, targets.indices, targets.values, matches)
     return np.asarray(targets.masses * log_sums - matches)
 
 
@@ -89,20 +90,17 @@ def gradients(
 ) -> Gradients:
     """Losses and gradients. Scratch memory: 32 n k numbers, whatever v is."""
     n, k = hidden.shape
-    log_sums = np.empty(n)
-    given = const(hidden), const(weights), const(bias)
+    log_sums, matches = np.empty(n), np.empty((min(SPANS, len(weights)), n))
+    whole, turned = (const(each) for each in blocks(hidden))
+    given = const(weights), const(bias)
     workers = team(n * weights.size)
-    kernels.log_sums_(workers, *given, v, log_sums)
-    turned = np.zeros((-(-n // ROWS), k, ROWS), np.float32)
-    padded = np.zeros((len(turned) * ROWS, k), np.float32)
-    padded[:n] = hidden
-    turned[:] = padded.reshape(-1, ROWS, k).swapaxes(1, 2)
-    matches, by_hidden = np.empty((SPANS, n)), np.empty((SPANS, n, k), np.float32)
+    kernels.log_sums_(workers, whole, *given, v, log_sums)
+    by_hidden = np.empty((len(matches), *whole.shape), np.float32)
     kernels.gradients_(
         workers,
-        given[0],
-        const(turned),
-        *given[1:],
+        whole,
+        turned,
+        *given,
         v,
         targets.indptr,
         targets.indices,
@@ -114,4 +112,5 @@ def gradients(
         by_weights,
         by_bias,
     )
-    return Gradients(targets.masses * log_sums - matches.sum(axis=0), by_hidden.sum(axis=0))
+    rows = by_hidden.sum(axis=0).reshape(-1, whole.shape[2])[:n, :k]
+    return Gradients(targets.masses * log_sums - matches.sum(axis=0), np.ascontiguousarray(rows))

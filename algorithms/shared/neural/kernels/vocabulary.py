@@ -19,12 +19,24 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from algoport.algorithms.shared.linalg.fastmath import FAST
-from algoport.algorithms.shared.neural.kernels.products import add_product_
+from algoport.algorithms.shared.linalg.gemm import HEIGHT
+from algoport.algorithms.shared.neural.kernels.word_panels import (
+    PANEL,
+    ROWS,
+    add_dots_,
+    add_outer_,
+    high,
+    largest_,
+    logits_,
+    lot,
+    pack_,
+    unpack_,
+)
 from algoport.algorithms.shared.threads import share
 
 TILE = 512  # words
-ROWS = 16  # rows of a block
-SPANS = 32  # parts of the vocabulary whose sums for a row are kept apart: what is kept does not grow with it
+BLOCK = ROWS * PANEL  # numbers of a panel's logits
+SPANS = 32  # parts of the vocabulary, at the most, whose sums for a row are kept apart: what is kept does not grow
 
 _LOG2E = np.float32(1.4426950408889634)
 _LEAST = np.float32(-87.0)  # below it an exponential is as good as 0
@@ -55,139 +67,124 @@ def exponential(x):
 
 
 @numba.njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
-def _logits_(rows, width, hidden, weights, bias, logits):
-    """Sets the logits (rows, t) of a tile's words."""
-    for r in range(rows):
-        for j in range(width):
-            logits[r, j] = bias[j]
-        for j in range(width, TILE):
-            logits[r, j] = 0
-    add_product_(rows, hidden.shape[1], hidden, weights, logits)
+def _sums_of_powers_(count, panels, logits, shift, sums):
+    """Sets sums[i] to the sum of the exponentials of the numbers i of all panels, less shift[i]."""
+    for i in range(count):
+        sums[i] = 0
+    for p in range(panels):
+        line = logits[p * BLOCK : p * BLOCK + count]
+        for i in range(count):
+            sums[i] += exponential(line[i] - shift[i])
+
+
+@numba.njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
+def _chances_(count, panels, logits, shift, masses):
+    """Logits become the probabilities of words, times the row's mass."""
+    for p in range(panels):
+        line = logits[p * BLOCK : p * BLOCK + count]
+        for i in range(count):
+            line[i] = masses[i] * exponential(line[i] - shift[i])
 
 
 @numba.njit(nogil=True, cache=True, inline="always", error_model="numpy")
-def _larger(x, y):
-    return x if x > y else y
-
-
-@numba.njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
-def _largest(line, width, scratch):
-    """Of a tile's logits. Halves are compared number by number: that is vectors, which a running maximum is not. A NaN
-    may be lost here; the sum that follows has it."""
-    if width < TILE:
-        most = line[0]
-        for j in range(width):
-            most = _larger(line[j], most)
-        return most
-    for j in range(128):
-        scratch[j] = _larger(_larger(line[j], line[j + 128]), _larger(line[j + 256], line[j + 384]))
-    for j in range(32):
-        scratch[j] = _larger(_larger(scratch[j], scratch[j + 32]), _larger(scratch[j + 64], scratch[j + 96]))
-    most = scratch[0]
-    for j in range(32):
-        most = _larger(scratch[j], most)
-    return most
-
-
-@numba.njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
-def _sum_of_powers(line, width, most):
-    total = np.float32(0)
-    for j in range(width):
-        total += exponential(line[j] - most)
-    return total
+def _whole(rows):
+    return (rows + HEIGHT - 1) // HEIGHT * HEIGHT
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def _log_sums_of_block(
-    block,
-    hidden,  # in   (n, k) float32
+def _sums_of_span(
+    span,  # in   which part of the vocabulary
+    hidden,  # in   (blocks, b, g) float32  by `word_panels.blocks`
     weights,  # in   (m, k, t) float32
     bias,  # in   (m, t) float32
-    v,
-    log_sums,  # sets (n,) float64
+    v,  # in   words
+    most,  # sets (spans, n) float32  the largest logit of each row
+    total,  # sets (spans, n) float64  the sum of the exponentials of all, less that one
 ):
-    first = block * ROWS
-    rows = min(ROWS, hidden.shape[0] - first)
-    logits, scratch = np.empty((ROWS, TILE), np.float32), np.empty(128, np.float32)
-    most, total = np.full(ROWS, -np.inf, np.float32), np.zeros(ROWS, np.float64)
-    for tile in range(weights.shape[0]):
+    m, k, spans, n = weights.shape[0], weights.shape[1], *most.shape
+    flat, some = hidden.reshape(-1), lot(k, TILE)
+    packed, logits = np.empty(some * high(k) * PANEL, np.float32), np.empty(some * BLOCK, np.float32)
+    shift, sums = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32)
+    for d in range(n):
+        most[span, d], total[span, d] = -np.inf, 0
+    for tile in range(span * m // spans, (span + 1) * m // spans):
         width = min(TILE, v - tile * TILE)
-        _logits_(rows, width, hidden[first : first + rows], weights[tile], bias[tile], logits)
-        for r in range(rows):
-            line = logits[r]
-            new = max(most[r], _largest(line, width, scratch))
-            total[r] = total[r] * math.exp(np.float64(most[r] - new)) + _sum_of_powers(line, width, new)
-            most[r] = new
-    for r in range(rows):
-        log_sums[first + r] = most[r] + math.log(total[r])
+        for begin in range(0, width, some * PANEL):
+            panels = (min(width - begin, some * PANEL) + PANEL - 1) // PANEL
+            pack_(weights[tile], bias[tile], begin, width, panels, packed)
+            for first in range(0, n, ROWS):
+                rows = min(ROWS, n - first)
+                block = flat[first * high(k) : (first + ROWS) * high(k)]
+                logits_(rows, k, block, packed, panels, logits)
+                largest_(logits, rows * PANEL, panels, shift)
+                for r in range(rows):
+                    new = most[span, first + r]
+                    for j in range(PANEL):
+                        new = max(new, shift[r * PANEL + j])
+                    for j in range(PANEL):
+                        shift[r * PANEL + j] = new
+                _sums_of_powers_(rows * PANEL, panels, logits, shift, sums)
+                for r in range(rows):
+                    d, new, more = first + r, shift[r * PANEL], 0.0
+                    for j in range(PANEL):
+                        more += np.float64(sums[r * PANEL + j])
+                    total[span, d] = total[span, d] * math.exp(np.float64(most[span, d] - new)) + more
+                    most[span, d] = new
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def log_sums_(
-    team,
-    hidden,  # in   (n, k) float32
+    team,  # in   threads
+    hidden,  # in   (blocks, b, g) float32  by `word_panels.blocks`
     weights,  # in   (m, k, t) float32
     bias,  # in   (m, t) float32
     v,  # in   how many words count
     log_sums,  # sets (n,) float64  logarithm of the sum of the exponentials of a row's logits
 ):
     """The first pass. 2 n k v flops and n v exponentials."""
-    share(team, _log_sums_of_block, (hidden.shape[0] + ROWS - 1) // ROWS, (hidden, weights, bias, v, log_sums))
+    n, spans = len(log_sums), min(SPANS, len(weights))
+    most, total = np.empty((spans, n), np.float32), np.empty((spans, n), np.float64)
+    share(team, _sums_of_span, spans, (hidden, weights, bias, v, most, total))
+    for d in range(n):
+        top, whole = np.float64(-np.inf), 0.0
+        for span in range(spans):
+            top = max(top, np.float64(most[span, d]))
+        for span in range(spans):
+            if total[span, d] != 0:
+                whole += total[span, d] * math.exp(np.float64(most[span, d]) - top)
+        log_sums[d] = top + math.log(whole)
 
 
-@numba.njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
-def _chances_(line, width, log_sum, mass):
-    """Logits become the probabilities of words, times the row's mass."""
-    for j in range(width):
-        line[j] = mass * exponential(line[j] - log_sum)
-
-
-@numba.njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
-def _add_sums_(rows, slopes, sums):
-    for r in range(rows):
-        for j in range(TILE):
-            sums[j] += slopes[r, j]
-
-
-@numba.njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
-def add_dots_(rows, slopes, weights, sums):
-    """Adds to sums (rows, k) the products of each row of slopes with each of a tile's rows, four by two at a time."""
-    k, high, even = weights.shape[0], rows // 4 * 4, weights.shape[0] // 2 * 2
-    for r in range(0, high, 4):
-        for i in range(0, even, 2):
-            s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = np.float32(0)
-            for j in range(TILE):
-                a, b = weights[i, j], weights[i + 1, j]
-                c, d, e, f = slopes[r, j], slopes[r + 1, j], slopes[r + 2, j], slopes[r + 3, j]
-                s0 += a * c
-                s1 += a * d
-                s2 += a * e
-                s3 += a * f
-                s4 += b * c
-                s5 += b * d
-                s6 += b * e
-                s7 += b * f
-            sums[r, i] += s0
-            sums[r + 1, i] += s1
-            sums[r + 2, i] += s2
-            sums[r + 3, i] += s3
-            sums[r, i + 1] += s4
-            sums[r + 1, i + 1] += s5
-            sums[r + 2, i + 1] += s6
-            sums[r + 3, i + 1] += s7
-    for r in range(rows):
-        for i in range(even if r < high else 0, k):
-            total = np.float32(0)
-            for j in range(TILE):
-                total += slopes[r, j] * weights[i, j]
-            sums[r, i] += total
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _targets_(
+    row,  # in   of the block
+    entry,  # in   the first that may lie here
+    end,  # in   behind the row's last
+    indices,  # in   (z,) int32
+    values,  # in   (z,) float32
+    first,  # in   the lot's first word
+    last,  # in   behind its last
+    slopes,  # sets (l b PANEL,) float32
+    subtracts,  # in   whether values are subtracted, or their products with what is there summed up
+):
+    """Goes through a row's entries in a lot: where they end, and the sum."""
+    total = 0.0
+    while entry < end and indices[entry] < last:
+        word = indices[entry] - first
+        place = word // PANEL * BLOCK + row * PANEL + word % PANEL
+        if subtracts:
+            slopes[place] -= values[entry]
+        else:
+            total += np.float64(values[entry]) * np.float64(slopes[place])
+        entry += 1
+    return entry, total
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def _gradients_of_span(
     span,  # in   which part of the vocabulary
-    hidden,  # in   (n, k) float32
-    turned,  # in   (blocks, k, ROWS) float32  the same, block by block, with rows for columns; zero behind the last
+    hidden,  # in   (blocks, b, g) float32  by `word_panels.blocks`
+    turned,  # in   (blocks, g, b) float32  the same, with rows for columns
     weights,  # in   (m, k, t) float32
     bias,  # in   (m, t) float32
     v,  # in   words
@@ -196,49 +193,57 @@ def _gradients_of_span(
     values,  # in   (z,) float32
     masses,  # in   (n,) float32  sum of a row's values
     log_sums,  # in   (n,) float64
-    matches,  # sets (SPANS, n) float64  sum of values times logits
-    by_hidden,  # sets (SPANS, n, k) float32
+    matches,  # sets (spans, n) float64  sum of values times logits
+    by_hidden,  # sets (spans, blocks, b, g) float32
     by_weights,  # sets (m, k, t) float32
     by_bias,  # sets (m, t) float32
 ):
-    n, m, k = hidden.shape[0], weights.shape[0], hidden.shape[1]
-    first_tile, last_tile = span * m // SPANS, (span + 1) * m // SPANS
+    n, m, k = len(masses), weights.shape[0], weights.shape[1]
+    some, g = lot(k, TILE), high(k)
+    whole, columns, out = hidden.reshape(-1), turned.reshape(-1), by_hidden[span].reshape(-1)
+    packed, sums = np.empty(some * g * PANEL, np.float32), np.empty(some * g * PANEL, np.float32)
+    slopes, shift, mass = np.zeros(some * BLOCK, np.float32), np.zeros(BLOCK, np.float32), np.zeros(BLOCK, np.float32)
+    first_tile, last_tile = span * m // len(matches), (span + 1) * m // len(matches)
     places = np.empty(n, np.int64)
     for d in range(n):
         places[d] = indptr[d] + np.searchsorted(indices[indptr[d] : indptr[d + 1]], np.int32(first_tile * TILE))
         matches[span, d] = 0
-    by_hidden[span] = 0
-    slopes = np.zeros((ROWS, TILE), np.float32)
+    out[:] = 0
     for tile in range(first_tile, last_tile):
-        begin, width = tile * TILE, min(TILE, v - tile * TILE)
+        width = min(TILE, v - tile * TILE)
         by_weights[tile] = 0
         by_bias[tile] = 0
-        for first in range(0, n, ROWS):
-            rows = min(ROWS, n - first)
-            _logits_(rows, width, hidden[first : first + rows], weights[tile], bias[tile], slopes)
-            for r in range(rows):
-                d, line = first + r, slopes[r]
-                at, match = places[d], 0.0
-                while at < indptr[d + 1] and indices[at] < begin + width:
-                    match += np.float64(values[at]) * np.float64(line[indices[at] - begin])
-                    at += 1
-                matches[span, d] += match
-                _chances_(line, width, np.float32(log_sums[d]), masses[d])
-                for e in range(places[d], at):
-                    line[indices[e] - begin] -= values[e]
-                places[d] = at
-            for r in range(rows, ROWS):
-                slopes[r] = 0
-            add_product_(k, ROWS, turned[first // ROWS], slopes, by_weights[tile])
-            _add_sums_(rows, slopes, by_bias[tile])
-            add_dots_(rows, slopes, weights[tile], by_hidden[span, first : first + rows])
+        for begin in range(0, width if n else 0, some * PANEL):
+            panels = (min(width - begin, some * PANEL) + PANEL - 1) // PANEL
+            word, last = tile * TILE + begin, tile * TILE + min(width, begin + some * PANEL)
+            pack_(weights[tile], bias[tile], begin, width, panels, packed)
+            for first in range(0, n, ROWS):
+                rows = min(ROWS, n - first)
+                logits_(rows, k, whole[first * g : (first + ROWS) * g], packed, panels, slopes)
+                for r in range(rows):
+                    d = first + r
+                    given = r, places[d], indptr[d + 1], indices, values, word, last, slopes
+                    matches[span, d] += _targets_(*given, False)[1]
+                    for j in range(PANEL):
+                        shift[r * PANEL + j], mass[r * PANEL + j] = np.float32(log_sums[d]), masses[d]
+                for i in range(rows * PANEL, _whole(rows) * PANEL):
+                    mass[i] = 0  # of no row
+                _chances_(_whole(rows) * PANEL, panels, slopes, shift, mass)
+                for r in range(rows):
+                    d = first + r
+                    given = r, places[d], indptr[d + 1], indices, values, word, last, slopes
+                    places[d] = _targets_(*given, True)[0]
+                block = columns[first * g : (first + ROWS) * g]
+                add_outer_(rows, k, block, slopes, panels, sums, 1 if first == 0 else 0)
+                add_dots_(rows, k, slopes, packed, panels, out, first * g)
+            unpack_(sums, begin, width, panels, by_weights[tile], by_bias[tile])
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def gradients_(
     team,  # in   threads
-    hidden,  # in   (n, k) float32
-    turned,  # in   (blocks, k, ROWS) float32
+    hidden,  # in   (blocks, b, g) float32  by `word_panels.blocks`
+    turned,  # in   (blocks, g, b) float32
     weights,  # in   (m, k, t) float32
     bias,  # in   (m, t) float32
     v,  # in   words
@@ -247,8 +252,8 @@ def gradients_(
     values,  # in   (z,) float32
     masses,  # in   (n,) float32
     log_sums,  # in   (n,) float64
-    matches,  # sets (SPANS, n) float64
-    by_hidden,  # sets (SPANS, n, k) float32
+    matches,  # sets (spans, n) float64
+    by_hidden,  # sets (spans, blocks, b, g) float32  behind the k numbers of a row stands what is of no meaning
     by_weights,  # sets (m, k, t) float32
     by_bias,  # sets (m, t) float32
 ):
@@ -256,7 +261,7 @@ def gradients_(
     share(
         team,
         _gradients_of_span,
-        SPANS,
+        len(matches),
         (hidden, turned, weights, bias, v, indptr, indices, values, masses, log_sums, matches, by_hidden, by_weights,
          by_bias),
     )  # fmt: skip

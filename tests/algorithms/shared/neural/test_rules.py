@@ -60,3 +60,27 @@ def test_weights_that_do_not_decay_follow_their_gradient_alone():
 
     rules.step_(rule, weights, gradient, [], count=1, updates=2)
     np.testing.assert_allclose(weights, 0.95)
+
+
+@pytest.mark.parametrize("kind", ["sgd", "adagrad", "adadelta", "rmsprop"])
+def test_steps_on_the_rows_that_have_a_gradient_are_bit_for_bit_those_on_all(kind):
+    random, rule, v, g = np.random.default_rng(0), rules.Rule(kind=kind, rate=0.1, clip=2.0), 50, 21
+    weights = random.normal(size=(v, g)).astype(np.float32)
+    own, state, last = weights.copy(), rules.states(rule, v * g), np.zeros(v, np.int64)
+    table, gradient = [np.zeros((v, g), np.float32) for _ in state], np.zeros((v, g), np.float32)
+    for update in range(1, 400):
+        if update == 3:  # the last of some rows for long: what they leave becomes as small as numbers are
+            state, table = [each * np.float32(1e-30) for each in state], [each * np.float32(1e-30) for each in table]
+        rows = np.sort(random.choice(v if update < 3 else v // 2, 9, replace=False))
+        gradient[rows] = random.normal(size=(9, g))
+        rules.step_(rule, weights.ravel(), gradient.ravel(), state, count=3, updates=update)
+        rules.step_rows_(rule, rows, own, gradient, table, last, count=3, updates=update)
+        assert not gradient.any()
+    assert last.min() < 3
+
+    rules.settle_(rule, table, last, 399)
+
+    np.testing.assert_array_equal(own, weights)
+    for one, other in zip(table, state, strict=True):
+        np.testing.assert_array_equal(one.ravel(), other)
+    assert (last == 399).all()
