@@ -12,7 +12,7 @@ from algoport.algorithms.shared.neural.kernels.vocabulary import exponential
 from algoport.algorithms.shared.threads import share
 
 LANES = 64  # running maxima that are kept apart, so that a loop over them is of vectors
-ROWS = 4  # of a block
+ROWS, PART = 8, 4096  # rows of a block; words of a part
 
 
 @numba.njit(nogil=True, cache=True, inline="always", error_model="numpy")
@@ -60,13 +60,24 @@ def _powers_(line, most):
 
 
 @numba.njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
-def _scale_(line, scale):
+def _scale_(line, scale, sums):
     for j in range(line.shape[0]):
-        line[j] *= scale
+        value = line[j] * scale
+        line[j] = value
+        sums[j] += value
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def _softmax_of_block(block, logits, bias, labels, losses, right, slopes):
+def _softmax_of_block(
+    block,  # in   of rows, which
+    logits,  # sets (n, v) float32
+    bias,  # in   (v,) float32
+    labels,  # in   (n,) int64
+    losses,  # sets (n,) float64
+    right,  # sets (n,) bool
+    slopes,  # in   bool
+    sums,  # sets (blocks, v) float32  of the block's gradients, while they are in the cache
+):
     most = np.empty(LANES, np.float32)
     for r in range(block * ROWS, min(logits.shape[0], (block + 1) * ROWS)):
         line, label = logits[r], labels[r]
@@ -76,8 +87,16 @@ def _softmax_of_block(block, logits, bias, labels, losses, right, slopes):
         total = _powers_(line, largest) if slopes else sum_of_powers(line, largest)
         losses[r] = np.float64(largest) + math.log(np.float64(total)) - np.float64(own)
         if slopes:
-            _scale_(line, np.float32(1) / total)
+            _scale_(line, np.float32(1) / total, sums[block])
             line[label] -= np.float32(1)
+            sums[block, label] -= np.float32(1)
+
+
+@numba.njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
+def _add_sums_(part, sums, by_bias):
+    for b in range(len(sums)):
+        for j in range(part * PART, min(len(by_bias), (part + 1) * PART)):
+            by_bias[j] += sums[b, j]
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
@@ -89,21 +108,11 @@ def softmax_(
     losses,  # sets (n,) float64
     right,  # sets (n,) bool  whether no word is likelier than the label
     slopes,  # in   bool
+    by_bias,  # adds (v,) float32  the sum of the rows' gradients, where `slopes`
 ):
     """Cross entropy of each row."""
-    blocks = (logits.shape[0] + ROWS - 1) // ROWS
-    share(team, _softmax_of_block, blocks, (logits, bias, labels, losses, right, slopes))
-
-
-@numba.njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
-def _column_sums(block, slopes, sums):
-    first, last = block * 4096, min(slopes.shape[1], (block + 1) * 4096)
-    for r in range(slopes.shape[0]):
-        for j in range(first, last):
-            sums[j] += slopes[r, j]
-
-
-@numba.njit(nogil=True, cache=True, error_model="numpy")
-def column_sums_(team, slopes, sums):
-    """Adds to sums (v,) the rows of slopes (n, v)."""
-    share(team, _column_sums, (slopes.shape[1] + 4095) // 4096, (slopes, sums))
+    blocks, v = (logits.shape[0] + ROWS - 1) // ROWS, logits.shape[1]
+    sums = np.zeros((blocks if slopes else 0, v), np.float32)
+    share(team, _softmax_of_block, blocks, (logits, bias, labels, losses, right, slopes, sums))
+    if slopes:
+        share(team, _add_sums_, (v + PART - 1) // PART, (sums, by_bias))
