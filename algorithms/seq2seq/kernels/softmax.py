@@ -101,7 +101,7 @@ def _add_sums_(part, sums, by_bias):
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def softmax_(
-    team,
+    team,  # in   threads
     logits,  # sets (n, v) float32  without bias; where `slopes`, they become the loss's gradient by them
     bias,  # in   (v,) float32
     labels,  # in   (n,) int64
