@@ -23,6 +23,7 @@ from algoport.algorithms.shared.neural.kernels.vectors import (
     Masked,
     call_for,
     data_of,
+    lanes_sum,
     loop,
     multiply_add,
     spread,
@@ -50,16 +51,6 @@ def _cells(builder, values):
         builder.store(value, cell)
         cells.append(cell)
     return cells
-
-
-def _sum(builder, value):
-    """The lanes of a vector, added in a fixed order."""
-    by = LANES // 2
-    while by:
-        order = ir.Constant(ir.VectorType(LANE, LANES), [(i + by) % LANES for i in range(LANES)])
-        value = builder.fadd(value, builder.shuffle_vector(value, ir.Constant(REALS, ir.Undefined), order))
-        by //= 2
-    return builder.extract_element(value, LANE(0))
 
 
 @intrinsic
@@ -108,7 +99,7 @@ def row_span(typing, table, w, head, count, touched, numbers, values, begin, end
         masked.store(whole, builder.gep(sums, [to]))
         for total, cell in zip(whole, squares, strict=True):
             pairs = builder.fadd(pairs, builder.fsub(builder.fmul(total, total), builder.load(cell)))
-        return _sum(builder, pairs)
+        return lanes_sum(builder, pairs)
 
     return signature, generate
 

@@ -75,8 +75,7 @@ def step_(
     decays: bool = True,
 ) -> None:
     """One update. Raises nothing where a gradient is not finite."""
-    nothing = np.empty(0, np.float32)
-    first, second = [*state, nothing, nothing][:2]
+    first, second = _both(state, 0)
     numbers = rule.numbers(count, updates, decays)
     kernels.step_(team(len(weights)), KINDS[rule.kind], weights, gradient, first, second, numbers)
 
@@ -93,7 +92,7 @@ def step_rows_(
     updates: int,  # this one included
 ) -> None:
     """One update of a table of which few rows have a gradient: after `settle_` the same bits as by `step_`."""
-    first, second = _both(state, len(last))
+    first, second = _both(state, len(last), 0)
     workers, numbers = team(len(rows) * weights.shape[1]), rule.numbers(count, updates, False)
     kernels.step_rows_(workers, KINDS[rule.kind], rows, weights, gradient, first, second, last, updates, numbers)
 
@@ -105,10 +104,11 @@ def settle_(
     updates: int,
 ) -> None:
     """Bring the state of all rows to where it stands after so many updates."""
-    first, second = _both(state, len(last))
+    first, second = _both(state, len(last), 0)
     kernels.fade_rows_(KINDS[rule.kind], first, second, last, updates, rule.numbers(1, updates, False))
 
 
-def _both(state: list[Array], v: int) -> list[Array]:
-    nothing = np.empty((v, 0), np.float32)
+def _both(state: list[Array], *shape: int) -> list[Array]:
+    """The arrays of an optimizer as kernels take them: two, of which those that it has not are empty."""
+    nothing = np.empty(shape, np.float32)
     return [*state, nothing, nothing][:2]

@@ -41,6 +41,16 @@ def multiply_add(builder, one, other, third):
     )
 
 
+def lanes_sum(builder, value):
+    """The lanes of a vector, added in a fixed order."""
+    by = LANES // 2
+    while by:
+        order = ir.Constant(ir.VectorType(LANE, LANES), [(i + by) % LANES for i in range(LANES)])
+        value = builder.fadd(value, builder.shuffle_vector(value, ir.Constant(REALS, ir.Undefined), order))
+        by //= 2
+    return builder.extract_element(value, LANE(0))
+
+
 def loop(builder, count, step, body):
     """body(i) for i from 0 in steps while below count."""
     before, top = builder.block, builder.append_basic_block("top")

@@ -18,7 +18,17 @@ from numpy.typing import NDArray
 
 from algoport.algorithms.shared.linalg.gemm import HEIGHT, WIDTH, copy_panel, high_tile
 from algoport.algorithms.shared.linalg.simd import LANES
-from algoport.algorithms.shared.neural.kernels.vectors import BYTE, LANE, LINE, REALS, WORD, data_of, loop, multiply_add
+from algoport.algorithms.shared.neural.kernels.vectors import (
+    BYTE,
+    LANE,
+    LINE,
+    REALS,
+    WORD,
+    data_of,
+    lanes_sum,
+    loop,
+    multiply_add,
+)
 
 PANEL = WIDTH  # words
 ROWS = 24  # rows of a block: whole tiles of registers
@@ -201,20 +211,10 @@ def _dots(typing, slopes, start, weights, begin, apart, panels, out, place, line
             row = builder.gep(out, [builder.mul(line, WORD(r))])
             for i in range(BROAD):
                 goal = builder.gep(row, [WORD(i)])
-                builder.store(builder.fadd(builder.load(goal), _across(builder, sums[r][i])), goal)
+                builder.store(builder.fadd(builder.load(goal), lanes_sum(builder, sums[r][i])), goal)
         return context.get_dummy_value()
 
     return signature, generate
-
-
-def _across(builder, total):
-    """The sum of a vector's lanes."""
-    by = LANES // 2
-    while by:
-        order = ir.Constant(ir.VectorType(LANE, LANES), [(i + by) % LANES for i in range(LANES)])
-        total = builder.fadd(total, builder.shuffle_vector(total, ir.Constant(REALS, ir.Undefined), order))
-        by //= 2
-    return builder.extract_element(total, LANE(0))
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
