@@ -34,7 +34,7 @@ REVISION = $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 IMAGE_ARGS = -f containers/image/Dockerfile --network=host --build-arg RUNTIME=$(RUNTIME) --build-arg BUILDER=$(BUILDER) \
 	--build-arg FLAVOR=$(FLAVOR) --build-arg REVISION=$(REVISION)
 
-.PHONY: help install demo test check lock sbom bench soak bench-peers clients bench-networks bench-mlserver bench-fuzzing image images names image-arm64 base script readme docs clean
+.PHONY: help install demo test test-images check lock sbom bench soak bench-peers clients bench-networks bench-mlserver bench-fuzzing image images names image-arm64 base script readme docs clean
 
 help:
 	@sed -n 's/^# \{0,1\}//; 1,8p' Makefile
@@ -158,6 +158,10 @@ image:
 # The images of all algorithms.
 images: base
 	for name in $(ALGORITHMS); do $(MAKE) --no-print-directory image A=$$name; done
+
+# All of them trained and served as users do it; `make test` has a few.
+test-images: install images
+	ALGOPORT_IMAGES=all ALGOPORT_REQUIRE_DOCKER=1 $(BIN)/python -m pytest tests/containers/test_every_image.py
 
 # What the algorithms are called, for programs that go through all of them.
 names:

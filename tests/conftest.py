@@ -13,6 +13,8 @@ from algoport import algorithms
 from algoport.algorithms.shared import compiled, machine
 from tests import compilations, durations, making, scheduling
 
+SHOWN_LINES = 12  # of a failure, when it happens; the end of a session has all
+
 _durations = pytest.StashKey[durations.Durations]()
 
 
@@ -40,11 +42,29 @@ def pytest_xdist_auto_num_workers() -> int:
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Before a whole suite is handed to workers, what all examples need is compiled, once."""
     config = session.config
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is not None and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Failures(terminal))
     shared = getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput")
     chosen = config.option.keyword or config.option.markexpr or config.option.collectonly
     if shared and not chosen and config.args_source is pytest.Config.ArgsSource.TESTPATHS:
         config.stash[_durations].compile(algorithms.names())
         compilations.open_record()
+
+
+class Failures:
+    """Names what failed when it fails: a long session may be ended before its summary."""
+
+    def __init__(self, terminal: Any) -> None:
+        self.terminal = terminal
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        """Write the test's name and the end of its failure below the dots."""
+        if report.failed:
+            self.terminal.ensure_newline()
+            self.terminal.write_line(f"FAILED {report.nodeid} ({report.when})", red=True)
+            for line in report.longreprtext.splitlines()[-SHOWN_LINES:]:
+                self.terminal.write_line(f"    {line}")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -64,9 +64,9 @@ def run(tree: Path, *words: object, **environment: str) -> subprocess.CompletedP
     )  # fmt: skip
 
 
-def suite(tree: Path, *words: object) -> str:
+def suite(tree: Path, *words: object, **environment: str) -> str:
     """What pytest says in the copy, where all has passed."""
-    done = run(tree, "-m", "pytest", "-p", "no:cacheprovider", "-rs", *words)
+    done = run(tree, "-m", "pytest", "-p", "no:cacheprovider", "-rs", *words, **environment)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
     return done.stdout
 
@@ -192,7 +192,7 @@ def test_its_image_trains_and_serves_and_the_client_example_runs(tree: Path) -> 
     built = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stdout[-3000:] + built.stderr[-3000:]
     try:
-        suite(tree, "tests/containers/test_every_image.py", "-k", NAME)
+        suite(tree, "tests/containers/test_every_image.py", "-k", NAME, ALGOPORT_IMAGES="all")
         done = run(tree, "-m", "tests.clients.examples", f"version 2: {NAME}")
         assert done.returncode == 0, done.stdout
     finally:

@@ -1,7 +1,11 @@
-"""The image of every algorithm: it has its kernels, trains, serves, and works on several hosts."""
+"""The image of an algorithm: it has its kernels, trains, serves, and works on several hosts.
+
+A few images here, of every kind one; those of all algorithms with `make test-images`, as they take minutes each.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +27,11 @@ pytestmark = pytest.mark.docker
 SOME = 5  # records of a request
 
 
-EVERY = [pytest.param(name, marks=pytest.mark.makes(*making.image(name))) for name in algorithms.names()]
+# Streams, trees whose own libraries read the model, pictures with packages of their own.
+FEW = ("kmeans", "xgboost", "image-classification")
+
+CHOSEN = FEW if os.environ.get("ALGOPORT_IMAGES") != "all" else algorithms.names()
+EVERY = [pytest.param(name, marks=pytest.mark.makes(*making.image(name))) for name in CHOSEN]
 
 
 @pytest.fixture(params=EVERY, scope="module")
