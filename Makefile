@@ -34,7 +34,7 @@ REVISION = $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 IMAGE_ARGS = -f containers/image/Dockerfile --network=host --build-arg RUNTIME=$(RUNTIME) --build-arg BUILDER=$(BUILDER) \
 	--build-arg FLAVOR=$(FLAVOR) --build-arg REVISION=$(REVISION)
 
-.PHONY: help install demo test test-images check lock sbom bench soak bench-peers clients bench-networks bench-mlserver bench-fuzzing image images names image-arm64 base script readme docs clean
+.PHONY: help install demo test test-images check style lock sbom bench soak bench-peers clients bench-networks bench-mlserver bench-fuzzing image images names image-arm64 base script readme docs clean
 
 help:
 	@sed -n 's/^# \{0,1\}//; 1,8p' Makefile
@@ -72,11 +72,14 @@ demo: install
 test: install
 	$(BIN)/python -m pytest -n $(or $(N),auto) --dist loadgroup --no-loadscope-reorder
 
-check: install
+check: style
+	$(BIN)/python -m pytest tests/architecture
+
+# Of `check` what `make test` does not have.
+style: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest tests/architecture
 	$(BIN)/python -m algoport.containers.image.audit
 	$(BIN)/python -m algoport.containers.image.bill --into build/sbom
 

@@ -29,6 +29,7 @@ from algoport.containers.jobs import validate
 from algoport.training import formats
 from algoport.training.examples import files
 from algoport.training.formats.images import picture
+from tests.conformance import forks
 from tests.conformance.example import Example
 
 PATIENCE = 300  # seconds for a job, a start or a compilation; ten times what they take on a busy machine
@@ -72,16 +73,7 @@ class Folder:
 
     def train(self) -> subprocess.CompletedProcess[str]:
         """Runs `train` to its end."""
-        command = [sys.executable, "-m", "algoport.training"]
-        return subprocess.run(
-            command,
-            env=self.environment(),
-            cwd=self.path,
-            text=True,
-            capture_output=True,
-            timeout=PATIENCE,
-            check=False,
-        )
+        return forks.train(self.environment(), self.path, PATIENCE)
 
     def validate(self) -> list[str]:
         """What `validate` finds wrong."""
