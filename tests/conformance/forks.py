@@ -1,7 +1,7 @@
 """`train` in forks of a process that has imported the large libraries already, of which a start costs a tenth.
 
-Nothing of ours is imported there, so that a job reads its environment as ever. That `train` itself imports nothing large
-before it hears signals is tested elsewhere.
+Nothing of ours is imported there, so that a job reads its environment as ever. That `train` itself imports nothing
+large before it hears signals is tested elsewhere.
 """
 
 from __future__ import annotations
