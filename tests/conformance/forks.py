@@ -9,46 +9,86 @@ from __future__ import annotations
 import io
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-# What jobs of one session differ in; opencv sets a path when it is imported, for windows that nobody opens.
-OWN = ("ALGORITHM", "SAGEMAKER_", "PYTEST_", "PYTHONPATH", "PYTHONUNBUFFERED", "LD_LIBRARY_PATH")
+COMMAND = [sys.executable, "-m", "algoport.training"]
+READ = ("NUMBA_", "OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "PYTHONHASHSEED")  # by libraries as they are imported
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["tests.conformance.libraries"])
-_given: dict[str, str] = {}  # the environment of the process that is forked
+_given: dict[str, str] = {}  # what they found, and a mark
+
+
+class Fork:
+    """A fork that runs `train`, to be watched like a `subprocess.Popen`."""
+
+    def __init__(self, environment: Mapping[str, str], folder: Path, out: Path, errors: Path) -> None:
+        words = (dict(environment), str(folder), str(out), str(errors))
+        self._process = _context.Process(target=_train, args=words)
+        self._process.start()
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        assert self._process.pid is not None
+        return self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        """Its exit code, once it has ended; the number of a signal that ended it, less than 0."""
+        return self._process.exitcode
+
+    def poll(self) -> int | None:
+        """The same."""
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit code."""
+        self._process.join(timeout)
+        if self._process.exitcode is None:
+            raise subprocess.TimeoutExpired(COMMAND, timeout or 0)
+        return self._process.exitcode
+
+    def send_signal(self, number: int) -> None:
+        """To the process, if it still runs."""
+        if self._process.exitcode is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """With SIGKILL."""
+        self.send_signal(signal.SIGKILL)
+
+
+def start(environment: Mapping[str, str], folder: Path, out: Path, errors: Path) -> Fork | subprocess.Popen[bytes]:
+    """Begin `train` in the folder, with the whole environment given; its streams go to these files."""
+    read = {"": "", **{name: value for name, value in environment.items() if name.startswith(READ)}}
+    if not _given:
+        _given.update(read)
+    paths = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
+    if read == _given and set(paths) <= set(sys.path):  # else some come with a path to change how Python starts
+        for place in {out, errors}:
+            place.write_bytes(b"")
+        return Fork(environment, folder, out, errors)
+    with open(out, "wb") as one, open(errors, "wb") as other:
+        second = subprocess.STDOUT if out == errors else other
+        return subprocess.Popen(COMMAND, env=environment, cwd=folder, stdout=one, stderr=second)
 
 
 def train(environment: Mapping[str, str], folder: Path, patience: float) -> subprocess.CompletedProcess[str]:
-    """Run `train` to its end, in the folder and with the whole environment given."""
-    command = [sys.executable, "-m", "algoport.training"]
-    if not _given:
-        _given.update(_shared(environment))
-    if _shared(environment) != _given or not hasattr(os, "fork"):  # libraries read some of it when they are imported
-        return subprocess.run(
-            command, env=environment, cwd=folder, text=True, capture_output=True, timeout=patience, check=False
-        )
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
-        places = [f"/proc/{os.getpid()}/fd/{file.fileno()}" for file in (out, errors)]
-        process = _context.Process(target=_train, args=(dict(environment), str(folder), *places))
-        process.start()
-        process.join(patience)
-        if process.is_alive():
+    """Run `train` to its end."""
+    with tempfile.TemporaryDirectory() as place:
+        out, errors = Path(place) / "out", Path(place) / "errors"
+        process = start(environment, folder, out, errors)
+        try:
+            code = process.wait(patience)
+        except subprocess.TimeoutExpired:
             process.kill()
-            raise subprocess.TimeoutExpired(command, patience)
-        texts = []
-        for file in (out, errors):
-            file.seek(0)
-            texts.append(file.read().decode().replace("\r\n", "\n"))
-    assert process.exitcode is not None
-    return subprocess.CompletedProcess(command, process.exitcode, *texts)
-
-
-def _shared(environment: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in environment.items() if not name.startswith(OWN)}
+            raise
+        return subprocess.CompletedProcess(COMMAND, code, out.read_text(), errors.read_text())
 
 
 def _train(environment: dict[str, str], folder: str, out: str, errors: str) -> None:

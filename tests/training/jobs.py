@@ -17,6 +17,7 @@ from sklearn.datasets import load_digits
 
 from algoport.algorithms.shared import artifact
 from tests import compilations
+from tests.conformance import forks
 
 ROOT = Path(__file__).parents[2]
 STANDINS = Path(__file__).parent / "standins"
@@ -97,13 +98,13 @@ class Run:
             "PYTHONUNBUFFERED": "1",
         }
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("ALGO", "GLOO", "MASTER"))}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "algoport.training"],
-            cwd=ROOT,
-            env=clean | own | compilations.inherited() | environment,
-            stdout=standard or open(self._path, "wb"),  # noqa: SIM115 (open for as long as the process is)
-            stderr=subprocess.STDOUT,
-        )
+        given = clean | own | compilations.inherited() | environment
+        self.process: forks.Fork | subprocess.Popen[bytes]
+        if standard is None:
+            self.process = forks.start(given, ROOT, self._path, self._path)
+        else:
+            command = [sys.executable, "-m", "algoport.training"]
+            self.process = subprocess.Popen(command, cwd=ROOT, env=given, stdout=standard, stderr=subprocess.STDOUT)
 
     @property
     def log(self) -> str:
@@ -111,6 +112,7 @@ class Run:
 
     @property
     def code(self) -> int:
+        assert self.process.returncode is not None
         return self.process.returncode
 
     def wait(self, timeout: float = PATIENCE) -> Run:
