@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import os
 import threading
@@ -14,7 +13,7 @@ from typing import Any
 
 from algoport.algorithms.contract import Model
 from algoport.algorithms.contract.errors import UserError, lacks_memory
-from algoport.algorithms.shared import machine
+from algoport.algorithms.shared import heap, machine
 from algoport.serving import log
 from algoport.serving.refusals import LOAD, Refusal, not_found
 
@@ -202,5 +201,4 @@ def _size(folder: Path) -> int:
 def _give_back() -> None:
     """Return memory that is free within the process to the system, which the platform then sees as free."""
     gc.collect()
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
+    heap.give_back()

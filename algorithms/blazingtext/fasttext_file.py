@@ -77,10 +77,12 @@ def write(path: Path, content: Content) -> None:
         v, labels = len(content.words), len(content.labels)
         file.write(struct.pack("<3i2q", v + labels, v, labels, content.tokens, -1))
         for kind, texts, counts in ((0, content.words, content.counts), (1, content.labels, content.label_counts)):
-            file.writelines(
-                text + b"\0" + struct.pack("<qb", count, kind)
-                for text, count in zip(texts.encoded(), counts.tolist(), strict=True)
-            )
+            for first in range(0, len(texts), _ROWS):  # not all at once: each is an object of Python meanwhile
+                part = slice(first, first + _ROWS)
+                file.writelines(
+                    text + b"\0" + struct.pack("<qb", count, kind)
+                    for text, count in zip(texts.cut(part).encoded(), counts[part].tolist(), strict=True)
+                )
         for table in (content.inputs, content.outputs[:-1]):
             file.write(struct.pack("<?2q", False, len(table), dim))
             for first in range(0, len(table), _ROWS):

@@ -31,7 +31,7 @@ from algoport.algorithms.blazingtext.tables import is_finite
 from algoport.algorithms.blazingtext.vocabulary import Vocabulary, check_frequent, choose
 from algoport.algorithms.contract.errors import UserError
 from algoport.algorithms.contract.group import total
-from algoport.algorithms.shared import machine, scoring, streaming
+from algoport.algorithms.shared import heap, machine, scoring, streaming
 from algoport.algorithms.shared.arrays import const
 from algoport.algorithms.shared.randomness import seed_of
 
@@ -68,6 +68,8 @@ def fit(job: Job) -> Model:
     classes = choose(labels, 1, None if job.start is None else job.start.known_labels)
     state = initial(job, known, classes)
     learner: Learner = (Labels if classify else Vectors)(settings, words, known, classes, state, job.device)
+    del words, labels  # of a million words 90 MB, and as much again lies free in pieces
+    heap.give_back()
     validation = Validation.read(job, learner) if isinstance(learner, Labels) else None
     passes(job, state, spool, learner, validation, known)
     if state.best is not None:

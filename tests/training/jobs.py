@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from functools import cache
@@ -77,8 +76,9 @@ class Place:
     def metrics(self) -> dict:
         return json.loads((self.base / "output/data/metrics.json").read_text())
 
-    def start(self, standard: int | None = None, **environment: str) -> Run:
-        return Run(self, environment, standard)
+    def start(self, standard: int | None = None, *, fresh: bool = False, **environment: str) -> Run:
+        """`fresh`: in a process that has no library yet, as for a user, whose memory is measured, say."""
+        return Run(self, environment, standard, fresh=fresh)
 
     def run(self, **environment: str) -> Run:
         return Run(self, environment).wait()
@@ -87,7 +87,9 @@ class Place:
 class Run:
     """`train` in a process."""
 
-    def __init__(self, place: Place, environment: dict[str, str], standard: int | None = None) -> None:
+    def __init__(
+        self, place: Place, environment: dict[str, str], standard: int | None = None, *, fresh: bool = False
+    ) -> None:
         self.place = place
         self._path = place.base / f"log-{time.monotonic_ns()}.txt"
         place.base.mkdir(parents=True, exist_ok=True)
@@ -100,11 +102,11 @@ class Run:
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("ALGO", "GLOO", "MASTER"))}
         given = clean | own | compilations.inherited() | environment
         self.process: forks.Fork | subprocess.Popen[bytes]
-        if standard is None:
+        if standard is None and not fresh:
             self.process = forks.start(given, ROOT, self._path, self._path)
         else:
-            command = [sys.executable, "-m", "algoport.training"]
-            self.process = subprocess.Popen(command, cwd=ROOT, env=given, stdout=standard, stderr=subprocess.STDOUT)
+            out = standard or open(self._path, "wb")  # noqa: SIM115 (open for as long as the process is)
+            self.process = subprocess.Popen(forks.COMMAND, cwd=ROOT, env=given, stdout=out, stderr=subprocess.STDOUT)
 
     @property
     def log(self) -> str:

@@ -29,7 +29,7 @@ def _peak(folder: Path, words: int) -> int:
     given = {"mode": "batch_skipgram", "vector_dim": 16, "epochs": 1, "window_size": 1, "negative_samples": 2}
     place.config("hyperparameters", {name: str(value) for name, value in given.items()})
     place.channels(train={"ContentType": "text/plain"}).file("train/text", _text(words))
-    run = place.start(ALGORITHM="blazingtext").wait(300)  # kernels may have to be compiled first
+    run = place.start(ALGORITHM="blazingtext", fresh=True).wait(300)  # kernels may have to be compiled first
     assert run.code == 0, run.log
     return int(place.metrics["peak_memory_bytes"])
 
