@@ -40,12 +40,15 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Before a whole suite is handed to workers, what all examples need is compiled, once."""
+    """Failures are named as they come; before a whole suite is handed to workers, what all examples need is compiled,
+    once."""
     config = session.config
+    if hasattr(config, "workerinput"):
+        return
     terminal = config.pluginmanager.get_plugin("terminalreporter")
-    if terminal is not None and not hasattr(config, "workerinput"):
+    if terminal is not None:
         config.pluginmanager.register(Failures(terminal))
-    shared = getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput")
+    shared = getattr(config.option, "numprocesses", None)
     chosen = config.option.keyword or config.option.markexpr or config.option.collectonly
     if shared and not chosen and config.args_source is pytest.Config.ArgsSource.TESTPATHS:
         config.stash[_durations].compile(algorithms.names())

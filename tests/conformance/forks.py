@@ -20,7 +20,7 @@ COMMAND = [sys.executable, "-m", "algoport.training"]
 READ = ("NUMBA_", "OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "PYTHONHASHSEED")  # by libraries as they are imported
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["tests.conformance.libraries"])
-_given: dict[str, str] = {}  # what they found, and a mark
+_before: list[dict[str, str]] = []  # what they found in the process that is forked, once it has been started
 
 
 class Fork:
@@ -63,16 +63,22 @@ class Fork:
         self.send_signal(signal.SIGKILL)
 
 
-def start(environment: Mapping[str, str], folder: Path, out: Path, errors: Path) -> Fork | subprocess.Popen[bytes]:
-    """Begin `train` in the folder, with the whole environment given; its streams go to these files."""
-    read = {"": "", **{name: value for name, value in environment.items() if name.startswith(READ)}}
-    if not _given:
-        _given.update(read)
+def start(
+    environment: Mapping[str, str], folder: Path, out: Path, errors: Path, *, fresh: bool = False
+) -> Fork | subprocess.Popen[bytes]:
+    """Begin `train` in the folder, with the whole environment given; its streams go to these files.
+
+    `fresh`: in a process that has no library yet, as for a user, whose memory is measured, say.
+    """
+    read = {name: value for name, value in environment.items() if name.startswith(READ)}
     paths = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
-    if read == _given and set(paths) <= set(sys.path):  # else some come with a path to change how Python starts
-        for place in {out, errors}:
-            place.write_bytes(b"")
-        return Fork(environment, folder, out, errors)
+    if not fresh and set(paths) <= set(sys.path):  # else some come with a path to change how Python starts
+        if not _before:
+            _before.append(read)
+        if read == _before[0]:
+            for place in {out, errors}:
+                place.write_bytes(b"")
+            return Fork(environment, folder, out, errors)
     with open(out, "wb") as one, open(errors, "wb") as other:
         second = subprocess.STDOUT if out == errors else other
         return subprocess.Popen(COMMAND, env=environment, cwd=folder, stdout=one, stderr=second)

@@ -5,21 +5,10 @@ import importlib
 
 from numba.core.registry import cpu_target
 
-LIBRARIES = (
-    *(
-        "orjson",
-        "pydantic",
-        "scipy.linalg",
-        "scipy.sparse",
-        "scipy.special",
-        "pyarrow.parquet",
-        "torch",
-        "torch._refs",
-        "cv2",
-        "PIL.Image",
-    ),
-    *("matplotlib.figure", "matplotlib.backends.backend_agg"),
-)
+LIBRARIES = [
+    *("orjson", "pydantic", "scipy.linalg", "scipy.sparse", "scipy.special", "pyarrow.parquet"),
+    *("torch", "torch._refs", "cv2", "PIL.Image", "matplotlib.figure", "matplotlib.backends.backend_agg"),
+]
 
 for name in LIBRARIES:
     with contextlib.suppress(ImportError):  # of those that single algorithms need

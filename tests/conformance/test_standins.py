@@ -10,8 +10,6 @@ import json
 import os
 import shutil
 import socket
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +22,7 @@ from algoport.serving.refusals import Refusal
 from algoport.training.formats import Layout
 from algoport.training.formats.record import message
 from algoport.training.formats.recordio import frames
+from tests.conformance import forks
 from tests.conformance.example import CLOSE, Example, same
 from tests.conformance.folder import PATIENCE, Folder, typed_folder
 
@@ -43,17 +42,6 @@ def of_host(folder: Folder, number: int, *, sharded: bool) -> Folder:
     return folder
 
 
-def train(folder: Folder, **environment: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "algoport.training"],
-        env=folder.environment(**environment),
-        cwd=folder.path,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-
-
 @pytest.mark.parametrize("sharded", [False, True], ids=["replicated", "sharded"])
 def test_two_hosts_leave_the_model_of_one(example: Example, model: Any, tmp_path: Path, sharded: bool) -> None:
     """From files of every content type of the channel; the second host writes none."""
@@ -68,10 +56,15 @@ def test_two_hosts_leave_the_model_of_one(example: Example, model: Any, tmp_path
             probe.bind(("127.0.0.1", 0))
             port = str(probe.getsockname()[1])
 
-        runs = [train(folder, MASTER_PORT=port) for folder in folders]
-        logs = [run.communicate(timeout=PATIENCE)[0] for run in runs]
+        logs = [place / f"{number}.log" for number in range(2)]
+        given = [folder.environment(MASTER_PORT=port) for folder in folders]
+        runs = [
+            forks.start(each, folder.path, log, log) for each, folder, log in zip(given, folders, logs, strict=True)
+        ]
 
-        assert [run.returncode for run in runs] == [0, 0], f"{media}: " + "\n".join(logs)
+        codes = [run.wait(PATIENCE) for run in runs]
+
+        assert codes == [0, 0], f"{media}: " + "\n".join(log.read_text() for log in logs)
         same(example.answers(model), example.answers(folders[0].model()), **CLOSE)
         assert not (folders[1].path / "model").exists()
 

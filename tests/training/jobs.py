@@ -77,7 +77,7 @@ class Place:
         return json.loads((self.base / "output/data/metrics.json").read_text())
 
     def start(self, standard: int | None = None, *, fresh: bool = False, **environment: str) -> Run:
-        """`fresh`: in a process that has no library yet, as for a user, whose memory is measured, say."""
+        """`fresh`: as `forks.start` has it."""
         return Run(self, environment, standard, fresh=fresh)
 
     def run(self, **environment: str) -> Run:
@@ -102,11 +102,12 @@ class Run:
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("ALGO", "GLOO", "MASTER"))}
         given = clean | own | compilations.inherited() | environment
         self.process: forks.Fork | subprocess.Popen[bytes]
-        if standard is None and not fresh:
-            self.process = forks.start(given, ROOT, self._path, self._path)
+        if standard is None:
+            self.process = forks.start(given, ROOT, self._path, self._path, fresh=fresh)
         else:
-            out = standard or open(self._path, "wb")  # noqa: SIM115 (open for as long as the process is)
-            self.process = subprocess.Popen(forks.COMMAND, cwd=ROOT, env=given, stdout=out, stderr=subprocess.STDOUT)
+            self.process = subprocess.Popen(
+                forks.COMMAND, cwd=ROOT, env=given, stdout=standard, stderr=subprocess.STDOUT
+            )
 
     @property
     def log(self) -> str:
